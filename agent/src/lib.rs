@@ -1,0 +1,3 @@
+//! Tapline: writes down every cleartext HTTP/1 exchange that a Linux host takes part in.
+
+pub mod http;

@@ -1,8 +1,23 @@
 //! What a packet is: everything that decides, shared by the kernel programs and the agent.
 //!
 //! Nothing here does I/O, asks a clock or allocates. The code is written against two small traits,
-//! [`packet::Packet`] (the bytes of a packet) and `observe::Host` (where flows, counters and records
-//! live), so the very same code runs inside the kernel and over capture files, tests and fuzzers.
+//! [`packet::Packet`] (the bytes of a packet) and [`host::Host`] (where connections, counters and
+//! records live), so the very same code runs inside the kernel and over capture files, tests and
+//! fuzzers.
 #![no_std]
 
+pub mod classify;
+pub mod connection;
+mod copy;
+pub mod counters;
+pub mod host;
+pub mod observe;
+pub mod packet;
 pub mod record;
+pub mod scratch;
+pub mod search;
+pub mod settings;
+pub mod shared;
+pub mod start;
+pub mod table;
+pub mod track;

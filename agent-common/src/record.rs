@@ -70,6 +70,32 @@ pub struct RecordHeader {
     pub carry: [u8; 4],
 }
 
+impl RecordHeader {
+    /// A header with every field zero.
+    pub const ZERO: Self = Self {
+        time_ns: 0,
+        cpu_record: 0,
+        position: 0,
+        segment_end: 0,
+        hole_start: 0,
+        source: [0; 16],
+        destination: [0; 16],
+        source_port_be: [0; 2],
+        destination_port_be: [0; 2],
+        slot: 0,
+        generation: 0,
+        direction_record: 0,
+        ifindex: 0,
+        cpu: 0,
+        captured: 0,
+        vlan: [0; 2],
+        flags: 0,
+        version: 0,
+        side: 0,
+        carry: [0; 4],
+    };
+}
+
 const _: () = assert!(size_of::<RecordHeader>() == 112);
 const _: () = assert!(align_of::<RecordHeader>() == 8);
 

@@ -1,3 +1,89 @@
-//! The kernel programs.
+//! The kernel programs: each wraps the context of its hook and lets `agent-common` decide.
+//!
+//! Nothing here looks at a packet by itself, and no program changes or drops one: what each returns
+//! is a constant.
 #![no_std]
 #![no_main]
+#![feature(core_intrinsics)]
+#![expect(
+    internal_features,
+    reason = "atomic types do not exist for this target, the intrinsics do"
+)]
+
+mod bytes;
+mod functions;
+mod hook;
+mod host;
+mod maps;
+
+use agent_common::observe::observe;
+use aya_ebpf::{
+    bindings::{TC_ACT_UNSPEC, xdp_action},
+    macros::{classifier, socket_filter, xdp},
+    programs::{SkBuffContext, TcContext, XdpContext},
+};
+
+use crate::{
+    hook::{sk_buff::SocketPacket, tc::TcPacket, xdp::XdpPacket},
+    host::Kernel,
+};
+
+/// tc ingress of an interface with Ethernet headers. The next program decides on the packet.
+#[classifier]
+pub fn tc_ingress(context: TcContext) -> i32 {
+    observe(&TcPacket::<true, false>::new(&context), &Kernel);
+    TC_ACT_UNSPEC
+}
+
+/// tc egress of an interface with Ethernet headers.
+#[classifier]
+pub fn tc_egress(context: TcContext) -> i32 {
+    observe(&TcPacket::<true, true>::new(&context), &Kernel);
+    TC_ACT_UNSPEC
+}
+
+/// tc ingress of an interface without link headers (tun, WireGuard, PPP).
+#[classifier]
+pub fn tc_ingress_ip(context: TcContext) -> i32 {
+    observe(&TcPacket::<false, false>::new(&context), &Kernel);
+    TC_ACT_UNSPEC
+}
+
+/// tc egress of an interface without link headers.
+#[classifier]
+pub fn tc_egress_ip(context: TcContext) -> i32 {
+    observe(&TcPacket::<false, true>::new(&context), &Kernel);
+    TC_ACT_UNSPEC
+}
+
+/// XDP, with packets in several buffers.
+#[xdp(frags)]
+pub fn xdp_ingress(context: XdpContext) -> u32 {
+    observe(&XdpPacket::new(&context), &Kernel);
+    xdp_action::XDP_PASS
+}
+
+/// Filter of a packet socket on an interface with Ethernet headers; it keeps no packet.
+#[socket_filter]
+pub fn packet_socket(context: SkBuffContext) -> i64 {
+    observe(&SocketPacket::<true>::new(&context), &Kernel);
+    0
+}
+
+/// Filter of a packet socket on an interface without link headers; it keeps no packet.
+#[socket_filter]
+pub fn packet_socket_ip(context: SkBuffContext) -> i64 {
+    observe(&SocketPacket::<false>::new(&context), &Kernel);
+    0
+}
+
+#[cfg(not(test))]
+#[panic_handler]
+fn panic(_info: &core::panic::PanicInfo<'_>) -> ! {
+    // Never reached: a program with a path to here does not pass the verifier.
+    loop {}
+}
+
+#[unsafe(link_section = "license")]
+#[unsafe(no_mangle)]
+static LICENSE: [u8; 13] = *b"Dual MIT/GPL\0";

@@ -1,0 +1,427 @@
+//! From the first byte of a frame to the transport header: link, VLAN, IPv4, IPv6, one level of
+//! tunnel, TCP, UDP, ICMP.
+//!
+//! Every length is checked against the packet; whatever contradicts itself is ignored with a reason.
+//! Checksums are not verified: a sending host leaves them to its network card.
+
+use crate::counters::{Ignored, Protocol};
+use crate::packet::{Link, Packet};
+use crate::shared::Shared;
+
+/// An address as two words in the order of memory; IPv4 is mapped into IPv6 (RFC 4291, 2.5.5.2).
+pub type Address = [u64; 2];
+
+/// What the headers of a packet say.
+#[repr(C)]
+#[derive(Debug, Default)]
+pub struct Segment {
+    /// Source address.
+    pub source: Address,
+    /// Destination address.
+    pub destination: Address,
+    /// Source port as it lies in memory (network byte order); 0 where there are no ports.
+    pub source_port_be: u16,
+    /// Destination port as it lies in memory (network byte order); 0 where there are no ports.
+    pub destination_port_be: u16,
+    /// TCP sequence number of the first payload byte, or of the SYN.
+    pub sequence: u32,
+    /// Where the payload begins in the packet.
+    pub payload_offset: u32,
+    /// How many payload bytes the headers announce.
+    pub payload_length: u32,
+    /// Bytes from the outer network header on.
+    pub network_length: u32,
+    /// Bytes of the headers that GRO and TSO segments repeat.
+    pub header_length: u32,
+    /// VLAN identifiers, outermost first.
+    pub vlan: [u16; 2],
+    /// The transport protocol: a [`Protocol`] as a number, because whoever reads it back from shared
+    /// memory must not take it for granted.
+    pub protocol: u32,
+    /// TCP flags (RFC 9293, 3.1), low six bits.
+    pub tcp_flags: u8,
+    /// 1: the first fragment of several; the payload goes on in fragments that are not read.
+    pub fragment: u8,
+    /// 1: found inside a tunnel.
+    pub tunnelled: u8,
+    unused: u8,
+    /// Where the header to be read next begins. Shared, as all of [`crate::scratch::Work`], so that the
+    /// verifier follows one unknown offset instead of every combination of header lengths.
+    offset: Shared<u32>,
+    /// Where the network packet ends.
+    end: Shared<u32>,
+    /// The type of the header to be read next: an EtherType, or a protocol number.
+    next: Shared<u32>,
+    /// Where the network header begins.
+    network: Shared<u32>,
+}
+
+/// TCP flag bits.
+pub mod tcp {
+    /// No more data from the sender.
+    pub const FIN: u8 = 0x01;
+    /// First sequence number.
+    pub const SYN: u8 = 0x02;
+    /// Reset.
+    pub const RST: u8 = 0x04;
+    /// The acknowledgement number counts.
+    pub const ACK: u8 = 0x10;
+}
+
+mod ethertype {
+    pub(super) const IPV4: u32 = 0x0800;
+    pub(super) const IPV6: u32 = 0x86dd;
+    pub(super) const VLAN: u32 = 0x8100;
+    pub(super) const SERVICE_VLAN: u32 = 0x88a8;
+    pub(super) const OLD_SERVICE_VLAN: u32 = 0x9100;
+    pub(super) const ETHERNET_BRIDGING: u32 = 0x6558;
+}
+
+mod protocol {
+    pub(super) const HOP_BY_HOP: u32 = 0;
+    pub(super) const ICMP: u32 = 1;
+    pub(super) const IPV4: u32 = 4;
+    pub(super) const TCP: u32 = 6;
+    pub(super) const UDP: u32 = 17;
+    pub(super) const IPV6: u32 = 41;
+    pub(super) const ROUTING: u32 = 43;
+    pub(super) const FRAGMENT: u32 = 44;
+    pub(super) const GRE: u32 = 47;
+    pub(super) const AUTHENTICATION: u32 = 51;
+    pub(super) const ICMP_V6: u32 = 58;
+    pub(super) const DESTINATION_OPTIONS: u32 = 60;
+    pub(super) const MOBILITY: u32 = 135;
+    pub(super) const HOST_IDENTITY: u32 = 139;
+    pub(super) const SHIM6: u32 = 140;
+}
+
+/// UDP ports of VXLAN: IANA's, and the one Linux used before.
+const VXLAN_PORTS: [u16; 2] = [4789u16.to_be(), 8472u16.to_be()];
+
+/// IPv6 extension headers that are followed (RFC 8200, section 4 lists five that make sense).
+const EXTENSION_HEADERS_MAX: u32 = 8;
+
+/// Reads the headers of a packet into `segment`.
+///
+/// # Errors
+/// The reason why the packet is not looked into; `segment` is then of no meaning.
+#[cfg_attr(target_arch = "bpf", inline(never))]
+pub fn classify<P: Packet>(packet: &P, segment: &mut Segment) -> Result<(), Ignored> {
+    let origin = packet.origin();
+    segment.vlan = [origin.vlan & 0x0fff, 0];
+    segment.fragment = 0;
+    segment.tunnelled = 0;
+    segment.offset.set(0);
+    match origin.link {
+        Link::Ethernet => ethernet(packet, segment)?,
+        Link::Network(ethertype) => segment.next.set(u32::from(ethertype)),
+    }
+    segment.network_length = packet.wire_length() - segment.offset.get();
+    segment.end.set(packet.wire_length());
+    network(packet, segment)?;
+    // One level: what is inside a second tunnel is counted by its protocol and not opened.
+    match tunnel(packet, segment) {
+        Tunnel::None => {}
+        Tunnel::Network => {
+            segment.tunnelled = 1;
+            network(packet, segment)?;
+        }
+        Tunnel::Ethernet => {
+            segment.tunnelled = 1;
+            ethernet(packet, segment)?;
+            network(packet, segment)?;
+        }
+    }
+    transport(packet, segment)
+}
+
+/// Reads an Ethernet header with up to two VLAN tags.
+#[inline(always)]
+fn ethernet<P: Packet>(packet: &P, segment: &mut Segment) -> Result<(), Ignored> {
+    let start = segment.offset.get();
+    let ethertype = u16::from_be_bytes(packet.read(start + 12).ok_or(Ignored::Truncated)?);
+    segment.offset.set(start + 14);
+    segment.next.set(u32::from(ethertype));
+    for _ in 0..2 {
+        if !is_vlan(segment.next.get()) {
+            break;
+        }
+        let offset = segment.offset.get();
+        let [high, low, type_high, type_low] = packet.read(offset).ok_or(Ignored::Truncated)?;
+        // What is inside a tunnel does not change what the wire carried.
+        if segment.tunnelled == 0 {
+            let identifier = u16::from_be_bytes([high, low]) & 0x0fff;
+            if segment.vlan[0] == 0 {
+                segment.vlan[0] = identifier;
+            } else {
+                segment.vlan[1] = identifier;
+            }
+        }
+        let ethertype = u16::from_be_bytes([type_high, type_low]);
+        segment.next.set(u32::from(ethertype));
+        segment.offset.set(offset + 4);
+    }
+    Ok(())
+}
+
+#[inline(always)]
+fn is_vlan(ethertype: u32) -> bool {
+    ethertype == ethertype::VLAN
+        || ethertype == ethertype::SERVICE_VLAN
+        || ethertype == ethertype::OLD_SERVICE_VLAN
+}
+
+#[inline(always)]
+fn network<P: Packet>(packet: &P, segment: &mut Segment) -> Result<(), Ignored> {
+    segment.network.set(segment.offset.get());
+    match segment.next.get() {
+        ethertype::IPV4 => ipv4(packet, segment),
+        ethertype::IPV6 => ipv6(packet, segment),
+        _ => Err(Ignored::NotIp),
+    }
+}
+
+/// RFC 791, section 3.1.
+#[inline(always)]
+fn ipv4<P: Packet>(packet: &P, segment: &mut Segment) -> Result<(), Ignored> {
+    let offset = segment.offset.get();
+    let header: [u8; 20] = packet.read(offset).ok_or(Ignored::Truncated)?;
+    let header_length = u32::from(header[0] & 0x0f) * 4;
+    if header[0] >> 4 != 4 || header_length < 20 {
+        return Err(Ignored::BadHeader);
+    }
+    let total = u32::from(u16::from_be_bytes([header[2], header[3]]));
+    set_end(segment, total, header_length)?;
+    let fragment = u16::from_be_bytes([header[6], header[7]]);
+    if fragment & 0x1fff != 0 {
+        return Err(Ignored::Fragment);
+    }
+    segment.fragment |= (fragment >> 13) as u8 & 1;
+    segment.source = mapped([header[12], header[13], header[14], header[15]]);
+    segment.destination = mapped([header[16], header[17], header[18], header[19]]);
+    segment.next.set(u32::from(header[9]));
+    segment.offset.set(offset + header_length);
+    Ok(())
+}
+
+/// RFC 8200, sections 3 and 4.
+#[inline(always)]
+fn ipv6<P: Packet>(packet: &P, segment: &mut Segment) -> Result<(), Ignored> {
+    let offset = segment.offset.get();
+    let header: [u8; 40] = packet.read(offset).ok_or(Ignored::Truncated)?;
+    if header[0] >> 4 != 6 {
+        return Err(Ignored::BadHeader);
+    }
+    let payload = u32::from(u16::from_be_bytes([header[4], header[5]]));
+    set_end(segment, if payload == 0 { 0 } else { payload + 40 }, 40)?;
+    segment.source = words(&header, 8);
+    segment.destination = words(&header, 24);
+    segment.next.set(u32::from(header[6]));
+    segment.offset.set(offset + 40);
+    for _ in 0..EXTENSION_HEADERS_MAX {
+        if !is_extension(segment.next.get()) {
+            return if segment.offset.get() > segment.end.get() {
+                Err(Ignored::BadLength)
+            } else {
+                Ok(())
+            };
+        }
+        extension(packet, segment)?;
+    }
+    Err(Ignored::ExtensionHeaders)
+}
+
+/// Steps over one extension header.
+#[inline(always)]
+fn extension<P: Packet>(packet: &P, segment: &mut Segment) -> Result<(), Ignored> {
+    let offset = segment.offset.get();
+    let header: [u8; 4] = packet.read(offset).ok_or(Ignored::Truncated)?;
+    let units = u32::from(header[1]);
+    let length = match segment.next.get() {
+        protocol::FRAGMENT => {
+            let field = u16::from_be_bytes([header[2], header[3]]);
+            if field & 0xfff8 != 0 {
+                return Err(Ignored::Fragment);
+            }
+            // An atomic fragment (RFC 6946) is whole: there are no more.
+            segment.fragment |= field as u8 & 1;
+            8
+        }
+        protocol::AUTHENTICATION => (units + 2) * 4,
+        _ => (units + 1) * 8,
+    };
+    segment.next.set(u32::from(header[0]));
+    segment.offset.set(offset + length);
+    Ok(())
+}
+
+#[inline(always)]
+fn is_extension(next: u32) -> bool {
+    // One bit a protocol number, the word chosen by its upper bits.
+    const LOW: u64 = 1 << protocol::HOP_BY_HOP
+        | 1 << protocol::ROUTING
+        | 1 << protocol::FRAGMENT
+        | 1 << protocol::AUTHENTICATION
+        | 1 << protocol::DESTINATION_OPTIONS;
+    const HIGH: u64 = 1 << (protocol::MOBILITY - 128)
+        | 1 << (protocol::HOST_IDENTITY - 128)
+        | 1 << (protocol::SHIM6 - 128);
+    match next >> 6 {
+        0 => LOW >> (next & 63) & 1 != 0,
+        2 => HIGH >> (next & 63) & 1 != 0,
+        _ => false,
+    }
+}
+
+/// Notes where a network packet of `total` bytes ends. A total of 0 stands for "as long as the
+/// frame": super-packets over 64 KiB cannot say their length.
+#[inline(always)]
+fn set_end(segment: &Segment, total: u32, header_length: u32) -> Result<(), Ignored> {
+    let offset = segment.offset.get();
+    let limit = segment.end.get();
+    if total == 0 {
+        return if limit < offset + header_length {
+            Err(Ignored::Truncated)
+        } else {
+            Ok(())
+        };
+    }
+    if total < header_length {
+        return Err(Ignored::BadHeader);
+    }
+    if offset + total > limit {
+        return Err(Ignored::BadLength);
+    }
+    segment.end.set(offset + total);
+    Ok(())
+}
+
+/// What is inside a packet, instead of a transport header.
+enum Tunnel {
+    None,
+    Network,
+    Ethernet,
+}
+
+/// Tells whether the packet is a tunnel's, and steps over the tunnel's header.
+#[inline(always)]
+fn tunnel<P: Packet>(packet: &P, segment: &mut Segment) -> Tunnel {
+    if segment.fragment != 0 {
+        return Tunnel::None;
+    }
+    let offset = segment.offset.get();
+    match segment.next.get() {
+        // RFC 2003 and RFC 4213.
+        protocol::IPV4 => {
+            segment.next.set(ethertype::IPV4);
+            Tunnel::Network
+        }
+        protocol::IPV6 => {
+            segment.next.set(ethertype::IPV6);
+            Tunnel::Network
+        }
+        protocol::GRE => generic_routing(packet, segment, offset).unwrap_or(Tunnel::None),
+        protocol::UDP => vxlan(packet, segment, offset).unwrap_or(Tunnel::None),
+        _ => Tunnel::None,
+    }
+}
+
+/// RFC 2784 and RFC 2890: optional checksum, key and sequence number; version 0.
+#[inline(always)]
+fn generic_routing<P: Packet>(packet: &P, segment: &Segment, offset: u32) -> Option<Tunnel> {
+    let header: [u8; 4] = packet.read(offset)?;
+    if header[0] & 0x40 != 0 || header[1] & 0x07 != 0 {
+        return None;
+    }
+    let options = u32::from((header[0] >> 7 & 1) + (header[0] >> 5 & 1) + (header[0] >> 4 & 1));
+    let ethertype = u32::from(u16::from_be_bytes([header[2], header[3]]));
+    let inside = match ethertype {
+        ethertype::ETHERNET_BRIDGING => Tunnel::Ethernet,
+        ethertype::IPV4 | ethertype::IPV6 => Tunnel::Network,
+        _ => return None,
+    };
+    segment.next.set(ethertype);
+    segment.offset.set(offset + 4 + options * 4);
+    Some(inside)
+}
+
+/// RFC 7348, section 5: behind UDP, flags of which only the I bit is set, then the identifier.
+#[inline(always)]
+fn vxlan<P: Packet>(packet: &P, segment: &Segment, offset: u32) -> Option<Tunnel> {
+    let header: [u8; 4] = packet.read(offset)?;
+    let port = u16::from_ne_bytes([header[2], header[3]]);
+    if port != VXLAN_PORTS[0] && port != VXLAN_PORTS[1] {
+        return None;
+    }
+    let flags: [u8; 4] = packet.read(offset + 8)?;
+    if flags != [0x08, 0, 0, 0] {
+        return None;
+    }
+    segment.offset.set(offset + 16);
+    Some(Tunnel::Ethernet)
+}
+
+/// Reads the transport header.
+#[inline(always)]
+fn transport<P: Packet>(packet: &P, segment: &mut Segment) -> Result<(), Ignored> {
+    let offset = segment.offset.get();
+    let end = segment.end.get();
+    segment.source_port_be = 0;
+    segment.destination_port_be = 0;
+    segment.payload_length = 0;
+    segment.header_length = 0;
+    match segment.next.get() {
+        protocol::TCP => {
+            let header: [u8; 14] = packet.read(offset).ok_or(Ignored::Truncated)?;
+            let header_length = u32::from(header[12] >> 4) * 4;
+            if header_length < 20 {
+                return Err(Ignored::BadHeader);
+            }
+            let payload = offset + header_length;
+            if payload > end {
+                return Err(Ignored::BadLength);
+            }
+            segment.protocol = Protocol::Tcp as u32;
+            segment.source_port_be = u16::from_ne_bytes([header[0], header[1]]);
+            segment.destination_port_be = u16::from_ne_bytes([header[2], header[3]]);
+            segment.sequence = u32::from_be_bytes([header[4], header[5], header[6], header[7]]);
+            segment.tcp_flags = header[13] & 0x3f;
+            segment.payload_offset = payload;
+            segment.payload_length = end - payload;
+            segment.header_length = payload - segment.network.get();
+        }
+        protocol::UDP => {
+            let header: [u8; 4] = packet.read(offset).ok_or(Ignored::Truncated)?;
+            segment.protocol = Protocol::Udp as u32;
+            segment.source_port_be = u16::from_ne_bytes([header[0], header[1]]);
+            segment.destination_port_be = u16::from_ne_bytes([header[2], header[3]]);
+            segment.header_length = offset + 8 - segment.network.get();
+        }
+        protocol::ICMP | protocol::ICMP_V6 => segment.protocol = Protocol::Icmp as u32,
+        _ => return Err(Ignored::Protocol),
+    }
+    Ok(())
+}
+
+/// The IPv4-mapped form of an address.
+#[inline(always)]
+fn mapped([a, b, c, d]: [u8; 4]) -> Address {
+    [0, u64::from_ne_bytes([0, 0, 0xff, 0xff, a, b, c, d])]
+}
+
+#[inline(always)]
+fn words(bytes: &[u8; 40], at: usize) -> Address {
+    let word = |at: usize| {
+        u64::from_ne_bytes([
+            bytes[at],
+            bytes[at + 1],
+            bytes[at + 2],
+            bytes[at + 3],
+            bytes[at + 4],
+            bytes[at + 5],
+            bytes[at + 6],
+            bytes[at + 7],
+        ])
+    };
+    [word(at), word(at + 8)]
+}

@@ -1,0 +1,76 @@
+//! Where connections, counters and records live: maps in the kernel, vectors in the agent.
+
+use crate::scratch::{Scratch, Workplace};
+use crate::search::{Body, head_end, request_body};
+use crate::start::{Start, is_request_line, start_of};
+use crate::table::Bucket;
+
+/// What the classifier needs of its surroundings.
+///
+/// # Safety
+/// `workplace` hands out an exclusive reference from a shared one. [`crate::observe::observe`] takes
+/// it once a packet and does not keep it; an implementor must give every thread of execution (every
+/// CPU) its own, and nobody else may use it meanwhile.
+pub unsafe trait Host {
+    /// The secret keys of the connection hash.
+    fn hash_key(&self, index: usize) -> u64;
+    /// Number of buckets minus one.
+    fn bucket_mask(&self) -> u32;
+    /// The longest head that is collected, in bytes.
+    fn head_max(&self) -> u32;
+    /// The [`crate::settings::filter`] bits.
+    fn filters(&self) -> u32;
+    /// Bytes a connection may have copied beyond ordinary heads in a window of time.
+    fn connection_budget(&self) -> u32;
+    /// Bytes a CPU may copy beyond ordinary heads in a window of time.
+    fn cpu_budget(&self) -> u64;
+    /// Whether packets of this port (network byte order, as loaded) are wanted.
+    fn port_wanted(&self, port_be: u16) -> bool;
+    /// Whether packets with this address are wanted.
+    fn net_wanted(&self, address: [u64; 2]) -> bool;
+
+    /// The workplace of this CPU.
+    #[expect(
+        clippy::mut_from_ref,
+        reason = "the trait's safety contract makes it exclusive"
+    )]
+    fn workplace(&self) -> Option<&mut Workplace>;
+    /// A bucket of the connection table.
+    fn bucket(&self, index: u32) -> Option<&Bucket>;
+    /// Makes `tag` the owner of a place whose tag was `old`; false when somebody was faster.
+    fn claim(&self, place: &crate::shared::Shared<u64>, old: u64, tag: u64) -> bool;
+
+    /// Nanoseconds of the monotonic clock.
+    fn now_ns(&self) -> u64;
+    /// A clock that is cheap and coarse: ticks of 1 to 10 milliseconds.
+    fn ticks(&self) -> u64;
+    /// The CPU this runs on.
+    fn cpu(&self) -> u32;
+
+    /// Hands the record in `scratch` (header and `captured` bytes) to the reader. False: no room.
+    fn send(&self, scratch: &Scratch, captured: u32) -> bool;
+
+    /// [`crate::start::start_of`]; the kernel has it verified once, not once for every way to it.
+    fn start_of(&self, word: u64, length: u32) -> Option<Start> {
+        start_of(word, length)
+    }
+
+    /// [`crate::start::is_request_line`].
+    fn is_request_line(&self, scratch: &Scratch, length: u32) -> bool {
+        is_request_line(scratch, length)
+    }
+
+    /// [`crate::search::head_end`].
+    fn head_end(&self, scratch: &Scratch, length: u32) -> Option<u32> {
+        head_end(scratch, length)
+    }
+
+    /// [`crate::search::request_body`].
+    fn request_body(&self, scratch: &Scratch, length: u32) -> Body {
+        request_body(scratch, length)
+    }
+
+    /// Calls `step` with 0, 1, … until it says false, at most `count` times. In the kernel this is
+    /// `bpf_loop`, which the verifier checks once instead of once a round.
+    fn repeat<F: FnMut(u32) -> bool>(&self, count: u32, step: F);
+}

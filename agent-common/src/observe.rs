@@ -1,0 +1,83 @@
+//! One packet, from its first byte to the counters and the ring.
+
+use crate::classify::{Segment, classify};
+use crate::counters::{Counters, Ignored, Protocol};
+use crate::host::Host;
+use crate::packet::{Origin, Packet};
+use crate::scratch::Workplace;
+use crate::settings::filter;
+use crate::track::track;
+
+/// Looks at a packet: counts it, follows its connection, copies heads. Never changes the packet.
+#[inline(always)]
+pub fn observe<P: Packet, H: Host>(packet: &P, host: &H) {
+    let Some(workplace) = host.workplace() else {
+        return;
+    };
+    let origin = packet.origin();
+    if let Err(why) = classify(packet, &mut workplace.segment) {
+        let counters = &mut workplace.counters;
+        count_packet(
+            counters,
+            &origin,
+            Protocol::Other as u32,
+            packet.wire_length(),
+            0,
+        );
+        counters.ignored[why as usize & (Ignored::PLACES - 1)] += u64::from(origin.segments);
+        return;
+    }
+    let Workplace {
+        counters, segment, ..
+    } = workplace;
+    count_packet(
+        counters,
+        &origin,
+        segment.protocol,
+        segment.network_length,
+        segment.header_length,
+    );
+    if segment.fragment != 0 {
+        counters.first_fragments += 1;
+    }
+    if segment.tunnelled != 0 {
+        counters.tunnelled += 1;
+    }
+    if host.filters() != 0 && !wanted(host, segment) {
+        counters.ignored[Ignored::Filtered as usize] += u64::from(origin.segments);
+        return;
+    }
+    if segment.protocol == Protocol::Tcp as u32 {
+        track(packet, host, workplace);
+    }
+}
+
+#[inline(always)]
+fn count_packet(
+    counters: &mut Counters,
+    origin: &Origin,
+    protocol: u32,
+    length: u32,
+    header_length: u32,
+) {
+    let repeated = u64::from(origin.segments.saturating_sub(1)) * u64::from(header_length);
+    let direction = usize::from(origin.outgoing);
+    let protocol = protocol as usize & (Protocol::COUNT - 1);
+    counters.packets[direction][protocol] += u64::from(origin.segments);
+    counters.bytes[direction][protocol] += u64::from(length) + repeated;
+}
+
+/// Applies `--port` and `--net`: one of the two ports, one of the two addresses.
+#[inline(always)]
+fn wanted<H: Host>(host: &H, segment: &Segment) -> bool {
+    let filters = host.filters();
+    if filters & filter::PORTS != 0
+        && !host.port_wanted(segment.source_port_be)
+        && !host.port_wanted(segment.destination_port_be)
+    {
+        return false;
+    }
+    filters & filter::NETS == 0
+        || host.net_wanted(segment.source)
+        || host.net_wanted(segment.destination)
+}

@@ -1,0 +1,149 @@
+//! Searches over the scratch: the end of a head, and how long the body behind it is.
+//!
+//! Written so that the verifier follows: plain loops, indices that a mask bounds, no slices.
+
+use crate::record::PIECE_MAX;
+use crate::scratch::Scratch;
+
+const EMPTY_LINE: u32 = u32::from_le_bytes(*b"\r\n\r\n");
+
+/// Finds the empty line that ends a head.
+///
+/// Looks at carry and the first `length` bytes of data (at most [`PIECE_MAX`]); gives the number of
+/// data bytes up to and with the empty line. Only CR LF CR LF is found: heads with bare line feeds
+/// are rare, and the reader finds their end. An end that lies wholly in the carry is not one of
+/// this segment and is not found.
+#[inline(always)]
+#[must_use]
+pub fn head_end(scratch: &Scratch, length: u32) -> Option<u32> {
+    // Every fourth byte is probed: one of any four adjacent bytes is. Control characters are rare in
+    // heads, so the comparison runs about once a line.
+    let mut index = 4;
+    while index < (PIECE_MAX + 4) as u32 {
+        if index >= length + 4 {
+            return None;
+        }
+        if scratch.window_byte(index) <= b'\r' {
+            // The empty line may begin up to three bytes before the probe.
+            let word = scratch.window_word(index - 3);
+            let mut shift = 0;
+            while shift < 4 {
+                if (word >> (8 * shift)) as u32 == EMPTY_LINE {
+                    // Window index of its first byte is index - 3 + shift; of data, 4 less; its
+                    // end 4 more.
+                    let end = index - 3 + shift;
+                    return (end <= length).then_some(end);
+                }
+                shift += 1;
+            }
+        }
+        index += 4;
+    }
+    None
+}
+
+/// What the fields of a request say about its body (RFC 9112, section 6.3).
+#[derive(Clone, Copy, Debug, Eq, PartialEq)]
+pub enum Body {
+    /// Neither Content-Length nor Transfer-Encoding: no body.
+    None,
+    /// Content-Length.
+    Length(u64),
+    /// Chunked, or not to be told: only who reads the bytes can find the end.
+    Unknown,
+}
+
+impl Body {
+    const NONE: u64 = u64::MAX;
+    const UNKNOWN: u64 = u64::MAX - 1;
+
+    /// As one word, for a function that can only give a number.
+    #[inline(always)]
+    #[must_use]
+    pub fn to_word(self) -> u64 {
+        match self {
+            Self::None => Self::NONE,
+            Self::Unknown => Self::UNKNOWN,
+            Self::Length(length) => length.min(Self::UNKNOWN - 1),
+        }
+    }
+
+    /// The inverse of [`Body::to_word`].
+    #[inline(always)]
+    #[must_use]
+    pub fn from_word(word: u64) -> Self {
+        match word {
+            Self::NONE => Self::None,
+            Self::UNKNOWN => Self::Unknown,
+            length => Self::Length(length),
+        }
+    }
+}
+
+/// Reads Content-Length and Transfer-Encoding from the first `length` bytes of data.
+#[inline(always)]
+#[must_use]
+pub fn request_body(scratch: &Scratch, length: u32) -> Body {
+    // "\r\n" are two bytes, so every second byte is probed.
+    let mut index = 4;
+    while index < (PIECE_MAX + 4) as u32 {
+        if index >= length + 4 {
+            return Body::None;
+        }
+        let byte = scratch.window_byte(index);
+        if byte == b'\n' || (byte == b'\r' && scratch.window_byte(index + 1) == b'\n') {
+            let name = index + if byte == b'\n' { 1 } else { 2 };
+            let first = lower_case(scratch.window_word(name));
+            if first == u64::from_le_bytes(*b"content-")
+                && lower_case(scratch.window_word(name + 7)) == LENGTH_COLON
+            {
+                scratch.cursor.set(name + 15);
+                return content_length(scratch, scratch.cursor.get());
+            }
+            if first == u64::from_le_bytes(*b"transfer")
+                && lower_case(scratch.window_word(name + 8)) == u64::from_le_bytes(*b"-encodin")
+            {
+                return Body::Unknown;
+            }
+        }
+        index += 2;
+    }
+    Body::Unknown
+}
+
+const LENGTH_COLON: u64 = lower_case(u64::from_le_bytes(*b"-Length:"));
+
+/// Letters in lower case; other characters change too, but equally on both sides of a comparison.
+#[inline(always)]
+const fn lower_case(word: u64) -> u64 {
+    word | 0x2020_2020_2020_2020
+}
+
+/// Reads the digits behind `Content-Length:`.
+#[inline(always)]
+fn content_length(scratch: &Scratch, start: u32) -> Body {
+    let mut value: u64 = 0;
+    let mut digits = 0;
+    let mut walked = 0;
+    while walked < 24 {
+        let byte = scratch.window_byte(start + walked);
+        if byte.is_ascii_digit() {
+            if digits == 15 {
+                return Body::Unknown;
+            }
+            value = value * 10 + u64::from(byte - b'0');
+            digits += 1;
+        } else if (byte == b' ' || byte == b'\t') && digits == 0 {
+            // White space before the value.
+        } else {
+            let ends = matches!(byte, b'\r' | b'\n' | b' ' | b'\t');
+            return if ends && digits > 0 {
+                Body::Length(value)
+            } else {
+                Body::Unknown
+            };
+        }
+        walked += 1;
+    }
+    Body::Unknown
+}

@@ -1,0 +1,336 @@
+//! What of a TCP connection is copied to the reader.
+//!
+//! Ordinary traffic, one request outstanding on a connection, costs one record a head: payload that
+//! begins with a start line is searched for its empty line, and exactly the head goes out. Whatever
+//! cannot be told that way *escalates* the connection: all of its payload is copied, within budgets,
+//! until the reader says that nothing is pending ([`crate::connection::Release`]).
+//!
+//! | seen | what happens |
+//! |---|---|
+//! | a start line and its empty line | one record, the head |
+//! | a start line, no empty line yet | records until it is found, or 16 KiB |
+//! | a request body of known length | skipped; what follows it is a start again |
+//! | a second request before the answer to the first, bytes behind a request | escalate |
+//! | an interim response, a body whose end is not known, a gap in the sequence | escalate |
+//! | a segment seen before | counted |
+//!
+//! A false start (body bytes that look like one) does no harm: the reader decides.
+
+use crate::classify::{Segment, tcp};
+use crate::connection::{Connection, Direction, Key, Release, state};
+use crate::copy::copy;
+use crate::counters::{Counters, Escalated, Ignored};
+use crate::host::Host;
+use crate::packet::Packet;
+use crate::record::FIRST_POSITION;
+use crate::scratch::{Scratch, Work, Workplace, mark};
+use crate::start::Start;
+use crate::table::{Found, find_or_insert, restart};
+
+/// Follows a TCP segment: finds its connection, and copies what may be part of a head.
+#[cfg_attr(target_arch = "bpf", inline(never))]
+pub fn track<P: Packet, H: Host>(packet: &P, host: &H, workplace: &mut Workplace) {
+    let Workplace {
+        counters,
+        segment,
+        work,
+        scratch,
+    } = workplace;
+    let ticks = host.ticks();
+    let (key, side) = Key::of(segment);
+    let Some(found) = find_or_insert(host, &key, ticks as u32, counters) else {
+        return;
+    };
+    let connection = found.connection;
+    let direction = &connection.directions[(side & 1) as usize];
+    let peer = &connection.directions[(side & 1 ^ 1) as usize];
+    direction.last_seen.set(ticks as u32);
+
+    let flags = segment.tcp_flags;
+    if flags & tcp::SYN != 0 {
+        on_syn(&found, direction, segment);
+        segment.sequence = segment.sequence.wrapping_add(1);
+    }
+    if segment.payload_length == 0 && flags & (tcp::FIN | tcp::RST) == 0 {
+        return;
+    }
+    work.marks.set(0);
+    work.kind.set(0);
+    work.from.set(0);
+    if flags & (tcp::FIN | tcp::RST) != 0 {
+        work.mark(mark::ENDS);
+        direction.state.set(direction.state.get() | state::ENDED);
+        if flags & tcp::RST != 0 {
+            peer.state.set(peer.state.get() | state::ENDED);
+        }
+    }
+    place(segment, direction, work, counters);
+    let release = connection.release.get();
+    if Release::is_opaque(release, connection.generation.get()) {
+        return;
+    }
+    if connection.escalated.get() != 0 {
+        end_escalation(connection, direction, peer, release, work);
+    }
+    if work.is(mark::GAP) {
+        escalate(connection, work, counters, Escalated::Gap);
+    }
+    if segment.payload_length > 0
+        && !look(
+            packet, host, segment, direction, peer, work, scratch, counters,
+        )
+    {
+        work.from.set(segment.payload_length);
+    }
+    let in_head = (direction.state.get() | peer.state.get()) & state::HEAD != 0;
+    let tells_end = work.is(mark::ENDS) && (in_head || work.is(mark::ESCALATED));
+    if work.from.get() < segment.payload_length {
+        work.mark(mark::WANTED);
+    } else if !tells_end {
+        return;
+    }
+    copy(packet, host, workplace, found, side);
+}
+
+#[inline(always)]
+fn on_syn(found: &Found<'_>, direction: &Direction, segment: &Segment) {
+    let first = segment.sequence.wrapping_add(1);
+    let seen = direction.state.get();
+    if seen & state::SEEN != 0 {
+        let back = direction.next_sequence.get().wrapping_sub(first);
+        if direction.position.get().wrapping_sub(u64::from(back)) == FIRST_POSITION {
+            // The same SYN again.
+            return;
+        }
+    }
+    if segment.tcp_flags & tcp::ACK == 0
+        && (seen
+            | found.connection.directions[0].state.get()
+            | found.connection.directions[1].state.get())
+            != 0
+    {
+        // The ports are used anew.
+        restart(found.connection);
+    }
+    direction.next_sequence.set(first);
+    direction.position.set(FIRST_POSITION);
+    direction.body_end.set(0);
+    direction.hole_start.set(0);
+    direction.messages.set(0);
+    direction.state.set(state::SEEN | state::FROM_START);
+}
+
+/// Finds out where a segment stands in its stream, and which part of it is new.
+#[inline(always)]
+fn place(segment: &Segment, direction: &Direction, work: &Work, counters: &mut Counters) {
+    let length = segment.payload_length;
+    if direction.state.get() & state::SEEN == 0 {
+        work.start.set(FIRST_POSITION);
+        if length > 0 {
+            direction.position.set(FIRST_POSITION + u64::from(length));
+            direction
+                .next_sequence
+                .set(segment.sequence.wrapping_add(length));
+            direction.state.set(direction.state.get() | state::SEEN);
+        }
+        return;
+    }
+    let position = direction.position.get();
+    let ahead = segment.sequence.wrapping_sub(direction.next_sequence.get()) as i32;
+    if ahead == 0 || length == 0 {
+        work.start.set(position);
+        direction.position.set(position + u64::from(length));
+        if length > 0 {
+            direction
+                .next_sequence
+                .set(segment.sequence.wrapping_add(length));
+        }
+        return;
+    }
+    work.start
+        .set(position.wrapping_add(i64::from(ahead) as u64));
+    out_of_order(segment, direction, work, position, counters);
+}
+
+/// A segment that does not begin where the last one ended: a copy, a late piece, or one behind a
+/// gap.
+#[inline(always)]
+fn out_of_order(
+    segment: &Segment,
+    direction: &Direction,
+    work: &Work,
+    position: u64,
+    counters: &mut Counters,
+) {
+    let length = segment.payload_length;
+    let start = work.start.get();
+    let end = start.wrapping_add(u64::from(length));
+    let hole_start = direction.hole_start.get();
+    let hole_end = direction.hole_end.get();
+    if start < position {
+        if hole_start != 0 && start < hole_end && end > hole_start {
+            work.mark(mark::FILL);
+            if start <= hole_start {
+                direction
+                    .hole_start
+                    .set(if end >= hole_end { 0 } else { end });
+            }
+        } else if end <= position {
+            counters.retransmitted += 1;
+            work.from.set(length);
+            return;
+        } else {
+            work.from.set((position - start) as u32);
+        }
+    } else {
+        let body_end = direction.body_end.get();
+        if body_end == 0 || start > body_end || hole_start != 0 {
+            if hole_start == 0 {
+                direction.hole_start.set(position);
+            }
+            direction.hole_end.set(start);
+            direction.body_end.set(0);
+            work.mark(mark::GAP);
+        }
+        // Else what is missing is body.
+    }
+    if end > position {
+        direction.position.set(end);
+        direction
+            .next_sequence
+            .set(segment.sequence.wrapping_add(length));
+    }
+}
+
+/// Ends an escalation when the reader has seen all and nothing is pending.
+#[inline(always)]
+fn end_escalation(
+    connection: &Connection,
+    direction: &Direction,
+    peer: &Direction,
+    release: u64,
+    work: &Work,
+) {
+    let sent = direction.records.get().wrapping_add(peer.records.get());
+    if !Release::applies(release, connection.generation.get(), sent) {
+        work.mark(mark::ESCALATED);
+        return;
+    }
+    connection.escalated.set(0);
+    connection.release.set(0);
+    direction.messages.set(0);
+    peer.messages.set(0);
+    direction.state.set(direction.state.get() & !state::HEAD);
+    peer.state.set(peer.state.get() & !state::HEAD);
+}
+
+/// Has everything of a connection copied from now on.
+#[inline(always)]
+pub(crate) fn escalate(
+    connection: &Connection,
+    work: &Work,
+    counters: &mut Counters,
+    why: Escalated,
+) {
+    work.mark(mark::ESCALATED);
+    if connection.escalated.get() == 0 {
+        connection.escalated.set(1);
+        counters.escalated[why as usize] += 1;
+    }
+}
+
+/// Looks at the payload: where in it something may begin, and what. False: nothing to copy.
+#[inline(always)]
+#[expect(
+    clippy::too_many_arguments,
+    reason = "parts of one workplace, borrowed apart"
+)]
+fn look<P: Packet, H: Host>(
+    packet: &P,
+    host: &H,
+    segment: &Segment,
+    direction: &Direction,
+    peer: &Direction,
+    work: &Work,
+    scratch: &mut Scratch,
+    counters: &mut Counters,
+) -> bool {
+    let length = segment.payload_length;
+    if work.from.get() >= length {
+        return false;
+    }
+    let seen = direction.state.get();
+    direction.state.set(seen | state::PAYLOAD);
+    let body_end = direction.body_end.get();
+    if body_end != 0 {
+        let start = work.start.get();
+        if start + u64::from(length) <= body_end {
+            return false;
+        }
+        direction.body_end.set(0);
+        let skip = body_end.saturating_sub(start) as u32;
+        if skip > work.from.get() && skip < length {
+            work.from.set(skip);
+        }
+        // Right behind a body of known length a message begins, whatever it looks like.
+        work.kind.set(Start::RequestWithBody as u32);
+    }
+    if seen & state::HEAD != 0 && !work.is(mark::ESCALATED) {
+        work.mark(mark::CONTINUES);
+        return true;
+    }
+    if seen & state::FOREIGN != 0 {
+        return work.is(mark::ESCALATED);
+    }
+    let from = work.from.get();
+    let word = if length - from >= 8 {
+        u64::from_le_bytes(
+            packet
+                .read::<8>(segment.payload_offset + from)
+                .unwrap_or_default(),
+        )
+    } else {
+        short_word(
+            packet,
+            segment.payload_offset + from,
+            length - from,
+            scratch,
+        )
+    };
+    match host.start_of(word, length - from) {
+        Some(Start::Tls) => foreign(direction, peer, counters, Ignored::Tls),
+        Some(Start::Http2) => foreign(direction, peer, counters, Ignored::Http2),
+        Some(start) => work.kind.set(start as u32),
+        None if request_may_be_due(word as u8, seen, direction, peer) => work.mark(mark::MAYBE),
+        None => {}
+    }
+    work.kind.get() != 0 || work.marks.get() & (mark::MAYBE | mark::ESCALATED) != 0
+}
+
+/// Whether a line with a method that nobody registered, or an empty line before the request line,
+/// is to be expected: anywhere else a line of text looks the same.
+#[inline(always)]
+fn request_may_be_due(first: u8, seen: u32, direction: &Direction, peer: &Direction) -> bool {
+    let fits = first.is_ascii_alphanumeric() || matches!(first, b'\r' | b'\n' | b'_' | b'-');
+    fits && seen & state::RESPONSES == 0
+        && (seen & state::PAYLOAD == 0
+            || seen & state::REQUESTS != 0 && direction.messages.get() == peer.messages.get())
+}
+
+/// Marks a direction that speaks another protocol, unless HTTP was seen on the connection.
+#[inline(always)]
+fn foreign(direction: &Direction, peer: &Direction, counters: &mut Counters, why: Ignored) {
+    let seen = direction.state.get();
+    if (seen | peer.state.get()) & (state::REQUESTS | state::RESPONSES) == 0 {
+        direction.state.set(seen | state::FOREIGN);
+        counters.ignored[why as usize] += 1;
+    }
+}
+
+/// The word of a payload shorter than eight bytes.
+#[inline(always)]
+fn short_word<P: Packet>(packet: &P, offset: u32, length: u32, scratch: &mut Scratch) -> u64 {
+    let copied = packet.copy(offset, length, scratch);
+    let unused = 64u32.saturating_sub(8 * copied) & 63;
+    scratch.window_word(4) << unused >> unused
+}

@@ -1,0 +1,44 @@
+//! Global functions: the verifier checks each once, by its types alone, instead of once for every
+//! state in which it is called. All loops over bytes live here.
+
+use agent_common::{scratch::Scratch, search, start};
+
+/// [`start::start_of`]: the number of the start, 0 for none.
+#[inline(never)]
+#[unsafe(no_mangle)]
+pub extern "C" fn start_of(word: u64, length: u32) -> u32 {
+    start::start_of(word, length).map_or(0, |start| start as u32)
+}
+
+/// [`start::is_request_line`]: 1 or 0.
+#[inline(never)]
+#[unsafe(no_mangle)]
+pub extern "C" fn is_request_line(scratch: *const Scratch, length: u32) -> u32 {
+    // SAFETY: the verifier admits only null or a whole scratch of this CPU.
+    let Some(scratch) = (unsafe { scratch.as_ref() }) else {
+        return 0;
+    };
+    u32::from(start::is_request_line(scratch, length))
+}
+
+/// [`search::head_end`]: 0 when there is none.
+#[inline(never)]
+#[unsafe(no_mangle)]
+pub extern "C" fn head_end(scratch: *const Scratch, length: u32) -> u32 {
+    // SAFETY: as above.
+    let Some(scratch) = (unsafe { scratch.as_ref() }) else {
+        return 0;
+    };
+    search::head_end(scratch, length).unwrap_or(0)
+}
+
+/// [`search::request_body`], as [`search::Body::to_word`].
+#[inline(never)]
+#[unsafe(no_mangle)]
+pub extern "C" fn request_body(scratch: *const Scratch, length: u32) -> u64 {
+    // SAFETY: as above.
+    let Some(scratch) = (unsafe { scratch.as_ref() }) else {
+        return search::Body::Unknown.to_word();
+    };
+    search::request_body(scratch, length).to_word()
+}

@@ -1,0 +1,195 @@
+//! The kernel as the surroundings of the classifier.
+
+use agent_common::{
+    host::Host,
+    record::{PIECE_MAX, RecordHeader},
+    scratch::{Scratch, Workplace},
+    search::Body,
+    shared::Shared,
+    start::Start,
+    table::Bucket,
+};
+use aya_ebpf::{
+    bindings::{BPF_RB_FORCE_WAKEUP, BPF_RB_NO_WAKEUP},
+    check_bounds_signed,
+    helpers::generated::{
+        bpf_get_smp_processor_id, bpf_jiffies64, bpf_ktime_get_ns, bpf_loop, bpf_ringbuf_output,
+    },
+    maps::lpm_trie::Key,
+};
+use core::ffi::{c_long, c_void};
+
+use crate::functions;
+use crate::maps::{CONNECTIONS, NETS, PORTS, RECORDS, SETTINGS, SLEEPING, WORKPLACE};
+
+/// Maps and helpers.
+pub(crate) struct Kernel;
+
+/// Reads one field of the settings; the verifier knows the value, the compiler must not.
+macro_rules! setting {
+    ($($field:tt)+) => {
+        // SAFETY: a pointer into a static, valid and aligned; volatile, because the loader replaces
+        // the initial value that the compiler sees.
+        unsafe { (&raw const SETTINGS.$($field)+).read_volatile() }
+    };
+}
+
+// SAFETY: the workplace is a per-CPU map, and programs of one CPU do not interrupt each other:
+// all hooks run with bottom halves disabled.
+unsafe impl Host for Kernel {
+    #[inline(always)]
+    fn hash_key(&self, index: usize) -> u64 {
+        setting!(hash_keys[index])
+    }
+
+    #[inline(always)]
+    fn bucket_mask(&self) -> u32 {
+        setting!(bucket_mask)
+    }
+
+    #[inline(always)]
+    fn head_max(&self) -> u32 {
+        setting!(head_max)
+    }
+
+    #[inline(always)]
+    fn filters(&self) -> u32 {
+        setting!(filters)
+    }
+
+    #[inline(always)]
+    fn connection_budget(&self) -> u32 {
+        setting!(connection_budget)
+    }
+
+    #[inline(always)]
+    fn cpu_budget(&self) -> u64 {
+        setting!(cpu_budget)
+    }
+
+    #[inline(always)]
+    fn port_wanted(&self, port_be: u16) -> bool {
+        PORTS
+            .get(u32::from(port_be >> 6))
+            .is_some_and(|word| word >> (port_be & 63) & 1 != 0)
+    }
+
+    #[inline(always)]
+    fn net_wanted(&self, address: [u64; 2]) -> bool {
+        NETS.get(Key::new(128, address)).is_some()
+    }
+
+    #[inline(always)]
+    fn workplace(&self) -> Option<&mut Workplace> {
+        // SAFETY: a value of this CPU's map, valid as long as the program runs; see the impl.
+        WORKPLACE
+            .get_ptr_mut(0)
+            .map(|workplace| unsafe { &mut *workplace })
+    }
+
+    #[inline(always)]
+    fn bucket(&self, index: u32) -> Option<&Bucket> {
+        CONNECTIONS.get(index)
+    }
+
+    #[inline(always)]
+    fn claim(&self, place: &Shared<u64>, old: u64, tag: u64) -> bool {
+        use core::intrinsics::{AtomicOrdering::SeqCst, atomic_cxchg};
+        // SAFETY: `Shared<u64>` is a transparent `UnsafeCell<u64>`, aligned and valid; an atomic
+        // access does not tear the volatile ones.
+        let (_, done) = unsafe {
+            atomic_cxchg::<u64, { SeqCst }, { SeqCst }>(
+                core::ptr::from_ref(place).cast_mut().cast(),
+                old,
+                tag,
+            )
+        };
+        done
+    }
+
+    #[inline(always)]
+    fn now_ns(&self) -> u64 {
+        // SAFETY: a helper without arguments.
+        unsafe { bpf_ktime_get_ns() }
+    }
+
+    #[inline(always)]
+    fn ticks(&self) -> u64 {
+        // SAFETY: a helper without arguments.
+        unsafe { bpf_jiffies64() }
+    }
+
+    #[inline(always)]
+    fn cpu(&self) -> u32 {
+        // SAFETY: a helper without arguments.
+        unsafe { bpf_get_smp_processor_id() }
+    }
+
+    #[inline(always)]
+    fn send(&self, scratch: &Scratch, captured: u32) -> bool {
+        // A wake-up costs many times the record: only a sleeping reader gets one.
+        let sleeping = SLEEPING.get(0).is_some_and(|word| word.get() != 0);
+        let flags = if sleeping {
+            BPF_RB_FORCE_WAKEUP
+        } else {
+            BPF_RB_NO_WAKEUP
+        };
+        let header = size_of::<RecordHeader>() as i64;
+        let size = i64::from(captured) + header;
+        if !check_bounds_signed(size, header, PIECE_MAX as i64 + header) {
+            return false;
+        }
+        // SAFETY: `size` bytes are inside the scratch, whose data is longer than a piece.
+        let result = unsafe {
+            bpf_ringbuf_output(
+                (&raw const RECORDS).cast_mut().cast(),
+                core::ptr::from_ref(scratch).cast_mut().cast(),
+                size as u64,
+                u64::from(flags),
+            )
+        };
+        result == 0
+    }
+
+    #[inline(always)]
+    fn start_of(&self, word: u64, length: u32) -> Option<Start> {
+        Start::from_number(functions::start_of(word, length))
+    }
+
+    #[inline(always)]
+    fn is_request_line(&self, scratch: &Scratch, length: u32) -> bool {
+        functions::is_request_line(scratch, length) != 0
+    }
+
+    #[inline(always)]
+    fn head_end(&self, scratch: &Scratch, length: u32) -> Option<u32> {
+        let end = functions::head_end(scratch, length);
+        (end != 0).then_some(end)
+    }
+
+    #[inline(always)]
+    fn request_body(&self, scratch: &Scratch, length: u32) -> Body {
+        Body::from_word(functions::request_body(scratch, length))
+    }
+
+    #[inline(always)]
+    fn repeat<F: FnMut(u32) -> bool>(&self, count: u32, mut step: F) {
+        // SAFETY: the callback gets the pointer to `step` that is passed beside it, and runs only
+        // while this call does.
+        unsafe {
+            bpf_loop(
+                count,
+                callback::<F> as *mut c_void,
+                (&raw mut step).cast(),
+                0,
+            );
+        }
+    }
+}
+
+/// What `bpf_loop` calls; 0 goes on, 1 stops.
+unsafe extern "C" fn callback<F: FnMut(u32) -> bool>(index: u64, step: *mut F) -> c_long {
+    // SAFETY: `step` is the closure that `repeat` passed, borrowed by nobody else meanwhile.
+    let goes_on = unsafe { (*step)(index as u32) };
+    c_long::from(!goes_on)
+}

@@ -1,0 +1,43 @@
+//! The maps: what the programs share with each other and with the agent.
+
+use agent_common::{scratch::Workplace, settings::Settings, shared::Shared, table::Bucket};
+use aya_ebpf::{
+    bindings::BPF_F_MMAPABLE,
+    macros::map,
+    maps::{Array, LpmTrie, PerCpuArray, RingBuf},
+};
+
+/// Records on their way to the agent. The agent sets its size.
+#[map]
+pub(crate) static RECORDS: RingBuf = RingBuf::with_byte_size(4096, 0);
+
+/// The connection table. The agent sets its size, and maps it to write releases.
+#[map]
+pub(crate) static CONNECTIONS: Array<Bucket> = Array::with_max_entries(1, BPF_F_MMAPABLE);
+
+/// One word: not 0 while the agent sleeps and wants to be woken by the next record.
+#[map]
+pub(crate) static SLEEPING: Array<Shared<u64>> = Array::with_max_entries(1, BPF_F_MMAPABLE);
+
+/// What each CPU works with: its counters, the packet and the record at hand.
+#[map]
+pub(crate) static WORKPLACE: PerCpuArray<Workplace> = PerCpuArray::with_max_entries(1, 0);
+
+/// Room for the largest header that is read in one go.
+pub(crate) type Window = [u64; 8];
+
+/// Where header bytes are copied to that cannot be read in place, per CPU.
+#[map]
+pub(crate) static WINDOW: PerCpuArray<Window> = PerCpuArray::with_max_entries(1, 0);
+
+/// Wanted ports, one bit each: port p is bit p % 64 of word p / 64, p as it lies in memory.
+#[map]
+pub(crate) static PORTS: Array<u64> = Array::with_max_entries(1024, 0);
+
+/// Wanted networks, IPv4 ones mapped into IPv6.
+#[map]
+pub(crate) static NETS: LpmTrie<[u64; 2], u32> = LpmTrie::with_max_entries(1024, 0);
+
+/// Set by the agent before loading.
+#[unsafe(no_mangle)]
+pub(crate) static SETTINGS: Settings = Settings::DEFAULT;

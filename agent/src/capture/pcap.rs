@@ -80,6 +80,7 @@ pub struct CaptureFile {
     name: String,
     input: Input,
     format: Format,
+    packets: u64,
     finished: bool,
 }
 
@@ -115,6 +116,7 @@ impl CaptureFile {
             Err(source) => Err(PcapError::new(
                 printable(&name),
                 None,
+                0,
                 Problem::Open { source },
             )),
         }
@@ -133,9 +135,10 @@ impl CaptureFile {
                 name,
                 input,
                 format,
+                packets: 0,
                 finished: false,
             }),
-            Err(problem) => Err(PcapError::new(name, Some(input.position()), problem)),
+            Err(problem) => Err(PcapError::new(name, Some(input.position()), 0, problem)),
         }
     }
 
@@ -158,6 +161,7 @@ impl CaptureFile {
         };
         match packet {
             Ok(Some(packet)) => {
+                self.packets += 1;
                 let name = match (&self.format, packet.interface) {
                     (Format::Pcapng(pcapng), Some(number)) => pcapng.interface_name(number),
                     _ => None,
@@ -173,6 +177,7 @@ impl CaptureFile {
                 Err(PcapError::new(
                     self.name.clone(),
                     Some(self.input.position()),
+                    self.packets,
                     problem,
                 ))
             }

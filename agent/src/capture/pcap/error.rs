@@ -12,6 +12,7 @@ use super::link::LinkType;
 pub struct PcapError {
     name: String,
     position: Option<Position>,
+    packets: u64,
     problem: Problem,
 }
 
@@ -38,9 +39,7 @@ pub enum Problem {
         reason: &'static str,
     },
     /// The input ends in the middle of something.
-    #[error(
-        "the {part} is cut off, {present} of {wanted} bytes are there; all before it has been read"
-    )]
+    #[error("the {part} is cut off, {present} of {wanted} bytes are there")]
     Cut {
         /// What is cut.
         part: &'static str,
@@ -53,7 +52,7 @@ pub enum Problem {
     #[error("the file is empty, there is no capture in it")]
     Empty,
     /// The compressed data is damaged or cut off.
-    #[error("the gzip data is damaged ({what}); all before it has been read")]
+    #[error("the gzip data is damaged ({what})")]
     Gzip {
         /// What is wrong with it.
         what: &'static str,
@@ -133,10 +132,16 @@ pub enum Problem {
 }
 
 impl PcapError {
-    pub(super) fn new(name: String, position: Option<Position>, problem: Problem) -> Self {
+    pub(super) fn new(
+        name: String,
+        position: Option<Position>,
+        packets: u64,
+        problem: Problem,
+    ) -> Self {
         Self {
             name,
             position,
+            packets,
             problem,
         }
     }
@@ -145,6 +150,12 @@ impl PcapError {
     #[must_use]
     pub fn name(&self) -> &str {
         &self.name
+    }
+
+    /// How many packets were given before.
+    #[must_use]
+    pub fn packets(&self) -> u64 {
+        self.packets
     }
 
     /// Where it went wrong; `None` when the file could not be opened.
@@ -165,22 +176,29 @@ impl fmt::Display for PcapError {
         let Self {
             name,
             position,
+            packets,
             problem,
         } = self;
-        match position {
-            None => write!(formatter, "{name}: {problem}"),
-            Some(Position {
-                offset,
-                compressed_offset: None,
-            }) => write!(formatter, "{name}, byte {offset}: {problem}"),
-            Some(Position {
-                offset,
-                compressed_offset: Some(compressed),
-            }) => write!(
-                formatter,
-                "{name}, byte {offset} after decompression (about byte {compressed} of the file): {problem}"
-            ),
+        formatter.write_str(name)?;
+        if let Some(Position {
+            offset,
+            compressed_offset,
+        }) = position
+        {
+            write!(formatter, ", byte {offset}")?;
+            if let Some(compressed) = compressed_offset {
+                write!(
+                    formatter,
+                    " after decompression (about byte {compressed} of the file)"
+                )?;
+            }
         }
+        match packets {
+            0 => {}
+            1 => formatter.write_str(", behind the first packet")?,
+            _ => write!(formatter, ", behind {packets} packets")?,
+        }
+        write!(formatter, ": {problem}")
     }
 }
 

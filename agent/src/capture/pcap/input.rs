@@ -56,6 +56,11 @@ impl Input {
         self.record = self.offset;
     }
 
+    /// Makes errors name an earlier place.
+    pub(super) fn blame(&mut self, offset: u64) {
+        self.record = offset;
+    }
+
     /// Reads until at least `wanted` bytes are there; `false` when the end comes first.
     pub(super) fn fill(&mut self, wanted: usize) -> Result<bool, Problem> {
         while self.end - self.start < wanted {

@@ -38,7 +38,8 @@ pub(super) struct Pcapng {
     order: ByteOrder,
     interfaces: Vec<Interface>,
     skipped: u64,
-    unsupported: Option<u32>,
+    /// The first link type that is not read, and where the interface with it is described.
+    unsupported: Option<(u32, u64)>,
     any_supported: bool,
 }
 
@@ -71,7 +72,7 @@ impl Pcapng {
             input.begin_record();
             let Some((kind, length)) = input.peek::<BLOCK_HEADER>()?.map(halves) else {
                 return match input.available() {
-                    0 => self.end(),
+                    0 => self.end(input),
                     _ => Err(cut(input, BLOCK, BLOCK_HEADER)),
                 };
             };
@@ -107,9 +108,10 @@ impl Pcapng {
         self.interfaces.get(number as usize)?.name.as_deref()
     }
 
-    fn end(&self) -> Result<Option<Packet>, Problem> {
+    fn end(&self, input: &mut Input) -> Result<Option<Packet>, Problem> {
         match self.unsupported {
-            Some(link_type) if !self.any_supported && self.skipped > 0 => {
+            Some((link_type, described_at)) if !self.any_supported && self.skipped > 0 => {
+                input.blame(described_at);
                 Err(Problem::UnsupportedLinkType { link_type })
             }
             _ => Ok(None),
@@ -155,7 +157,9 @@ impl Pcapng {
         match interface.link_type {
             Some(_) => self.any_supported = true,
             None => {
-                self.unsupported.get_or_insert(interface.link_number);
+                let described_at = input.position().offset;
+                self.unsupported
+                    .get_or_insert((interface.link_number, described_at));
             }
         }
         self.interfaces.push(interface);

@@ -170,3 +170,60 @@ fn readable_name(name: &[u8]) -> Box<str> {
     let name = &name[..name.len().min(NAME_MAX)];
     String::from_utf8_lossy(name).into()
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn timestamps_become_nanoseconds() {
+        const LATEST: u64 = i64::MAX as u64;
+        let cases = [
+            (0, 0, 1_700_000_000, 1_700_000_000_000_000_000),
+            (3, 0, 1_700_000_000_001, 1_700_000_000_001_000_000),
+            (6, 0, 1_700_000_000_000_001, 1_700_000_000_000_001_000),
+            (9, 0, 1_700_000_000_000_000_001, 1_700_000_000_000_000_001),
+            (12, 0, 5_000_999, 5000),
+            (47, 0, u64::MAX, 0),
+            (48, 0, u64::MAX, 0),
+            (127, 0, u64::MAX, 0),
+            (0x80, 0, 3, 3_000_000_000),
+            (0x80 | 1, 0, 3, 1_500_000_000),
+            (0x80 | 32, 0, (7 << 32) | (1 << 31), 7_500_000_000),
+            (0x80 | 127, 0, u64::MAX, 0),
+            (6, 5, 7, 5_000_007_000),
+            (6, -5, 5_000_007, 7000),
+            (6, -6, 5_000_007, 0),
+            (0, 0, u64::MAX, LATEST),
+            (0x80, 0, u64::MAX, LATEST),
+            (9, 0, u64::MAX, LATEST),
+            (0, i64::MAX, u64::MAX, LATEST),
+            (0, i64::MIN, 1, 0),
+        ];
+        for (resolution, offset, timestamp, expected) in cases {
+            let clock = Clock {
+                unit: Unit::from_option(resolution),
+                offset,
+            };
+            let nanoseconds = clock.nanoseconds(timestamp);
+            assert_eq!(nanoseconds, expected, "{resolution} {offset} {timestamp}");
+        }
+    }
+
+    #[test]
+    fn options_set_name_and_clock() {
+        let body = [
+            &[1, 0, 0, 0, 0, 0, 1, 0][..],
+            &[2, 0, 5, 0, b'e', b't', b'h', b'1', b'0', 0, 0, 0],
+            &[9, 0, 1, 0, 9, 0, 0, 0],
+            &[14, 0, 8, 0, 2, 0, 0, 0, 0, 0, 0, 0],
+            &[0, 0, 0, 0, 9, 0, 1, 0, 3, 0, 0, 0], // behind the end: not read
+        ]
+        .concat();
+        let interface = Interface::parse(ByteOrder::Little, &body, 60).unwrap();
+        assert_eq!(interface.link_type, Some(LinkType::Ethernet));
+        assert_eq!(interface.snapshot_length, 65_536);
+        assert_eq!(interface.name.as_deref(), Some("eth10"));
+        assert_eq!(interface.clock.nanoseconds(7), 2_000_000_007);
+    }
+}

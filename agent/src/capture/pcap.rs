@@ -66,7 +66,7 @@ pub struct Frame<'a> {
 #[derive(Clone, Copy, Debug, Eq, PartialEq)]
 pub struct Interface<'a> {
     /// The capturing host's index of the interface where the packet carries it (Linux cooked v2,
-    /// nflog); else, in pcapng, the number that the section gives the interface, from 0. Another
+    /// nflog, modified pcap); else, in pcapng, the number that the section gives the interface, from 0. Another
     /// section may give the same number to another interface.
     pub index: u32,
     /// The name that a pcapng file gives the interface, cut after 128 bytes. Any text, it may hold

@@ -88,7 +88,7 @@ impl LinkType {
     }
 }
 
-/// What a link header says. `payload` and `payload_length` are of the network layer.
+/// What a link header says of the packet behind it.
 struct Stripped {
     ethertype: u16,
     /// Where in the packet the network layer begins.

@@ -431,7 +431,10 @@ impl OpenFile {
         let start = self.size;
         let (written, error) = write_all(&mut self.file, lines);
         self.size += written as u64;
-        let whole = whole_lines(&lines[..written]);
+        let whole = match error {
+            None => written,
+            Some(_) => whole_lines(&lines[..written]),
+        };
         if written > whole {
             self.tear = Tear::Cut {
                 good: start + whole as u64,

@@ -177,3 +177,81 @@ impl Dropped {
         }
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use std::{
+        fs,
+        io::Write,
+        sync::{Mutex, mpsc::sync_channel},
+    };
+
+    use jiff::civil::date;
+    use tracing::subscriber::with_default;
+
+    use super::*;
+    use crate::sink::log::settings::Rotate;
+
+    #[derive(Clone, Default)]
+    struct Diagnostics(Arc<Mutex<Vec<u8>>>);
+
+    impl Write for Diagnostics {
+        fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
+            self.0.lock().unwrap().write(bytes)
+        }
+
+        fn flush(&mut self) -> io::Result<()> {
+            Ok(())
+        }
+    }
+
+    #[test]
+    fn an_outage_is_reported_once_at_its_begin_and_once_at_its_end() {
+        let parent = tempfile::tempdir().unwrap();
+        let folder = parent.path().join("logs");
+        let rotate = Rotate {
+            max_bytes: None,
+            max_age: None,
+            compress: false,
+        };
+        let day = date(2019, 9, 1);
+        let files =
+            LogWriter::open(&folder, rotate, Arc::default(), sync_channel(1).0, day).unwrap();
+        let mut writer = Writer {
+            target: Target::Files(files, folder.clone()),
+            zone: TimeZone::UTC,
+            shared: Arc::default(),
+            outage: None,
+        };
+        let batch = Batch {
+            series: Series { kind: None, day },
+            lines: b"a\nb\n".to_vec(),
+            records: 2,
+        };
+        let diagnostics = Diagnostics::default();
+        let copy = diagnostics.clone();
+        let subscriber = tracing_subscriber::fmt()
+            .with_ansi(false)
+            .with_writer(move || copy.clone())
+            .finish();
+        with_default(subscriber, || {
+            for _ in 0..2 {
+                writer.write(&batch);
+                fs::remove_dir_all(&folder).unwrap();
+                fs::write(&folder, "in the way").unwrap();
+                for _ in 0..3 {
+                    writer.write(&batch);
+                }
+                fs::remove_file(&folder).unwrap();
+                writer.write(&batch);
+            }
+        });
+        let text = String::from_utf8(diagnostics.0.lock().unwrap().clone()).unwrap();
+        let count = |word: &str| text.lines().filter(|line| line.contains(word)).count();
+        assert_eq!(count("ERROR"), 2, "{text}");
+        assert_eq!(count("reason=\"gone\""), 2, "{text}");
+        assert_eq!(count("records=6 bytes=12"), 2, "{text}");
+        let counts = writer.shared.counts();
+        assert_eq!((counts.stored, counts.lost_in_all().records), (8, 12));
+    }
+}

@@ -16,7 +16,6 @@ use std::{
     fs::File,
     io,
     os::fd::AsFd as _,
-    path::PathBuf,
     sync::{
         Arc,
         atomic::{
@@ -44,6 +43,7 @@ use self::{
 };
 pub use self::{
     counts::{Loss, LossReason, SinkCounts},
+    error::LogError,
     settings::{Format, LogSettings, OnFull, Output, Retain, Rotate},
 };
 use crate::http::head::{Head, Kind};
@@ -52,6 +52,7 @@ mod asked;
 pub mod classic;
 mod clock;
 mod counts;
+mod error;
 mod files;
 mod folder;
 pub mod json;
@@ -63,64 +64,6 @@ mod stream;
 mod text;
 mod tidy;
 mod writer;
-
-/// Why the log cannot be started.
-#[derive(Debug, thiserror::Error)]
-#[non_exhaustive]
-pub enum LogError {
-    /// The folder cannot be made or written to.
-    #[error("log folder {} cannot be used; make it writable or choose another with --log-dir", path.display())]
-    Folder {
-        /// The folder.
-        path: PathBuf,
-        /// What the system said.
-        source: io::Error,
-    },
-    /// Another process has the folder.
-    #[error("log folder {}: another tapline writes there; choose another with --log-dir", path.display())]
-    InUse {
-        /// The folder.
-        path: PathBuf,
-    },
-    /// Standard output cannot be used.
-    #[error("standard output cannot be written to")]
-    Stdout {
-        /// What the system said.
-        source: io::Error,
-    },
-    /// A thread cannot be made.
-    #[error("no thread can be made for the log")]
-    Thread {
-        /// What the system said.
-        source: io::Error,
-    },
-    /// The text for missing values could break a line.
-    #[error("log.missing: {text:?} holds a control character; give plain text")]
-    Missing {
-        /// The text.
-        text: String,
-    },
-    /// A name that no header field can have.
-    #[error("log.headers: {name:?} is not the name of a header field")]
-    HeaderName {
-        /// The name.
-        name: String,
-    },
-    /// Too many header fields are asked for.
-    #[error("log.headers: {count} names; at most {most} can be given")]
-    TooManyHeaders {
-        /// How many were given.
-        count: usize,
-        /// How many can be.
-        most: usize,
-    },
-    /// A limit of zero.
-    #[error("log.{key}: 0 would hold nothing; give more, or leave it out")]
-    Zero {
-        /// The setting.
-        key: &'static str,
-    },
-}
 
 /// How a sink ended.
 #[derive(Debug)]
@@ -413,7 +356,7 @@ impl LogSink {
             .unwrap_or_else(|_| Err(io::Error::other("the log writer ended by a defect")));
         // The writer held the other end of what wakes this thread.
         if let Some((thread, _)) = tidy {
-            let _ = thread.join().is_ok();
+            let _joined = thread.join();
         }
         result.err()
     }

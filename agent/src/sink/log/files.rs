@@ -20,13 +20,16 @@ use std::{
 
 use jiff::civil::Date;
 
+use self::open_file::OpenFile;
 use super::{
     LogError,
     folder::{self, LiveFiles},
     names::{FileName, Form, Series},
     settings::Rotate,
-    stream::{whole_lines, write_all},
+    stream::whole_lines,
 };
+
+mod open_file;
 
 /// The file of a day that is over is closed when no late line came for so long.
 const LATE: Duration = Duration::from_secs(600);
@@ -319,11 +322,13 @@ impl LogWriter {
         };
         for name in entries.iter().map(|entry| entry.name) {
             let is_open = self.open.iter().any(|file| file.name() == name);
-            if name.form == Form::Live && name.series.day < self.today && !is_open {
-                if let Err(error) = self.rename_aside(name.series) {
-                    let path = self.path(name);
-                    tracing::warn!(path = %path.display(), %error, "the log file of a day that is over cannot be put aside");
-                }
+            if name.form == Form::Live
+                && name.series.day < self.today
+                && !is_open
+                && let Err(error) = self.rename_aside(name.series)
+            {
+                let path = self.path(name);
+                tracing::warn!(path = %path.display(), %error, "the log file of a day that is over cannot be put aside");
             }
         }
     }
@@ -339,7 +344,7 @@ impl LogWriter {
 
     fn wake_tidy(&self) {
         // Full means that it will look anyway, and gone that the sink is being closed.
-        let _ = self.tidy.try_send(()).is_ok();
+        let _woken = self.tidy.try_send(());
     }
 
     fn path(&self, name: FileName) -> PathBuf {
@@ -358,113 +363,6 @@ fn fitting(lines: &[u8], room: u64, whole_line: bool) -> &[u8] {
         length = memchr::memchr(b'\n', lines).map_or(lines.len(), |at| at + 1);
     }
     &lines[..length]
-}
-
-/// A file that lines go to.
-#[derive(Debug)]
-struct OpenFile {
-    series: Series,
-    file: File,
-    size: u64,
-    opened: Instant,
-    age_when_opened: Duration,
-    last_write: Instant,
-    tear: Tear,
-}
-
-/// What a write that broke off left behind.
-#[derive(Clone, Copy, Debug, Eq, PartialEq)]
-enum Tear {
-    None,
-    /// The whole lines end at `good`, the file at `end`.
-    Cut {
-        good: u64,
-        end: u64,
-    },
-    /// The file ended in the middle of a line when it was opened.
-    Unended,
-}
-
-impl OpenFile {
-    fn new(file: File, series: Series) -> io::Result<Self> {
-        let metadata = file.metadata()?;
-        let size = metadata.len();
-        let tear = if folder::ends_torn(&file, size)? {
-            Tear::Unended
-        } else {
-            Tear::None
-        };
-        let age_when_opened = metadata
-            .created()
-            .ok()
-            .and_then(|time| time.elapsed().ok())
-            .unwrap_or_default();
-        let now = Instant::now();
-        Ok(Self {
-            series,
-            file,
-            size,
-            opened: now,
-            age_when_opened,
-            last_write: now,
-            tear,
-        })
-    }
-
-    fn name(&self) -> FileName {
-        FileName {
-            series: self.series,
-            form: Form::Live,
-        }
-    }
-
-    fn is_older_than(&self, age: Option<Duration>, now: Instant) -> bool {
-        age.is_some_and(|age| self.age_when_opened + now.duration_since(self.opened) >= age)
-    }
-
-    /// Appends lines at `size`. Gives how many bytes of whole lines are in the file now.
-    fn append(&mut self, lines: &[u8], now: Instant) -> (usize, Option<io::Error>) {
-        self.last_write = now;
-        if let Err(error) = self.mend() {
-            return (0, Some(error));
-        }
-        let start = self.size;
-        let (written, error) = write_all(&mut self.file, lines);
-        self.size += written as u64;
-        let whole = match error {
-            None => written,
-            Some(_) => whole_lines(&lines[..written]),
-        };
-        if written > whole {
-            self.tear = Tear::Cut {
-                good: start + whole as u64,
-                end: self.size,
-            };
-            // What cannot be mended now is mended before the next line.
-            let _mended = self.mend();
-        }
-        (whole, error)
-    }
-
-    /// Takes away or ends what there is of a broken line.
-    fn mend(&mut self) -> io::Result<()> {
-        if let Tear::Cut { good, end } = self.tear
-            // Somebody else may have written since; their bytes are not ours to take away.
-            && self.file.metadata()?.len() == end
-            && self.file.set_len(good).is_ok()
-        {
-            self.size = good;
-            self.tear = Tear::None;
-        }
-        if self.tear != Tear::None {
-            if let (_, Some(error)) = write_all(&mut self.file, b"\n") {
-                return Err(error);
-            }
-            self.size += 1;
-            self.tear = Tear::None;
-        }
-        Ok(())
-    }
 }
 
 #[cfg(test)]

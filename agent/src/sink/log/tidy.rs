@@ -84,15 +84,17 @@ impl Tidy {
         };
         let mut result = Ok(());
         for name in entries.iter().map(|entry| entry.name) {
-            result = result.and(match name.form {
+            let done = match name.form {
                 Form::Unfinished(_) => delete(&self.path(name)),
                 Form::Aside(number) if self.compress && !self.stop.load(Relaxed) => {
                     self.compress(name, number)
                 }
                 _ => Ok(()),
-            });
+            };
+            result = result.and(done);
         }
-        result.and(self.delete_oldest(today))
+        let deleted = self.delete_oldest(today);
+        result.and(deleted)
     }
 
     fn compress(&self, name: FileName, number: u64) -> io::Result<()> {

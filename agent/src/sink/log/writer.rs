@@ -68,7 +68,7 @@ impl Writer {
                     batch.lines.clear();
                     batch.records = 0;
                     // The channel holds as many as there are.
-                    let _ = empty.try_send(batch).is_ok();
+                    let _given_back = empty.try_send(batch);
                 }
                 Err(RecvTimeoutError::Timeout) => self.reopen_if_asked(),
                 Err(RecvTimeoutError::Disconnected) => break,

@@ -3,7 +3,7 @@ use std::{fs, sync::mpsc::sync_channel, thread};
 use jiff::civil::date;
 use tempfile::TempDir;
 
-use super::*;
+use super::{open_file::Tear, *};
 use crate::http::head::Kind;
 
 const DAY: Date = date(2019, 9, 1);

@@ -81,8 +81,12 @@ fn lines_go_to_the_file_of_their_day() {
 fn a_second_start_appends_and_ends_a_torn_line() {
     let folder = tempfile::tempdir().unwrap();
     fs::write(folder.path().join("http-20190901.log"), "a\ntor").unwrap();
-    for line in ["b\n", "c\n"] {
-        let mut writer = start(folder.path(), FOREVER);
+    for (line, compress) in [("b\n", false), ("c\n", true)] {
+        let rotate = Rotate {
+            compress,
+            ..FOREVER
+        };
+        let mut writer = start(folder.path(), rotate);
         write(&mut writer, on(1), line);
         writer.close().unwrap();
     }

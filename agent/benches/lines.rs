@@ -125,6 +125,10 @@ fn sink(criterion: &mut Criterion) {
     let head = request();
     let mut group = criterion.benchmark_group("sink");
     group.throughput(Throughput::Elements(1));
+    // Each second writes some hundred megabytes.
+    group.sample_size(20);
+    group.warm_up_time(Duration::from_millis(500));
+    group.measurement_time(Duration::from_secs(2));
     group.bench_function("classic", |bencher| {
         bencher.iter_custom(|count| measure(count, &head, |head| sink.write(head)));
     });

@@ -1,0 +1,3 @@
+//! Where records go. So far: log files and standard output ([`log`]).
+
+pub mod log;

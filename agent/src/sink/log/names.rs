@@ -1,0 +1,170 @@
+//! The names of log files. What is not named exactly so is not ours and is never touched.
+//!
+//! | name | what it is |
+//! |---|---|
+//! | `http-20190901.log`, `http-CQ-20190901.log` | lines go here |
+//! | `http-20190901.3.log` | the third file of that day that was put aside |
+//! | `http-20190901.3.log.gz` | the same, compressed |
+//! | `http-20190901.3.log.gz.tmp` | being compressed |
+
+use std::fmt;
+
+use jiff::civil::Date;
+
+use crate::http::head::Kind;
+
+/// The files that go on one another: of one kind (or all), of one day.
+#[derive(Clone, Copy, Debug, Eq, PartialEq)]
+pub(super) struct Series {
+    /// None: all kinds in one file.
+    pub(super) kind: Option<Kind>,
+    pub(super) day: Date,
+}
+
+/// What a file of a series is.
+#[derive(Clone, Copy, Debug, Eq, PartialEq)]
+pub(super) enum Form {
+    /// Lines go here.
+    Live,
+    /// Put aside, with its number from 1.
+    Aside(u64),
+    /// Put aside and compressed.
+    Compressed(u64),
+    /// Compression is under way, or was interrupted.
+    Unfinished(u64),
+}
+
+impl Form {
+    pub(super) fn number(self) -> Option<u64> {
+        match self {
+            Self::Live => None,
+            Self::Aside(number) | Self::Compressed(number) | Self::Unfinished(number) => {
+                Some(number)
+            }
+        }
+    }
+}
+
+/// The name of a log file.
+#[derive(Clone, Copy, Debug, Eq, PartialEq)]
+pub(super) struct FileName {
+    pub(super) series: Series,
+    pub(super) form: Form,
+}
+
+impl FileName {
+    /// None when the name is not exactly one that [`fmt::Display`] gives.
+    pub(super) fn parse(name: &str) -> Option<Self> {
+        let rest = name.strip_prefix("http-")?;
+        let (kind, rest) = Kind::ALL
+            .into_iter()
+            .find_map(|kind| {
+                let rest = rest.strip_prefix(kind.letters())?.strip_prefix('-')?;
+                Some((Some(kind), rest))
+            })
+            .unwrap_or((None, rest));
+        let (date, rest) = rest.split_at_checked(8)?;
+        let date: u32 = digits(date)?.parse().ok()?;
+        let day = Date::new(
+            i16::try_from(date / 10_000).ok()?,
+            i8::try_from(date / 100 % 100).ok()?,
+            i8::try_from(date % 100).ok()?,
+        )
+        .ok()?;
+        let form = if rest == ".log" {
+            Form::Live
+        } else {
+            let (number, suffix) = rest.strip_prefix('.')?.split_once('.')?;
+            let number = digits(number).filter(|text| !text.starts_with('0'))?;
+            let number = number.parse().ok()?;
+            match suffix {
+                "log" => Form::Aside(number),
+                "log.gz" => Form::Compressed(number),
+                "log.gz.tmp" => Form::Unfinished(number),
+                _ => return None,
+            }
+        };
+        Some(Self {
+            series: Series { kind, day },
+            form,
+        })
+    }
+}
+
+fn digits(text: &str) -> Option<&str> {
+    (!text.is_empty() && text.bytes().all(|byte| byte.is_ascii_digit())).then_some(text)
+}
+
+impl fmt::Display for FileName {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("http-")?;
+        if let Some(kind) = self.series.kind {
+            write!(f, "{}-", kind.letters())?;
+        }
+        let day = self.series.day;
+        write!(f, "{:04}{:02}{:02}", day.year(), day.month(), day.day())?;
+        match self.form {
+            Form::Live => f.write_str(".log"),
+            Form::Aside(number) => write!(f, ".{number}.log"),
+            Form::Compressed(number) => write!(f, ".{number}.log.gz"),
+            Form::Unfinished(number) => write!(f, ".{number}.log.gz.tmp"),
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use jiff::civil::date;
+
+    use super::*;
+
+    fn check(name: &str, kind: Option<Kind>, form: Form) {
+        let day = date(2019, 9, 1);
+        let series = Series { kind, day };
+        let expected = FileName { series, form };
+        assert_eq!(FileName::parse(name), Some(expected));
+        assert_eq!(expected.to_string(), name);
+    }
+
+    #[test]
+    fn our_names() {
+        check("http-20190901.log", None, Form::Live);
+        check("http-CQ-20190901.log", Some(Kind::ClientQuery), Form::Live);
+        check(
+            "http-SR-20190901.12.log",
+            Some(Kind::ServerResponse),
+            Form::Aside(12),
+        );
+        check("http-20190901.1.log.gz", None, Form::Compressed(1));
+        check("http-20190901.7.log.gz.tmp", None, Form::Unfinished(7));
+    }
+
+    #[test]
+    fn foreign_names() {
+        for name in [
+            "",
+            "http-",
+            "http-20190901",
+            "http-20190901.log.gz",
+            "http-20190901.log~",
+            "http-20190901.log.1",
+            "http-20190901.0.log",
+            "http-20190901.01.log",
+            "http-20190901..log",
+            "http-20190901.+1.log",
+            "http-20191301.log",
+            "http-20190931.log",
+            "http-XX-20190901.log",
+            "http-cq-20190901.log",
+            "http-2019090.log",
+            "http-2019090é.log",
+            "xhttp-20190901.log",
+            "http-+2190901.log",
+            "http-20190901.99999999999999999999.log",
+            "http-20190901.1.log.gz.tmp2",
+            "http-CQ20190901.log",
+        ] {
+            assert_eq!(FileName::parse(name), None, "{name}");
+        }
+    }
+}

@@ -1,0 +1,102 @@
+//! The hot thread allocates nothing for a line, whatever stands in it.
+
+use std::{
+    alloc::{GlobalAlloc, Layout, System},
+    cell::Cell,
+    error::Error,
+    net::SocketAddr,
+};
+
+use tapline::{
+    http::head::{Fields, Head, Kind, StartLine},
+    sink::log::{Format, LogSettings, LogSink, OnFull, Output},
+};
+
+thread_local! {
+    static ALLOCATIONS: Cell<u64> = const { Cell::new(0) };
+}
+
+struct Counting;
+
+// SAFETY: every call goes to the system's allocator unchanged; counting touches no memory that is
+// allocated, since the cell needs neither a constructor nor a destructor.
+unsafe impl GlobalAlloc for Counting {
+    unsafe fn alloc(&self, layout: Layout) -> *mut u8 {
+        ALLOCATIONS.set(ALLOCATIONS.get() + 1);
+        // SAFETY: the caller keeps the promises of `GlobalAlloc::alloc`.
+        unsafe { System.alloc(layout) }
+    }
+
+    unsafe fn dealloc(&self, pointer: *mut u8, layout: Layout) {
+        // SAFETY: the caller keeps the promises of `GlobalAlloc::dealloc`.
+        unsafe { System.dealloc(pointer, layout) }
+    }
+
+    unsafe fn realloc(&self, pointer: *mut u8, layout: Layout, size: usize) -> *mut u8 {
+        ALLOCATIONS.set(ALLOCATIONS.get() + 1);
+        // SAFETY: the caller keeps the promises of `GlobalAlloc::realloc`.
+        unsafe { System.realloc(pointer, layout, size) }
+    }
+}
+
+#[global_allocator]
+static ALLOCATOR: Counting = Counting;
+
+fn check(format: Format) -> Result<(), Box<dyn Error>> {
+    let folder = tempfile::tempdir()?;
+    let mut sink = LogSink::start(LogSettings {
+        output: Output::Directory(folder.path().to_owned()),
+        format,
+        split: true,
+        queue_batches: 4,
+        on_full: OnFull::Block,
+        ..LogSettings::default()
+    })?;
+    let mut head = Head {
+        time_ns: 1_567_315_011_002_000_000,
+        kind: Kind::ClientQuery,
+        local: true,
+        source: SocketAddr::from(([223, 39, 188, 71], 50905)),
+        destination: "[2001:db8::1]:80".parse()?,
+        cpu: 1,
+        interface: "eth0",
+        vlan: [1, 2],
+        line: b"GET /\x01 HTTP/1.1",
+        start: StartLine::Request {
+            method: b"GET",
+            target: b"/\x01",
+        },
+        minor_version: 1,
+        fields: Fields {
+            host: Some(b"\xff \xc2\x85 \\x41 \""),
+            user_agent: Some(b"Mozilla/5.0 (Windows NT 10.0)"),
+            ..Fields::default()
+        },
+        raw_fields: b"X-Request-Id: 1\r\nForwarded: a\r\n b\r\nForwarded: \"c\"\r\n\r\n",
+        partial: true,
+    };
+    let mut write = |lines: u32| {
+        for number in 0..lines {
+            head.kind = Kind::ALL[number as usize % 4];
+            head.time_ns += 100_000_000;
+            sink.write(&head);
+            if number % 100 == 0 {
+                sink.flush();
+            }
+        }
+    };
+    // Until every batch was made and has grown.
+    write(20_000);
+    let before = ALLOCATIONS.get();
+    write(20_000);
+    assert_eq!(ALLOCATIONS.get() - before, 0, "{format:?}");
+    let counts = sink.close().counts;
+    assert_eq!((counts.accepted, counts.stored), (40_000, 40_000));
+    Ok(())
+}
+
+#[test]
+fn no_allocation_a_line() -> Result<(), Box<dyn Error>> {
+    check(Format::Classic)?;
+    check(Format::Json)
+}

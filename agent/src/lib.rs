@@ -1,4 +1,7 @@
 //! Tapline: writes down every cleartext HTTP/1 exchange that a Linux host takes part in.
 
+pub mod cli;
 pub mod config;
+pub mod diagnostics;
+pub mod exit;
 pub mod http;

@@ -44,12 +44,12 @@ pub fn settings_from_yaml(path: &Path, bytes: &[u8]) -> Result<Vec<Setting>, Con
             limit: FILE_MAX,
         });
     }
-    let text = std::str::from_utf8(bytes).or_else(|error| {
+    let text = std::str::from_utf8(bytes).map_err(|error| {
         let before = bytes.iter().take(error.valid_up_to());
-        Err(ConfigError::NotText {
+        ConfigError::NotText {
             path: path.to_owned(),
             line: before.filter(|byte| **byte == b'\n').count() as u64 + 1,
-        })
+        }
     })?;
     let reading = Reading {
         path,

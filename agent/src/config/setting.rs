@@ -260,8 +260,11 @@ fn each<T>(
 }
 
 fn truth(text: &str) -> Result<bool, Refusal> {
-    text.parse()
-        .or_else(|_| Err(Refusal::new("must be true or false")))
+    match text {
+        "true" => Ok(true),
+        "false" => Ok(false),
+        _ => Err(Refusal::new("must be true or false")),
+    }
 }
 
 fn port(text: &str) -> Result<u16, Refusal> {

@@ -16,6 +16,7 @@ mod error;
 mod file;
 mod key;
 mod nearest;
+mod parse;
 mod print;
 mod setting;
 mod units;
@@ -162,7 +163,7 @@ impl Default for CaptureConfig {
             loopback: Loopback::Once,
             ring: 16 << 20,
             flows: 1 << 16,
-            head_bytes: setting::HEAD_BYTES_MAX,
+            head_bytes: parse::HEAD_BYTES_MAX,
             user: None,
         }
     }

@@ -20,14 +20,14 @@ mod line;
 mod repeats;
 
 use std::path::PathBuf;
-use std::sync::Arc;
+use std::sync::{Arc, OnceLock};
 use std::time::Instant;
 
 use tracing_subscriber::layer::SubscriberExt as _;
 use tracing_subscriber::util::SubscriberInitExt as _;
 
 use crate::config::DiagnosticsConfig;
-use crate::exit::OneLine;
+use crate::exit::{Exit, OneLine};
 use file::RotatedFile;
 use layer::{Output, Sayer, SayingLayer};
 
@@ -47,7 +47,10 @@ pub enum DiagnosticsError {
     Twice,
 }
 
-/// The running diagnostics; what is still held back is said when it is dropped.
+/// The diagnostics of this process: there is one subscriber for all of it, so there is one of these.
+static RUNNING: OnceLock<Arc<Sayer>> = OnceLock::new();
+
+/// Keeps diagnostics running; what is still held back is said when it is dropped.
 #[must_use = "what is held back is said when this is dropped"]
 pub struct Diagnostics {
     sayer: Arc<Sayer>,
@@ -75,28 +78,34 @@ pub fn start(config: &DiagnosticsConfig) -> Result<Diagnostics, DiagnosticsError
         .with(layer)
         .try_init()
         .or(Err(DiagnosticsError::Twice))?;
+    RUNNING
+        .set(Arc::clone(&sayer))
+        .or(Err(DiagnosticsError::Twice))?;
     Ok(Diagnostics { sayer })
 }
 
+/// Says what was held back and whose time is over. Also done with every event; a program that has a
+/// timer calls it, so that the last flood is told of in time.
+pub fn tick() {
+    if let Some(sayer) = RUNNING.get() {
+        sayer.say_due(Instant::now());
+    }
+}
+
+/// Opens the file of the diagnostics anew, for one that was moved away (SIGHUP). Nothing to do where
+/// they go to stderr.
+///
+/// # Errors
+/// The file cannot be opened; the old one stays in use.
+pub fn reopen() -> std::io::Result<()> {
+    RUNNING.get().map_or(Ok(()), |sayer| sayer.reopen())
+}
+
 impl Diagnostics {
-    /// Says what was held back and whose time is over. Also done with every event; a program that
-    /// has a timer calls it, so that the last flood is told of in time.
-    pub fn tick(&self) {
-        self.sayer.say_due(Instant::now());
-    }
-
-    /// Opens the file anew, for one that was moved away. Nothing to do for stderr.
-    ///
-    /// # Errors
-    /// The file cannot be opened; the old one stays in use.
-    pub fn reopen(&self) -> std::io::Result<()> {
-        self.sayer.reopen()
-    }
-
     /// Says why the program failed, where diagnostics go to a file: stderr gets it in any case (see
     /// [`report`](crate::exit::report)).
     pub fn failed(&self, error: &anyhow::Error) {
-        if self.sayer.is_file() {
+        if self.sayer.is_file() && Exit::of(error) != Exit::Done {
             tracing::error!("{}", OneLine(error));
         }
     }

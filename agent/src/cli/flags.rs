@@ -194,7 +194,7 @@ pub(super) struct RunFlags {
 #[derive(Debug, Args)]
 pub(super) struct ReadFlags {
     /// Capture files: pcap or pcapng, plain or gzip; - for standard input
-    #[arg(required = true, value_name = "FILE")]
+    #[arg(required_unless_present = "print_config", value_name = "FILE")]
     files: Vec<PathBuf>,
     #[command(flatten)]
     pub(super) config: ConfigFlags,

@@ -9,18 +9,18 @@ pub trait Word: Copy + PartialEq + 'static {
 
     /// The word for this value.
     fn word(self) -> &'static str;
+}
 
-    /// The value that `text` is the word for.
-    ///
-    /// # Errors
-    /// A refusal that lists the words.
-    fn from_word(text: &str) -> Result<Self, Refusal> {
-        let found = Self::ALL.iter().copied().find(|value| value.word() == text);
-        found.ok_or_else(|| {
-            let words: Vec<&str> = Self::ALL.iter().map(|value| value.word()).collect();
-            Refusal::new(format!("must be one of {}", words.join(", ")))
-        })
-    }
+/// The value that `text` is the word for.
+///
+/// # Errors
+/// A refusal that lists the words.
+pub(super) fn from_word<T: Word>(text: &str) -> Result<T, Refusal> {
+    let found = T::ALL.iter().copied().find(|value| value.word() == text);
+    found.ok_or_else(|| {
+        let words: Vec<&str> = T::ALL.iter().map(|value| value.word()).collect();
+        Refusal::new(format!("must be one of {}", words.join(", ")))
+    })
 }
 
 /// Declares an enum whose values have words.
@@ -116,14 +116,14 @@ words! {
 
 #[cfg(test)]
 mod tests {
-    use super::{Attach, Word};
+    use super::{Attach, Word as _, from_word};
 
     #[test]
     fn words_and_values_correspond() {
         for value in Attach::ALL {
-            assert_eq!(Attach::from_word(value.word()), Ok(*value));
+            assert_eq!(from_word(value.word()), Ok(*value));
         }
-        let refusal = Attach::from_word("TC").unwrap_err();
+        let refusal = from_word::<Attach>("TC").unwrap_err();
         assert_eq!(refusal.to_string(), "must be one of auto, tc, socket, xdp");
     }
 }

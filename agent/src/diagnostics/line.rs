@@ -77,26 +77,25 @@ impl Said {
     }
 
     fn json(&self, now: Timestamp, level: Level, target: &str) -> String {
-        let mut object = serde_json::Map::new();
-        let mut put = |name: &str, value: serde_json::Value| {
-            object.insert(name.to_owned(), value);
+        let mut line = format!("{{\"ts\":\"{now:.3}\"");
+        let mut push = |name: &str, value: serde_json::Value| {
+            line.push_str(&format!(",{}:{value}", serde_json::Value::from(name)));
         };
-        // Fields first: none of them can take the place of what every line has.
+        push("level", level.as_str().to_ascii_lowercase().into());
+        push("target", target.into());
+        push("message", shortened(&self.message).into());
         for (name, value) in &self.fields {
-            put(
-                name,
-                match value {
-                    FieldValue::Plain(value) => value.clone(),
-                    FieldValue::Text(text) => shortened(text).into(),
-                },
-            );
+            // What every line has cannot be said twice.
+            let name = match *name {
+                "ts" | "level" | "target" => &format!("{name}_"),
+                name => name,
+            };
+            match value {
+                FieldValue::Plain(value) => push(name, value.clone()),
+                FieldValue::Text(text) => push(name, shortened(text).into()),
+            }
         }
-        put("ts", format!("{now:.3}").into());
-        put("level", level.as_str().to_ascii_lowercase().into());
-        put("target", target.into());
-        put("message", shortened(&self.message).into());
-        let mut line = serde_json::Value::Object(object).to_string();
-        line.push('\n');
+        line.push_str("}\n");
         line
     }
 
@@ -195,14 +194,10 @@ mod tests {
         let check = |message: &str, field: &str, text: &str, json: &str| {
             let [as_text, as_json] = lines(message, FieldValue::Text(field.to_owned()));
             assert_eq!(as_text, format!("1970-01-01T00:00:00.000Z  WARN {text}\n"));
-            let json = format!(
-                "{{\"level\":\"warn\",\"message\":{json},\"target\":\"tapline::x\",\"ts\":\"1970-01-01T00:00:00.000Z\"}}\n"
-            );
-            let expected: serde_json::Value = serde_json::from_str(&json).unwrap();
-            assert_eq!(
-                serde_json::from_str::<serde_json::Value>(&as_json).unwrap(),
-                expected
-            );
+            let begin =
+                "{\"ts\":\"1970-01-01T00:00:00.000Z\",\"level\":\"warn\",\"target\":\"tapline::x\"";
+            assert_eq!(as_json, format!("{begin},\"message\":{json}}}\n"));
+            assert!(serde_json::from_str::<serde_json::Value>(&as_json).is_ok());
         };
         check("lost", "/a/b", "lost path=/a/b", r#""lost","path":"/a/b""#);
         check("a b", "c d", "a b path=\"c d\"", r#""a b","path":"c d""#);
@@ -212,7 +207,7 @@ mod tests {
             "forged\n1970",
             "\u{1b}[31m\u{2028}",
             "forged\\n1970 path=\"\\u{1b}[31m\\u{2028}\"",
-            r#""forged\n1970","path":"\u001b[31m\u2028""#,
+            "\"forged\\n1970\",\"path\":\"\\u001b[31m\u{2028}\"",
         );
     }
 
@@ -221,6 +216,24 @@ mod tests {
         let [text, json] = lines("x", FieldValue::Plain(7.into()));
         assert!(text.ends_with("x path=7\n"), "{text}");
         assert!(json.contains("\"path\":7"), "{json}");
+    }
+
+    #[test]
+    fn a_field_cannot_pose_as_what_every_line_has() {
+        let said = Said {
+            message: "x".to_owned(),
+            fields: vec![("level", FieldValue::Plain(1.into()))],
+        };
+        let line = said.line(
+            DiagnosticsFormat::Json,
+            Timestamp::UNIX_EPOCH,
+            Level::WARN,
+            "t",
+        );
+        assert!(
+            line.ends_with("\"level\":\"warn\",\"target\":\"t\",\"message\":\"x\",\"level_\":1}\n"),
+            "{line}"
+        );
     }
 
     #[test]

@@ -1,5 +1,9 @@
 //! Tapline: writes down every cleartext HTTP/1 exchange that a Linux host takes part in.
 
 pub mod capture;
+pub mod cli;
+pub mod config;
+pub mod diagnostics;
+pub mod exit;
 pub mod http;
 pub mod sink;

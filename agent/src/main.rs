@@ -1,2 +1,7 @@
 //! The program `tapline`.
-fn main() {}
+
+use std::process::ExitCode;
+
+fn main() -> ExitCode {
+    tapline::cli::main().into()
+}

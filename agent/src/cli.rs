@@ -1,0 +1,150 @@
+//! The command line: what can be typed, and how it becomes a [`Config`] and the arguments of a
+//! command. Executing a command is the work of its own file.
+
+mod flags;
+
+pub mod doctor;
+pub mod read;
+pub mod run;
+
+#[cfg(test)]
+mod tests;
+
+use std::ffi::OsString;
+use std::io::{self, Write as _};
+use std::path::Path;
+
+use anyhow::Context as _;
+use clap::Parser as _;
+
+use crate::config::{
+    Config, ConfigError, LogOutput, Origins, print, settings_from_environment, settings_from_file,
+};
+use crate::diagnostics;
+use crate::exit::{Exit, UsageError, report};
+
+use doctor::DoctorArguments;
+use flags::{Cli, CommandFlags};
+use read::ReadArguments;
+use run::RunArguments;
+
+/// Runs the program with the command line and the environment of this process.
+#[must_use]
+pub fn main() -> Exit {
+    let cli = match Cli::try_parse() {
+        Ok(cli) => cli,
+        Err(error) => {
+            // Also the way of --help and --version; a closed pipe is nothing to complain about.
+            drop(error.print());
+            return match error.exit_code() {
+                0 => Exit::Done,
+                _ => Exit::Usage,
+            };
+        }
+    };
+    match execute(cli) {
+        Ok(exit) => exit,
+        Err(error) => {
+            report(&error);
+            Exit::of(&error)
+        }
+    }
+}
+
+fn execute(cli: Cli) -> anyhow::Result<Exit> {
+    let Task {
+        config,
+        origins,
+        command,
+    } = Task::new(cli, std::env::vars_os())?;
+    if matches!(command, Command::PrintConfig) {
+        io::stdout()
+            .write_all(print(&config, &origins).as_bytes())
+            .context("cannot write to stdout")?;
+        return Ok(Exit::Done);
+    }
+    let diagnostics = diagnostics::start(&config.diagnostics)?;
+    let result = match command {
+        Command::PrintConfig => Ok(Exit::Done),
+        Command::Run(arguments) => run::run(config, arguments),
+        Command::Read(arguments) => read::read(config, arguments),
+        Command::Doctor(arguments) => doctor::doctor(config, arguments),
+    };
+    if let Err(error) = &result {
+        diagnostics.failed(error);
+    }
+    result
+}
+
+/// What is to be done, fully resolved.
+#[derive(Debug)]
+struct Task {
+    config: Config,
+    origins: Origins,
+    command: Command,
+}
+
+#[derive(Debug, PartialEq, Eq)]
+enum Command {
+    PrintConfig,
+    Run(RunArguments),
+    Read(ReadArguments),
+    Doctor(DoctorArguments),
+}
+
+impl Task {
+    /// Puts flags over `variables` over the file over the defaults.
+    fn new(
+        cli: Cli,
+        variables: impl IntoIterator<Item = (OsString, OsString)>,
+    ) -> anyhow::Result<Self> {
+        let Cli { common, command } = cli;
+        let variables = settings_from_environment(variables)?;
+        let read_file = |path: Option<&Path>| -> Result<_, ConfigError> {
+            path.map_or_else(|| Ok(Vec::new()), settings_from_file)
+        };
+        let (defaults, file, mut flags) = match &command {
+            CommandFlags::Run(flags) => {
+                let file = read_file(flags.config.path())?;
+                (Config::default(), file, flags.settings())
+            }
+            CommandFlags::Read(flags) => {
+                let file = read_file(flags.config.path())?;
+                (Config::defaults_of_read(), file, flags.settings())
+            }
+            CommandFlags::Doctor => (Config::default(), Vec::new(), Vec::new()),
+        };
+        flags.extend(common.settings());
+        let (config, origins) = Config::resolve(defaults, [file, variables, flags])?;
+        let command = match command {
+            CommandFlags::Run(flags) if flags.config.print() => Command::PrintConfig,
+            CommandFlags::Read(flags) if flags.config.print() => Command::PrintConfig,
+            CommandFlags::Run(flags) => {
+                refuse_two_on_stdout(common.json, &config)?;
+                Command::Run(flags.arguments(common.json))
+            }
+            CommandFlags::Read(flags) => {
+                refuse_two_on_stdout(common.json, &config)?;
+                Command::Read(flags.arguments(common.json)?)
+            }
+            CommandFlags::Doctor => Command::Doctor(DoctorArguments { json: common.json }),
+        };
+        Ok(Self {
+            config,
+            origins,
+            command,
+        })
+    }
+}
+
+/// The result as one document and the lines cannot both go to stdout.
+fn refuse_two_on_stdout(json: bool, config: &Config) -> Result<(), UsageError> {
+    if json && config.log.output == LogOutput::Stdout {
+        return Err(UsageError(
+            "--json writes the result to stdout, where the lines go too: name a folder with \
+             --log-dir, or ask for JSON lines with --format json"
+                .to_owned(),
+        ));
+    }
+    Ok(())
+}

@@ -1,0 +1,409 @@
+//! What can be typed: the flags as clap reads them, their help, and the settings they stand for.
+//!
+//! A flag that stands for a key of the configuration is read with the parser of that key, so that a
+//! bad value is refused with the same words wherever it comes from.
+
+use std::path::{Path, PathBuf};
+use std::time::Duration;
+
+use clap::builder::PossibleValuesParser;
+use clap::{Args, Parser, Subcommand};
+
+use super::read::{CaptureSource, ReadArguments};
+use super::run::RunArguments;
+use crate::config::{
+    Attach, Config, DiagnosticsFormat, Key, Level, LogFormat, Origin, Refusal, Setting, Value,
+    Word, XdpMode, parse_duration,
+};
+use crate::exit::UsageError;
+
+const AFTER_HELP: &str = "\
+Examples:
+  sudo tapline run                            capture on the interface of the default route
+  sudo tapline run -i any --log-dir -         all interfaces, lines to stdout
+  tapline read traffic.pcap                   the lines of a capture file
+  tapline doctor                              what this host allows
+
+Exit codes: 0 done, 1 failed, 2 wrong usage or configuration.";
+
+const RUN_HELP: &str = "\
+Examples:
+  sudo tapline run -i eth0 --split
+  sudo tapline run -i any --format json --log-dir - | jq .host
+  sudo tapline run --config /etc/tapline/tapline.yaml --user nobody
+  sudo tapline run --port 80 --port 8080 --duration 10m
+
+SIGINT and SIGTERM write what is still held back and leave nothing attached; a second one stops at
+once. SIGHUP opens the log files anew.
+Each flag here but --config, --duration, --packets and --print-config has a key in the file and a
+TAPLINE_ variable; config/tapline.yaml is the manual of them all.";
+
+const READ_HELP: &str = "\
+Examples:
+  tapline read traffic.pcap
+  tcpdump -w - port 80 | tapline read --format json -
+  tapline read --local 10.0.0.0/8 --log-dir logs monday.pcapng tuesday.pcap.gz
+
+A capture has no host of its own: without --local, the side that answers counts as local (CQ, CR).";
+
+/// Writes down every cleartext HTTP/1 exchange that this host takes part in.
+#[derive(Debug, Parser)]
+#[command(name = "tapline", version, after_help = AFTER_HELP, max_term_width = 100)]
+pub(super) struct Cli {
+    #[command(flatten)]
+    pub(super) common: CommonFlags,
+    #[command(subcommand)]
+    pub(super) command: CommandFlags,
+}
+
+#[derive(Debug, Subcommand)]
+pub(super) enum CommandFlags {
+    /// Capture on interfaces of this host (needs root or capabilities)
+    #[command(after_help = RUN_HELP)]
+    Run(Box<RunFlags>),
+    /// Write the lines of pcap and pcapng files (needs no privileges)
+    #[command(after_help = READ_HELP)]
+    Read(Box<ReadFlags>),
+    /// Say what this host allows, and what to do about what it does not
+    Doctor,
+}
+
+/// Flags of every command.
+#[derive(Debug, Args)]
+#[command(next_help_heading = "Everywhere")]
+pub(super) struct CommonFlags {
+    /// Write the result as one JSON document to stdout
+    #[arg(long, global = true)]
+    pub(super) json: bool,
+    /// Say only what is broken or lost (--log-level error)
+    #[arg(short, long, global = true, conflicts_with_all = ["verbose", "log_level"])]
+    quiet: bool,
+    /// Say how things are done (--log-level debug)
+    #[arg(short, long, global = true, conflicts_with = "log_level")]
+    verbose: bool,
+    /// The least important level that is said
+    #[arg(long, global = true, value_name = "LEVEL", value_parser = words::<Level>())]
+    log_level: Option<String>,
+    /// File that takes the program's own messages, in place of stderr
+    #[arg(long, global = true, value_name = "FILE", value_parser = Text(Key::DiagnosticsFile))]
+    diagnostics: Option<String>,
+    /// How the program's own messages look
+    #[arg(long, global = true, value_name = "FORMAT", value_parser = words::<DiagnosticsFormat>())]
+    diagnostics_format: Option<String>,
+}
+
+/// Where the configuration comes from.
+#[derive(Debug, Args)]
+pub(super) struct ConfigFlags {
+    /// Configuration file (YAML)
+    #[arg(long, value_name = "FILE")]
+    config: Option<PathBuf>,
+    /// Print the configuration that results, as YAML that can be fed back, and stop
+    #[arg(long)]
+    print_config: bool,
+}
+
+/// Where a capture ends by itself.
+#[derive(Debug, Args)]
+struct EndFlags {
+    /// Stop after this time: 500ms, 30s, 5m, 1h, 1d
+    #[arg(long, value_name = "TIME", value_parser = parse_duration)]
+    duration: Option<Duration>,
+    /// Stop after this many packets
+    #[arg(long, value_name = "N", value_parser = packets)]
+    packets: Option<u64>,
+}
+
+/// What is captured.
+#[derive(Debug, Args)]
+#[command(next_help_heading = "What is captured")]
+struct FilterFlags {
+    /// Only TCP connections with this port at either end (again for more)
+    #[arg(long, value_name = "N", value_parser = Text(Key::CapturePorts))]
+    port: Vec<String>,
+    /// Only packets with an address in this network at either end (again for more)
+    #[arg(long, value_name = "CIDR", value_parser = Text(Key::CaptureNets))]
+    net: Vec<String>,
+    /// Network that counts as local (again for more)
+    #[arg(long, value_name = "CIDR", value_parser = Text(Key::CaptureLocal))]
+    local: Vec<String>,
+    /// Connections followed at the same time
+    #[arg(long, value_name = "N", value_parser = Text(Key::CaptureFlows))]
+    flows: Option<String>,
+    /// Longest head that is written whole, up to 16KiB
+    #[arg(long, value_name = "SIZE", value_parser = Text(Key::CaptureHeadBytes))]
+    head_bytes: Option<String>,
+}
+
+/// The lines and where they go.
+#[derive(Debug, Args)]
+#[command(next_help_heading = "Lines")]
+struct LineFlags {
+    /// Folder of the log files; - or stdout for standard output
+    #[arg(long, value_name = "DIR", value_parser = Text(Key::LogDir))]
+    log_dir: Option<String>,
+    /// Four files, one for each of CQ, CR, SQ and SR
+    #[arg(long, value_name = "BOOL", num_args = 0..=1, require_equals = true,
+        default_missing_value = "true", value_parser = Text(Key::LogSplit))]
+    split: Option<String>,
+    /// How a line looks
+    #[arg(long, value_name = "NAME", value_parser = words::<LogFormat>())]
+    format: Option<String>,
+}
+
+/// The hooks and what stands behind them.
+#[derive(Debug, Args)]
+#[command(next_help_heading = "Interfaces and hooks")]
+struct HookFlags {
+    /// Interface to listen on (again for more); any: all, also those that appear later
+    #[arg(short, long, value_name = "NAME", value_parser = Text(Key::CaptureInterfaces))]
+    interface: Vec<String>,
+    /// Hook that sees the packets; auto: tc, then socket
+    #[arg(long, value_name = "HOOK", value_parser = words::<Attach>())]
+    attach: Option<String>,
+    /// How XDP is attached
+    #[arg(long, value_name = "MODE", value_parser = words::<XdpMode>())]
+    xdp_mode: Option<String>,
+    /// Size of the ring buffer: a power of two like 16MiB
+    #[arg(long, value_name = "SIZE", value_parser = Text(Key::CaptureRing))]
+    ring: Option<String>,
+    /// User to become once attached
+    #[arg(long, value_name = "NAME", value_parser = Text(Key::CaptureUser))]
+    user: Option<String>,
+    /// Say a line of statistics this often: 10s, 1m; off: never
+    #[arg(long, value_name = "EVERY", value_parser = Text(Key::LogStatistics))]
+    statistics: Option<String>,
+}
+
+/// Flags of `tapline run`.
+#[derive(Debug, Args)]
+pub(super) struct RunFlags {
+    #[command(flatten)]
+    pub(super) config: ConfigFlags,
+    #[command(flatten)]
+    end: EndFlags,
+    #[command(flatten)]
+    hooks: HookFlags,
+    #[command(flatten)]
+    filter: FilterFlags,
+    #[command(flatten)]
+    lines: LineFlags,
+}
+
+/// Flags of `tapline read`.
+#[derive(Debug, Args)]
+pub(super) struct ReadFlags {
+    /// Capture files: pcap or pcapng, plain or gzip; - for standard input
+    #[arg(required_unless_present = "print_config", value_name = "FILE")]
+    files: Vec<PathBuf>,
+    #[command(flatten)]
+    pub(super) config: ConfigFlags,
+    #[command(flatten)]
+    end: EndFlags,
+    #[command(flatten)]
+    filter: FilterFlags,
+    #[command(flatten)]
+    lines: LineFlags,
+}
+
+impl ConfigFlags {
+    pub(super) fn path(&self) -> Option<&Path> {
+        self.config.as_deref()
+    }
+
+    pub(super) const fn print(&self) -> bool {
+        self.print_config
+    }
+}
+
+impl RunFlags {
+    /// The settings that the flags stand for.
+    pub(super) fn settings(&self) -> Vec<Setting> {
+        let mut settings = self.hooks.settings();
+        settings.extend(self.filter.settings());
+        settings.extend(self.lines.settings());
+        settings
+    }
+
+    /// What is no setting.
+    pub(super) const fn arguments(&self, json: bool) -> RunArguments {
+        let EndFlags { duration, packets } = self.end;
+        RunArguments {
+            duration,
+            packets,
+            json,
+        }
+    }
+}
+
+impl ReadFlags {
+    /// The settings that the flags stand for.
+    pub(super) fn settings(&self) -> Vec<Setting> {
+        let mut settings = self.filter.settings();
+        settings.extend(self.lines.settings());
+        settings
+    }
+
+    /// What is no setting.
+    pub(super) fn arguments(self, json: bool) -> Result<ReadArguments, UsageError> {
+        let sources: Vec<CaptureSource> = self.files.into_iter().map(source).collect();
+        let from_stdin = sources.iter().filter(|one| **one == CaptureSource::Stdin);
+        if from_stdin.count() > 1 {
+            return Err(UsageError(
+                "standard input (-) can be read only once".to_owned(),
+            ));
+        }
+        let EndFlags { duration, packets } = self.end;
+        Ok(ReadArguments {
+            sources,
+            duration,
+            packets,
+            json,
+        })
+    }
+}
+
+impl CommonFlags {
+    /// The settings that the flags stand for.
+    pub(super) fn settings(&self) -> Vec<Setting> {
+        let level = match (self.quiet, self.verbose) {
+            (true, _) => one(Key::DiagnosticsLevel, "--quiet", Some(Level::Error.word())),
+            (_, true) => one(
+                Key::DiagnosticsLevel,
+                "--verbose",
+                Some(Level::Debug.word()),
+            ),
+            _ => one(
+                Key::DiagnosticsLevel,
+                "--log-level",
+                self.log_level.as_deref(),
+            ),
+        };
+        [
+            level,
+            one(
+                Key::DiagnosticsFile,
+                "--diagnostics",
+                self.diagnostics.as_deref(),
+            ),
+            one(
+                Key::DiagnosticsFormat,
+                "--diagnostics-format",
+                self.diagnostics_format.as_deref(),
+            ),
+        ]
+        .into_iter()
+        .flatten()
+        .collect()
+    }
+}
+
+impl HookFlags {
+    fn settings(&self) -> Vec<Setting> {
+        [
+            many(Key::CaptureInterfaces, "--interface", &self.interface),
+            one(Key::CaptureAttach, "--attach", self.attach.as_deref()),
+            one(Key::CaptureXdpMode, "--xdp-mode", self.xdp_mode.as_deref()),
+            one(Key::CaptureRing, "--ring", self.ring.as_deref()),
+            one(Key::CaptureUser, "--user", self.user.as_deref()),
+            one(
+                Key::LogStatistics,
+                "--statistics",
+                self.statistics.as_deref(),
+            ),
+        ]
+        .into_iter()
+        .flatten()
+        .collect()
+    }
+}
+
+impl FilterFlags {
+    fn settings(&self) -> Vec<Setting> {
+        [
+            many(Key::CapturePorts, "--port", &self.port),
+            many(Key::CaptureNets, "--net", &self.net),
+            many(Key::CaptureLocal, "--local", &self.local),
+            one(Key::CaptureFlows, "--flows", self.flows.as_deref()),
+            one(
+                Key::CaptureHeadBytes,
+                "--head-bytes",
+                self.head_bytes.as_deref(),
+            ),
+        ]
+        .into_iter()
+        .flatten()
+        .collect()
+    }
+}
+
+impl LineFlags {
+    fn settings(&self) -> Vec<Setting> {
+        [
+            one(Key::LogDir, "--log-dir", self.log_dir.as_deref()),
+            one(Key::LogSplit, "--split", self.split.as_deref()),
+            one(Key::LogFormat, "--format", self.format.as_deref()),
+        ]
+        .into_iter()
+        .flatten()
+        .collect()
+    }
+}
+
+fn one(key: Key, flag: &'static str, text: Option<&str>) -> Option<Setting> {
+    text.map(|text| Setting {
+        key,
+        value: Value::Text(text.to_owned()),
+        origin: Origin::Flag(flag),
+    })
+}
+
+fn many(key: Key, flag: &'static str, items: &[String]) -> Option<Setting> {
+    (!items.is_empty()).then(|| Setting {
+        key,
+        value: Value::List(items.to_vec()),
+        origin: Origin::Flag(flag),
+    })
+}
+
+fn packets(text: &str) -> Result<u64, Refusal> {
+    let number = text.parse().ok().filter(|number| *number > 0);
+    number.ok_or_else(|| Refusal::new("must be a number of packets, at least 1"))
+}
+
+fn source(path: PathBuf) -> CaptureSource {
+    match path.as_os_str() == "-" {
+        true => CaptureSource::Stdin,
+        false => CaptureSource::File(path),
+    }
+}
+
+fn words<T: Word>() -> PossibleValuesParser {
+    PossibleValuesParser::new(T::ALL.iter().map(|value| value.word()))
+}
+
+/// A text that must be a value of the key (for a list: an item of it).
+#[derive(Clone)]
+struct Text(Key);
+
+impl clap::builder::TypedValueParser for Text {
+    type Value = String;
+
+    fn parse_ref(
+        &self,
+        command: &clap::Command,
+        argument: Option<&clap::Arg>,
+        value: &std::ffi::OsStr,
+    ) -> Result<String, clap::Error> {
+        let key = self.0;
+        let check = move |text: &str| -> Result<String, Refusal> {
+            let value = match key.is_list() {
+                true => Value::List(vec![text.to_owned()]),
+                false => Value::Text(text.to_owned()),
+            };
+            Config::default().set(key, &value)?;
+            Ok(text.to_owned())
+        };
+        check.parse_ref(command, argument, value)
+    }
+}

@@ -1,0 +1,217 @@
+//! What is typed, and what comes of it.
+
+use std::ffi::OsString;
+use std::time::Duration;
+
+use clap::{CommandFactory as _, Parser as _};
+
+use super::flags::Cli;
+use super::read::{CaptureSource, ReadArguments};
+use super::run::RunArguments;
+use super::{Command, DoctorArguments, Task};
+use crate::config::{
+    Attach, DiagnosticsFormat, Interfaces, Level, LogFormat, LogOutput, XdpMode, print,
+    settings_from_yaml,
+};
+use crate::exit::Exit;
+
+/// The task of a command line (words separated by spaces) and variables (`NAME=value`).
+fn task(line: &str, variables: &[(&str, &str)]) -> anyhow::Result<Task> {
+    let cli = Cli::try_parse_from(line.split(' '))?;
+    let variables = variables
+        .iter()
+        .map(|(name, value)| (OsString::from(name), value.into()));
+    Task::new(cli, variables)
+}
+
+#[test]
+fn the_definition_is_sound() {
+    Cli::command().debug_assert();
+}
+
+#[test]
+fn every_flag_takes_effect() {
+    let line = "tapline run -i eth0 --interface lo --attach xdp --xdp-mode generic --log-dir - \
+        --split --format json --local 10.0.0.0/8 --local ::1 --port 80 --port 8080 --net 10.1.0.0/16 \
+        --duration 30s --packets 7 --ring 64KiB --flows 1000 --head-bytes 4KiB --statistics 10s \
+        --user nobody -q --diagnostics said.log --diagnostics-format json";
+    let line = line.split_whitespace().collect::<Vec<_>>().join(" ");
+    let Task {
+        config,
+        origins,
+        command,
+    } = task(&line, &[]).unwrap();
+    assert_eq!(origins.len(), 17);
+    let capture = config.capture;
+    let names = vec!["eth0".to_owned(), "lo".to_owned()];
+    assert_eq!(capture.interfaces, Interfaces::Named(names));
+    assert_eq!(capture.attach, Attach::Xdp);
+    assert_eq!(capture.xdp_mode, XdpMode::Generic);
+    assert_eq!(capture.local.len(), 2);
+    assert_eq!(capture.ports, [80, 8080]);
+    assert_eq!(capture.nets[0].to_string(), "10.1.0.0/16");
+    assert_eq!(capture.ring, 65_536);
+    assert_eq!(capture.flows, 1024);
+    assert_eq!(capture.head_bytes, 4096);
+    assert_eq!(capture.user.as_deref(), Some("nobody"));
+    assert_eq!(config.log.output, LogOutput::Stdout);
+    assert!(config.log.split);
+    assert_eq!(config.log.format, LogFormat::Json);
+    assert_eq!(config.log.statistics, Some(Duration::from_secs(10)));
+    assert_eq!(config.diagnostics.level, Level::Error);
+    assert_eq!(config.diagnostics.format, DiagnosticsFormat::Json);
+    assert_eq!(
+        config.diagnostics.file.as_deref(),
+        Some("said.log".as_ref())
+    );
+    let expected = RunArguments {
+        duration: Some(Duration::from_secs(30)),
+        packets: Some(7),
+        json: false,
+    };
+    assert_eq!(command, Command::Run(expected));
+}
+
+#[test]
+fn read_writes_to_stdout_unless_told_otherwise() {
+    let check = |line: &str, variables: &[(&str, &str)], output: LogOutput| {
+        let task = task(line, variables).unwrap();
+        assert_eq!(task.config.log.output, output, "{line}");
+    };
+    let folder = |name: &str| LogOutput::Folder(name.into());
+    check("tapline read x.pcap", &[], LogOutput::Stdout);
+    check("tapline read x.pcap --log-dir y", &[], folder("y"));
+    check(
+        "tapline read x.pcap",
+        &[("TAPLINE_LOG_DIR", "y")],
+        folder("y"),
+    );
+    check("tapline run", &[], folder("./logs"));
+}
+
+#[test]
+fn arguments_of_the_other_commands() {
+    let expected = ReadArguments {
+        sources: vec![CaptureSource::File("x.pcap".into()), CaptureSource::Stdin],
+        duration: None,
+        packets: None,
+        json: true,
+    };
+    let read = task("tapline --json read x.pcap - --log-dir y", &[]).unwrap();
+    assert_eq!(read.command, Command::Read(expected));
+    let doctor = task("tapline doctor --json -v", &[]).unwrap();
+    assert_eq!(
+        doctor.command,
+        Command::Doctor(DoctorArguments { json: true })
+    );
+    assert_eq!(doctor.config.diagnostics.level, Level::Debug);
+}
+
+#[test]
+fn a_flag_can_take_back_what_a_file_says() {
+    let folder = tempfile::tempdir().unwrap();
+    let path = folder.path().join("tapline.yaml");
+    std::fs::write(&path, "log: {split: true}\n").unwrap();
+    let check = |flag: &str, split: bool| {
+        let line = format!("tapline run --config {}{flag}", path.display());
+        assert_eq!(task(&line, &[]).unwrap().config.log.split, split, "{flag}");
+    };
+    check("", true);
+    check(" --split=false", false);
+}
+
+#[test]
+fn what_print_config_prints_can_be_fed_back() {
+    let line = "tapline run --print-config -i any --port 80 --local fd00::/8 --statistics off";
+    let Task {
+        config,
+        origins,
+        command,
+    } = task(line, &[("TAPLINE_LOG_MISSING", "")]).unwrap();
+    assert_eq!(command, Command::PrintConfig);
+    let printed = print(&config, &origins);
+    let settings = settings_from_yaml("printed".as_ref(), printed.as_bytes()).unwrap();
+    let (read, _) = crate::config::Config::resolve(Default::default(), [settings]).unwrap();
+    assert_eq!(read, config);
+}
+
+#[test]
+fn wrong_usage_is_named() {
+    let check = |line: &str, expected: &str| {
+        let error = task(line, &[]).unwrap_err();
+        let text = error.to_string();
+        let first = text.lines().next().unwrap_or_default();
+        assert_eq!(
+            first.strip_prefix("error: ").unwrap_or(first),
+            expected,
+            "{line}"
+        );
+        match error.downcast_ref::<clap::Error>() {
+            Some(error) => assert_eq!(error.exit_code(), 2, "{line}"),
+            None => assert_eq!(Exit::of(&error), Exit::Usage, "{line}"),
+        }
+    };
+    check("tapline fly", "unrecognized subcommand 'fly'");
+    check("tapline run --fly", "unexpected argument '--fly' found");
+    check(
+        "tapline read",
+        "the following required arguments were not provided:",
+    );
+    check(
+        "tapline read - -",
+        "standard input (-) can be read only once",
+    );
+    check(
+        "tapline run --attach tcp",
+        "invalid value 'tcp' for '--attach <HOOK>'",
+    );
+    check(
+        "tapline run --port 0",
+        "invalid value '0' for '--port <N>': must be a port from 1 to 65535",
+    );
+    check(
+        "tapline run --local 10.0.0.0/99",
+        "invalid value '10.0.0.0/99' for '--local <CIDR>': must be a network like 10.0.0.0/8 or fd00::/8, or an address",
+    );
+    check(
+        "tapline run --duration 30",
+        "invalid value '30' for '--duration <TIME>': must be a duration like 500ms, 30s, 5m, 1h or 1d, from 1ms to 36500d",
+    );
+    check(
+        "tapline run --head-bytes 17KiB",
+        "invalid value '17KiB' for '--head-bytes <SIZE>': must be a size from 64 to 16384 bytes",
+    );
+    check(
+        "tapline run --packets 0",
+        "invalid value '0' for '--packets <N>': must be a number of packets, at least 1",
+    );
+    check(
+        "tapline run --split=perhaps",
+        "invalid value 'perhaps' for '--split[=<BOOL>]': must be true or false",
+    );
+    check(
+        "tapline run -q -v",
+        "the argument '--quiet' cannot be used with '--verbose'",
+    );
+    check(
+        "tapline run -i eth0 -i any",
+        "--interface is \"eth0, any\", but must be any alone, or names without any",
+    );
+    check(
+        "tapline run --json --log-dir -",
+        "--json writes the result to stdout, where the lines go too: name a folder with --log-dir, or ask for JSON lines with --format json",
+    );
+    check(
+        "tapline run --config /nonexistent.yaml",
+        "cannot read the configuration file /nonexistent.yaml",
+    );
+}
+
+#[test]
+fn variables_are_checked_for_every_command() {
+    for line in ["tapline run", "tapline read x", "tapline doctor"] {
+        let error = task(line, &[("TAPLINE_LOG_DIRR", "x")]).unwrap_err();
+        let expected = "there is no variable \"TAPLINE_LOG_DIRR\"; did you mean TAPLINE_LOG_DIR?";
+        assert_eq!(error.to_string(), expected);
+    }
+}

@@ -1,0 +1,240 @@
+//! What the program is to do: the resolved configuration.
+//!
+//! [`Config`] is what is *meant*: complete, checked, free of "not given". What was *typed* is a list
+//! of [`Setting`]s, each with its [`Origin`], one list a layer:
+//!
+//! ```text
+//! defaults  <  YAML file  <  TAPLINE_* variables  <  flags
+//! ```
+//!
+//! Every layer speaks in the same keys ([`Key`]) and the same texts, so there is one parser for a
+//! value wherever it comes from ([`Config::set`]), and [`Config::get`] is its inverse. A key that no
+//! part of the program honours does not exist and is refused.
+
+mod environment;
+mod error;
+mod file;
+mod key;
+mod nearest;
+mod parse;
+mod print;
+mod setting;
+mod units;
+mod word;
+
+#[cfg(test)]
+mod tests;
+
+use std::collections::BTreeMap;
+use std::path::PathBuf;
+use std::time::Duration;
+
+use ipnet::IpNet;
+
+pub use environment::settings_from_environment;
+pub use error::ConfigError;
+pub use file::{FILE_MAX, settings_from_file, settings_from_yaml};
+pub use key::Key;
+pub use print::print;
+pub use setting::{Origin, Refusal, Setting, Value};
+pub use units::parse_duration;
+pub use word::{Attach, DiagnosticsFormat, Level, LogFormat, Loopback, Word, XdpMode};
+
+/// The resolved configuration of one run of the program.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Config {
+    /// What is captured, and how.
+    pub capture: CaptureConfig,
+    /// The lines and where they go.
+    pub log: LogConfig,
+    /// What the program says about itself.
+    pub diagnostics: DiagnosticsConfig,
+}
+
+/// `capture`: what is captured, and how.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct CaptureConfig {
+    /// The interfaces to listen on.
+    pub interfaces: Interfaces,
+    /// The hook to use.
+    pub attach: Attach,
+    /// How XDP is attached, where `attach` is XDP.
+    pub xdp_mode: XdpMode,
+    /// Only TCP connections with one of these ports at either end; empty: all. Never 0.
+    pub ports: Vec<u16>,
+    /// Only packets with an address in one of these networks at either end; empty: all.
+    pub nets: Vec<IpNet>,
+    /// Networks that count as local beside (or, for capture files, in place of) the host's own.
+    pub local: Vec<IpNet>,
+    /// One line or two for a head that stays on the host.
+    pub loopback: Loopback,
+    /// Bytes of the ring buffer: a power of two and a multiple of the page size.
+    pub ring: u32,
+    /// Places in the connection table: a power of two.
+    pub flows: u32,
+    /// Bytes of the longest head that is written whole, 64 to
+    /// [`HEAD_MAX`](agent_common::record::HEAD_MAX).
+    pub head_bytes: u32,
+    /// The user to become once attached; `None`: stay.
+    pub user: Option<String>,
+}
+
+/// The interfaces to listen on.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Interfaces {
+    /// The interface of the default route (an empty list).
+    DefaultRoute,
+    /// All, also those that appear later (`any`).
+    Any,
+    /// These, at least one.
+    Named(Vec<String>),
+}
+
+/// `log`: the lines and where they go.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct LogConfig {
+    /// Where lines go (`log.dir`).
+    pub output: LogOutput,
+    /// How a line looks.
+    pub format: LogFormat,
+    /// Four files, one a kind (CQ, CR, SQ, SR), in place of one. Of no effect on stdout.
+    pub split: bool,
+    /// When a file is set aside within its day.
+    pub rotate: RotateConfig,
+    /// How long files that are set aside stay.
+    pub retain: RetainConfig,
+    /// What a classic line has in the place of a missing value. No control characters.
+    pub missing: String,
+    /// Names of the header fields that a JSON line carries in `headers`.
+    pub headers: Vec<String>,
+    /// How often a line of statistics is said in the diagnostics; `None`: never.
+    pub statistics: Option<Duration>,
+}
+
+/// Where lines go.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum LogOutput {
+    /// Files by day in this folder.
+    Folder(PathBuf),
+    /// Standard output.
+    Stdout,
+}
+
+/// `log.rotate`: when a file is set aside within its day. A new day always begins a new file.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct RotateConfig {
+    /// At this many bytes; `None`: at any size.
+    pub size: Option<u64>,
+    /// At this age; `None`: at any age.
+    pub age: Option<Duration>,
+    /// Compress (gzip) what was set aside, in the background.
+    pub compress: bool,
+}
+
+/// `log.retain`: how long files that are set aside stay.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct RetainConfig {
+    /// Days; `None`: for ever.
+    pub days: Option<u32>,
+    /// Bytes of all log files together; `None`: any number.
+    pub size: Option<u64>,
+}
+
+/// `diagnostics`: what the program says about itself.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct DiagnosticsConfig {
+    /// The least important level that is said.
+    pub level: Level,
+    /// How a message looks.
+    pub format: DiagnosticsFormat,
+    /// The file that takes the messages; `None`: stderr.
+    pub file: Option<PathBuf>,
+}
+
+impl Default for CaptureConfig {
+    fn default() -> Self {
+        Self {
+            interfaces: Interfaces::DefaultRoute,
+            attach: Attach::Auto,
+            xdp_mode: XdpMode::Native,
+            ports: Vec::new(),
+            nets: Vec::new(),
+            local: Vec::new(),
+            loopback: Loopback::Once,
+            ring: 16 << 20,
+            flows: 1 << 16,
+            head_bytes: parse::HEAD_BYTES_MAX,
+            user: None,
+        }
+    }
+}
+
+impl Default for LogConfig {
+    fn default() -> Self {
+        Self {
+            output: LogOutput::Folder(PathBuf::from("./logs")),
+            format: LogFormat::Classic,
+            split: false,
+            rotate: RotateConfig::default(),
+            retain: RetainConfig::default(),
+            missing: "-".to_owned(),
+            headers: ["X-Forwarded-For", "Forwarded", "X-Request-Id"]
+                .map(str::to_owned)
+                .to_vec(),
+            statistics: Some(Duration::from_secs(60)),
+        }
+    }
+}
+
+impl Default for RotateConfig {
+    fn default() -> Self {
+        Self {
+            size: None,
+            age: None,
+            compress: true,
+        }
+    }
+}
+
+impl Default for DiagnosticsConfig {
+    fn default() -> Self {
+        Self {
+            level: Level::Info,
+            format: DiagnosticsFormat::Text,
+            file: None,
+        }
+    }
+}
+
+/// Where the value of each key came from; a key that is not in it has its default.
+pub type Origins = BTreeMap<Key, Origin>;
+
+impl Config {
+    /// Puts `layers` over `defaults`, the later one winning, and says where each value came from.
+    /// A list takes the place of the whole list below it.
+    ///
+    /// # Errors
+    /// The first value that is not one for its key, also where a later layer would win over it.
+    pub fn resolve(
+        defaults: Self,
+        layers: impl IntoIterator<Item = Vec<Setting>>,
+    ) -> Result<(Self, Origins), ConfigError> {
+        let mut config = defaults;
+        let mut origins = Origins::new();
+        for setting in layers.into_iter().flatten() {
+            if let Err(refusal) = config.set(setting.key, &setting.value) {
+                return Err(setting.refused(refusal));
+            }
+            origins.insert(setting.key, setting.origin);
+        }
+        Ok((config, origins))
+    }
+
+    /// The defaults of `tapline read`: as ever, but lines go to stdout.
+    #[must_use]
+    pub fn defaults_of_read() -> Self {
+        let mut config = Self::default();
+        config.log.output = LogOutput::Stdout;
+        config
+    }
+}

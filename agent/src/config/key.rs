@@ -1,0 +1,170 @@
+//! The keys of the configuration: one table that the file, the variables, the flags and the
+//! printout share.
+
+/// One key of the configuration.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+#[expect(
+    missing_docs,
+    reason = "each is what its path says; config/tapline.yaml is the manual"
+)]
+pub enum Key {
+    CaptureInterfaces,
+    CaptureAttach,
+    CaptureXdpMode,
+    CapturePorts,
+    CaptureNets,
+    CaptureLocal,
+    CaptureLoopback,
+    CaptureRing,
+    CaptureFlows,
+    CaptureHeadBytes,
+    CaptureUser,
+    LogDir,
+    LogFormat,
+    LogSplit,
+    LogRotateSize,
+    LogRotateAge,
+    LogRotateCompress,
+    LogRetainDays,
+    LogRetainSize,
+    LogMissing,
+    LogHeaders,
+    LogStatistics,
+    DiagnosticsLevel,
+    DiagnosticsFormat,
+    DiagnosticsFile,
+}
+
+impl Key {
+    /// All keys, in the order of the file.
+    pub const ALL: [Self; 25] = [
+        Self::CaptureInterfaces,
+        Self::CaptureAttach,
+        Self::CaptureXdpMode,
+        Self::CapturePorts,
+        Self::CaptureNets,
+        Self::CaptureLocal,
+        Self::CaptureLoopback,
+        Self::CaptureRing,
+        Self::CaptureFlows,
+        Self::CaptureHeadBytes,
+        Self::CaptureUser,
+        Self::LogDir,
+        Self::LogFormat,
+        Self::LogSplit,
+        Self::LogRotateSize,
+        Self::LogRotateAge,
+        Self::LogRotateCompress,
+        Self::LogRetainDays,
+        Self::LogRetainSize,
+        Self::LogMissing,
+        Self::LogHeaders,
+        Self::LogStatistics,
+        Self::DiagnosticsLevel,
+        Self::DiagnosticsFormat,
+        Self::DiagnosticsFile,
+    ];
+
+    /// The path of the key in the file, sections joined by dots: `log.rotate.size`.
+    #[must_use]
+    pub const fn path(self) -> &'static str {
+        match self {
+            Self::CaptureInterfaces => "capture.interfaces",
+            Self::CaptureAttach => "capture.attach",
+            Self::CaptureXdpMode => "capture.xdp_mode",
+            Self::CapturePorts => "capture.ports",
+            Self::CaptureNets => "capture.nets",
+            Self::CaptureLocal => "capture.local",
+            Self::CaptureLoopback => "capture.loopback",
+            Self::CaptureRing => "capture.ring",
+            Self::CaptureFlows => "capture.flows",
+            Self::CaptureHeadBytes => "capture.head_bytes",
+            Self::CaptureUser => "capture.user",
+            Self::LogDir => "log.dir",
+            Self::LogFormat => "log.format",
+            Self::LogSplit => "log.split",
+            Self::LogRotateSize => "log.rotate.size",
+            Self::LogRotateAge => "log.rotate.age",
+            Self::LogRotateCompress => "log.rotate.compress",
+            Self::LogRetainDays => "log.retain.days",
+            Self::LogRetainSize => "log.retain.size",
+            Self::LogMissing => "log.missing",
+            Self::LogHeaders => "log.headers",
+            Self::LogStatistics => "log.statistics",
+            Self::DiagnosticsLevel => "diagnostics.level",
+            Self::DiagnosticsFormat => "diagnostics.format",
+            Self::DiagnosticsFile => "diagnostics.file",
+        }
+    }
+
+    /// Whether the value is a list.
+    #[must_use]
+    pub const fn is_list(self) -> bool {
+        matches!(
+            self,
+            Self::CaptureInterfaces
+                | Self::CapturePorts
+                | Self::CaptureNets
+                | Self::CaptureLocal
+                | Self::LogHeaders
+        )
+    }
+
+    /// The environment variable of the key: `TAPLINE_LOG_ROTATE_SIZE`.
+    #[must_use]
+    pub fn variable(self) -> String {
+        let path = self.path().to_ascii_uppercase().replace('.', "_");
+        format!("{}{path}", super::environment::PREFIX)
+    }
+
+    /// The key with this path.
+    #[must_use]
+    pub fn from_path(path: &str) -> Option<Self> {
+        Self::ALL.into_iter().find(|key| key.path() == path)
+    }
+
+    /// Whether `path` is a section: keys lie below it.
+    #[must_use]
+    pub fn is_section(path: &str) -> bool {
+        Self::ALL.into_iter().any(|key| {
+            key.path()
+                .strip_prefix(path)
+                .is_some_and(|rest| rest.starts_with('.'))
+        })
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::collections::BTreeSet;
+
+    use super::Key;
+
+    #[test]
+    fn all_keys_are_in_the_table_once() {
+        for (index, key) in Key::ALL.into_iter().enumerate() {
+            assert_eq!(key as usize, index, "{key:?}");
+            assert_eq!(Key::from_path(key.path()), Some(key));
+        }
+        // The last variant closes the table: one behind it would not be in ALL.
+        assert_eq!(Key::DiagnosticsFile as usize + 1, Key::ALL.len());
+    }
+
+    #[test]
+    fn variables_are_unique() {
+        let names: BTreeSet<String> = Key::ALL.into_iter().map(Key::variable).collect();
+        assert_eq!(names.len(), Key::ALL.len());
+        assert!(names.contains("TAPLINE_LOG_ROTATE_SIZE"));
+        assert!(names.contains("TAPLINE_CAPTURE_XDP_MODE"));
+    }
+
+    #[test]
+    fn sections() {
+        for section in ["capture", "log", "log.rotate", "log.retain", "diagnostics"] {
+            assert!(Key::is_section(section), "{section}");
+        }
+        for other in ["", "lo", "log.", "log.dir", "store", "log.rotate.size"] {
+            assert!(!Key::is_section(other), "{other}");
+        }
+    }
+}

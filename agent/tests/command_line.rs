@@ -1,0 +1,123 @@
+//! The program itself: what it prints where, and how it ends.
+
+#![expect(clippy::unwrap_used, reason = "a test that cannot go on fails")]
+
+use std::fs;
+use std::process::{Command, Output, Stdio};
+
+fn tapline(line: &str) -> Command {
+    let mut command = Command::new(env!("CARGO_BIN_EXE_tapline"));
+    command.args(line.split_whitespace()).env_clear();
+    command
+}
+
+fn output(command: &mut Command) -> (i32, String, String) {
+    let Output {
+        status,
+        stdout,
+        stderr,
+    } = command.output().unwrap();
+    let text = |bytes| String::from_utf8(bytes).unwrap();
+    (status.code().unwrap(), text(stdout), text(stderr))
+}
+
+#[test]
+fn version_and_help_go_to_stdout() {
+    let version = format!("tapline {}\n", env!("CARGO_PKG_VERSION"));
+    let (code, stdout, stderr) = output(&mut tapline("--version"));
+    assert_eq!((code, stdout, stderr), (0, version, String::new()));
+    for command in ["", "run", "read", "doctor"] {
+        let (code, stdout, stderr) = output(&mut tapline(&format!("{command} --help")));
+        assert_eq!((code, stderr.as_str()), (0, ""), "{command}");
+        assert!(stdout.contains("Usage: tapline"), "{stdout}");
+    }
+}
+
+#[test]
+fn wrong_usage_ends_with_2_and_a_word_on_stderr() {
+    let check = |command: &mut Command, said: &str| {
+        let (code, stdout, stderr) = output(command);
+        assert_eq!((code, stdout.as_str()), (2, ""), "{stderr}");
+        assert!(stderr.lines().next().unwrap().contains(said), "{stderr}");
+    };
+    check(&mut tapline(""), "Writes down every");
+    check(&mut tapline("fly"), "unrecognized subcommand 'fly'");
+    check(
+        &mut tapline("run --port x"),
+        "'--port <N>': must be a port from 1 to 65535",
+    );
+    check(
+        &mut tapline("run --config /nonexistent"),
+        "tapline: cannot read the configuration file /nonexistent: No such file or directory",
+    );
+    check(
+        tapline("run").env("TAPLINE_LOGDIR", "x"),
+        "tapline: there is no variable \"TAPLINE_LOGDIR\"; did you mean TAPLINE_LOG_DIR?",
+    );
+}
+
+#[test]
+fn a_bad_file_is_named_in_one_line() {
+    let folder = tempfile::tempdir().unwrap();
+    let path = folder.path().join("tapline.yaml");
+    fs::write(&path, "log:\n  fromat: json\n").unwrap();
+    let line = format!("run --config {}", path.display());
+    let (code, _, stderr) = output(&mut tapline(&line));
+    let expected = format!(
+        "tapline: {}, line 2: there is no key \"log.fromat\"; did you mean log.format?\n",
+        path.display()
+    );
+    assert_eq!((code, stderr), (2, expected));
+}
+
+#[test]
+fn what_print_config_prints_is_taken_as_a_file() {
+    let folder = tempfile::tempdir().unwrap();
+    let path = folder.path().join("printed.yaml");
+    let (code, first, stderr) = output(&mut tapline("run --print-config -i any --port 80"));
+    assert_eq!((code, stderr.as_str()), (0, ""));
+    fs::write(&path, &first).unwrap();
+    let line = format!("read --print-config --config {}", path.display());
+    let (code, second, _) = output(&mut tapline(&line));
+    assert_eq!(code, 0);
+    let values = |text: &str| -> Vec<String> {
+        let value = |line: &str| line.split("  # ").next().unwrap().to_owned();
+        text.lines().map(value).collect()
+    };
+    assert_eq!(values(&first), values(&second));
+}
+
+#[test]
+fn a_closed_pipe_is_a_quiet_end_and_a_full_disk_is_not() {
+    let (reader, writer) = std::io::pipe().unwrap();
+    drop(reader);
+    let (code, _, stderr) = output_to(writer.into());
+    assert_eq!((code, stderr.as_str()), (0, ""));
+    let full = fs::OpenOptions::new()
+        .write(true)
+        .open("/dev/full")
+        .unwrap();
+    let (code, _, stderr) = output_to(full.into());
+    assert_eq!(code, 1);
+    let said = "tapline: cannot write to stdout: No space left on device (os error 28)\n";
+    assert_eq!(stderr, said);
+}
+
+fn output_to(stdout: Stdio) -> (i32, String, String) {
+    let mut command = tapline("run --print-config");
+    let child = command.stdout(stdout).stderr(Stdio::piped()).spawn();
+    let Output { status, stderr, .. } = child.unwrap().wait_with_output().unwrap();
+    let stderr = String::from_utf8(stderr).unwrap();
+    (status.code().unwrap(), String::new(), stderr)
+}
+
+#[test]
+fn a_diagnostics_file_that_cannot_be_made_is_named() {
+    let (code, _, stderr) = output(&mut tapline("doctor --diagnostics /proc/no/such"));
+    assert_eq!(code, 1);
+    let begin = "tapline: cannot open the diagnostics file /proc/no/such: ";
+    assert!(
+        stderr.starts_with(begin) && stderr.lines().count() == 1,
+        "{stderr}"
+    );
+}

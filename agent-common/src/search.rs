@@ -84,33 +84,56 @@ impl Body {
 #[inline(always)]
 #[must_use]
 pub fn request_body(scratch: &Scratch, length: u32) -> Body {
-    // "\r\n" are two bytes, so every second byte is probed.
+    match framing_field(scratch, length) {
+        Framing::None => Body::None,
+        Framing::ContentLength => content_length(scratch),
+        Framing::Other => Body::Unknown,
+    }
+}
+
+/// The first field that frames a body.
+#[repr(u32)]
+#[derive(Clone, Copy, Debug, Eq, PartialEq)]
+pub enum Framing {
+    /// There is none.
+    None = 0,
+    /// Content-Length; the cursor of the scratch stands behind its colon.
+    ContentLength = 1,
+    /// Transfer-Encoding, or the fields are too long to be searched.
+    Other = 2,
+}
+
+/// Finds the first field that frames a body in the first `length` bytes of data.
+#[inline(always)]
+#[must_use]
+pub fn framing_field(scratch: &Scratch, length: u32) -> Framing {
+    // Line ends are two bytes, so every second byte is probed.
     let mut index = 4;
     while index < (PIECE_MAX + 4) as u32 {
         if index >= length + 4 {
-            return Body::None;
+            return Framing::None;
         }
         let byte = scratch.window_byte(index);
-        if byte == b'\n' || (byte == b'\r' && scratch.window_byte(index + 1) == b'\n') {
-            let name = index + if byte == b'\n' { 1 } else { 2 };
+        if byte == b'\n' || byte == b'\r' {
+            // The name begins behind the line feed: one byte on, or two.
+            let name = index + 1 + u32::from(byte == b'\r');
             let first = lower_case(scratch.window_word(name));
-            if first == u64::from_le_bytes(*b"content-")
-                && lower_case(scratch.window_word(name + 7)) == LENGTH_COLON
-            {
-                scratch.cursor.set(name + 15);
-                return content_length(scratch, scratch.cursor.get());
-            }
-            if first == u64::from_le_bytes(*b"transfer")
-                && lower_case(scratch.window_word(name + 8)) == u64::from_le_bytes(*b"-encodin")
-            {
-                return Body::Unknown;
+            if first == CONTENT {
+                if lower_case(scratch.window_word(name + 7)) == LENGTH_COLON {
+                    scratch.cursor.set(name + 15);
+                    return Framing::ContentLength;
+                }
+            } else if first == TRANSFER {
+                return Framing::Other;
             }
         }
         index += 2;
     }
-    Body::Unknown
+    Framing::Other
 }
 
+const CONTENT: u64 = lower_case(u64::from_le_bytes(*b"Content-"));
+const TRANSFER: u64 = lower_case(u64::from_le_bytes(*b"Transfer"));
 const LENGTH_COLON: u64 = lower_case(u64::from_le_bytes(*b"-Length:"));
 
 /// Letters in lower case; other characters change too, but equally on both sides of a comparison.
@@ -119,9 +142,11 @@ const fn lower_case(word: u64) -> u64 {
     word | 0x2020_2020_2020_2020
 }
 
-/// Reads the digits behind `Content-Length:`.
+/// Reads the digits behind `Content-Length:`, where the cursor of the scratch stands.
 #[inline(always)]
-fn content_length(scratch: &Scratch, start: u32) -> Body {
+#[must_use]
+pub fn content_length(scratch: &Scratch) -> Body {
+    let start = scratch.cursor.get();
     let mut value: u64 = 0;
     let mut digits = 0;
     let mut walked = 0;

@@ -32,13 +32,24 @@ pub extern "C" fn head_end(scratch: *const Scratch, length: u32) -> u32 {
     search::head_end(scratch, length).unwrap_or(0)
 }
 
-/// [`search::request_body`], as [`search::Body::to_word`].
+/// [`search::framing_field`], as a number.
 #[inline(never)]
 #[unsafe(no_mangle)]
-pub extern "C" fn request_body(scratch: *const Scratch, length: u32) -> u64 {
+pub extern "C" fn framing_field(scratch: *const Scratch, length: u32) -> u32 {
+    // SAFETY: as above.
+    let Some(scratch) = (unsafe { scratch.as_ref() }) else {
+        return search::Framing::Other as u32;
+    };
+    search::framing_field(scratch, length) as u32
+}
+
+/// [`search::content_length`], as [`search::Body::to_word`].
+#[inline(never)]
+#[unsafe(no_mangle)]
+pub extern "C" fn content_length(scratch: *const Scratch) -> u64 {
     // SAFETY: as above.
     let Some(scratch) = (unsafe { scratch.as_ref() }) else {
         return search::Body::Unknown.to_word();
     };
-    search::request_body(scratch, length).to_word()
+    search::content_length(scratch).to_word()
 }

@@ -4,7 +4,7 @@ use agent_common::{
     host::Host,
     record::{PIECE_MAX, RecordHeader},
     scratch::{Scratch, Workplace},
-    search::Body,
+    search::{Body, Framing},
     shared::Shared,
     start::Start,
     table::Bucket,
@@ -169,7 +169,13 @@ unsafe impl Host for Kernel {
 
     #[inline(always)]
     fn request_body(&self, scratch: &Scratch, length: u32) -> Body {
-        Body::from_word(functions::request_body(scratch, length))
+        const NONE: u32 = Framing::None as u32;
+        const LENGTH: u32 = Framing::ContentLength as u32;
+        match functions::framing_field(scratch, length) {
+            NONE => Body::None,
+            LENGTH => Body::from_word(functions::content_length(scratch)),
+            _ => Body::Unknown,
+        }
     }
 
     #[inline(always)]

@@ -355,6 +355,10 @@ impl Connection {
             Mode::Head => {
                 let restart = may_begin
                     && state.place != Place::Boundary
+                    && state
+                        .head
+                        .as_ref()
+                        .is_some_and(|head| !head.bytes.is_empty())
                     && message::begins_with_start_line(rest);
                 if restart {
                     self.end_head(side, Ending::Left, core, out);
@@ -524,6 +528,12 @@ impl Connection {
         let is_client = self.client.map(|client| client == side);
         match (place, is_client) {
             (Place::Boundary, _) => Verdict::Head,
+            (Place::Lost, _)
+                if let StartLine::Request { method, .. } = start
+                    && message::is_end_of_method(method) =>
+            {
+                Verdict::LookAlike
+            }
             (Place::Lost, Some(is_client)) if self.roles_certain && is_client != is_request => {
                 Verdict::LookAlike
             }
@@ -643,10 +653,10 @@ impl Connection {
             request
         };
         self.roles_certain |= request.is_some();
-        let certain = self.unsure == 0
-            || request == Some(RequestKind::Connect)
-            || (status == 101 && request.is_some());
-        request.filter(|_| certain)
+        // An error about HEAD or CONNECT heals at the next segment; an error about a body that is
+        // skipped costs the heads in it.
+        let special = status == 101 || request != Some(RequestKind::Other);
+        request.filter(|_| self.unsure == 0 || special)
     }
 
     fn set_client(&mut self, client: usize) {
@@ -761,9 +771,11 @@ impl Connection {
         core: &mut Core,
         out: &mut impl Output,
     ) {
-        let message = message::parse_cut(bytes);
-        match message {
-            Some(message) if self.verdict(side, &message.start, place) == Verdict::Head => {
+        match message::parse_cut(bytes) {
+            Some(message)
+                if is_plausible(&message, bytes, place)
+                    && self.verdict(side, &message.start, place) == Verdict::Head =>
+            {
                 self.write(side, header, &message, true, core, out);
                 core.counts.desyncs += 1;
                 self.sides[side].mode = Mode::Lost;
@@ -806,6 +818,19 @@ impl Arrival<'_> {
     /// Whether the first byte may be that of a head, going by where it stands in its packet.
     fn may_begin_head(&self) -> bool {
         self.first || self.header.flags & flag::START != 0
+    }
+}
+
+/// Whether a head without its end is to be believed: where nothing says that a head begins here, half
+/// a start line with an unknown method is no more than two words.
+fn is_plausible(message: &Message<'_>, bytes: &[u8], place: Place) -> bool {
+    match message.start {
+        StartLine::Request { method, .. } => {
+            place == Place::Boundary
+                || memchr(b'\n', bytes).is_some()
+                || message::is_known_method(method)
+        }
+        StartLine::Response { .. } => true,
     }
 }
 

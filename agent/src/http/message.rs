@@ -17,6 +17,34 @@ use super::head::{Fields, StartLine};
 /// The longest method that is taken for one; the longest registered has 17 bytes.
 const METHOD_MAX: usize = 256;
 
+/// The methods that are registered and in use (RFC 9110, 5789, WebDAV and its kin).
+const METHODS: [&[u8]; 24] = [
+    b"ACL",
+    b"CHECKOUT",
+    b"CONNECT",
+    b"COPY",
+    b"DELETE",
+    b"GET",
+    b"HEAD",
+    b"LOCK",
+    b"MERGE",
+    b"MKACTIVITY",
+    b"MKCALENDAR",
+    b"MKCOL",
+    b"MOVE",
+    b"OPTIONS",
+    b"PATCH",
+    b"POST",
+    b"PROPFIND",
+    b"PROPPATCH",
+    b"PUT",
+    b"QUERY",
+    b"REPORT",
+    b"SEARCH",
+    b"TRACE",
+    b"UNLOCK",
+];
+
 /// What [`parse`] makes of the bytes at the place where a head may begin.
 #[derive(Clone, Copy, Debug, Eq, PartialEq)]
 pub enum Parsed<'a> {
@@ -145,6 +173,17 @@ pub fn parse_cut(bytes: &[u8]) -> Option<Message<'_>> {
 pub fn begins_with_start_line(bytes: &[u8]) -> bool {
     memchr(b'\n', bytes)
         .is_some_and(|end| start_line(without_carriage_return(&bytes[..end])).is_some())
+}
+
+/// Whether `method` is a registered one that is in use.
+pub(super) fn is_known_method(method: &[u8]) -> bool {
+    METHODS.contains(&method)
+}
+
+/// Whether `method` is the end of a known method and none itself (`ET`): where the bytes before it
+/// are missing, it is a method cut in two.
+pub(super) fn is_end_of_method(method: &[u8]) -> bool {
+    !METHODS.contains(&method) && METHODS.iter().any(|known| known.ends_with(method))
 }
 
 /// Where the head ends that `bytes` begin with: the index behind its empty line. The search begins at

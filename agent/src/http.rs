@@ -1,3 +1,10 @@
 //! HTTP heads: what they are, and how they are found in the records of the kernel.
 
+mod chunked;
+mod connection;
+pub mod engine;
+mod framing;
 pub mod head;
+pub mod message;
+mod pool;
+mod side;

@@ -1,0 +1,249 @@
+//! One direction of a connection: how far it was read, what the next byte is, and what waits.
+
+use std::collections::VecDeque;
+
+use agent_common::record::{FIRST_POSITION, RecordHeader, flag};
+
+use super::chunked::Chunks;
+use super::pool::Piece;
+
+/// What the byte at [`Side::position`] is.
+#[derive(Clone, Copy, Debug, Eq, PartialEq)]
+pub(super) enum Mode {
+    /// Anything: capture began in the middle, or bytes were lost. The next start line at the
+    /// beginning of a segment begins a message.
+    Lost,
+    /// The first byte of the next message.
+    Boundary,
+    /// A byte of the head in [`Side::head`].
+    Head,
+    /// A byte of a chunked body, outside chunk data.
+    Chunked(Chunks),
+    /// A byte of a body whose end is not known.
+    Unframed,
+    /// No HTTP any more.
+    Opaque,
+}
+
+/// Where a head was found: how far it is to be believed.
+#[derive(Clone, Copy, Debug, Eq, PartialEq)]
+pub(super) enum Place {
+    /// Where a message must begin.
+    Boundary,
+    /// At the beginning of a segment; what stands there is not known.
+    Lost,
+    /// At the beginning of a segment, in or behind a body whose end is not known.
+    Unframed,
+}
+
+impl Place {
+    /// The mode to go back to when there is no head.
+    pub(super) fn otherwise(self) -> Mode {
+        match self {
+            Self::Boundary | Self::Lost => Mode::Lost,
+            Self::Unframed => Mode::Unframed,
+        }
+    }
+}
+
+/// One direction of a connection.
+#[derive(Debug)]
+pub(super) struct Side {
+    pub(super) mode: Mode,
+    /// All bytes before this position are dealt with: read, or known to be body.
+    pub(super) position: u64,
+    /// Where the last head ended. From here to `position` all is body.
+    pub(super) body_start: u64,
+    /// Highest position up to which bytes have come.
+    pub(super) reached: u64,
+    /// A head whose end is still to come, and where it was found.
+    pub(super) head: Option<Box<Piece>>,
+    pub(super) place: Place,
+    /// A head that may be body as well; decided by what comes next.
+    pub(super) doubtful: Option<Box<Piece>>,
+    /// The last head answers an unknown request: if that was HEAD, there is no body.
+    pub(super) may_answer_head: bool,
+    /// What waits behind a hole; made when there is one for the first time.
+    waiting: Option<Box<Waiting>>,
+    /// Number of the last record; 0 before the first.
+    pub(super) last_record: u32,
+    seen: bool,
+    /// The last record was not the last of its packet.
+    more: bool,
+    /// Nothing was read yet.
+    pub(super) untouched: bool,
+}
+
+/// The records behind a hole.
+#[derive(Debug, Default)]
+struct Waiting {
+    /// By position.
+    held: VecDeque<Box<Piece>>,
+    held_bytes: usize,
+    /// Where the hole begins, as last told.
+    hole: u64,
+    /// A hole that is waited for no longer.
+    abandoned: u64,
+}
+
+/// What the numbers of a record say about those before it.
+#[derive(Clone, Copy, Debug, Eq, PartialEq)]
+pub(super) struct Numbering {
+    /// Records lost just before this one.
+    pub(super) lost: u32,
+    /// The record is the first of its packet, or may be.
+    pub(super) first: bool,
+    /// The record was numbered before one that has come already.
+    pub(super) late: bool,
+}
+
+impl Side {
+    pub(super) fn new() -> Self {
+        Self {
+            mode: Mode::Lost,
+            position: 0,
+            body_start: 0,
+            reached: 0,
+            head: None,
+            place: Place::Lost,
+            doubtful: None,
+            may_answer_head: false,
+            waiting: None,
+            last_record: 0,
+            seen: false,
+            more: false,
+            untouched: true,
+        }
+    }
+
+    /// Takes the number of a record. `fresh`: the connection was never seen before, so numbers
+    /// begin with 1.
+    pub(super) fn number(&mut self, header: &RecordHeader, fresh: bool) -> Numbering {
+        let number = header.direction_record;
+        let before = match self.seen {
+            true => self.last_record,
+            false if fresh => 0,
+            false => number.wrapping_sub(1),
+        };
+        if !self.seen {
+            self.seen = true;
+            self.begin(header, fresh && number == 1);
+        }
+        let lost = number.wrapping_sub(before).wrapping_sub(1);
+        let late = lost > u32::MAX / 2;
+        let first = !self.more || lost != 0;
+        if !late {
+            self.last_record = number;
+            self.more = header.flags & flag::MORE != 0;
+        }
+        Numbering {
+            lost: if late { 0 } else { lost },
+            first,
+            late,
+        }
+    }
+
+    fn begin(&mut self, header: &RecordHeader, complete: bool) {
+        let from_start = header.flags & flag::FROM_START != 0;
+        self.position = match header.hole_start {
+            _ if from_start => FIRST_POSITION,
+            0 => header.position,
+            hole => hole.min(header.position),
+        };
+        if from_start && complete {
+            self.mode = Mode::Boundary;
+        }
+        (self.body_start, self.reached) = (self.position, self.position);
+    }
+
+    /// Whether no record of this direction has come.
+    pub(super) fn is_new(&self) -> bool {
+        !self.seen
+    }
+
+    /// The position up to which nothing is missing, as far as `header` can tell.
+    pub(super) fn complete_to(&mut self, header: &RecordHeader) -> u64 {
+        if header.hole_start == 0 {
+            return u64::MAX;
+        }
+        let waiting = self.waiting.get_or_insert_default();
+        waiting.hole = header.hole_start;
+        if waiting.hole == waiting.abandoned {
+            u64::MAX
+        } else {
+            waiting.hole
+        }
+    }
+
+    /// Whether a record at `position` has to wait for bytes before it.
+    pub(super) fn must_wait(&self, position: u64, complete_to: u64) -> bool {
+        position > self.position && position > complete_to
+    }
+
+    /// Position of the first record that waits.
+    pub(super) fn held_from(&self) -> Option<u64> {
+        Some(self.waiting.as_ref()?.held.front()?.header.position)
+    }
+
+    /// Time of the oldest record that waits.
+    pub(super) fn held_since(&self) -> Option<u64> {
+        self.waiting
+            .as_ref()?
+            .held
+            .iter()
+            .map(|piece| piece.header.time_ns)
+            .min()
+    }
+
+    /// Keeps a record until the hole before it is closed; gives it back when there is no room.
+    pub(super) fn hold(&mut self, piece: Box<Piece>, limit: usize) -> Result<(), Box<Piece>> {
+        let waiting = self.waiting.get_or_insert_default();
+        let weight = held_weight(&piece);
+        if waiting.held_bytes + weight > limit {
+            return Err(piece);
+        }
+        waiting.held_bytes += weight;
+        let position = piece.header.position;
+        let behind = waiting
+            .held
+            .partition_point(|held| held.header.position <= position);
+        waiting.held.insert(behind, piece);
+        Ok(())
+    }
+
+    /// Takes the first held record out, if it need not wait any more.
+    pub(super) fn next_held(&mut self, complete_to: u64) -> Option<Box<Piece>> {
+        if self.must_wait(self.held_from()?, complete_to) {
+            return None;
+        }
+        let waiting = self.waiting.as_mut()?;
+        let piece = waiting.held.pop_front()?;
+        waiting.held_bytes -= held_weight(&piece);
+        Some(piece)
+    }
+
+    /// Waits no longer for the hole that is open; says whether anything had waited.
+    pub(super) fn abandon_hole(&mut self) -> bool {
+        let Some(waiting) = self.waiting.as_mut() else {
+            return false;
+        };
+        waiting.abandoned = waiting.hole;
+        let first = waiting.held.front_mut();
+        first.map(|piece| piece.lost = true).is_some()
+    }
+
+    /// Whether a record that begins at `position` begins within what is known to be body.
+    pub(super) fn is_body(&self, position: u64) -> bool {
+        self.mode != Mode::Head && (self.body_start..self.position).contains(&position)
+    }
+
+    /// Whether nothing of this direction is kept or waits.
+    pub(super) fn is_idle(&self) -> bool {
+        self.head.is_none() && self.doubtful.is_none() && self.held_from().is_none()
+    }
+}
+
+/// What a held record counts: its bytes, and what it costs to keep an empty one.
+fn held_weight(piece: &Piece) -> usize {
+    piece.bytes.len() + size_of::<Piece>()
+}

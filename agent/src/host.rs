@@ -17,6 +17,7 @@ pub mod addresses;
 pub mod clock;
 pub mod interfaces;
 pub mod netlink;
+pub mod privileges;
 pub mod shared;
 #[cfg(test)]
 mod testing;

@@ -52,7 +52,7 @@ impl ClockMap {
             .rev()
             .find(|entry| entry.from_ns <= monotonic_ns);
         let offset = entry
-            .or(self.entries.first())
+            .or_else(|| self.entries.first())
             .map_or(0, |entry| entry.offset_ns);
         i64::try_from(monotonic_ns)
             .unwrap_or(i64::MAX)

@@ -79,3 +79,25 @@ pub(crate) fn rerun(test: &str, wrapper: &[&str]) -> String {
     );
     stdout
 }
+
+/// Runs `body` in a forked process, which has one thread only; panics if `body` did. To be called in
+/// a process of [`rerun`], where no other thread holds a lock that the fork would need.
+pub(crate) fn forked(body: impl FnOnce()) {
+    // SAFETY: takes nothing. The other thread of a test process waits for this one; the locks of
+    // the allocator and of the standard streams are free or taken care of by the C library.
+    match unsafe { libc::fork() } {
+        -1 => panic!("fork: {}", std::io::Error::last_os_error()),
+        0 => {
+            let body = std::panic::AssertUnwindSafe(body);
+            let failed = std::panic::catch_unwind(body).is_err();
+            // SAFETY: takes a number and does not return; no destructor of the test's parent runs.
+            unsafe { libc::_exit(failed.into()) }
+        }
+        child => {
+            let mut status = 0;
+            // SAFETY: `status` is valid for writes, and the child is ours.
+            let ended = unsafe { libc::waitpid(child, &raw mut status, 0) };
+            assert_eq!((ended, status), (child, 0), "the forked process failed");
+        }
+    }
+}

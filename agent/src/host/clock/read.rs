@@ -1,7 +1,7 @@
 //! Reads the two clocks and notices when what is between them changes.
 
 use std::io;
-use std::os::fd::{AsRawFd, FromRawFd, OwnedFd};
+use std::os::fd::{AsRawFd as _, FromRawFd as _, OwnedFd};
 use std::time::Duration;
 
 use tokio::io::Interest;

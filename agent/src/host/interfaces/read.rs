@@ -31,7 +31,7 @@ pub(crate) fn links() -> Result<Vec<Interface>, NetlinkError> {
         all: true,
         body: &body,
     };
-    ask(question, |message| link(message))
+    ask(question, link)
 }
 
 /// The fields that stand in front of a link's attributes.

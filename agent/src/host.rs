@@ -15,6 +15,8 @@
 
 pub mod addresses;
 pub mod clock;
+pub mod doctor;
+mod ethtool;
 pub mod interfaces;
 pub mod netlink;
 pub mod privileges;

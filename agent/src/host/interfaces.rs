@@ -5,7 +5,7 @@
 
 mod read;
 
-pub(crate) use read::{link, link_header};
+pub(crate) use read::{has_clsact, link, link_header};
 
 use super::netlink::NetlinkError;
 

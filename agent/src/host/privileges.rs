@@ -68,8 +68,9 @@ impl Hook {
         }
     }
 
-    /// Capabilities to attach again when an interface comes back, and for new interfaces: what is
-    /// left after [`reduce`].
+    /// Capabilities to keep with [`reduce`], to attach again when an interface comes back and to new
+    /// interfaces. Where bpf links do it they need nothing; NET_ADMIN is for clsact and for asking
+    /// what is attached, BPF for kernels that refuse `bpf()` altogether without it.
     pub fn keeps(self) -> &'static [Capability] {
         match self {
             Self::Tc | Self::Xdp => &[Capability::CAP_BPF, Capability::CAP_NET_ADMIN],
@@ -177,7 +178,7 @@ pub fn missing(needs: &[Capability], held: &CapsHashSet) -> Vec<Capability> {
         .iter()
         .filter(|need| {
             let part = matches!(need, Capability::CAP_BPF | Capability::CAP_PERFMON);
-            !held.contains(need) && !(part && administrator)
+            !(held.contains(need) || part && administrator)
         })
         .copied()
         .collect()

@@ -176,3 +176,23 @@ fn default_route(message: Message<'_>) -> Option<DefaultRoute> {
         interface: attributes.number(libc::RTA_OIF).or_else(first_way)?,
     })
 }
+
+/// Whether the interface has a `clsact` (or `ingress`) qdisc, which filters of tc hang on.
+pub(crate) fn has_clsact(interface: u32) -> Result<bool, NetlinkError> {
+    const QDISC_HEADER: usize = 20;
+    const TCA_KIND: u16 = 1;
+    let question = Question {
+        what: "qdiscs",
+        protocol: NETLINK_ROUTE,
+        kind: libc::RTM_GETQDISC,
+        all: true,
+        body: &[0; QDISC_HEADER],
+    };
+    let found = ask(question, |message| {
+        let (header, attributes) = message.split(QDISC_HEADER)?;
+        let kind = attributes.text(TCA_KIND)?;
+        let here = number_u32(header, 4)? == interface;
+        (here && matches!(kind.as_str(), "clsact" | "ingress")).then_some(())
+    })?;
+    Ok(!found.is_empty())
+}

@@ -138,6 +138,8 @@ fn addresses_and_any_ip_prefixes_are_told_and_other_routes_are_not() {
     watching(async |mut watcher| {
         ip("link set lo up");
         ip("link add wire type bridge");
+        // Else a link-local address comes by itself about a second later.
+        ip("link set wire addrgenmode none");
         ip("link set wire up");
         events(&mut watcher).await;
         for change in [

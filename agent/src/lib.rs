@@ -5,5 +5,6 @@ pub mod cli;
 pub mod config;
 pub mod diagnostics;
 pub mod exit;
+pub mod host;
 pub mod http;
 pub mod sink;

@@ -1,2 +1,63 @@
 //! Builds, tests and measures Tapline.
-fn main() {}
+
+mod apt;
+mod build;
+mod build_ebpf;
+mod interrupt;
+mod process;
+mod report;
+mod toolchain;
+mod workspace;
+
+use std::process::ExitCode;
+
+use anyhow::Result;
+use clap::{Parser, Subcommand};
+
+use crate::workspace::Workspace;
+
+/// Builds, tests and measures Tapline.
+#[derive(Debug, Parser)]
+#[command(name = "cargo xtask", bin_name = "cargo xtask")]
+struct Arguments {
+    #[command(subcommand)]
+    command: Task,
+}
+
+#[derive(Debug, Subcommand)]
+enum Task {
+    /// Find the toolchain for the kernel programs, and install what is missing
+    Setup,
+    /// Build the kernel programs into target/ebpf/tapline.bpf.o
+    BuildEbpf,
+    /// Build target/release/tapline with the kernel programs inside
+    Build,
+    /// Build, then run `tapline run` with config/tapline.yaml (as root)
+    BuildAndRun {
+        /// What to pass on to `tapline run`
+        #[arg(last = true)]
+        flags: Vec<String>,
+    },
+}
+
+fn main() -> ExitCode {
+    interrupt::listen();
+    match run(Arguments::parse().command) {
+        Ok(code) => code,
+        Err(error) => {
+            report::say(format_args!("error: {error:#}"));
+            ExitCode::FAILURE
+        }
+    }
+}
+
+fn run(task: Task) -> Result<ExitCode> {
+    let workspace = Workspace::find();
+    match task {
+        Task::Setup => toolchain::run(&workspace)?,
+        Task::BuildEbpf => build_ebpf::run(&workspace)?,
+        Task::Build => build::run(&workspace)?,
+        Task::BuildAndRun { flags } => match build::run_program(&workspace, &flags)? {},
+    }
+    Ok(ExitCode::SUCCESS)
+}

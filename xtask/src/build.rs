@@ -40,7 +40,10 @@ pub(crate) fn run_program(workspace: &Workspace, flags: &[String]) -> Result<Inf
 }
 
 /// Builds `target/release/tapline` with the object that is there.
-fn release(workspace: &Workspace) -> Result<()> {
+///
+/// # Errors
+/// When it does not build.
+pub(crate) fn release(workspace: &Workspace) -> Result<()> {
     Step::cargo("build")
         .folder(&workspace.root)
         .args(["--locked", "--release", "--package", "tapline"])

@@ -6,7 +6,9 @@ mod build_ebpf;
 mod interrupt;
 mod process;
 mod report;
+mod test;
 mod toolchain;
+mod vm;
 mod workspace;
 
 use std::process::ExitCode;
@@ -38,6 +40,10 @@ enum Task {
         #[arg(last = true)]
         flags: Vec<String>,
     },
+    /// Run every test; name what was left out and why
+    Test(test::Options),
+    /// Run the tests of the kernel programs on Debian 12's kernel, in a virtual machine
+    TestVm(vm::Options),
 }
 
 fn main() -> ExitCode {
@@ -58,6 +64,16 @@ fn run(task: Task) -> Result<ExitCode> {
         Task::BuildEbpf => build_ebpf::run(&workspace)?,
         Task::Build => build::run(&workspace)?,
         Task::BuildAndRun { flags } => match build::run_program(&workspace, &flags)? {},
+        Task::Test(options) => return Ok(exit_code(test::run(&workspace, &options)?)),
+        Task::TestVm(options) => return Ok(exit_code(vm::run(&workspace, &options)?)),
     }
     Ok(ExitCode::SUCCESS)
+}
+
+fn exit_code(passed: bool) -> ExitCode {
+    if passed {
+        ExitCode::SUCCESS
+    } else {
+        ExitCode::FAILURE
+    }
 }

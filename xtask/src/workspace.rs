@@ -1,5 +1,7 @@
 //! Where things are: the sources, the folders that the commands write to, the cargo that runs.
 
+pub(crate) mod metadata;
+
 use std::{
     env,
     path::{Path, PathBuf},

@@ -3,6 +3,7 @@
 mod apt;
 mod build;
 mod build_ebpf;
+mod conformance;
 mod interrupt;
 mod process;
 mod report;
@@ -44,6 +45,8 @@ enum Task {
     Test(test::Options),
     /// Run the tests of the kernel programs on Debian 12's kernel, in a virtual machine
     TestVm(vm::Options),
+    /// Compare what `tapline read` finds in captures with what is expected
+    Conformance(conformance::Options),
 }
 
 fn main() -> ExitCode {
@@ -65,6 +68,9 @@ fn run(task: Task) -> Result<ExitCode> {
         Task::Build => build::run(&workspace)?,
         Task::BuildAndRun { flags } => match build::run_program(&workspace, &flags)? {},
         Task::Test(options) => return Ok(exit_code(test::run(&workspace, &options)?)),
+        Task::Conformance(options) => {
+            return Ok(exit_code(conformance::run(&workspace, &options)?));
+        }
         Task::TestVm(options) => return Ok(exit_code(vm::run(&workspace, &options)?)),
     }
     Ok(ExitCode::SUCCESS)

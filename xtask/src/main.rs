@@ -4,6 +4,7 @@ mod apt;
 mod build;
 mod build_ebpf;
 mod conformance;
+mod demo;
 mod interrupt;
 mod process;
 mod report;
@@ -41,6 +42,8 @@ enum Task {
         #[arg(last = true)]
         flags: Vec<String>,
     },
+    /// Show a web server, a client and the agent between them, in network namespaces (as root)
+    Demo(demo::Options),
     /// Run every test; name what was left out and why
     Test(test::Options),
     /// Run the tests of the kernel programs on Debian 12's kernel, in a virtual machine
@@ -67,6 +70,7 @@ fn run(task: Task) -> Result<ExitCode> {
         Task::BuildEbpf => build_ebpf::run(&workspace)?,
         Task::Build => build::run(&workspace)?,
         Task::BuildAndRun { flags } => match build::run_program(&workspace, &flags)? {},
+        Task::Demo(options) => return Ok(exit_code(demo::run(&workspace, &options)?)),
         Task::Test(options) => return Ok(exit_code(test::run(&workspace, &options)?)),
         Task::Conformance(options) => {
             return Ok(exit_code(conformance::run(&workspace, &options)?));

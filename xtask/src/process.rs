@@ -24,6 +24,7 @@ const GRACE: Duration = Duration::from_secs(10);
 pub(crate) struct Step {
     command: Command,
     time_limit: Option<Duration>,
+    ignores_interruption: bool,
 }
 
 /// What a command left behind.
@@ -47,6 +48,7 @@ impl Step {
         Self {
             command,
             time_limit: None,
+            ignores_interruption: false,
         }
     }
 
@@ -127,6 +129,12 @@ impl Step {
     /// Ends the command when it takes longer than this.
     pub(crate) fn time_limit(mut self, limit: Duration) -> Self {
         self.time_limit = Some(limit);
+        self
+    }
+
+    /// Runs the command to its end also after Ctrl-C: it cleans up.
+    pub(crate) fn without_interruption(mut self) -> Self {
+        self.ignores_interruption = true;
         self
     }
 
@@ -238,7 +246,7 @@ impl Step {
             shown,
         };
         let deadline = self.time_limit.map(|limit| (started + limit, limit));
-        running.collect(deadline, line)
+        running.collect(deadline, !self.ignores_interruption, line)
     }
 }
 
@@ -303,6 +311,7 @@ impl Running {
     fn collect(
         &mut self,
         deadline: Option<(Instant, Duration)>,
+        interruptible: bool,
         mut line: impl FnMut(&str),
     ) -> Result<Outcome> {
         let (sender, lines) = mpsc::channel();
@@ -349,7 +358,7 @@ impl Running {
                     pause = (pause * 2).min(Duration::from_millis(20));
                 }
             }
-            if interrupt::signal().is_some() {
+            if interruptible && interrupt::signal().is_some() {
                 self.stop()?;
                 bail!("interrupted: `{}` was stopped", self.shown);
             }

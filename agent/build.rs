@@ -58,10 +58,7 @@ fn watch(path: &Path) {
     write_line(&format!("cargo::rerun-if-changed={}", path.display()));
 }
 
-#[expect(
-    clippy::print_stdout,
-    reason = "a build script speaks to cargo on stdout"
-)]
+// A build script speaks to cargo on stdout.
 fn write_line(line: &str) {
     println!("{line}");
 }

@@ -6,6 +6,7 @@ mod build_ebpf;
 mod conformance;
 mod demo;
 mod interrupt;
+mod lint;
 mod process;
 mod report;
 mod test;
@@ -44,6 +45,8 @@ enum Task {
     },
     /// Show a web server, a client and the agent between them, in network namespaces (as root)
     Demo(demo::Options),
+    /// Check the format and run clippy, on the kernel programs too
+    Lint(lint::Options),
     /// Run every test; name what was left out and why
     Test(test::Options),
     /// Run the tests of the kernel programs on Debian 12's kernel, in a virtual machine
@@ -71,6 +74,7 @@ fn run(task: Task) -> Result<ExitCode> {
         Task::Build => build::run(&workspace)?,
         Task::BuildAndRun { flags } => match build::run_program(&workspace, &flags)? {},
         Task::Demo(options) => return Ok(exit_code(demo::run(&workspace, &options)?)),
+        Task::Lint(options) => return Ok(exit_code(lint::run(&workspace, &options)?)),
         Task::Test(options) => return Ok(exit_code(test::run(&workspace, &options)?)),
         Task::Conformance(options) => {
             return Ok(exit_code(conformance::run(&workspace, &options)?));

@@ -113,6 +113,10 @@ fn apt_get(subcommand: &str) -> Step {
     Step::new("apt-get")
         .env("DEBIAN_FRONTEND", "noninteractive")
         .env("LC_ALL", "C")
+        // A server that comes as a package is wanted as a program, not as a running service: the
+        // first tells systemctl so, the second invoke-rc.d where there is no systemd.
+        .env("SYSTEMD_OFFLINE", "1")
+        .env("RUNLEVEL", "1")
         // Another apt may be at work: wait for it rather than fail.
         .args(["-o", "DPkg::Lock::Timeout=300", subcommand])
 }

@@ -56,12 +56,12 @@ fn not_root(workspace: &Workspace, flags: &[String]) -> String {
     let separator = if flags.is_empty() { "" } else { " --" };
     format!(
         "capturing needs root: start it with\n  \
-           sudo env PATH=\"$PATH\" {cargo} xtask build-and-run{separator}{rest}\n\
+           {sudo}\n\
          or build as yourself and give the program what it needs:\n  \
            cargo xtask build && sudo setcap \
          cap_bpf,cap_net_admin,cap_perfmon,cap_net_raw+ep {program}\n  \
            {program} run --config {config}{rest}",
-        cargo = workspace::cargo().display(),
+        sudo = workspace::sudo_command(&format!("build-and-run{separator}{rest}")),
         program = program.display(),
         config = workspace.root.join("config/tapline.yaml").display(),
     )

@@ -26,7 +26,7 @@ use crate::{
     demo::namespaces::{Namespaces, SERVER_INTERFACE},
     interrupt,
     report::{print, say},
-    workspace::{Workspace, is_root},
+    workspace::{Workspace, is_root, sudo_command},
 };
 
 /// Addresses for documentation (RFC 5737): they can belong to nobody's network.
@@ -64,8 +64,8 @@ pub(crate) struct Options {
 pub(crate) fn run(workspace: &Workspace, options: &Options) -> Result<bool> {
     if !is_root() {
         bail!(
-            "network namespaces need root: start it with \
-             `sudo env PATH=\"$PATH\" cargo xtask demo`"
+            "network namespaces need root: start it with `{}`",
+            sudo_command("demo")
         );
     }
     if apt::usable() {

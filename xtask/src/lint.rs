@@ -104,12 +104,12 @@ fn driver(toolchain: &Toolchain) -> Result<PathBuf> {
         apt::install(&[DEBIAN_PACKAGE], "to check the kernel programs")?;
     }
     let shown = Step::new(&driver)
-        .without_cargo_variables()
+        .without_toolchain_variables()
         .args(["--rustc", "--version"])
         .stdout()
         .context("run the compiler's clippy")?;
     let own = Step::new(&compiler.rustc)
-        .without_cargo_variables()
+        .without_toolchain_variables()
         .arg("--version")
         .stdout()?;
     if shown != own {

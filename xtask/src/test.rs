@@ -4,11 +4,11 @@ pub(crate) mod totals;
 
 use std::{fs, time::Instant};
 
-use anyhow::{Context as _, Result};
+use anyhow::{Context as _, Result, bail};
 use clap::{Args, ValueEnum};
 
 use crate::{
-    apt, build, build_ebpf,
+    apt, build, build_ebpf, interrupt,
     process::Step,
     report::{print, say},
     test::totals::Totals,
@@ -92,6 +92,9 @@ pub(crate) fn run(workspace: &Workspace, options: &Options) -> Result<bool> {
             (Part::Privileged, Ok(())) => privileged(workspace, &mut totals),
             (Part::Vm, Ok(())) => vm::count(workspace, &mut totals),
         };
+        if interrupt::signal().is_some() {
+            bail!("interrupted during the tests: {name}; until then {totals}");
+        }
         if let Err(error) = result {
             totals.fail(&name, &format!("{error:#}"));
         }

@@ -36,11 +36,8 @@ impl Toolchain {
         let cargo = self.compiler.cargo.clone().unwrap_or_else(workspace::cargo);
         let linker_folder = self.linker.parent().unwrap_or(&self.linker);
         let step = Step::new(cargo)
-            .without_cargo_variables()
+            .without_toolchain_variables()
             .arg(subcommand)
-            .env_remove("CARGO_TARGET_DIR")
-            .env_remove("CARGO_BUILD_TARGET")
-            .env_remove("CARGO_BUILD_RUSTFLAGS")
             .env("RUSTC", &self.compiler.rustc)
             .env("PATH", path_with(linker_folder));
         if self.compiler.nightly {
@@ -129,7 +126,7 @@ fn install_compiler() -> Result<Compiler> {
     };
     say("installing with rustup: the nightly toolchain (minimal) and rust-src, about 300 MB");
     Step::new(rustup)
-        .without_cargo_variables()
+        .without_toolchain_variables()
         .args(["toolchain", "install", "nightly", "--profile", "minimal"])
         .args(["--component", "rust-src"])
         .run()?;

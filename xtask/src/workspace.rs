@@ -59,6 +59,19 @@ pub(crate) fn cargo() -> PathBuf {
     env::var_os("CARGO").map_or_else(|| PathBuf::from("cargo"), PathBuf::from)
 }
 
+/// What to type to start `cargo xtask` as root with these arguments.
+///
+/// The compiler that is in use comes along by its folder: rustup's own commands would look for
+/// toolchains in root's home.
+pub(crate) fn sudo_command(arguments: &str) -> String {
+    let cargo = cargo();
+    let folder = cargo.parent().filter(|folder| folder.is_absolute());
+    let folder = folder
+        .map(|folder| format!("{}:", folder.display()))
+        .unwrap_or_default();
+    format!("sudo env PATH=\"{folder}$PATH\" cargo xtask {arguments}")
+}
+
 /// The first file named `name` in `PATH` that can be executed.
 pub(crate) fn find_program(name: &str) -> Option<PathBuf> {
     let path = env::var_os("PATH").unwrap_or_default();

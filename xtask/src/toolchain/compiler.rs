@@ -46,7 +46,7 @@ pub(crate) fn of_rustup() -> Result<Vec<Compiler>> {
         return Ok(Vec::new());
     };
     let listed = Step::new(&rustup)
-        .without_cargo_variables()
+        .without_toolchain_variables()
         .args(["toolchain", "list", "--verbose"])
         .stdout()?;
     let nightlies = listed.lines().filter(|line| line.starts_with("nightly"));
@@ -73,7 +73,7 @@ pub(crate) fn of_the_system() -> Option<Compiler> {
 fn inspect(rustc: &Path, origin: &str) -> Option<Compiler> {
     let ask = |argument: &[&str]| {
         Step::new(rustc)
-            .without_cargo_variables()
+            .without_toolchain_variables()
             .args(argument)
             .stdout()
             .ok()

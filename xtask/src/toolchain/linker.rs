@@ -67,7 +67,6 @@ pub(crate) fn install(workspace: &Workspace, llvm: u32) -> Result<PathBuf> {
         ])
         .arg("--root")
         .arg(&root)
-        .env_remove("CARGO_TARGET_DIR")
         .env("CARGO_TARGET_DIR", root.join("build"))
         .env(&format!("LLVM_SYS_{major}1_PREFIX"), &prefix)
         .env("PATH", path_with(&prefix.join("bin")))

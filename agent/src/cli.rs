@@ -6,6 +6,7 @@ mod flags;
 pub mod doctor;
 pub mod read;
 pub mod run;
+mod settings;
 
 #[cfg(test)]
 mod tests;

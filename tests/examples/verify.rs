@@ -15,7 +15,9 @@ fn main() {
     let only = std::env::args().nth(2);
     let names: Vec<String> = ebpf.programs().map(|(n, _)| n.to_string()).collect();
     for name in names {
-        if only.as_ref().is_some_and(|o| *o != name) { continue; }
+        if only.as_ref().is_some_and(|o| *o != name) {
+            continue;
+        }
         let p = ebpf.program_mut(&name).unwrap();
         let t = std::time::Instant::now();
         let r = match p {

@@ -1,7 +1,12 @@
 //! `tapline doctor`: what this host allows.
 
+use std::io::{self, Write as _};
+
+use anyhow::Context as _;
+
 use crate::config::Config;
 use crate::exit::Exit;
+use crate::host::doctor::{Report, can_capture, examine, to_text};
 
 /// What `tapline doctor` is told beside its configuration.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -14,6 +19,19 @@ pub struct DoctorArguments {
 ///
 /// # Errors
 /// The result cannot be written.
-pub fn doctor(_config: Config, _arguments: DoctorArguments) -> anyhow::Result<Exit> {
-    Err(anyhow::anyhow!("tapline doctor is not wired yet"))
+pub fn doctor(_config: Config, arguments: DoctorArguments) -> anyhow::Result<Exit> {
+    let checks = examine();
+    let mut stdout = io::stdout().lock();
+    if arguments.json {
+        serde_json::to_writer_pretty(&mut stdout, &Report::new(&checks)).map_err(io::Error::from)
+    } else {
+        stdout.write_all(to_text(&checks).as_bytes())
+    }
+    .and_then(|()| stdout.flush())
+    .context("cannot write to stdout")?;
+    Ok(if can_capture(&checks) {
+        Exit::Done
+    } else {
+        Exit::Failed
+    })
 }

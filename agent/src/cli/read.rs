@@ -1,10 +1,24 @@
 //! `tapline read`: the same pipeline over capture files.
 
-use std::path::PathBuf;
+use std::collections::BTreeMap;
+use std::path::{Path, PathBuf};
 use std::time::Duration;
 
-use crate::config::Config;
+use agent_common::counters::Ignored;
+use agent_common::packet::{Link, Origin};
+use anyhow::Context as _;
+use serde::Serialize;
+
+use super::settings;
+use crate::capture::offline::{Offline, OfflineSettings, Slice};
+use crate::capture::pcap::{CaptureFile, Frame, Link as FrameLink};
+use crate::capture::writer::{Local, Wall, Writer};
+use crate::config::{Config, Loopback};
 use crate::exit::Exit;
+use crate::host::addresses::LocalAddresses;
+use crate::http::engine::{Engine, Limits};
+use crate::http::head::Kind;
+use crate::sink::log::LogSink;
 
 /// What `tapline read` is told beside its configuration.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -31,7 +45,183 @@ pub enum CaptureSource {
 /// Reads captures and writes their lines.
 ///
 /// # Errors
-/// A capture cannot be read to its end, or lines cannot be written.
-pub fn read(_config: Config, _arguments: ReadArguments) -> anyhow::Result<Exit> {
-    Err(anyhow::anyhow!("tapline read is not wired yet"))
+/// A capture cannot be read to its end, or lines cannot be written. What stood before the damage is
+/// written all the same.
+pub fn read(config: Config, arguments: ReadArguments) -> anyhow::Result<Exit> {
+    let mut reading = Reading::new(&config, &arguments)?;
+    let mut result = Ok(());
+    for source in &arguments.sources {
+        result = reading.file(source);
+        if result.is_err() || reading.done || reading.writer.sink().reader_gone() {
+            break;
+        }
+    }
+    let summary = reading.finish()?;
+    if arguments.json {
+        serde_json::to_writer_pretty(std::io::stdout().lock(), &summary)
+            .context("cannot write the result to stdout")?;
+    } else {
+        tracing::info!(
+            packets = summary.packets,
+            heads = summary.heads,
+            partial = summary.partial,
+            "read the captures"
+        );
+    }
+    result.map(|()| Exit::Done)
+}
+
+/// What was read, as `--json` gives it.
+#[derive(Debug, Serialize)]
+struct Summary {
+    /// Packets of the captures.
+    packets: u64,
+    /// Heads found.
+    heads: u64,
+    /// Those of them that are not whole.
+    partial: u64,
+    /// Heads by kind.
+    kinds: BTreeMap<&'static str, u64>,
+    /// Packets not looked into, by reason.
+    ignored: BTreeMap<&'static str, u64>,
+    /// Lines written.
+    lines: u64,
+}
+
+struct Reading {
+    offline: Offline,
+    engine: Engine,
+    writer: Writer,
+    /// Stop after so many packets.
+    packets_left: Option<u64>,
+    duration: Option<Duration>,
+    packets: u64,
+    first_ns: Option<u64>,
+    expired_ns: u64,
+    done: bool,
+}
+
+/// How often timeouts are looked at, on the packets' clock.
+const EXPIRE_NS: u64 = 1_000_000_000;
+
+impl Reading {
+    fn new(config: &Config, arguments: &ReadArguments) -> anyhow::Result<Self> {
+        let capture = &config.capture;
+        let sink = LogSink::start(settings::log_of_read(config))?;
+        Ok(Self {
+            offline: Offline::new(OfflineSettings {
+                flows: capture.flows,
+                head_bytes: capture.head_bytes,
+                ports: capture.ports.clone(),
+                nets: capture.nets.clone(),
+                ..OfflineSettings::default()
+            }),
+            engine: Engine::new(Limits {
+                slots: capture.flows.next_power_of_two(),
+                ..Limits::default()
+            }),
+            writer: Writer::new(
+                sink,
+                Local::Fixed(LocalAddresses::new(capture.local.iter().copied())),
+                Wall::Records,
+                capture.loopback == Loopback::Both,
+            ),
+            packets_left: arguments.packets,
+            duration: arguments.duration,
+            packets: 0,
+            first_ns: None,
+            expired_ns: 0,
+            done: false,
+        })
+    }
+
+    fn file(&mut self, source: &CaptureSource) -> anyhow::Result<()> {
+        let path = match source {
+            CaptureSource::Stdin => Path::new("-"),
+            CaptureSource::File(path) => path,
+        };
+        let mut file = CaptureFile::open(path)?;
+        while let Some(frame) = file.next()? {
+            if self.packets_left == Some(0) || self.is_over(frame.time_ns) {
+                self.done = true;
+                break;
+            }
+            self.packets_left = self.packets_left.map(|left| left - 1);
+            self.frame(&frame);
+            if self.writer.sink().reader_gone() {
+                break;
+            }
+        }
+        Ok(())
+    }
+
+    /// Whether `--duration` is over at this time.
+    fn is_over(&mut self, time_ns: u64) -> bool {
+        let first = *self.first_ns.get_or_insert(time_ns);
+        self.duration
+            .is_some_and(|duration| u128::from(time_ns.saturating_sub(first)) > duration.as_nanos())
+    }
+
+    fn frame(&mut self, frame: &Frame<'_>) {
+        self.packets += 1;
+        let ifindex = frame.interface.as_ref().map_or(0, |interface| {
+            // 0 is "no interface" to the kernel; files number theirs from 0.
+            let index = interface.index.saturating_add(1);
+            if let Some(name) = interface.name {
+                self.writer.name_interface(index, name);
+            }
+            index
+        });
+        let packet = Slice {
+            bytes: frame.bytes,
+            wire_length: frame.wire_len,
+            origin: Origin {
+                link: match frame.link {
+                    FrameLink::Ethernet => Link::Ethernet,
+                    FrameLink::Network { ethertype } => Link::Network(ethertype),
+                },
+                vlan: 0,
+                segments: 1,
+                ifindex,
+                outgoing: frame.outgoing.unwrap_or(false),
+            },
+        };
+        self.offline.packet(&packet, frame.time_ns);
+        let (engine, writer) = (&mut self.engine, &mut self.writer);
+        self.offline.drain(|header, bytes| {
+            engine.record(header, bytes, writer);
+            writer.take_release()
+        });
+        if frame.time_ns.saturating_sub(self.expired_ns) >= EXPIRE_NS {
+            self.expired_ns = frame.time_ns;
+            self.engine.expire(frame.time_ns, &mut self.writer);
+        }
+    }
+
+    /// Writes what is held back, and closes the sink.
+    fn finish(mut self) -> anyhow::Result<Summary> {
+        self.engine.finish(&mut self.writer);
+        let counters = self.offline.counters();
+        let counts = self.engine.counts();
+        let heads = self.writer.heads();
+        let outcome = self.writer.into_sink().close();
+        if let Some(error) = outcome.sync_error {
+            return Err(anyhow::Error::new(error).context("cannot bring the log files to the disk"));
+        }
+        Ok(Summary {
+            packets: self.packets,
+            heads: counts.heads,
+            partial: counts.partial,
+            kinds: Kind::ALL
+                .iter()
+                .map(|kind| (kind.letters(), heads[*kind as usize]))
+                .collect(),
+            ignored: Ignored::NAMES
+                .into_iter()
+                .zip(counters.ignored)
+                .filter(|(_, count)| *count > 0)
+                .collect(),
+            lines: outcome.counts.stored,
+        })
+    }
 }

@@ -1,0 +1,55 @@
+//! From the configuration to the settings of each part.
+
+use crate::config::{Config, LogFormat, LogOutput};
+use crate::sink::log::{Format, LogSettings, OnFull, Output, Retain, Rotate};
+
+/// Settings of the log sink for live capture: what is full loses lines and says so.
+pub(super) fn log_of_run(config: &Config) -> LogSettings {
+    let log = &config.log;
+    LogSettings {
+        rotate: Rotate {
+            max_bytes: log.rotate.size,
+            max_age: log.rotate.age,
+            compress: log.rotate.compress,
+        },
+        retain: Retain {
+            days: log.retain.days,
+            bytes: log.retain.size,
+        },
+        on_full: OnFull::Drop,
+        ..common(config)
+    }
+}
+
+/// Settings of the log sink for capture files: it waits for the disk, and the days of a capture are
+/// not taken for closed days of this host.
+pub(super) fn log_of_read(config: &Config) -> LogSettings {
+    LogSettings {
+        rotate: Rotate {
+            max_bytes: None,
+            max_age: None,
+            compress: false,
+        },
+        retain: Retain::default(),
+        on_full: OnFull::Block,
+        ..common(config)
+    }
+}
+
+fn common(config: &Config) -> LogSettings {
+    let log = &config.log;
+    LogSettings {
+        output: match &log.output {
+            LogOutput::Folder(folder) => Output::Directory(folder.clone()),
+            LogOutput::Stdout => Output::Stdout,
+        },
+        format: match log.format {
+            LogFormat::Classic => Format::Classic,
+            LogFormat::Json => Format::Json,
+        },
+        split: log.split,
+        missing: log.missing.clone(),
+        headers: log.headers.clone(),
+        ..LogSettings::default()
+    }
+}

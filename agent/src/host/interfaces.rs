@@ -253,4 +253,48 @@ mod tests {
             assert_eq!(of_default_route().unwrap().name, "two");
         });
     }
+
+    /// The kernel's lists come sorted mostly, which is no promise.
+    #[test]
+    fn the_cheapest_route_whose_interface_is_there() {
+        let interfaces = in_order(&[("lo", true), ("dear", false), ("cheap", false)]);
+        let check = |routes: &[(u32, u32)], expected: Option<&str>| {
+            let routes: Vec<_> = routes
+                .iter()
+                .map(|(metric, interface)| DefaultRoute {
+                    metric: *metric,
+                    interface: *interface,
+                })
+                .collect();
+            let found = choose(&routes, &interfaces).map(|found| found.name.as_str());
+            assert_eq!(found, expected, "{routes:?}");
+        };
+        check(&[], None);
+        check(&[(200, 2), (100, 3)], Some("cheap"));
+        check(&[(100, 3), (100, 2)], Some("cheap"));
+        check(&[(0, 9), (200, 2)], Some("dear"));
+        check(&[(0, 1), (u32::MAX, 2)], Some("dear"));
+        check(&[(0, 1)], None);
+    }
+
+    /// Interfaces with these names, numbered from 1, and whether each is loopback.
+    fn in_order(names: &[(&str, bool)]) -> Vec<Interface> {
+        let numbered = (1..).zip(names);
+        numbered
+            .map(|(index, (name, loopback))| Interface {
+                index,
+                name: (*name).to_owned(),
+                other_names: Vec::new(),
+                up: true,
+                running: true,
+                loopback: *loopback,
+                mtu: 1500,
+                link_layer: LinkLayer::Ethernet,
+                kind: None,
+                master: None,
+                vrf_table: None,
+                xdp: None,
+            })
+            .collect()
+    }
 }

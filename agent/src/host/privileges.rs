@@ -195,16 +195,25 @@ pub fn check(hook: Hook) -> Result<(), PrivilegeError> {
     }
     Err(PrivilegeError::Missing {
         hook,
-        missing: list(&missing, " and "),
-        grant: list(hook.needs(), ",").to_lowercase(),
+        missing: in_words(&missing),
+        grant: for_setcap(hook.needs()),
         program: std::env::current_exe().unwrap_or_else(|_| PathBuf::from("tapline")),
     })
 }
 
-/// The names of capabilities with something between them.
-pub(crate) fn list(capabilities: &[Capability], between: &str) -> String {
+/// The names of capabilities for a sentence: "CAP_A, CAP_B and CAP_C".
+pub(crate) fn in_words(capabilities: &[Capability]) -> String {
+    let mut names: Vec<String> = capabilities.iter().map(ToString::to_string).collect();
+    match names.pop() {
+        Some(last) if !names.is_empty() => format!("{} and {last}", names.join(", ")),
+        last => last.unwrap_or_default(),
+    }
+}
+
+/// The names of capabilities as setcap wants them: "cap_a,cap_b".
+pub(crate) fn for_setcap(capabilities: &[Capability]) -> String {
     let names: Vec<String> = capabilities.iter().map(ToString::to_string).collect();
-    names.join(between)
+    names.join(",").to_lowercase()
 }
 
 /// What [`reduce`] could not do, and does not fail for.

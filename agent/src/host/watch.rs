@@ -108,7 +108,7 @@ impl Watcher {
                     self.waiting.push_back(Event::Lost);
                     // What still waits is older than the list: a notice of an interface whose end
                     // was lost would bring it back to life.
-                    while ready.get_inner_mut().receive().is_ok() {}
+                    ready.get_inner_mut().forget();
                     let interfaces = interfaces::list()?;
                     self.links.compare(&interfaces, &mut self.waiting);
                 }

@@ -318,6 +318,12 @@ mod tests {
             // The notice is taken off the timer: nothing spins.
             let quiet = tokio::time::timeout(Duration::from_millis(300), keeper.changed()).await;
             assert!(quiet.is_err());
+            // And the timer is armed for the next change.
+            keeper.map = ClockMap::new(true_offset + 5_000_000_000);
+            step_clock(1);
+            let again = tokio::time::timeout(Duration::from_secs(2), keeper.changed()).await;
+            step_clock(-1);
+            assert!(again.expect("told again").unwrap().abs_diff(true_offset) < 1_000_000);
         });
     }
 

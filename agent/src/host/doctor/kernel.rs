@@ -11,7 +11,7 @@ use aya::programs::{ProgramType, SchedClassifier};
 use aya::sys::{BpfHelper, is_helper_supported, is_map_supported, is_program_supported};
 use caps::CapsHashSet;
 
-use super::super::privileges::{Capability, Hook, held, list, missing};
+use super::super::privileges::{Capability, Hook, for_setcap, held, in_words, missing};
 use super::{Check, State, Topic};
 
 const RUN_AS_ROOT: &str = "run as root to find out";
@@ -120,10 +120,13 @@ fn compiler(setting: io::Result<u32>) -> Check {
         )
         .advise("sysctl net.core.bpf_jit_enable=1"),
         Ok(_) => kernel(about, State::Works, "programs are compiled to machine code"),
-        // Kernels that always compile have no such setting.
-        Err(error) if error.kind() == io::ErrorKind::NotFound => {
-            kernel(about, State::Works, "there is no switch for it: always on")
-        }
+        // Only the host's own network namespace has the setting.
+        Err(error) if error.kind() == io::ErrorKind::NotFound => kernel(
+            about,
+            State::Unknown,
+            "net.core.bpf_jit_enable is not told in this network namespace",
+        )
+        .advise("look at it on the host: sysctl net.core.bpf_jit_enable should be 1"),
         Err(error) => kernel(
             about,
             State::Unknown,
@@ -209,12 +212,10 @@ fn hook_check(hook: Hook, held: &CapsHashSet) -> Check {
     let check = |state, finding: String| Check::new(Topic::Hook, about.as_str(), state, finding);
     let missing = missing(hook.needs(), held);
     if !missing.is_empty() {
-        return check(State::DoesNot, format!("needs {}", list(&missing, " and "))).advise(
-            format!(
-                "run as root, or setcap {}=ep on the program",
-                list(hook.needs(), ",").to_lowercase()
-            ),
-        );
+        return check(State::DoesNot, format!("needs {}", in_words(&missing))).advise(format!(
+            "run as root, or setcap {}=ep on the program",
+            for_setcap(hook.needs())
+        ));
     }
     match probe(hook) {
         Ok(found) => check(State::Works, found),
@@ -357,7 +358,10 @@ mod tests {
         check(compiler(Ok(0)), State::Limited);
         check(compiler(Ok(1)), State::Works);
         check(compiler(refused()), State::Unknown);
-        check(compiler(Err(io::ErrorKind::NotFound.into())), State::Works);
+        check(
+            compiler(Err(io::ErrorKind::NotFound.into())),
+            State::Unknown,
+        );
         check(
             file_system("proc /proc proc rw 0 0\nbpf /sys/fs/bpf bpf rw 0 0\n"),
             State::Works,
@@ -379,7 +383,7 @@ mod tests {
         for hook in Hook::ALL {
             let found = hook_check(hook, &CapsHashSet::new());
             assert_eq!(found.state, State::DoesNot);
-            assert!(found.finding.contains("CAP_BPF and CAP_NET_"), "{found:?}");
+            assert!(found.finding.contains("CAP_BPF, CAP_NET_"), "{found:?}");
         }
     }
 }

@@ -196,3 +196,109 @@ pub(crate) fn has_clsact(interface: u32) -> Result<bool, NetlinkError> {
     })?;
     Ok(!found.is_empty())
 }
+
+#[cfg(test)]
+mod tests {
+    use proptest::prelude::*;
+
+    use super::super::super::netlink::messages;
+    use super::*;
+
+    /// A message of this type around a body.
+    fn wrapped(kind: u16, body: &[u8]) -> Vec<u8> {
+        let mut bytes = u32::try_from(16 + body.len())
+            .unwrap()
+            .to_ne_bytes()
+            .to_vec();
+        bytes.extend(kind.to_ne_bytes());
+        bytes.extend([0; 10]);
+        bytes.extend(body);
+        bytes
+    }
+
+    /// An interface that has everything.
+    fn full_link() -> Vec<u8> {
+        let mut body = vec![0; LINK_HEADER];
+        body[2..4].copy_from_slice(&libc::ARPHRD_NONE.to_ne_bytes());
+        body[4..8].copy_from_slice(&9_u32.to_ne_bytes());
+        body[8..12].copy_from_slice(&(libc::IFF_UP | libc::IFF_RUNNING).to_ne_bytes());
+        body.extend(attribute(libc::IFLA_IFNAME, b"red\0"));
+        body.extend(attribute(libc::IFLA_MTU, &1400_u32.to_ne_bytes()));
+        body.extend(attribute(libc::IFLA_MASTER, &3_u32.to_ne_bytes()));
+        let mut information = attribute(libc::IFLA_INFO_KIND, b"vrf");
+        let table = attribute(IFLA_VRF_TABLE, &77_u32.to_ne_bytes());
+        information.extend(attribute(libc::IFLA_INFO_DATA, &table));
+        body.extend(attribute(libc::IFLA_LINKINFO, &information));
+        let other = attribute(libc::IFLA_ALT_IFNAME, b"rouge\0");
+        body.extend(attribute(libc::IFLA_PROP_LIST, &other));
+        let mut program = attribute(IFLA_XDP_ATTACHED, &[4]);
+        program.extend(attribute(IFLA_XDP_PROG_ID, &12_u32.to_ne_bytes()));
+        body.extend(attribute(libc::IFLA_XDP, &program));
+        body
+    }
+
+    fn read_link(body: &[u8]) -> Option<Interface> {
+        let bytes = wrapped(libc::RTM_NEWLINK, body);
+        messages(&bytes).next().and_then(link)
+    }
+
+    #[test]
+    fn an_interface_that_has_everything() {
+        let expected = Interface {
+            index: 9,
+            name: "red".into(),
+            other_names: vec!["rouge".into()],
+            up: true,
+            running: true,
+            loopback: false,
+            mtu: 1400,
+            link_layer: LinkLayer::Raw,
+            kind: Some("vrf".into()),
+            master: Some(3),
+            vrf_table: Some(77),
+            xdp: Some(XdpAttached {
+                mode: XdpMode::Several,
+                program: 12,
+            }),
+        };
+        assert_eq!(read_link(&full_link()), Some(expected));
+        let mut of_a_bridge = full_link();
+        of_a_bridge[0] = u8::try_from(libc::AF_BRIDGE).unwrap();
+        assert_eq!(read_link(&of_a_bridge), None);
+    }
+
+    #[test]
+    fn cut_anywhere_it_has_less_and_never_something_else() {
+        let full = read_link(&full_link()).unwrap();
+        for length in 0..full_link().len() {
+            let Some(cut) = read_link(&full_link()[..length]) else {
+                assert!(length < LINK_HEADER + 8, "{length}");
+                continue;
+            };
+            assert_eq!(
+                (cut.index, &cut.name, cut.up),
+                (full.index, &full.name, full.up),
+                "{length}"
+            );
+            assert!(cut.mtu == 0 || cut.mtu == full.mtu, "{length}");
+            assert!(
+                cut.vrf_table.is_none() || cut.vrf_table == full.vrf_table,
+                "{length}"
+            );
+        }
+    }
+
+    proptest! {
+        #[test]
+        fn any_bytes_are_read_or_refused(body in proptest::collection::vec(any::<u8>(), 0..300)) {
+            for kind in [libc::RTM_NEWLINK, libc::RTM_NEWROUTE, libc::RTM_DELLINK] {
+                let bytes = wrapped(kind, &body);
+                for message in messages(&bytes) {
+                    link(message);
+                    link_header(message);
+                    default_route(message);
+                }
+            }
+        }
+    }
+}

@@ -2,7 +2,9 @@ use std::ffi::OsStr;
 use std::os::unix::fs::MetadataExt as _;
 use std::path::Path;
 
-use super::super::testing::{forked, is_child, is_root, rerun};
+use super::super::testing::{
+    attach, forked, ip, is_child, is_root, load_bare_program, number, rerun,
+};
 use super::*;
 
 /// A line of /proc/self/status of this process.
@@ -273,4 +275,39 @@ fn a_folder_with_foreign_files_is_not_given_away() {
         .unwrap_err()
         .to_string();
     assert!(missing.contains("/nonexistent/logs"), "{missing}");
+}
+
+#[test]
+fn what_is_loaded_before_is_attached_again_afterwards() {
+    let wrapper = ["unshare", "--net"];
+    in_own_process(
+        "what_is_loaded_before_is_attached_again_afterwards",
+        &wrapper,
+        || {
+            ip("link add near type veth peer name far");
+            let interface = super::super::interfaces::by_name("near").unwrap().index;
+            let tc = load_bare_program(number::PROGRAM_TC).unwrap();
+            let xdp = load_bare_program(number::PROGRAM_XDP).unwrap();
+            reduce(Hook::Tc.keeps(), Some(&User::find("nobody").unwrap())).unwrap();
+            if let Err(error) = attach(&tc, interface, number::AT_TCX_INGRESS, 0) {
+                assert_eq!(
+                    error.raw_os_error(),
+                    Some(libc::EINVAL),
+                    "no tcx before Linux 6.6"
+                );
+            }
+            drop(attach(&xdp, interface, number::AT_XDP, number::XDP_GENERIC).unwrap());
+            // What other users own stays out of reach all the same.
+            assert!(std::fs::write("/etc/tapline-test", "").is_err());
+            assert!(super::super::interfaces::list().is_ok());
+        },
+    );
+}
+
+#[test]
+fn names_in_words() {
+    let check = |needs: &[Capability], words: &str| assert_eq!(in_words(needs), words);
+    check(&[], "");
+    check(&[Capability::CAP_BPF], "CAP_BPF");
+    check(Hook::Tc.needs(), "CAP_BPF, CAP_NET_ADMIN and CAP_PERFMON");
 }

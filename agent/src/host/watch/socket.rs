@@ -68,6 +68,19 @@ impl Subscription {
         Ok(())
     }
 
+    /// Throws away what waits to be read; bounded, as more may come all the time.
+    pub(super) fn forget(&mut self) {
+        const MOST: usize = 1 << 16;
+        for _ in 0..MOST {
+            match self.receive() {
+                Ok(()) => {}
+                Err(error) if error.raw_os_error() == Some(libc::ENOBUFS) => {}
+                // Nothing more, or an error that the next reading meets again.
+                Err(_) => return,
+            }
+        }
+    }
+
     /// Makes the buffer in the kernel so small that it runs over soon.
     #[cfg(test)]
     pub(super) fn shrink(&self) {

@@ -107,23 +107,28 @@ pub(crate) fn run(workspace: &Workspace, options: &Options) -> Result<bool> {
     for line in differences.iter().chain(&errors) {
         print(line);
     }
-    verdict(&total, errors.len())
+    let (passed, line) = verdict(&total, errors.len())?;
+    print(line);
+    Ok(passed)
 }
 
-/// Prints the two ratios, and gives whether they are good enough.
-fn verdict(total: &Count, errors: usize) -> Result<bool> {
+/// Whether the two ratios are good enough, and a line that says so.
+///
+/// # Errors
+/// When no message is expected.
+fn verdict(total: &Count, errors: usize) -> Result<(bool, String)> {
     if total.expected == 0 {
         bail!("expected.jsonl expects no message: nothing is compared");
     }
     let share = |count: usize| count as f64 / total.expected as f64;
     let (found, extra) = (share(total.expected - total.missing), share(total.extra));
     let passed = found >= FOUND && extra <= EXTRA && errors == 0;
-    print(format_args!(
+    let line = format!(
         "{}: {found:.4} of the messages found (at least {FOUND}), {extra:.4} too many (at most \
          {EXTRA}), {errors} captures with errors",
         if passed { "passed" } else { "FAILED" }
-    ));
-    Ok(passed)
+    );
+    Ok((passed, line))
 }
 
 fn print_row(width: usize, name: &str, row: &Count) {
@@ -270,11 +275,9 @@ mod tests {
                 missing,
                 extra,
             };
-            assert_eq!(
-                verdict(&total, errors).unwrap(),
-                passed,
-                "{total:?} {errors}"
-            );
+            let (verdict, line) = verdict(&total, errors).unwrap();
+            assert_eq!(verdict, passed, "{line}");
+            assert_eq!(line.starts_with("passed"), passed, "{line}");
         };
         check(0, 0, 0, true);
         check(2, 2, 0, true);

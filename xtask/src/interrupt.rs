@@ -5,12 +5,19 @@ use std::sync::atomic::{AtomicI32, Ordering};
 /// The number of the signal that asked this program to end, 0 while none has.
 static SIGNAL: AtomicI32 = AtomicI32::new(0);
 
-/// Starts to remember SIGINT, SIGTERM and SIGHUP instead of dying of them.
+/// Starts to remember SIGINT, SIGTERM and SIGHUP instead of dying of them. One that this program
+/// was started to ignore (`nohup`) stays ignored.
 pub(crate) fn listen() {
     for signal in [libc::SIGINT, libc::SIGTERM, libc::SIGHUP] {
-        // SAFETY: the handler only stores to an atomic, which is async-signal-safe; the action
-        // is zeroed (no flags, empty mask) before the handler is set.
+        // SAFETY: both actions are plain data for which zeroes mean no flags and an empty mask, and
+        // both outlive the calls; the handler only stores to an atomic, which is
+        // async-signal-safe.
         unsafe {
+            let mut before: libc::sigaction = std::mem::zeroed();
+            libc::sigaction(signal, std::ptr::null(), &raw mut before);
+            if before.sa_sigaction == libc::SIG_IGN {
+                continue;
+            }
             let mut action: libc::sigaction = std::mem::zeroed();
             action.sa_sigaction = remember as *const () as usize;
             action.sa_flags = libc::SA_RESTART;

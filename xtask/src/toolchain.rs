@@ -55,7 +55,7 @@ impl Toolchain {
 pub(crate) fn setup(workspace: &Workspace) -> Result<Toolchain> {
     let compilers = compiler::find_all()?;
     for compiler in &compilers {
-        if let Some(linker) = linker::find(workspace, compiler.llvm)? {
+        if let Some(linker) = linker::find(workspace, compiler.llvm) {
             return Ok(Toolchain {
                 compiler: compiler.clone(),
                 linker,
@@ -74,7 +74,7 @@ pub(crate) fn setup(workspace: &Workspace) -> Result<Toolchain> {
     }
     match install_compiler() {
         Ok(compiler) => {
-            let linker = match linker::find(workspace, compiler.llvm)? {
+            let linker = match linker::find(workspace, compiler.llvm) {
                 Some(linker) => linker,
                 None => linker::install(workspace, compiler.llvm)?,
             };

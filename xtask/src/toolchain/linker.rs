@@ -21,20 +21,12 @@ pub(crate) const VERSION: &str = "0.13.0";
 const SUPPORTED_LLVM: std::ops::RangeInclusive<u32> = 21..=23;
 
 /// A linker that reads what a compiler with LLVM `llvm` writes: xtask's own, or one in `PATH`.
-///
-/// # Errors
-/// When a linker is there and its libraries cannot be listed.
-pub(crate) fn find(workspace: &Workspace, llvm: u32) -> Result<Option<PathBuf>> {
+pub(crate) fn find(workspace: &Workspace, llvm: u32) -> Option<PathBuf> {
     let own = workspace.tools().join("bin/bpf-linker");
-    for linker in [Some(own), find_program("bpf-linker")]
+    [Some(own), find_program("bpf-linker")]
         .into_iter()
         .flatten()
-    {
-        if linker.is_file() && fits(&linker, llvm)? {
-            return Ok(Some(linker));
-        }
-    }
-    Ok(None)
+        .find(|linker| linker.is_file() && fits(linker, llvm))
 }
 
 /// Builds `bpf-linker` against an LLVM of version `llvm` or newer, into `target/tools`.
@@ -74,7 +66,7 @@ pub(crate) fn install(workspace: &Workspace, llvm: u32) -> Result<PathBuf> {
         .context("build bpf-linker")?;
     std::fs::remove_dir_all(root.join("build")).context("remove the linker's build folder")?;
     let linker = root.join("bin/bpf-linker");
-    if !fits(&linker, llvm)? {
+    if !fits(&linker, llvm) {
         bail!(
             "the bpf-linker just built at {} does not run",
             linker.display()
@@ -83,15 +75,21 @@ pub(crate) fn install(workspace: &Workspace, llvm: u32) -> Result<PathBuf> {
     Ok(linker)
 }
 
-fn fits(linker: &Path, llvm: u32) -> Result<bool> {
-    let asked = Step::new(linker).arg("--version").outcome()?;
+/// Whether a linker runs at all (its LLVM may be gone), is recent enough, and has an LLVM that is.
+fn fits(linker: &Path, llvm: u32) -> bool {
+    let Ok(asked) = Step::new(linker).arg("--version").outcome() else {
+        return false;
+    };
     if !asked.status.success() || !is_recent(&asked.stdout) {
-        return Ok(false);
+        return false;
     }
-    let libraries = Step::new("ldd").arg(linker).outcome()?.stdout;
+    let libraries = Step::new("ldd").arg(linker).outcome();
     // A linker that carries its LLVM inside does not tell which: a release of that version is
     // always built with the newest that it knows.
-    Ok(linked_llvm(&libraries).is_none_or(|major| major >= llvm))
+    libraries
+        .ok()
+        .and_then(|outcome| linked_llvm(&outcome.stdout))
+        .is_none_or(|major| major >= llvm)
 }
 
 /// Whether `bpf-linker --version` tells of 0.13 or newer.

@@ -167,3 +167,27 @@ impl Default for Scratch {
         Self::new()
     }
 }
+
+/// A [`Workplace`] as user space reads it: the counters, and bytes of no meaning.
+#[cfg(feature = "user")]
+#[repr(C)]
+#[derive(Clone, Copy, Debug)]
+pub struct WorkplaceImage([u64; size_of::<Workplace>() / 8]);
+
+#[cfg(feature = "user")]
+impl WorkplaceImage {
+    /// The counters.
+    #[must_use]
+    pub fn counters(&self) -> Counters {
+        // SAFETY: `Counters` stands first in `Workplace`, both are `repr(C)` and made of whole
+        // words; any bits are counters.
+        unsafe { core::ptr::from_ref(self).cast::<Counters>().read() }
+    }
+}
+
+#[cfg(feature = "user")]
+// SAFETY: `repr(C)`, words only: no padding, every bit pattern is valid.
+unsafe impl aya::Pod for WorkplaceImage {}
+
+const _: () = assert!(size_of::<Workplace>().is_multiple_of(8));
+const _: () = assert!(core::mem::offset_of!(Workplace, counters) == 0);

@@ -30,49 +30,49 @@ use crate::{
 
 /// tc ingress of an interface with Ethernet headers. The next program decides on the packet.
 #[classifier]
-pub fn tc_ingress(context: TcContext) -> i32 {
+pub fn tapline_ingress(context: TcContext) -> i32 {
     observe(&TcPacket::<true, false>::new(&context), &Kernel);
     TC_ACT_UNSPEC
 }
 
 /// tc egress of an interface with Ethernet headers.
 #[classifier]
-pub fn tc_egress(context: TcContext) -> i32 {
+pub fn tapline_egress(context: TcContext) -> i32 {
     observe(&TcPacket::<true, true>::new(&context), &Kernel);
     TC_ACT_UNSPEC
 }
 
 /// tc ingress of an interface without link headers (tun, WireGuard, PPP).
 #[classifier]
-pub fn tc_ingress_ip(context: TcContext) -> i32 {
+pub fn tapline_in_ip(context: TcContext) -> i32 {
     observe(&TcPacket::<false, false>::new(&context), &Kernel);
     TC_ACT_UNSPEC
 }
 
 /// tc egress of an interface without link headers.
 #[classifier]
-pub fn tc_egress_ip(context: TcContext) -> i32 {
+pub fn tapline_out_ip(context: TcContext) -> i32 {
     observe(&TcPacket::<false, true>::new(&context), &Kernel);
     TC_ACT_UNSPEC
 }
 
 /// XDP, with packets in several buffers.
 #[xdp(frags)]
-pub fn xdp_ingress(context: XdpContext) -> u32 {
+pub fn tapline_xdp(context: XdpContext) -> u32 {
     observe(&XdpPacket::new(&context), &Kernel);
     xdp_action::XDP_PASS
 }
 
 /// Filter of a packet socket on an interface with Ethernet headers; it keeps no packet.
 #[socket_filter]
-pub fn packet_socket(context: SkBuffContext) -> i64 {
+pub fn tapline_socket(context: SkBuffContext) -> i64 {
     observe(&SocketPacket::<true>::new(&context), &Kernel);
     0
 }
 
 /// Filter of a packet socket on an interface without link headers; it keeps no packet.
 #[socket_filter]
-pub fn packet_socket_ip(context: SkBuffContext) -> i64 {
+pub fn tapline_sock_ip(context: SkBuffContext) -> i64 {
     observe(&SocketPacket::<false>::new(&context), &Kernel);
     0
 }

@@ -1,5 +1,10 @@
 //! Where packets come from: the interfaces of this host, or capture files; and what becomes of them.
 
+pub mod hooks;
 pub mod offline;
 pub mod pcap;
+pub mod programs;
+pub mod reader;
 pub mod writer;
+
+mod mapped;

@@ -1,9 +1,36 @@
 //! `tapline run`: capture on the interfaces of this host.
+//!
+//! Order matters: check privileges, load and attach, give up privileges, and only then start threads
+//! (privileges belong to threads). At the end: detach, take what is left in the ring, read the
+//! counters, say what was seen and what was lost.
 
-use std::time::Duration;
+mod ledger;
+mod status;
+mod targets;
 
-use crate::config::Config;
+use std::io::{self, IsTerminal as _, Write as _};
+use std::time::{Duration, Instant};
+
+use anyhow::Context as _;
+use tokio::signal::unix::{Signal, SignalKind, signal};
+
+use super::settings;
+use crate::capture::hooks::Hooks;
+use crate::capture::programs::{ProgramSettings, Programs};
+use crate::capture::reader::{KernelEnd, Reader};
+use crate::capture::writer::{Local, Wall, Writer};
+use crate::config::{Attach, Config, LogOutput, Loopback};
+use crate::diagnostics;
 use crate::exit::Exit;
+use crate::host::addresses::AddressKeeper;
+use crate::host::clock::ClockKeeper;
+use crate::host::privileges::{self, Hook, User};
+use crate::host::watch::{Event, Watcher};
+use crate::http::engine::{Engine, Limits};
+use crate::sink::log::{LogHandle, LogSink};
+use ledger::Ledger;
+use status::Status;
+use targets::Targets;
 
 /// What `tapline run` is told beside its configuration.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -20,6 +47,242 @@ pub struct RunArguments {
 ///
 /// # Errors
 /// Capture cannot begin, or cannot go on.
-pub fn run(_config: Config, _arguments: RunArguments) -> anyhow::Result<Exit> {
-    Err(anyhow::anyhow!("tapline run is not wired yet"))
+pub fn run(config: Config, arguments: RunArguments) -> anyhow::Result<Exit> {
+    let hook = hook_of(config.capture.attach);
+    privileges::check(hook)?;
+    let targets = Targets::new(&config.capture.interfaces)?;
+    let (programs, kernel) = Programs::load(&ProgramSettings {
+        ring: config.capture.ring,
+        flows: config.capture.flows,
+        head_bytes: config.capture.head_bytes,
+        ports: config.capture.ports.clone(),
+        nets: config.capture.nets.clone(),
+    })?;
+    let mut hooks = Hooks::new(programs, config.capture.attach, config.capture.xdp_mode);
+    targets.attach_present(&mut hooks)?;
+    give_up_privileges(&config, hook)?;
+    release_memory();
+
+    let sink = LogSink::start(settings::log_of_run(&config))?;
+    let runtime = tokio::runtime::Builder::new_current_thread()
+        .enable_all()
+        .build()
+        .context("cannot start the runtime")?;
+    let ledger = runtime.block_on(capture(&config, &arguments, hooks, targets, kernel, sink))?;
+    if arguments.json {
+        serde_json::to_writer_pretty(io::stdout().lock(), &ledger)
+            .map_err(io::Error::from)
+            .context("cannot write the result to stdout")?;
+    }
+    Ok(if ledger.failed() {
+        Exit::Failed
+    } else {
+        Exit::Done
+    })
+}
+
+async fn capture(
+    config: &Config,
+    arguments: &RunArguments,
+    mut hooks: Hooks,
+    mut targets: Targets,
+    kernel: KernelEnd,
+    sink: LogSink,
+) -> anyhow::Result<Ledger> {
+    let log = sink.handle();
+    let (addresses, local) = AddressKeeper::new(config.capture.local.clone())?;
+    let (mut clock, wall) = ClockKeeper::new()?;
+    let (mut watcher, interfaces) = Watcher::new()?;
+    let mut signals = Signals::new()?;
+    let writer = Writer::new(
+        sink,
+        Local::Current(local),
+        Wall::Monotonic(wall),
+        config.capture.loopback == Loopback::Both,
+    );
+    let engine = Engine::new(Limits {
+        slots: config.capture.flows.next_power_of_two().max(4),
+        ..Limits::default()
+    });
+    let reader = Reader::start(kernel, engine, writer).context("cannot start the reader")?;
+    for interface in &interfaces {
+        reader.name_interface(interface.index, &interface.name);
+    }
+    // What appeared between attaching and watching.
+    targets.compare(&interfaces, &mut hooks);
+    greet(config, &hooks)?;
+
+    let mut status = Status::new(io::stderr().is_terminal(), config.log.statistics);
+    let started = Instant::now();
+    let tick = if arguments.packets.is_some() {
+        Duration::from_millis(50)
+    } else {
+        Duration::from_secs(1)
+    };
+    let mut ticks = tokio::time::interval(tick);
+    ticks.set_missed_tick_behavior(tokio::time::MissedTickBehavior::Delay);
+    let ends = async {
+        match arguments.duration {
+            Some(duration) => tokio::time::sleep(duration).await,
+            None => std::future::pending().await,
+        }
+    };
+    tokio::pin!(ends);
+    loop {
+        tokio::select! {
+            () = &mut ends => break,
+            told = signals.next() => match told {
+                Told::Stop => break,
+                Told::Reopen => reopen(&log),
+            },
+            event = watcher.next() => {
+                let event = event.context("cannot follow the interfaces any longer")?;
+                if let Event::Appeared { index, name } | Event::Renamed { index, name } = &event {
+                    reader.name_interface(*index, name);
+                }
+                if matches!(event, Event::AddressesChanged | Event::Lost)
+                    && let Err(error) = addresses.refresh()
+                {
+                    tracing::warn!(error = &error as &dyn std::error::Error, "cannot read the local addresses again");
+                }
+                targets.event(&event, &mut hooks);
+            }
+            offset = clock.changed() => {
+                let offset = offset.context("cannot follow the clock any longer")?;
+                tracing::info!(offset_ns = offset, "the wall clock was set");
+            }
+            _ = ticks.tick() => {
+                diagnostics::tick();
+                let counters = hooks.programs().counters()?;
+                let seen = status.tick(&counters, reader.progress(), &log.counts());
+                if arguments.packets.is_some_and(|limit| seen >= limit) {
+                    break;
+                }
+                if log.reader_gone() || reader.is_finished() {
+                    break;
+                }
+            }
+        }
+    }
+    status.end();
+    // A second signal ends the process at once, whatever the rest waits for.
+    let_signals_kill();
+    hooks.detach_all();
+    let finished = reader.finish().context("cannot finish the capture")?;
+    let counters = hooks.programs().counters()?;
+    let ledger = Ledger::new(&counters, &finished, started.elapsed());
+    if !arguments.json {
+        ledger.say();
+    }
+    Ok(ledger)
+}
+
+fn hook_of(attach: Attach) -> Hook {
+    match attach {
+        Attach::Auto | Attach::Tc => Hook::Tc,
+        Attach::Socket => Hook::Socket,
+        Attach::Xdp => Hook::Xdp,
+    }
+}
+
+/// Keeps only what is needed to attach again, and becomes another user where that is asked for.
+fn give_up_privileges(config: &Config, hook: Hook) -> anyhow::Result<()> {
+    let user = match &config.capture.user {
+        Some(name) => Some(User::find(name)?),
+        None => None,
+    };
+    if let (Some(user), LogOutput::Folder(folder)) = (&user, &config.log.output) {
+        std::fs::create_dir_all(folder)
+            .with_context(|| format!("cannot make the folder {}", folder.display()))?;
+        privileges::chown_for(user, folder, |name| {
+            let name = name.as_encoded_bytes();
+            name.starts_with(b"http-") || name.starts_with(b".tapline")
+        })?;
+    }
+    privileges::reduce(hook.keeps(), user.as_ref())?;
+    Ok(())
+}
+
+/// Gives back what loading needed.
+fn release_memory() {
+    // SAFETY: no arguments that point anywhere.
+    unsafe { libc::malloc_trim(0) };
+}
+
+/// The first lines: where it sits, where lines go, how to stop it.
+fn greet(config: &Config, hooks: &Hooks) -> anyhow::Result<()> {
+    let place = match &config.log.output {
+        LogOutput::Stdout => "stdout".to_owned(),
+        LogOutput::Folder(folder) => folder
+            .canonicalize()
+            .unwrap_or_else(|_| folder.clone())
+            .join(if config.log.split {
+                "http-{CQ,CR,SQ,SR}-YYYYMMDD.log"
+            } else {
+                "http-YYYYMMDD.log"
+            })
+            .display()
+            .to_string(),
+    };
+    let where_it_sits = if hooks.is_empty() {
+        "nothing yet: waiting for the interface to appear".to_owned()
+    } else {
+        hooks.describe()
+    };
+    writeln!(
+        io::stderr(),
+        "tapline captures on {where_it_sits}\n\
+         lines go to {place}; stop with Ctrl-C (process {})",
+        std::process::id()
+    )
+    .context("cannot write to stderr")
+}
+
+fn reopen(log: &LogHandle) {
+    log.reopen();
+    if let Err(error) = diagnostics::reopen() {
+        tracing::error!(error = &error as &dyn std::error::Error, "cannot open the diagnostics file again");
+    }
+}
+
+/// The signals that mean something.
+struct Signals {
+    interrupt: Signal,
+    terminate: Signal,
+    hang_up: Signal,
+}
+
+impl Signals {
+    fn new() -> anyhow::Result<Self> {
+        let listen = |kind| signal(kind).context("cannot listen for signals");
+        Ok(Self {
+            interrupt: listen(SignalKind::interrupt())?,
+            terminate: listen(SignalKind::terminate())?,
+            hang_up: listen(SignalKind::hangup())?,
+        })
+    }
+
+    /// Waits for a signal.
+    async fn next(&mut self) -> Told {
+        tokio::select! {
+            _ = self.interrupt.recv() => Told::Stop,
+            _ = self.terminate.recv() => Told::Stop,
+            _ = self.hang_up.recv() => Told::Reopen,
+        }
+    }
+}
+
+/// What a signal tells.
+#[derive(Clone, Copy, Debug, Eq, PartialEq)]
+enum Told {
+    Stop,
+    Reopen,
+}
+
+/// Lets the next signal end the process at once; the kernel takes the hooks off then.
+fn let_signals_kill() {
+    for number in [libc::SIGINT, libc::SIGTERM] {
+        // SAFETY: the default action is a valid disposition.
+        unsafe { libc::signal(number, libc::SIG_DFL) };
+    }
 }

@@ -1,0 +1,82 @@
+//! Arrays of the kernel programs, mapped into this process: read and written without system calls.
+
+use std::io;
+use std::marker::PhantomData;
+use std::os::fd::{AsRawFd as _, BorrowedFd};
+use std::ptr::NonNull;
+
+use agent_common::shared::Shared;
+use agent_common::table::Bucket;
+
+/// Values that may be mapped: every part of them is a [`Shared`] word, so that nobody holds a
+/// reference to memory that the kernel changes, and every bit pattern is one of them.
+///
+/// # Safety
+/// The type must consist of [`Shared`] words alone.
+pub(super) unsafe trait Mappable {}
+
+// SAFETY: a shared word.
+unsafe impl Mappable for Shared<u64> {}
+// SAFETY: connections and directions consist of shared words.
+unsafe impl Mappable for Bucket {}
+
+/// An array map, mapped.
+#[derive(Debug)]
+pub(super) struct Mapped<T> {
+    start: NonNull<T>,
+    entries: usize,
+    bytes: usize,
+    marker: PhantomData<T>,
+}
+
+// SAFETY: the mapping belongs to the process; its words are shared by nature.
+unsafe impl<T: Mappable> Send for Mapped<T> {}
+
+impl<T: Mappable> Mapped<T> {
+    /// Maps the array map behind `map`, made with `BPF_F_MMAPABLE` and `entries` values of `T`.
+    ///
+    /// # Errors
+    /// What `mmap` says.
+    pub(super) fn new(map: BorrowedFd<'_>, entries: usize) -> io::Result<Self> {
+        const { assert!(size_of::<T>().is_multiple_of(8), "the kernel pads to 8 bytes") };
+        let bytes = size_of::<T>() * entries;
+        // SAFETY: a new mapping at an address of the kernel's choice; it refuses one that is longer
+        // than the map.
+        let start = unsafe {
+            libc::mmap(
+                std::ptr::null_mut(),
+                bytes,
+                libc::PROT_READ | libc::PROT_WRITE,
+                libc::MAP_SHARED,
+                map.as_raw_fd(),
+                0,
+            )
+        };
+        if start == libc::MAP_FAILED {
+            return Err(io::Error::last_os_error());
+        }
+        let start = NonNull::new(start.cast()).ok_or_else(io::Error::last_os_error)?;
+        Ok(Self {
+            start,
+            entries,
+            bytes,
+            marker: PhantomData,
+        })
+    }
+
+    /// The value at `index`.
+    pub(super) fn get(&self, index: usize) -> Option<&T> {
+        // SAFETY: inside the mapping, which lives as long as `self`; page-aligned at its start, and
+        // sizes are multiples of the alignment. Any bits are a `T`.
+        (index < self.entries).then(|| unsafe { self.start.add(index).as_ref() })
+    }
+}
+
+impl<T> Drop for Mapped<T> {
+    fn drop(&mut self) {
+        // SAFETY: exactly what `new` mapped; no reference outlives `self`.
+        unsafe {
+            libc::munmap(self.start.as_ptr().cast(), self.bytes);
+        }
+    }
+}

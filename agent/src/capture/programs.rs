@@ -1,0 +1,282 @@
+//! The kernel programs and their maps: loading them with the settings of this run.
+
+use std::io;
+
+use agent_common::counters::Counters;
+use agent_common::scratch::WorkplaceImage;
+use agent_common::settings::{Settings, filter};
+use agent_common::table::WAYS;
+use aya::maps::lpm_trie::Key;
+use aya::maps::{Array, LpmTrie, MapError, PerCpuArray, RingBuf};
+use aya::programs::{Program, ProgramError};
+use aya::{Ebpf, EbpfError, EbpfLoader};
+use ipnet::IpNet;
+
+use super::mapped::Mapped;
+use super::reader::KernelEnd;
+
+/// What the programs are told.
+#[derive(Clone, Debug)]
+pub struct ProgramSettings {
+    /// Bytes of the ring buffer: a power of two, a multiple of the page size.
+    pub ring: u32,
+    /// Connections remembered; rounded up to a power of two.
+    pub flows: u32,
+    /// The longest head that is collected, in bytes.
+    pub head_bytes: u32,
+    /// Only packets with one of these ports; empty: all.
+    pub ports: Vec<u16>,
+    /// Only packets with an address in one of these networks; empty: all.
+    pub nets: Vec<IpNet>,
+}
+
+/// Why the programs cannot be loaded.
+#[derive(Debug, thiserror::Error)]
+pub enum LoadError {
+    /// The build embedded nothing.
+    #[error("this build has no kernel programs: build it with `cargo xtask build`")]
+    NotBuilt,
+    /// The object or one of its maps was refused.
+    #[error("cannot load the kernel programs: {reason}")]
+    Object {
+        /// What the loader says.
+        reason: String,
+    },
+    /// The verifier or a missing feature refused a program.
+    #[error("the kernel refused the program {program}: {reason}")]
+    Program {
+        /// The program.
+        program: &'static str,
+        /// What the kernel says.
+        reason: String,
+    },
+    /// A map cannot be used.
+    #[error("cannot use the kernel map {map}: {reason}")]
+    Map {
+        /// The map.
+        map: &'static str,
+        /// What went wrong.
+        reason: String,
+    },
+    /// The secret keys of the connection table cannot be drawn.
+    #[error("cannot draw random numbers from the kernel")]
+    Random(#[source] io::Error),
+}
+
+/// The loaded object. Programs are loaded one by one, when a hook first needs them.
+#[expect(missing_debug_implementations, reason = "aya's maps have none")]
+pub struct Programs {
+    pub(super) ebpf: Ebpf,
+    counters: PerCpuArray<aya::maps::MapData, WorkplaceImage>,
+}
+
+static OBJECT: &[u8] = aya::include_bytes_aligned!(concat!(env!("OUT_DIR"), "/tapline.bpf.o"));
+
+impl Programs {
+    /// Makes the maps and fills in the settings. Gives the reader's end too.
+    ///
+    /// # Errors
+    /// The object is not there, or the kernel refuses a map.
+    pub fn load(settings: &ProgramSettings) -> Result<(Self, KernelEnd), LoadError> {
+        if OBJECT.is_empty() {
+            return Err(LoadError::NotBuilt);
+        }
+        let buckets = buckets(settings.flows);
+        let mut hash_keys = [0; 6];
+        for key in &mut hash_keys {
+            *key = random()?;
+        }
+        let mut filters = 0;
+        if !settings.ports.is_empty() {
+            filters |= filter::PORTS;
+        }
+        if !settings.nets.is_empty() {
+            filters |= filter::NETS;
+        }
+        let kernel = Settings {
+            hash_keys,
+            bucket_mask: buckets - 1,
+            head_max: settings.head_bytes,
+            filters,
+            ..Settings::DEFAULT
+        };
+        let mut ebpf = EbpfLoader::new()
+            // The kernel's type information is not needed and would keep 14 MiB.
+            .btf(None)
+            .override_global("SETTINGS", &kernel, true)
+            .map_max_entries("RECORDS", settings.ring)
+            .map_max_entries("CONNECTIONS", buckets)
+            .map_max_entries("NETS", settings.nets.len().max(1) as u32)
+            .load(OBJECT)
+            .map_err(|error| object_error(&error))?;
+        fill_ports(&mut ebpf, &settings.ports)?;
+        fill_nets(&mut ebpf, &settings.nets)?;
+        let counters = take(&mut ebpf, "WORKPLACE")?;
+        let records: RingBuf<_> = take(&mut ebpf, "RECORDS")?;
+        let connections = map(&mut ebpf, "CONNECTIONS", buckets as usize)?;
+        let sleeping = map(&mut ebpf, "SLEEPING", 1)?;
+        let kernel_end = KernelEnd::new(records, connections, sleeping);
+        Ok((Self { ebpf, counters }, kernel_end))
+    }
+
+    /// Loads a program unless it is loaded already.
+    ///
+    /// # Errors
+    /// The kernel refuses it.
+    pub(super) fn program(&mut self, name: &'static str) -> Result<&mut Program, LoadError> {
+        let program = self
+            .ebpf
+            .program_mut(name)
+            .ok_or_else(|| LoadError::Object {
+                reason: format!("there is no program {name} in it"),
+            })?;
+        let loaded = match program {
+            Program::SchedClassifier(program) => program.load(),
+            Program::Xdp(program) => program.load(),
+            Program::SocketFilter(program) => program.load(),
+            _ => Ok(()),
+        };
+        match loaded {
+            Ok(()) | Err(ProgramError::AlreadyLoaded) => Ok(program),
+            Err(error) => Err(LoadError::Program {
+                program: name,
+                reason: in_one_line(&error),
+            }),
+        }
+    }
+
+    /// The counters of every CPU, in order.
+    ///
+    /// # Errors
+    /// The map cannot be read.
+    pub fn counters(&self) -> Result<Vec<Counters>, LoadError> {
+        let values = self
+            .counters
+            .get(&0, 0)
+            .map_err(|error| map_error("WORKPLACE", &error))?;
+        Ok(values.iter().map(WorkplaceImage::counters).collect())
+    }
+}
+
+/// Buckets for so many connections: a power of two.
+fn buckets(flows: u32) -> u32 {
+    flows.max(1).div_ceil(WAYS as u32).next_power_of_two()
+}
+
+fn random() -> Result<u64, LoadError> {
+    let mut bytes = [0; 8];
+    // SAFETY: the buffer is valid for writes of its length.
+    let read = unsafe { libc::getrandom(bytes.as_mut_ptr().cast(), bytes.len(), 0) };
+    if read == bytes.len() as isize {
+        Ok(u64::from_ne_bytes(bytes))
+    } else {
+        Err(LoadError::Random(io::Error::last_os_error()))
+    }
+}
+
+fn fill_ports(ebpf: &mut Ebpf, ports: &[u16]) -> Result<(), LoadError> {
+    let mut words = [0_u64; 1024];
+    for port in ports {
+        // The kernel side looks a port up as it lies in memory.
+        let port = port.to_be();
+        words[usize::from(port >> 6)] |= 1 << (port & 63);
+    }
+    let mut map: Array<_, u64> = borrow(ebpf, "PORTS")?;
+    for (index, word) in words.iter().enumerate().filter(|(_, word)| **word != 0) {
+        map.set(index as u32, word, 0)
+            .map_err(|error| map_error("PORTS", &error))?;
+    }
+    Ok(())
+}
+
+fn fill_nets(ebpf: &mut Ebpf, nets: &[IpNet]) -> Result<(), LoadError> {
+    let mut map: LpmTrie<_, [u8; 16], u32> = borrow(ebpf, "NETS")?;
+    for net in nets {
+        let (address, length) = match net {
+            IpNet::V4(net) => (
+                net.network().to_ipv6_mapped(),
+                u32::from(net.prefix_len()) + 96,
+            ),
+            IpNet::V6(net) => (net.network(), u32::from(net.prefix_len())),
+        };
+        map.insert(&Key::new(length, address.octets()), 1, 0)
+            .map_err(|error| map_error("NETS", &error))?;
+    }
+    Ok(())
+}
+
+fn take<M>(ebpf: &mut Ebpf, name: &'static str) -> Result<M, LoadError>
+where
+    M: TryFrom<aya::maps::Map, Error = MapError>,
+{
+    let map = ebpf.take_map(name).ok_or_else(|| missing(name))?;
+    M::try_from(map).map_err(|error| map_error(name, &error))
+}
+
+fn borrow<'a, M>(ebpf: &'a mut Ebpf, name: &'static str) -> Result<M, LoadError>
+where
+    M: TryFrom<&'a mut aya::maps::Map, Error = MapError>,
+{
+    let map = ebpf.map_mut(name).ok_or_else(|| missing(name))?;
+    M::try_from(map).map_err(|error| map_error(name, &error))
+}
+
+fn map<T: super::mapped::Mappable>(
+    ebpf: &mut Ebpf,
+    name: &'static str,
+    entries: usize,
+) -> Result<Mapped<T>, LoadError> {
+    use std::os::fd::AsFd as _;
+    let Some(aya::maps::Map::Array(map)) = ebpf.map(name) else {
+        return Err(missing(name));
+    };
+    Mapped::new(map.fd().as_fd(), entries).map_err(|error| LoadError::Map {
+        map: name,
+        reason: format!("cannot map it into memory: {error}"),
+    })
+}
+
+fn missing(map: &'static str) -> LoadError {
+    LoadError::Map {
+        map,
+        reason: "it is not in the object".to_owned(),
+    }
+}
+
+fn map_error(map: &'static str, error: &MapError) -> LoadError {
+    LoadError::Map {
+        map,
+        reason: in_one_line(error),
+    }
+}
+
+fn object_error(error: &EbpfError) -> LoadError {
+    LoadError::Object {
+        reason: in_one_line(error),
+    }
+}
+
+/// An error with its causes, on one line: verifier logs have thousands.
+pub(super) fn in_one_line(error: &dyn std::error::Error) -> String {
+    const LENGTH_MAX: usize = 600;
+    let mut text = error.to_string();
+    let mut cause = error.source();
+    while let Some(error) = cause {
+        let more = error.to_string();
+        if !text.contains(&more) {
+            text.push_str(": ");
+            text.push_str(&more);
+        }
+        cause = error.source();
+    }
+    let mut text = text.split_whitespace().collect::<Vec<_>>().join(" ");
+    if text.len() > LENGTH_MAX {
+        // The verdict stands at the end.
+        let mut start = text.len() - LENGTH_MAX;
+        while !text.is_char_boundary(start) {
+            start += 1;
+        }
+        text = format!("… {}", &text[start..]);
+    }
+    text
+}

@@ -1,0 +1,312 @@
+//! The reader of the ring: takes records where they lie, drives the engine, and tells the kernel side
+//! what is released.
+//!
+//! A plain thread. While traffic flows it looks every few milliseconds and the programs wake nobody;
+//! when the ring stays empty it asks to be woken and sleeps.
+
+use std::io;
+use std::os::fd::{AsRawFd as _, OwnedFd};
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
+use std::sync::mpsc;
+use std::time::Duration;
+
+use agent_common::record::{RecordHeader, VERSION};
+use agent_common::shared::Shared;
+use agent_common::table::{Bucket, WAYS};
+use aya::maps::{MapData, RingBuf};
+use zerocopy::FromBytes as _;
+
+use super::mapped::Mapped;
+use super::offline::Slot;
+use super::writer::Writer;
+use crate::http::engine::{Counts, Engine};
+use crate::sink::log::LogOutcome;
+
+/// How long the reader rests between two looks while records come.
+const REST: Duration = Duration::from_millis(5);
+
+/// How long it sleeps at the most when nothing comes; timeouts of heads are looked at in between.
+const SLEEP: Duration = Duration::from_secs(1);
+
+/// How often timeouts of heads and holes are looked at.
+const EXPIRE_NS: u64 = 250_000_000;
+
+/// The reader's end of the kernel programs.
+#[expect(missing_debug_implementations, reason = "aya's ring has none")]
+pub struct KernelEnd {
+    records: RingBuf<MapData>,
+    connections: Mapped<Bucket>,
+    sleeping: Mapped<Shared<u64>>,
+}
+
+impl KernelEnd {
+    pub(super) fn new(
+        records: RingBuf<MapData>,
+        connections: Mapped<Bucket>,
+        sleeping: Mapped<Shared<u64>>,
+    ) -> Self {
+        Self {
+            records,
+            connections,
+            sleeping,
+        }
+    }
+
+    fn release(&self, slot: Slot) {
+        let Slot { slot, release } = slot;
+        let (bucket, place) = (slot as usize / WAYS, slot as usize % WAYS);
+        if let Some(bucket) = self.connections.get(bucket) {
+            bucket.places[place].release.set(release.to_word());
+        }
+    }
+
+    fn set_sleeping(&self, sleeping: bool) {
+        if let Some(word) = self.sleeping.get(0) {
+            word.set(u64::from(sleeping));
+        }
+        // The ring is looked at after the word is seen by other CPUs.
+        std::sync::atomic::fence(Ordering::SeqCst);
+    }
+}
+
+/// What the reader has taken so far; for other threads.
+#[derive(Debug, Default)]
+pub struct Progress {
+    /// Records taken out of the ring.
+    pub received: AtomicU64,
+    /// Records that were no records of this version.
+    pub foreign: AtomicU64,
+    /// Heads found.
+    pub heads: AtomicU64,
+}
+
+/// What a finished reader leaves.
+#[derive(Debug)]
+pub struct Finished {
+    /// What the engine counted.
+    pub counts: Counts,
+    /// Heads by kind, in the order of [`crate::http::head::Kind::ALL`].
+    pub heads: [u64; 4],
+    /// What became of the lines.
+    pub log: LogOutcome,
+    /// Records taken out of the ring.
+    pub received: u64,
+}
+
+/// A running reader.
+#[derive(Debug)]
+pub struct Reader {
+    thread: std::thread::JoinHandle<Finished>,
+    control: Arc<Control>,
+    names: mpsc::Sender<(u32, String)>,
+    progress: Arc<Progress>,
+}
+
+#[derive(Debug)]
+struct Control {
+    stop: AtomicBool,
+    wake: OwnedFd,
+}
+
+impl Reader {
+    /// Starts the thread.
+    ///
+    /// # Errors
+    /// The kernel gives no thread or no event descriptor.
+    pub fn start(kernel: KernelEnd, engine: Engine, writer: Writer) -> io::Result<Self> {
+        let control = Arc::new(Control {
+            stop: AtomicBool::new(false),
+            wake: event_descriptor()?,
+        });
+        let progress = Arc::new(Progress::default());
+        let (names, named) = mpsc::channel();
+        let work = Work {
+            kernel,
+            engine,
+            writer,
+            control: Arc::clone(&control),
+            progress: Arc::clone(&progress),
+            named,
+            expired_ns: 0,
+        };
+        let thread = std::thread::Builder::new()
+            .name("reader".to_owned())
+            .spawn(move || work.run())?;
+        Ok(Self {
+            thread,
+            control,
+            names,
+            progress,
+        })
+    }
+
+    /// Tells what an interface is called.
+    pub fn name_interface(&self, index: u32, name: &str) {
+        // The receiver is gone only when the thread ended; names are of no use then.
+        drop(self.names.send((index, name.to_owned())));
+    }
+
+    /// What was taken so far.
+    #[must_use]
+    pub fn progress(&self) -> &Progress {
+        &self.progress
+    }
+
+    /// Whether the thread has ended by itself, which it does only when it panicked.
+    #[must_use]
+    pub fn is_finished(&self) -> bool {
+        self.thread.is_finished()
+    }
+
+    /// Takes what is left in the ring, writes what is held back, closes the log. To be called after
+    /// every hook is detached.
+    ///
+    /// # Errors
+    /// The thread panicked.
+    pub fn finish(self) -> io::Result<Finished> {
+        self.control.stop.store(true, Ordering::Release);
+        let one = 1_u64.to_ne_bytes();
+        // SAFETY: the buffer has eight bytes, as an event descriptor wants.
+        unsafe { libc::write(self.control.wake.as_raw_fd(), one.as_ptr().cast(), 8) };
+        self.thread
+            .join()
+            .map_err(|_panic| io::Error::other("the thread that reads the ring panicked"))
+    }
+}
+
+struct Work {
+    kernel: KernelEnd,
+    engine: Engine,
+    writer: Writer,
+    control: Arc<Control>,
+    progress: Arc<Progress>,
+    named: mpsc::Receiver<(u32, String)>,
+    expired_ns: u64,
+}
+
+impl Work {
+    fn run(mut self) -> Finished {
+        let mut asleep = false;
+        while !self.control.stop.load(Ordering::Acquire) {
+            let taken = self.drain();
+            if taken > 0 {
+                if asleep {
+                    asleep = false;
+                    self.kernel.set_sleeping(false);
+                }
+                wait(&[self.control.wake.as_raw_fd()], REST);
+                continue;
+            }
+            let ring = self.kernel.records.as_raw_fd();
+            let both = [self.control.wake.as_raw_fd(), ring];
+            if asleep {
+                wait(&both, SLEEP);
+            } else {
+                asleep = true;
+                self.kernel.set_sleeping(true);
+                // A program that looked at the word just before may still send without waking: it
+                // is done long before this short wait is over.
+                wait(&both, REST);
+            }
+        }
+        self.drain();
+        self.engine.finish(&mut self.writer);
+        Finished {
+            counts: self.engine.counts(),
+            heads: self.writer.heads(),
+            received: self.progress.received.load(Ordering::Relaxed),
+            log: self.writer.into_sink().close(),
+        }
+    }
+
+    /// Takes every record that is there. Gives their number.
+    fn drain(&mut self) -> u64 {
+        while let Ok((index, name)) = self.named.try_recv() {
+            self.writer.name_interface(index, &name);
+        }
+        let mut taken = 0;
+        let mut foreign = 0;
+        loop {
+            let Some(item) = self.kernel.records.next() else {
+                break;
+            };
+            taken += 1;
+            match RecordHeader::ref_from_prefix(&item) {
+                Ok((header, bytes))
+                    if header.version == VERSION && header.captured as usize <= bytes.len() =>
+                {
+                    let bytes = &bytes[..header.captured as usize];
+                    self.engine.record(header, bytes, &mut self.writer);
+                }
+                _ => foreign += 1,
+            }
+            drop(item);
+            while let Some(slot) = self.writer.take_release() {
+                self.kernel.release(slot);
+            }
+        }
+        let now_ns = monotonic_ns();
+        if now_ns.saturating_sub(self.expired_ns) >= EXPIRE_NS {
+            self.expired_ns = now_ns;
+            self.engine.expire(now_ns, &mut self.writer);
+            while let Some(slot) = self.writer.take_release() {
+                self.kernel.release(slot);
+            }
+        }
+        if taken > 0 {
+            let progress = &self.progress;
+            progress.received.fetch_add(taken, Ordering::Relaxed);
+            progress.foreign.fetch_add(foreign, Ordering::Relaxed);
+        }
+        let heads = self.writer.heads().iter().sum();
+        if self.progress.heads.load(Ordering::Relaxed) != heads {
+            self.progress.heads.store(heads, Ordering::Relaxed);
+            self.writer.sink().flush();
+        }
+        taken
+    }
+}
+
+/// Nanoseconds of the clock that the kernel programs use.
+fn monotonic_ns() -> u64 {
+    let mut time = libc::timespec {
+        tv_sec: 0,
+        tv_nsec: 0,
+    };
+    // SAFETY: `time` is valid for writes.
+    unsafe { libc::clock_gettime(libc::CLOCK_MONOTONIC, &raw mut time) };
+    time.tv_sec as u64 * 1_000_000_000 + time.tv_nsec as u64
+}
+
+fn event_descriptor() -> io::Result<OwnedFd> {
+    use std::os::fd::FromRawFd as _;
+    // SAFETY: no pointers.
+    let descriptor = unsafe { libc::eventfd(0, libc::EFD_CLOEXEC | libc::EFD_NONBLOCK) };
+    if descriptor < 0 {
+        return Err(io::Error::last_os_error());
+    }
+    // SAFETY: just made, owned by nobody else.
+    Ok(unsafe { OwnedFd::from_raw_fd(descriptor) })
+}
+
+/// Waits until one of the descriptors is readable or the time is over.
+fn wait(descriptors: &[i32], time: Duration) {
+    let mut polled = [libc::pollfd {
+        fd: -1,
+        events: libc::POLLIN,
+        revents: 0,
+    }; 2];
+    for (place, descriptor) in polled.iter_mut().zip(descriptors) {
+        place.fd = *descriptor;
+    }
+    // SAFETY: the array is valid for its length; negative descriptors are ignored. An interrupted
+    // wait is a short one.
+    unsafe {
+        libc::poll(
+            polled.as_mut_ptr(),
+            polled.len() as libc::nfds_t,
+            time.as_millis() as i32,
+        )
+    };
+}

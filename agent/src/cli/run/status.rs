@@ -1,0 +1,124 @@
+//! What a user sees while capture runs: a line that is written anew every second on a terminal, and a
+//! statistics line every so often.
+
+use std::io::{self, Write as _};
+use std::sync::atomic::Ordering;
+use std::time::{Duration, Instant};
+
+use agent_common::counters::Counters;
+
+use crate::capture::reader::Progress;
+use crate::sink::log::SinkCounts;
+
+/// How often the line on a terminal is written.
+const EVERY: Duration = Duration::from_secs(1);
+
+/// What is shown, and when.
+#[derive(Debug)]
+pub(super) struct Status {
+    terminal: bool,
+    statistics: Option<Duration>,
+    last_line: Instant,
+    last_statistics: Instant,
+    last: Seen,
+    shown: bool,
+}
+
+/// Totals at one moment.
+#[derive(Clone, Copy, Debug, Default, Eq, PartialEq)]
+struct Seen {
+    packets: u64,
+    heads: u64,
+    lost: u64,
+}
+
+impl Status {
+    /// `terminal`: stderr is one. `statistics`: how often the statistics line is wanted.
+    pub(super) fn new(terminal: bool, statistics: Option<Duration>) -> Self {
+        Self {
+            terminal,
+            statistics,
+            last_line: Instant::now(),
+            last_statistics: Instant::now(),
+            last: Seen::default(),
+            shown: false,
+        }
+    }
+
+    /// Takes the counts of this moment and shows what is due. Gives the packets seen so far.
+    pub(super) fn tick(
+        &mut self,
+        counters: &[Counters],
+        progress: &Progress,
+        log: &SinkCounts,
+    ) -> u64 {
+        let total = sum(counters);
+        let now = Seen {
+            packets: total.packets.iter().flatten().sum(),
+            heads: progress.heads.load(Ordering::Relaxed),
+            lost: total.lost.iter().sum::<u64>() + log.lost_in_all().records,
+        };
+        if self.terminal && self.last_line.elapsed() >= EVERY {
+            let seconds = self.last_line.elapsed().as_secs_f64();
+            self.last_line = Instant::now();
+            self.line(now, seconds);
+            self.last = now;
+        }
+        if self
+            .statistics
+            .is_some_and(|every| self.last_statistics.elapsed() >= every)
+        {
+            self.last_statistics = Instant::now();
+            self.clear();
+            tracing::info!(
+                packets = now.packets,
+                heads = now.heads,
+                lost = now.lost,
+                retransmitted = total.retransmitted,
+                escalated = total.escalated.iter().sum::<u64>(),
+                evicted = total.evicted,
+                lines = log.stored,
+                "statistics"
+            );
+        }
+        now.packets
+    }
+
+    /// Leaves the terminal clean.
+    pub(super) fn end(&mut self) {
+        self.clear();
+    }
+
+    fn line(&mut self, now: Seen, seconds: f64) {
+        let per_second = |now: u64, before: u64| now.saturating_sub(before) as f64 / seconds;
+        self.shown = true;
+        let mut stderr = io::stderr().lock();
+        // A terminal that is gone is no reason to stop.
+        drop(write!(
+            stderr,
+            "\r\x1b[K{:.0} packets/s, {:.0} heads/s, {} lost ({} packets and {} heads so far) ",
+            per_second(now.packets, self.last.packets),
+            per_second(now.heads, self.last.heads),
+            now.lost,
+            now.packets,
+            now.heads,
+        ));
+        drop(stderr.flush());
+    }
+
+    fn clear(&mut self) {
+        if self.shown {
+            self.shown = false;
+            drop(write!(io::stderr(), "\r\x1b[K"));
+        }
+    }
+}
+
+/// The counters of all CPUs together.
+pub(super) fn sum(counters: &[Counters]) -> Counters {
+    let mut total = Counters::default();
+    for counters in counters {
+        total.add(counters);
+    }
+    total
+}

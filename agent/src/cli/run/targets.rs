@@ -1,0 +1,141 @@
+//! Which interfaces are wanted, and keeping hooks on them as they come and go.
+
+use anyhow::bail;
+
+use crate::capture::hooks::Hooks;
+use crate::config::Interfaces;
+use crate::exit::UsageError;
+use crate::host::interfaces::{self, Interface, InterfaceError};
+use crate::host::watch::Event;
+
+/// The interfaces that capture is wanted on.
+#[derive(Debug)]
+pub(super) struct Targets {
+    wanted: Wanted,
+    present: Vec<Interface>,
+}
+
+#[derive(Debug)]
+enum Wanted {
+    Any,
+    Named(Vec<String>),
+}
+
+impl Targets {
+    /// Finds the interfaces that are wanted.
+    pub(super) fn new(wanted: &Interfaces) -> anyhow::Result<Self> {
+        Ok(match wanted {
+            Interfaces::Any => Self {
+                wanted: Wanted::Any,
+                present: interfaces::list()?,
+            },
+            Interfaces::DefaultRoute => {
+                let interface = interfaces::of_default_route().map_err(usage)?;
+                Self {
+                    wanted: Wanted::Named(vec![interface.name.clone()]),
+                    present: vec![interface],
+                }
+            }
+            Interfaces::Named(names) => {
+                let mut present: Vec<Interface> = Vec::new();
+                for name in names {
+                    let interface = interfaces::by_name(name).map_err(usage)?;
+                    if !present.iter().any(|known| known.index == interface.index) {
+                        present.push(interface);
+                    }
+                }
+                Self {
+                    wanted: Wanted::Named(
+                        present.iter().map(|interface| interface.name.clone()).collect(),
+                    ),
+                    present,
+                }
+            }
+        })
+    }
+
+    /// Attaches to what is there. With `any`, interfaces that cannot be captured are passed over with
+    /// a warning, unless none can.
+    pub(super) fn attach_present(&self, hooks: &mut Hooks) -> anyhow::Result<()> {
+        let mut first_error = None;
+        for interface in &self.present {
+            match hooks.attach(interface) {
+                Ok(()) => {}
+                Err(error) if matches!(self.wanted, Wanted::Any) => {
+                    tracing::warn!(error = &error as &dyn std::error::Error, "an interface is passed over");
+                    first_error.get_or_insert(error);
+                }
+                Err(error) => return Err(error.into()),
+            }
+        }
+        match first_error {
+            Some(error) if hooks.is_empty() => Err(error.into()),
+            _ if hooks.is_empty() => bail!("there is no interface to capture on"),
+            _ => Ok(()),
+        }
+    }
+
+    /// Takes hooks on wanted interfaces that have none, and forgets those that are gone.
+    pub(super) fn compare(&mut self, now: &[Interface], hooks: &mut Hooks) {
+        for interface in &self.present {
+            if !now.iter().any(|other| other.index == interface.index) {
+                hooks.detach(interface.index);
+            }
+        }
+        self.present = now.to_vec();
+        for interface in now {
+            self.attach_wanted(interface, hooks);
+        }
+    }
+
+    /// Follows a change.
+    pub(super) fn event(&mut self, event: &Event, hooks: &mut Hooks) {
+        match event {
+            Event::Appeared { index, name } | Event::Renamed { index, name } => {
+                if let Ok(interface) = interfaces::by_name(name)
+                    && interface.index == *index
+                {
+                    self.attach_wanted(&interface, hooks);
+                }
+            }
+            Event::Gone { index } => {
+                if hooks.is_attached(*index) {
+                    tracing::warn!(
+                        interface = hooks.describe_one(*index),
+                        "the interface is gone; capture goes on when it comes back"
+                    );
+                    hooks.detach(*index);
+                }
+            }
+            Event::Up { .. } | Event::Down { .. } | Event::AddressesChanged | Event::Lost => {}
+        }
+    }
+
+    fn attach_wanted(&self, interface: &Interface, hooks: &mut Hooks) {
+        let wanted = match &self.wanted {
+            Wanted::Any => true,
+            Wanted::Named(names) => names.contains(&interface.name),
+        };
+        if !wanted || hooks.is_attached(interface.index) {
+            return;
+        }
+        match hooks.attach(interface) {
+            Ok(()) => tracing::info!(
+                interface = hooks.describe_one(interface.index),
+                "captures on an interface that appeared"
+            ),
+            Err(error) => tracing::error!(
+                error = &error as &dyn std::error::Error,
+                "cannot capture on an interface that appeared"
+            ),
+        }
+    }
+}
+
+/// An interface that is not there is wrong usage; that the kernel cannot be asked is not.
+fn usage(error: InterfaceError) -> anyhow::Error {
+    match error {
+        InterfaceError::Netlink(error) => error.into(),
+        error => UsageError(error.to_string()).into(),
+    }
+}

@@ -94,11 +94,7 @@ impl fmt::Display for Attached {
                 Hook::Socket { .. } => "packet socket",
                 Hook::Owner { .. } => continue,
             };
-            write!(
-                formatter,
-                "{}{name}",
-                if index == 0 { "" } else { ", " }
-            )?;
+            write!(formatter, "{}{name}", if index == 0 { "" } else { ", " })?;
         }
         formatter.write_str(")")
     }
@@ -443,4 +439,3 @@ pub fn tcx_programs(interface: &str, outgoing: bool) -> Result<Vec<String>, Prog
         .map(|program| program.name_as_str().unwrap_or_default().to_owned())
         .collect())
 }
-

@@ -38,7 +38,12 @@ impl<T: Mappable> Mapped<T> {
     /// # Errors
     /// What `mmap` says.
     pub(super) fn new(map: BorrowedFd<'_>, entries: usize) -> io::Result<Self> {
-        const { assert!(size_of::<T>().is_multiple_of(8), "the kernel pads to 8 bytes") };
+        const {
+            assert!(
+                size_of::<T>().is_multiple_of(8),
+                "the kernel pads to 8 bytes"
+            )
+        };
         let bytes = size_of::<T>() * entries;
         // SAFETY: a new mapping at an address of the kernel's choice; it refuses one that is longer
         // than the map.

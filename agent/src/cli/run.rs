@@ -241,7 +241,10 @@ fn greet(config: &Config, hooks: &Hooks) -> anyhow::Result<()> {
 fn reopen(log: &LogHandle) {
     log.reopen();
     if let Err(error) = diagnostics::reopen() {
-        tracing::error!(error = &error as &dyn std::error::Error, "cannot open the diagnostics file again");
+        tracing::error!(
+            error = &error as &dyn std::error::Error,
+            "cannot open the diagnostics file again"
+        );
     }
 }
 

@@ -46,7 +46,10 @@ impl Targets {
                 }
                 Self {
                     wanted: Wanted::Named(
-                        present.iter().map(|interface| interface.name.clone()).collect(),
+                        present
+                            .iter()
+                            .map(|interface| interface.name.clone())
+                            .collect(),
                     ),
                     present,
                 }
@@ -62,7 +65,10 @@ impl Targets {
             match hooks.attach(interface) {
                 Ok(()) => {}
                 Err(error) if matches!(self.wanted, Wanted::Any) => {
-                    tracing::warn!(error = &error as &dyn std::error::Error, "an interface is passed over");
+                    tracing::warn!(
+                        error = &error as &dyn std::error::Error,
+                        "an interface is passed over"
+                    );
                     first_error.get_or_insert(error);
                 }
                 Err(error) => return Err(error.into()),

@@ -305,7 +305,7 @@ enum Tunnel {
 
 /// Tells whether the packet is a tunnel's, and steps over the tunnel's header.
 #[inline(always)]
-fn tunnel<P: Packet>(packet: &P, segment: &mut Segment) -> Tunnel {
+fn tunnel<P: Packet>(packet: &P, segment: &Segment) -> Tunnel {
     if segment.fragment != 0 {
         return Tunnel::None;
     }

@@ -253,7 +253,7 @@ impl<P: Packet, H: Host> Copier<'_, P, H> {
 
     /// Notes where the body of a request ends, and goes on behind it.
     #[inline(always)]
-    fn expect_body(&mut self, bytes: u64, behind: u32) {
+    fn expect_body(&self, bytes: u64, behind: u32) {
         let length = self.segment.payload_length;
         let here = u64::from(length.saturating_sub(behind));
         if bytes < here {
@@ -395,7 +395,7 @@ impl<P: Packet, H: Host> Copier<'_, P, H> {
 
     /// Keeps the last bytes of a piece for the search in the next one.
     #[inline(always)]
-    fn remember(&mut self, copied: u32) {
+    fn remember(&self, copied: u32) {
         let last = self.scratch.window_word(copied) as u32;
         self.direction.carry.set(last.to_le());
     }

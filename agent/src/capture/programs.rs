@@ -113,8 +113,8 @@ impl Programs {
         fill_nets(&mut ebpf, &settings.nets)?;
         let counters = take(&mut ebpf, "WORKPLACE")?;
         let records: RingBuf<_> = take(&mut ebpf, "RECORDS")?;
-        let connections = map(&mut ebpf, "CONNECTIONS", buckets as usize)?;
-        let sleeping = map(&mut ebpf, "SLEEPING", 1)?;
+        let connections = map(&ebpf, "CONNECTIONS", buckets as usize)?;
+        let sleeping = map(&ebpf, "SLEEPING", 1)?;
         let kernel_end = KernelEnd::new(records, connections, sleeping);
         Ok((Self { ebpf, counters }, kernel_end))
     }
@@ -222,7 +222,7 @@ where
 }
 
 fn map<T: super::mapped::Mappable>(
-    ebpf: &mut Ebpf,
+    ebpf: &Ebpf,
     name: &'static str,
     entries: usize,
 ) -> Result<Mapped<T>, LoadError> {

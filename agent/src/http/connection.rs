@@ -75,6 +75,9 @@ enum Verdict {
     Doubtful,
 }
 
+/// How every response begins.
+const STATUS_LINE: &[u8] = b"HTTP/1.";
+
 /// How long [`Connection::unsure`] lasts, in requests.
 const UNSURE: u8 = 2;
 
@@ -260,6 +263,9 @@ impl Connection {
         } = arrival;
         let begin = header.position;
         let end = begin.saturating_add(bytes.len() as u64);
+        if begin != self.sides[side].position {
+            self.sides[side].skip_body();
+        }
         if begin < self.sides[side].position {
             self.read_again(side, arrival, core);
         } else if begin > self.sides[side].position {
@@ -275,6 +281,9 @@ impl Connection {
         state.reached = state.reached.max(end);
         while let Some(rest) = rest_of(bytes, begin, self.sides[side].position) {
             self.step(side, arrival, rest, end, core, out);
+        }
+        if header.flags & flag::CUT != 0 && header.segment_end > self.sides[side].position {
+            self.sides[side].skip_body();
         }
         if header.flags & flag::CUT != 0 && header.segment_end > self.sides[side].position {
             match self.sides[side].mode {
@@ -304,11 +313,6 @@ impl Connection {
         }
         if !state.is_body(begin) {
             core.counts.copy();
-        } else if state.may_answer_head
-            && begin == state.body_start
-            && arrival.bytes.starts_with(b"HTTP/")
-        {
-            (state.position, state.mode) = (begin, Mode::Boundary);
         } else {
             core.counts.look_alike();
         }
@@ -337,6 +341,14 @@ impl Connection {
                     state.position += blank as u64;
                 } else {
                     self.begin_head(side, arrival, rest, Place::Boundary, core, out);
+                }
+            }
+            Mode::MaybeBody { end } => {
+                let known = rest.len().min(STATUS_LINE.len());
+                if rest[..known] == STATUS_LINE[..known] {
+                    self.begin_head(side, arrival, rest, Place::MaybeBody { end }, core, out);
+                } else {
+                    state.skip_body();
                 }
             }
             Mode::Lost if may_begin => {
@@ -408,7 +420,7 @@ impl Connection {
                 Verdict::Head => self.accept(side, &header, &message, core, out),
                 Verdict::LookAlike => {
                     core.counts.look_alike();
-                    self.sides[side].position = end;
+                    self.sides[side].no_head(place, end);
                 }
                 Verdict::Doubtful => {
                     self.sides[side].position = end;
@@ -426,15 +438,15 @@ impl Connection {
                 }
                 None => {
                     core.counts.overflows += 1;
-                    self.cut_short(side, &header, rest, place, core, out);
                     self.sides[side].position = end;
+                    self.cut_short(side, &header, rest, place, core, out);
                 }
             },
             Parsed::Not => {
                 if place == Place::Boundary || arrival.header.flags & flag::START != 0 {
                     core.counts.look_alike();
                 }
-                (state.mode, state.position) = (place.otherwise(), end);
+                state.no_head(place, end);
             }
         }
     }
@@ -499,7 +511,7 @@ impl Connection {
             core.pool.give(piece);
             return;
         };
-        state.mode = place.otherwise();
+        state.no_head(place, state.position);
         match self.verdict(side, &message.start, place) {
             Verdict::Head => self.accept(side, &piece.header, &message, core, out),
             Verdict::LookAlike => core.counts.look_alike(),
@@ -516,8 +528,7 @@ impl Connection {
     /// What was collected is no head; nor is what came with its last bytes.
     fn refuse_head(&mut self, side: usize, piece: Box<Piece>, rest: usize, core: &mut Core) {
         let state = &mut self.sides[side];
-        state.mode = state.place.otherwise();
-        state.position += rest as u64;
+        state.no_head(state.place, state.position + rest as u64);
         core.counts.look_alike();
         core.pool.give(piece);
     }
@@ -527,7 +538,7 @@ impl Connection {
         let is_request = matches!(start, StartLine::Request { .. });
         let is_client = self.client.map(|client| client == side);
         match (place, is_client) {
-            (Place::Boundary, _) => Verdict::Head,
+            (Place::Boundary | Place::MaybeBody { .. }, _) => Verdict::Head,
             (Place::Lost, _)
                 if let StartLine::Request { method, .. } = start
                     && message::is_end_of_method(method) =>
@@ -560,14 +571,18 @@ impl Connection {
         core: &mut Core,
         out: &mut impl Output,
     ) {
-        let body = self.write(side, header, message, false, core, out);
+        let (body, may_answer_head) = self.write(side, header, message, false, core, out);
         let state = &mut self.sides[side];
         state.body_start = header.position + message.length as u64;
         state.position = state.body_start;
         match body {
             Body::Bytes(bytes) => {
-                state.position = state.position.saturating_add(bytes);
-                state.mode = Mode::Boundary;
+                state.mode = Mode::MaybeBody {
+                    end: state.position.saturating_add(bytes),
+                };
+                if bytes == 0 || !may_answer_head {
+                    state.skip_body();
+                }
             }
             Body::Chunked => state.mode = Mode::Chunked(Chunks::new()),
             Body::Unknown => state.mode = Mode::Unframed,
@@ -580,7 +595,8 @@ impl Connection {
         }
     }
 
-    /// Hands a head out and keeps the account of requests; gives what follows the head.
+    /// Hands a head out and keeps the account of requests; gives what follows the head, and whether
+    /// it may be the answer to a HEAD that is not known.
     fn write(
         &mut self,
         side: usize,
@@ -589,23 +605,21 @@ impl Connection {
         partial: bool,
         core: &mut Core,
         out: &mut impl Output,
-    ) -> Body {
-        let body = match (framing::request_kind(&message.start), &message.start) {
-            (Some(kind), _) => {
-                self.request(side, kind, core);
-                self.sides[side].may_answer_head = false;
-                framing::request_body(message.framing)
+    ) -> (Body, bool) {
+        let followed_by = match message.start {
+            StartLine::Request { method, .. } => {
+                self.request(side, RequestKind::of(method), core);
+                (framing::request_body(message.framing), false)
             }
-            (None, StartLine::Response { status, .. }) => {
-                let request = self.response(side, *status, core, out);
-                self.sides[side].may_answer_head = request.is_none() && !is_interim(*status);
-                framing::response_body(*status, message.framing, request)
+            StartLine::Response { status, .. } => {
+                let request = self.response(side, status, core, out);
+                let body = framing::response_body(status, message.framing, request);
+                (body, request.is_none())
             }
-            (None, StartLine::Request { .. }) => Body::Unknown,
         };
         core.counts.head(partial);
         out.head(&FoundHead::new(header, message, partial));
-        body
+        followed_by
     }
 
     /// A request begins: it is outstanding from now on.
@@ -752,7 +766,7 @@ impl Connection {
             return;
         };
         let place = state.place;
-        state.mode = place.otherwise();
+        state.no_head(place, state.position);
         if ending == Ending::Left && place == Place::Unframed {
             core.counts.look_alike();
         } else {
@@ -782,7 +796,8 @@ impl Connection {
             }
             _ => {
                 core.counts.look_alike();
-                self.sides[side].mode = place.otherwise();
+                let state = &mut self.sides[side];
+                state.no_head(place, state.position);
             }
         }
     }

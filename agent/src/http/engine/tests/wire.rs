@@ -285,7 +285,7 @@ pub(super) fn filler(length: usize, fakes: bool) -> Vec<u8> {
         "GET /fake HTTP/1.1\r\nHost: fake\r\n\r\nHTTP/1.1 200 Fake\r\nContent-Length: 7\r\n\r\n\
          POST /fake HTTP/1.1\nContent-Length: 99999\n\n0\r\n\r\nHTTP/1.1 100 Fake\r\n\r\n"
     } else {
-        "Lorem ipsum: dolor\r\n\r\nsit amet, "
+        "(:)\r\n\r\n@, / {}\n"
     };
     text.bytes().cycle().take(length).collect()
 }

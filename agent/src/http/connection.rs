@@ -174,6 +174,9 @@ impl Connection {
     fn order(&mut self, side: usize, arrival: Arrival<'_>, core: &mut Core, out: &mut impl Output) {
         let header = arrival.header;
         let state = &mut self.sides[side];
+        if header.position > state.position {
+            state.skip_body();
+        }
         let mut complete_to = state.complete_to(header);
         if complete_to != u64::MAX
             && let Some(since) = state.held_since()
@@ -242,14 +245,18 @@ impl Connection {
             );
             core.pool.give(piece);
         }
+        if self.client == Some(side) && self.sides[side].held_from().is_none() {
+            // No request waits any more.
+            self.ahead = 0;
+        }
     }
 
     /// The hole will not be closed: reads what waits behind it, with a loss in front.
     fn give_up_hole(&mut self, side: usize, core: &mut Core, out: &mut impl Output) {
         if self.sides[side].abandon_hole() {
             core.counts.holes_given_up += 1;
-            self.unsure = UNSURE;
             self.read_held(side, u64::MAX, core, out);
+            self.unsure = UNSURE;
         }
     }
 
@@ -468,9 +475,15 @@ impl Connection {
         let added = rest.len().min(HEAD_MAX - length);
         if !core.pool.extend(&mut piece, &rest[..added]) {
             core.counts.overflows += 1;
-            state.head = Some(piece);
             state.position += rest.len() as u64;
-            self.lose(side, core, out);
+            let place = state.place;
+            let bytes = if piece.bytes.is_empty() {
+                rest
+            } else {
+                &piece.bytes
+            };
+            self.cut_short(side, &piece.header, bytes, place, core, out);
+            core.pool.give(piece);
             return;
         }
         piece.touched_ns = arrival.header.time_ns;

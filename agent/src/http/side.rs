@@ -69,7 +69,7 @@ pub(super) struct Side {
     seen: bool,
     /// The last record was not the last of its packet.
     more: bool,
-    /// Nothing was read yet.
+    /// No head was found yet.
     pub(super) untouched: bool,
 }
 

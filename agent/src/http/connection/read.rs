@@ -30,7 +30,8 @@ impl Connection {
         let begin = header.position;
         let end = begin.saturating_add(bytes.len() as u64);
         let cut = header.flags & flag::CUT != 0;
-        if begin != self.sides[side].position {
+        // Where the first bytes of what may be a body are lost, they may have been a head.
+        if begin < self.sides[side].position || (begin > self.sides[side].position && !lost) {
             self.sides[side].skip_body();
         }
         if begin < self.sides[side].position {

@@ -16,9 +16,6 @@ impl Connection {
     ) {
         let header = arrival.header;
         let state = &mut self.sides[side];
-        if header.position > state.position {
-            state.skip_body();
-        }
         let mut complete_to = state.complete_to(header);
         if complete_to != u64::MAX
             && let Some(since) = state.held_since()

@@ -19,7 +19,7 @@ use crate::capture::hooks::Hooks;
 use crate::capture::programs::{ProgramSettings, Programs};
 use crate::capture::reader::{KernelEnd, Reader};
 use crate::capture::writer::{Local, Wall, Writer};
-use crate::config::{Attach, Config, LogOutput, Loopback};
+use crate::config::{Attach, Config, Level, LogOutput, Loopback};
 use crate::diagnostics;
 use crate::exit::Exit;
 use crate::host::addresses::AddressKeeper;
@@ -57,6 +57,7 @@ pub fn run(config: Config, arguments: RunArguments) -> anyhow::Result<Exit> {
         head_bytes: config.capture.head_bytes,
         ports: config.capture.ports.clone(),
         nets: config.capture.nets.clone(),
+        verbose: matches!(config.diagnostics.level, Level::Debug | Level::Trace),
     })?;
     let mut hooks = Hooks::new(programs, config.capture.attach, config.capture.xdp_mode);
     targets.attach_present(&mut hooks)?;
@@ -153,6 +154,7 @@ async fn capture(
             }
             _ = ticks.tick() => {
                 diagnostics::tick();
+                hooks.flush_log();
                 let counters = hooks.programs().counters()?;
                 let seen = status.tick(&counters, reader.progress(), &log.counts());
                 if arguments.packets.is_some_and(|limit| seen >= limit) {

@@ -137,23 +137,6 @@ pub mod state {
     pub const ENDED: u32 = 1 << 6;
     /// HTTP/2 or TLS: nothing to be found.
     pub const FOREIGN: u32 = 1 << 7;
-    /// Sent the SYN: the client's direction.
-    pub const CLIENT: u32 = 1 << 8;
-    /// Answered the SYN: the server's direction.
-    pub const SERVER: u32 = 1 << 9;
-}
-
-/// Whether a direction with these state bits can carry requests, as far as is known.
-///
-/// A body that looks like a request must not pass for one in the server's direction: the length that
-/// it names would hide the responses behind it.
-#[inline(always)]
-#[must_use]
-pub fn may_request(own: u32, peer: u32) -> bool {
-    if (own | peer) & (state::CLIENT | state::SERVER) != 0 {
-        return own & state::CLIENT != 0 || peer & state::SERVER != 0;
-    }
-    own & state::RESPONSES == 0 && peer & state::REQUESTS == 0
 }
 
 /// The word by which the reader ends an escalation: it has seen so many records and nothing is

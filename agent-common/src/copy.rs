@@ -1,7 +1,7 @@
 //! Putting records together: the head, the whole of an escalated packet, or its end.
 
 use crate::classify::{Segment, tcp};
-use crate::connection::{Direction, may_request, state};
+use crate::connection::{Direction, state};
 use crate::counters::{Counters, Escalated, Lost};
 use crate::host::Host;
 use crate::packet::Packet;
@@ -216,7 +216,8 @@ impl<P: Packet, H: Host> Copier<'_, P, H> {
         let length = self.segment.payload_length;
         work.captured.set(end);
         work.resume.set(behind);
-        if self.requests() && (work.is(mark::BODY_DUE) || behind < length) {
+        let requests = self.direction.state.get() & state::REQUESTS != 0;
+        if requests && (work.is(mark::BODY_DUE) || behind < length) {
             let body = if work.is(mark::CONTINUES) {
                 Body::Unknown
             } else {
@@ -328,7 +329,8 @@ impl<P: Packet, H: Host> Copier<'_, P, H> {
             return;
         }
         let behind = from + end;
-        if self.requests() && (work.is(mark::BODY_DUE) || behind < self.segment.payload_length) {
+        let requests = state & state::REQUESTS != 0;
+        if requests && (work.is(mark::BODY_DUE) || behind < self.segment.payload_length) {
             // Its fields are in several pieces: the reader finds the end of the body.
             escalate(self.found.connection, work, self.counters, Escalated::Body);
             work.flags.set(work.flags.get() | u32::from(flag::ALL));
@@ -347,13 +349,7 @@ impl<P: Packet, H: Host> Copier<'_, P, H> {
         let messages = self.direction.messages.get();
         let peers = self.peer.messages.get();
         if work.kind.get() == Start::Response as u32 {
-            let peer = self.peer.state.get();
-            // A direction that took a body for requests is known for what it is by its responses.
-            let mistaken = state & state::REQUESTS != 0 && peer & state::REQUESTS != 0;
-            let cleared = if mistaken { state::REQUESTS } else { 0 };
-            self.direction
-                .state
-                .set(state & !cleared | state::RESPONSES);
+            self.direction.state.set(state | state::RESPONSES);
             // "HTTP/1.1 1xx": the first digit is the tenth byte, index 13 of the window.
             if self.scratch.window_byte(13) == b'1' {
                 escalate(
@@ -365,7 +361,7 @@ impl<P: Packet, H: Host> Copier<'_, P, H> {
             } else if peers.wrapping_sub(messages) as i32 > 0 {
                 self.direction.messages.set(messages.wrapping_add(1));
             }
-        } else if may_request(state, self.peer.state.get()) {
+        } else {
             self.direction.state.set(state | state::REQUESTS);
             self.direction.messages.set(messages.wrapping_add(1));
             if messages.wrapping_sub(peers) as i32 >= 1 {
@@ -380,13 +376,6 @@ impl<P: Packet, H: Host> Copier<'_, P, H> {
         if work.is(mark::ESCALATED) {
             work.flags.set(work.flags.get() | u32::from(flag::ALL));
         }
-    }
-
-    /// Whether this is the direction of the requests.
-    #[inline(always)]
-    fn requests(&self) -> bool {
-        let state = self.direction.state.get();
-        state & state::REQUESTS != 0 && may_request(state, self.peer.state.get())
     }
 
     #[inline(always)]

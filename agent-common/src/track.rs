@@ -117,12 +117,7 @@ fn on_syn(found: &Found<'_>, direction: &Direction, segment: &Segment) {
     direction.body_end.set(0);
     direction.hole_start.set(0);
     direction.messages.set(0);
-    let role = if segment.tcp_flags & tcp::ACK == 0 {
-        state::CLIENT
-    } else {
-        state::SERVER
-    };
-    direction.state.set(state::SEEN | state::FROM_START | role);
+    direction.state.set(state::SEEN | state::FROM_START);
 }
 
 /// Finds out where a segment stands in its stream, and which part of it is new.

@@ -4,7 +4,7 @@
 //! is a constant.
 #![no_std]
 #![no_main]
-#![feature(core_intrinsics)]
+#![feature(asm_experimental_arch, core_intrinsics)]
 #![expect(
     internal_features,
     reason = "atomic types do not exist for this target, the intrinsics do"

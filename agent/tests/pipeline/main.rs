@@ -63,7 +63,10 @@ fn check_exact(connection: &Connection, got: &[Got]) {
             .filter(|head| head.side == side)
             .map(|head| (head.bytes.start as u64, &head.line, false, &head.fields))
             .collect();
-        let of_side = got.iter().filter(|head| head.source == source);
+        let client = connection.endpoint(Side::Client);
+        let of_side = got.iter().filter(|head| {
+            head.source == source && [head.source, head.destination].contains(&client)
+        });
         // Without a handshake the first byte seen has position 0; with segments late it may be any.
         let of_side: Vec<_> = of_side.collect();
         let shift = match (connection.handshake, of_side.first(), sent.first()) {

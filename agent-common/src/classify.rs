@@ -392,6 +392,9 @@ fn transport<P: Packet>(packet: &P, segment: &mut Segment) -> Result<(), Ignored
         }
         protocol::UDP => {
             let header: [u8; 4] = packet.read(offset).ok_or(Ignored::Truncated)?;
+            if offset + 8 > end {
+                return Err(Ignored::BadLength);
+            }
             segment.protocol = Protocol::Udp as u32;
             segment.source_port_be = u16::from_ne_bytes([header[0], header[1]]);
             segment.destination_port_be = u16::from_ne_bytes([header[2], header[3]]);

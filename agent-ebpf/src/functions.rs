@@ -1,7 +1,9 @@
 //! Global functions: the verifier checks each once, by its types alone, instead of once for every
 //! state in which it is called. All loops over bytes live here.
 
-use agent_common::{scratch::Scratch, search, start};
+use agent_common::{host::Host as _, scratch::Scratch, search, start};
+
+use crate::host::Kernel;
 
 /// [`start::start_of`]: the number of the start, 0 for none.
 #[inline(never)]
@@ -40,7 +42,18 @@ pub extern "C" fn framing_field(scratch: *const Scratch, length: u32) -> u32 {
     let Some(scratch) = (unsafe { scratch.as_ref() }) else {
         return search::Framing::Other as u32;
     };
-    search::framing_field(scratch, length) as u32
+    let mut found = search::Framing::Other as u32;
+    Kernel.repeat(
+        search::FRAMING_ROUNDS,
+        |round| match search::framing_in_round(scratch, round, length) {
+            Some(framing) => {
+                found = framing as u32;
+                false
+            }
+            None => true,
+        },
+    );
+    found
 }
 
 /// [`search::content_length`], as [`search::Body::to_word`].

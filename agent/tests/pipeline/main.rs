@@ -37,7 +37,12 @@ fn connection(fakes: bool, count: usize) -> impl Strategy<Value = Connection> {
 
 /// Sizes of segments, used in turn.
 fn sizes() -> impl Strategy<Value = Vec<usize>> {
-    let mixed = prop_oneof![1_usize..5, 1_usize..200, 200_usize..4000, 4000_usize..60_000];
+    let mixed = prop_oneof![
+        1_usize..5,
+        1_usize..200,
+        200_usize..4000,
+        4000_usize..60_000
+    ];
     prop_oneof![
         4 => proptest::collection::vec(mixed, 1..20),
         1 => Just(vec![1]),

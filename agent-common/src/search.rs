@@ -99,22 +99,28 @@ pub enum Framing {
     None = 0,
     /// Content-Length; the cursor of the scratch stands behind its colon.
     ContentLength = 1,
-    /// Transfer-Encoding, or the fields are too long to be searched.
+    /// Transfer-Encoding, or the fields are too long to be searched, or lines end with a line feed
+    /// alone: then the head may have ended long before.
     Other = 2,
 }
 
-/// Finds the first field that frames a body in the first `length` bytes of data.
+/// Finds the first field that frames a body in the first `length` bytes of data, which end with an
+/// empty line.
 #[inline(always)]
 #[must_use]
 pub fn framing_field(scratch: &Scratch, length: u32) -> Framing {
     // Line ends are two bytes, so every second byte is probed.
     let mut index = 4;
     while index < (PIECE_MAX + 4) as u32 {
-        if index >= length + 4 {
+        if index >= length {
+            // The empty line; what stands behind it is another packet's, or body.
             return Framing::None;
         }
         let byte = scratch.window_byte(index);
         if byte == b'\n' || byte == b'\r' {
+            if is_bare(scratch, index, byte) {
+                return Framing::Other;
+            }
             // The name begins behind the line feed: one byte on, or two.
             let name = index + 1 + u32::from(byte == b'\r');
             let first = lower_case(scratch.window_word(name));
@@ -130,6 +136,17 @@ pub fn framing_field(scratch: &Scratch, length: u32) -> Framing {
         index += 2;
     }
     Framing::Other
+}
+
+/// Whether the line end at `index` is a line feed alone, or an empty line.
+#[inline(always)]
+fn is_bare(scratch: &Scratch, index: u32, byte: u8) -> bool {
+    let before = scratch.window_byte(index - 1);
+    if byte == b'\r' {
+        before == b'\n'
+    } else {
+        before != b'\r' || scratch.window_byte(index + 1) == b'\n'
+    }
 }
 
 const CONTENT: u64 = lower_case(u64::from_le_bytes(*b"Content-"));

@@ -127,6 +127,11 @@ impl Hooks {
         &self.programs
     }
 
+    /// As [`Programs::flush_log`].
+    pub fn flush_log(&mut self) {
+        self.programs.flush_log();
+    }
+
     /// Whether something sits on the interface of this index.
     #[must_use]
     pub fn is_attached(&self, index: u32) -> bool {

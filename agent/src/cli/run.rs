@@ -19,12 +19,12 @@ use crate::capture::hooks::Hooks;
 use crate::capture::programs::{ProgramSettings, Programs};
 use crate::capture::reader::{KernelEnd, Reader};
 use crate::capture::writer::{Local, Wall, Writer};
-use crate::config::{Attach, Config, LogOutput, Loopback};
+use crate::config::{Attach, Config, Level, LogOutput, Loopback};
 use crate::diagnostics;
 use crate::exit::Exit;
 use crate::host::addresses::AddressKeeper;
 use crate::host::clock::ClockKeeper;
-use crate::host::privileges::{self, Hook, User};
+use crate::host::privileges::{self, Capability, Hook, User};
 use crate::host::watch::{Event, Watcher};
 use crate::http::engine::{Engine, Limits};
 use crate::sink::log::{LogHandle, LogSink, make_folder};
@@ -48,8 +48,7 @@ pub struct RunArguments {
 /// # Errors
 /// Capture cannot begin, or cannot go on.
 pub fn run(config: Config, arguments: RunArguments) -> anyhow::Result<Exit> {
-    let hook = hook_of(config.capture.attach);
-    privileges::check(hook)?;
+    let attach = possible(config.capture.attach)?;
     let targets = Targets::new(&config.capture.interfaces)?;
     let (programs, kernel) = Programs::load(&ProgramSettings {
         ring: config.capture.ring,
@@ -57,10 +56,11 @@ pub fn run(config: Config, arguments: RunArguments) -> anyhow::Result<Exit> {
         head_bytes: config.capture.head_bytes,
         ports: config.capture.ports.clone(),
         nets: config.capture.nets.clone(),
+        verbose: matches!(config.diagnostics.level, Level::Debug | Level::Trace),
     })?;
-    let mut hooks = Hooks::new(programs, config.capture.attach, config.capture.xdp_mode);
+    let mut hooks = Hooks::new(programs, attach, config.capture.xdp_mode);
     targets.attach_present(&mut hooks)?;
-    give_up_privileges(&config, hook)?;
+    give_up_privileges(&config, attach)?;
     release_memory();
 
     let sink = LogSink::start(settings::log_of_run(&config))?;
@@ -151,6 +151,7 @@ async fn capture(
             }
             _ = ticks.tick() => {
                 diagnostics::tick();
+                hooks.flush_log();
                 let counters = hooks.programs().counters()?;
                 let seen = status.tick(&counters, reader.progress(), &log.counts());
                 if arguments.packets.is_some_and(|limit| seen >= limit) {
@@ -175,16 +176,33 @@ async fn capture(
     Ok(ledger)
 }
 
-fn hook_of(attach: Attach) -> Hook {
+/// Checks privileges for what is asked for; with `auto`, those for a packet socket will do.
+fn possible(attach: Attach) -> anyhow::Result<Attach> {
+    let Err(error) = privileges::check(hooks_of(attach)[0]) else {
+        return Ok(attach);
+    };
+    if attach == Attach::Auto && privileges::check(Hook::Socket).is_ok() {
+        tracing::warn!(
+            error = &error as &dyn std::error::Error,
+            "tc is out of reach, packet sockets are taken instead"
+        );
+        return Ok(Attach::Socket);
+    }
+    Err(error.into())
+}
+
+/// The hooks that may be taken, the preferred one first.
+fn hooks_of(attach: Attach) -> &'static [Hook] {
     match attach {
-        Attach::Auto | Attach::Tc => Hook::Tc,
-        Attach::Socket => Hook::Socket,
-        Attach::Xdp => Hook::Xdp,
+        Attach::Auto => &[Hook::Tc, Hook::Socket],
+        Attach::Tc => &[Hook::Tc],
+        Attach::Socket => &[Hook::Socket],
+        Attach::Xdp => &[Hook::Xdp],
     }
 }
 
 /// Keeps only what is needed to attach again, and becomes another user where that is asked for.
-fn give_up_privileges(config: &Config, hook: Hook) -> anyhow::Result<()> {
+fn give_up_privileges(config: &Config, attach: Attach) -> anyhow::Result<()> {
     let user = match &config.capture.user {
         Some(name) => Some(User::find(name)?),
         None => None,
@@ -200,7 +218,12 @@ fn give_up_privileges(config: &Config, hook: Hook) -> anyhow::Result<()> {
             })?;
         }
     }
-    privileges::reduce(hook.keeps(), user.as_ref())?;
+    let keep: Vec<Capability> = hooks_of(attach)
+        .iter()
+        .flat_map(|hook| hook.keeps())
+        .copied()
+        .collect();
+    privileges::reduce(&keep, user.as_ref())?;
     if let LogOutput::Folder(folder) = &config.log.output {
         privileges::ensure_writable(folder)?;
     }

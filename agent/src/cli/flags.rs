@@ -130,7 +130,7 @@ struct FilterFlags {
     /// Connections followed at the same time
     #[arg(long, value_name = "N", value_parser = Text(Key::CaptureFlows))]
     flows: Option<String>,
-    /// Longest head that is written whole, up to 16KiB
+    /// How much of a long head is collected (in pieces of 2KiB), up to 16KiB
     #[arg(long, value_name = "SIZE", value_parser = Text(Key::CaptureHeadBytes))]
     head_bytes: Option<String>,
 }

@@ -27,7 +27,7 @@ use crate::host::clock::ClockKeeper;
 use crate::host::privileges::{self, Capability, Hook, User};
 use crate::host::watch::{Event, Watcher};
 use crate::http::engine::{Engine, Limits};
-use crate::sink::log::{LogHandle, LogSink};
+use crate::sink::log::{LogHandle, LogSink, make_folder};
 use ledger::Ledger;
 use status::Status;
 use targets::Targets;
@@ -70,9 +70,7 @@ pub fn run(config: Config, arguments: RunArguments) -> anyhow::Result<Exit> {
         .context("cannot start the runtime")?;
     let ledger = runtime.block_on(capture(&config, &arguments, hooks, targets, kernel, sink))?;
     if arguments.json {
-        serde_json::to_writer_pretty(io::stdout().lock(), &ledger)
-            .map_err(io::Error::from)
-            .context("cannot write the result to stdout")?;
+        super::write_result(&ledger)?;
     }
     Ok(if ledger.failed() {
         Exit::Failed
@@ -209,13 +207,16 @@ fn give_up_privileges(config: &Config, attach: Attach) -> anyhow::Result<()> {
         Some(name) => Some(User::find(name)?),
         None => None,
     };
-    if let (Some(user), LogOutput::Folder(folder)) = (&user, &config.log.output) {
-        std::fs::create_dir_all(folder)
+    if let LogOutput::Folder(folder) = &config.log.output {
+        // Now: root without its privileges makes no folder in somebody else's.
+        make_folder(folder)
             .with_context(|| format!("cannot make the folder {}", folder.display()))?;
-        privileges::chown_for(user, folder, |name| {
-            let name = name.as_encoded_bytes();
-            name.starts_with(b"http-") || name.starts_with(b".tapline")
-        })?;
+        if let Some(user) = &user {
+            privileges::chown_for(user, folder, |name| {
+                let name = name.as_encoded_bytes();
+                name.starts_with(b"http-") || name.starts_with(b".tapline")
+            })?;
+        }
     }
     let keep: Vec<Capability> = hooks_of(attach)
         .iter()
@@ -223,6 +224,9 @@ fn give_up_privileges(config: &Config, attach: Attach) -> anyhow::Result<()> {
         .copied()
         .collect();
     privileges::reduce(&keep, user.as_ref())?;
+    if let LogOutput::Folder(folder) = &config.log.output {
+        privileges::ensure_writable(folder)?;
+    }
     Ok(())
 }
 

@@ -7,6 +7,28 @@ use crate::scratch::Scratch;
 
 const EMPTY_LINE: u32 = u32::from_le_bytes(*b"\r\n\r\n");
 
+/// Bytes of the window that one step of a search covers. In the kernel a step is a function of its own,
+/// which the verifier checks once for every place it may begin at.
+pub const STRETCH: u32 = 128;
+
+/// Calls `step` with where each stretch of the first `length` bytes of data begins in the window, until
+/// it gives something else than 0. Gives that, or 0.
+#[inline(always)]
+pub fn in_stretches(length: u32, mut step: impl FnMut(u32) -> u32) -> u32 {
+    let mut begin = 4;
+    while begin < (PIECE_MAX + 4) as u32 {
+        if begin >= length + 4 {
+            return 0;
+        }
+        let found = step(begin);
+        if found != 0 {
+            return found;
+        }
+        begin += STRETCH;
+    }
+    0
+}
+
 /// Finds the empty line that ends a head.
 ///
 /// Looks at carry and the first `length` bytes of data (at most [`PIECE_MAX`]); gives the number of
@@ -16,12 +38,21 @@ const EMPTY_LINE: u32 = u32::from_le_bytes(*b"\r\n\r\n");
 #[inline(always)]
 #[must_use]
 pub fn head_end(scratch: &Scratch, length: u32) -> Option<u32> {
+    let end = in_stretches(length, |begin| head_end_from(scratch, begin, length));
+    (end != 0).then_some(end)
+}
+
+/// One step of [`head_end`], at `begin` of the window: the end, or 0.
+#[inline(always)]
+#[must_use]
+pub fn head_end_from(scratch: &Scratch, begin: u32, length: u32) -> u32 {
     // Every fourth byte is probed: one of any four adjacent bytes is. Control characters are rare in
     // heads, so the comparison runs about once a line.
-    let mut index = 4;
-    while index < (PIECE_MAX + 4) as u32 {
+    let mut walked = 0;
+    while walked < STRETCH {
+        let index = begin + walked;
         if index >= length + 4 {
-            return None;
+            return 0;
         }
         if scratch.window_byte(index) <= b'\r' {
             // The empty line may begin up to three bytes before the probe.
@@ -32,14 +63,14 @@ pub fn head_end(scratch: &Scratch, length: u32) -> Option<u32> {
                     // Window index of its first byte is index - 3 + shift; of data, 4 less; its
                     // end 4 more.
                     let end = index - 3 + shift;
-                    return (end <= length).then_some(end);
+                    return if end <= length { end } else { 0 };
                 }
                 shift += 1;
             }
         }
-        index += 4;
+        walked += 4;
     }
-    None
+    0
 }
 
 /// What the fields of a request say about its body (RFC 9112, section 6.3).
@@ -99,49 +130,50 @@ pub enum Framing {
     None = 0,
     /// Content-Length; the cursor of the scratch stands behind its colon.
     ContentLength = 1,
-    /// Transfer-Encoding, or the fields are too long to be searched, or lines end with a line feed
-    /// alone: then the head may have ended long before.
+    /// Transfer-Encoding, or lines end with a line feed alone: then the head may have ended long
+    /// before.
     Other = 2,
 }
 
-/// Rounds of [`framing_in_round`] that cover the longest piece.
-pub const FRAMING_ROUNDS: u32 = PIECE_MAX as u32 / FRAMING_STEP;
+impl Framing {
+    /// The inverse of a cast to a number.
+    #[inline(always)]
+    #[must_use]
+    pub fn from_number(number: u32) -> Self {
+        match number {
+            0 => Self::None,
+            1 => Self::ContentLength,
+            _ => Self::Other,
+        }
+    }
+}
 
-/// Bytes that one round looks at.
-const FRAMING_STEP: u32 = 128;
-
-/// Finds the first field that frames a body in the first `length` bytes of data, which end with an
-/// empty line.
+/// Finds the first field that frames a body in the first `length` bytes of data (at most
+/// [`PIECE_MAX`]), which end with an empty line.
 #[inline(always)]
 #[must_use]
 pub fn framing_field(scratch: &Scratch, length: u32) -> Framing {
-    let mut round = 0;
-    while round < FRAMING_ROUNDS {
-        if let Some(framing) = framing_in_round(scratch, round, length) {
-            return framing;
-        }
-        round += 1;
-    }
-    Framing::Other
+    Framing::from_number(in_stretches(length, |begin| {
+        framing_field_from(scratch, begin, length) as u32
+    }))
 }
 
-/// One round of [`framing_field`]; `None`: go on with the next. The kernel has the rounds counted by a
-/// helper, so that the verifier walks through one of them only.
+/// One step of [`framing_field`], at `begin` of the window.
 #[inline(always)]
 #[must_use]
-pub fn framing_in_round(scratch: &Scratch, round: u32, length: u32) -> Option<Framing> {
-    // Data begins at index 4 of the window. Line ends are two bytes, so every second byte is probed.
-    let mut index = 4 + round * FRAMING_STEP;
-    let mut probe = 0;
-    while probe < FRAMING_STEP / 2 {
+pub fn framing_field_from(scratch: &Scratch, begin: u32, length: u32) -> Framing {
+    // Line ends are two bytes, so every second byte is probed.
+    let mut walked = 0;
+    while walked < STRETCH {
+        let index = begin + walked;
         if index >= length {
             // The empty line; what stands behind it is another packet's, or body.
-            return Some(Framing::None);
+            return Framing::None;
         }
         let byte = scratch.window_byte(index);
         if byte == b'\n' || byte == b'\r' {
             if is_bare(scratch, index, byte) {
-                return Some(Framing::Other);
+                return Framing::Other;
             }
             // The name begins behind the line feed: one byte on, or two.
             let name = index + 1 + u32::from(byte == b'\r');
@@ -149,16 +181,15 @@ pub fn framing_in_round(scratch: &Scratch, round: u32, length: u32) -> Option<Fr
             if first == CONTENT {
                 if lower_case(scratch.window_word(name + 7)) == LENGTH_COLON {
                     scratch.cursor.set(name + 15);
-                    return Some(Framing::ContentLength);
+                    return Framing::ContentLength;
                 }
             } else if first == TRANSFER {
-                return Some(Framing::Other);
+                return Framing::Other;
             }
         }
-        index += 2;
-        probe += 1;
+        walked += 2;
     }
-    None
+    Framing::None
 }
 
 /// Whether the line end at `index` is a line feed alone, or an empty line.

@@ -171,8 +171,10 @@ mod tests {
 
     #[test]
     fn only_losses_that_hide_heads_count() {
-        let mut counters = Counters::default();
-        counters.lost = [1, 10, 100, 1000, 10_000];
+        let counters = Counters {
+            lost: [1, 10, 100, 1000, 10_000],
+            ..Counters::default()
+        };
         let lost = Lost::of(&[counters, counters], &SinkCounts::default());
         assert_eq!(
             lost,

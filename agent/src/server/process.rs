@@ -159,7 +159,7 @@ mod tests {
         let file = fs::File::open("/proc/self/stat").unwrap();
         let block = vec![1_u8; 32 << 20];
         let after = reader.read().unwrap();
-        assert!(block.iter().any(|byte| *byte == 1));
+        assert!(block.contains(&1));
         drop(file);
         assert!(after.resident_bytes >= 32 << 20, "{after:?}");
         assert!(

@@ -27,6 +27,7 @@ use crate::host::clock::ClockKeeper;
 use crate::host::privileges::{self, Capability, Hook, User};
 use crate::host::watch::{Event, Watcher};
 use crate::http::engine::{Engine, Limits};
+use crate::server::{Listener, Server};
 use crate::sink::log::{LogHandle, LogSink, make_folder};
 use ledger::Ledger;
 use status::Status;
@@ -50,6 +51,9 @@ pub struct RunArguments {
 pub fn run(config: Config, arguments: RunArguments) -> anyhow::Result<Exit> {
     let attach = possible(config.capture.attach)?;
     let targets = Targets::new(&config.capture.interfaces)?;
+    // Before privileges are given up, because of ports below 1024; before anything is attached,
+    // because of ports that are taken.
+    let listener = Listener::bind(config.server.listen)?;
     let (programs, kernel) = Programs::load(&ProgramSettings {
         ring: config.capture.ring,
         flows: config.capture.flows,
@@ -68,7 +72,9 @@ pub fn run(config: Config, arguments: RunArguments) -> anyhow::Result<Exit> {
         .enable_all()
         .build()
         .context("cannot start the runtime")?;
-    let ledger = runtime.block_on(capture(&config, &arguments, hooks, targets, kernel, sink))?;
+    let ledger = runtime.block_on(capture(
+        &config, &arguments, hooks, targets, kernel, sink, listener,
+    ))?;
     if arguments.json {
         super::write_result(&ledger)?;
     }
@@ -86,6 +92,7 @@ async fn capture(
     mut targets: Targets,
     kernel: KernelEnd,
     sink: LogSink,
+    listener: Listener,
 ) -> anyhow::Result<Ledger> {
     let log = sink.handle();
     let (addresses, local) = AddressKeeper::new(config.capture.local.clone())?;
@@ -102,13 +109,14 @@ async fn capture(
         slots: config.capture.flows.next_power_of_two().max(4),
         ..Limits::default()
     });
+    let mut server = Server::start(listener).context("cannot start the server of metrics")?;
     let reader = Reader::start(kernel, engine, writer).context("cannot start the reader")?;
     for interface in &interfaces {
         reader.name_interface(interface.index, &interface.name);
     }
     // What appeared between attaching and watching.
     targets.compare(&interfaces, &mut hooks);
-    greet(config, &hooks)?;
+    greet(config, &hooks, &server)?;
 
     let mut status = Status::new(io::stderr().is_terminal(), config.log.statistics);
     let started = Instant::now();
@@ -149,11 +157,19 @@ async fn capture(
                 let offset = offset.context("cannot follow the clock any longer")?;
                 tracing::info!(offset_ns = offset, "the wall clock was set");
             }
+            question = server.question() => {
+                let counters = hooks.programs().counters()?;
+                let interfaces = hooks.interfaces().map(str::to_owned).collect();
+                let progress = reader.progress();
+                question.answer(server.snapshot(counters, progress, &log.counts(), interfaces));
+            }
             _ = ticks.tick() => {
                 diagnostics::tick();
                 hooks.flush_log();
                 let counters = hooks.programs().counters()?;
-                let seen = status.tick(&counters, reader.progress(), &log.counts());
+                let lines = log.counts();
+                server.observe(&counters, &lines, !hooks.is_empty());
+                let seen = status.tick(&counters, reader.progress(), &lines);
                 if arguments.packets.is_some_and(|limit| seen >= limit) {
                     break;
                 }
@@ -237,7 +253,7 @@ fn release_memory() {
 }
 
 /// The first lines: where it sits, where lines go, how to stop it.
-fn greet(config: &Config, hooks: &Hooks) -> anyhow::Result<()> {
+fn greet(config: &Config, hooks: &Hooks, server: &Server) -> anyhow::Result<()> {
     let place = match &config.log.output {
         LogOutput::Stdout => "stdout".to_owned(),
         LogOutput::Folder(folder) => folder
@@ -256,10 +272,14 @@ fn greet(config: &Config, hooks: &Hooks) -> anyhow::Result<()> {
     } else {
         hooks.describe()
     };
+    let metrics = match server.address() {
+        Some(address) => format!("; metrics at http://{address}/metrics"),
+        None => String::new(),
+    };
     writeln!(
         io::stderr(),
         "tapline captures on {where_it_sits}\n\
-         lines go to {place}; stop with Ctrl-C (process {})",
+         lines go to {place}{metrics}; stop with Ctrl-C (process {})",
         std::process::id()
     )
     .context("cannot write to stderr")

@@ -21,7 +21,9 @@ use self::text::{trim, without_carriage_return};
 use super::head::{Fields, StartLine};
 
 pub use self::lenient::parse_cut;
-pub(super) use self::start_line::{is_end_of_method, is_known_method, may_become_start_line};
+pub(super) use self::start_line::{
+    continues_method, is_end_of_method, is_known_method, may_become_start_line,
+};
 
 /// What [`parse`] makes of the bytes at the place where a head may begin.
 #[derive(Clone, Copy, Debug, Eq, PartialEq)]
@@ -97,22 +99,6 @@ pub fn parse(bytes: &[u8]) -> Parsed<'_> {
 pub fn begins_with_start_line(bytes: &[u8]) -> bool {
     memchr(b'\n', bytes)
         .is_some_and(|end| start_line::start_line(without_carriage_return(&bytes[..end])).is_some())
-}
-
-/// Whether `rest` rather goes on with the method of which `begin` is the beginning than begins a start
-/// line of its own: a method may be cut anywhere, and `OST` is a method too. `begin` may be empty.
-pub(super) fn continues_method(begin: &[u8], rest: &[u8]) -> bool {
-    let Some(space) = memchr(b' ', rest) else {
-        return true;
-    };
-    let rest = &rest[..space];
-    let joins = |known: &&[u8]| {
-        known
-            .strip_prefix(begin)
-            .is_some_and(|behind| behind == rest)
-    };
-    begin.iter().chain(rest).copied().all(is_token)
-        && (!is_known_method(rest) || METHODS.iter().any(joins))
 }
 
 /// Where the head ends that `bytes` begin with: the index behind its empty line. The search begins at

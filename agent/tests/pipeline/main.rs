@@ -171,17 +171,55 @@ proptest! {
 }
 #[test]
 fn repro() {
-    let req = |method, body, response| Request { method, body, response };
-    let c = Conversation::new("c", &[
-        Exchange::Pipeline(vec![req("QUERY", Body::Length(67), Body::None), req("POST", Body::Length(5621), Body::Chunked(0))]),
-        Exchange::Continue { body: 1, response: Body::None }, Exchange::Continue { body: 1, response: Body::None },
-    ], End::Quiet, true);
-    let connection = Connection { conversation: c, dress: Dress::Ipv4, number: 0, initial: [0, 0], handshake: true, fins: true, client_is_low: false };
+    let req = |method, body, response| Request {
+        method,
+        body,
+        response,
+    };
+    let c = Conversation::new(
+        "c",
+        &[
+            Exchange::Pipeline(vec![
+                req("QUERY", Body::Length(67), Body::None),
+                req("POST", Body::Length(5621), Body::Chunked(0)),
+            ]),
+            Exchange::Continue {
+                body: 1,
+                response: Body::None,
+            },
+            Exchange::Continue {
+                body: 1,
+                response: Body::None,
+            },
+        ],
+        End::Quiet,
+        true,
+    );
+    let connection = Connection {
+        conversation: c,
+        dress: Dress::Ipv4,
+        number: 0,
+        initial: [0, 0],
+        handshake: true,
+        fins: true,
+        client_is_low: false,
+    };
     let mut segments = cut(&connection, &[1448]);
-    for m in [Mishap::Twice(1,3), Mishap::Twice(0,4), Mishap::Late(528,1)] { suffer(&connection, &mut segments, m); }
+    for m in [
+        Mishap::Twice(1, 3),
+        Mishap::Twice(0, 4),
+        Mishap::Late(528, 1),
+    ] {
+        suffer(&connection, &mut segments, m);
+    }
     let mut observer = Observer::new(OfflineSettings::default());
     for segment in &segments {
-        if std::env::var_os("TRACE").is_some() { eprintln!("  -> {:?} {:?} {:x}", segment.side, segment.bytes, segment.flags); }
+        if std::env::var_os("TRACE").is_some() {
+            eprintln!(
+                "  -> {:?} {:?} {:x}",
+                segment.side, segment.bytes, segment.flags
+            );
+        }
         observer.frame(&segment.frame, 1);
     }
     let (got, _, _) = observer.finish();

@@ -162,6 +162,22 @@ fn version(word: &[u8]) -> Option<u8> {
     }
 }
 
+/// Whether `rest` rather goes on with the method of which `begin` is the beginning than begins a start
+/// line of its own: a method may be cut anywhere, and `OST` is a method too. `begin` may be empty.
+pub(in crate::http) fn continues_method(begin: &[u8], rest: &[u8]) -> bool {
+    let Some(space) = memchr(b' ', rest) else {
+        return true;
+    };
+    let rest = &rest[..space];
+    let joins = |known: &&[u8]| {
+        known
+            .strip_prefix(begin)
+            .is_some_and(|behind| behind == rest)
+    };
+    begin.iter().chain(rest).copied().all(is_token)
+        && (!is_known_method(rest) || METHODS.iter().any(joins))
+}
+
 /// A `tchar` of RFC 9110, section 5.6.2.
 fn is_token(byte: u8) -> bool {
     TOKEN[usize::from(byte)]

@@ -6,7 +6,7 @@ use std::net::SocketAddr;
 
 use tapline::capture::hooks::tcx_programs;
 use tapline_tests::support::{
-    Connection, Namespace, Nginx, Pair, Tapline, curl, run, summaries, within,
+    Connection, Namespace, Neighbour, Nginx, Pair, Tapline, curl, run, summaries, within,
 };
 
 fn ingress(namespace: &Namespace, interface: &str) -> Vec<String> {
@@ -174,33 +174,39 @@ fn an_address_that_is_added_counts_as_local_and_no_longer_when_it_is_removed() {
 fn a_program_that_takes_all_packets_hides_none() {
     let pair = Pair::new();
     let _nginx = Nginx::start(&pair.server, None);
-    let take_all = || {
-        pair.server
-            .run("tc", &["qdisc", "add", "dev", "server0", "clsact"]);
-        for direction in ["ingress", "egress"] {
-            pair.server.run(
-                "tc",
-                &[
-                    "filter", "add", "dev", "server0", direction, "matchall", "action", "ok",
-                ],
-            );
-        }
-    };
     let expected = ["CQ GET /small", "CR 200"];
     let ask = || curl(&pair.client, &["http://10.9.0.1/small"]);
-    // Ours first, then theirs.
+    let programs = || ingress(&pair.server, "server0");
+    for attach in ["tc", "xdp"] {
+        let flags = format!("-i server0 --attach {attach}");
+        // Ours first, then theirs.
+        let tapline = Tapline::start(&pair.server, &flags);
+        let theirs = Neighbour::attach(&pair.server, "server0", false);
+        assert_eq!(programs().last().map(String::as_str), Some("neighbour"));
+        ask();
+        assert_eq!(
+            tapline.stop().summaries(),
+            expected,
+            "{flags}, theirs came later"
+        );
+        // Theirs is there already, and stays.
+        let tapline = Tapline::start(&pair.server, &flags);
+        assert_eq!(programs().last().map(String::as_str), Some("neighbour"));
+        ask();
+        assert_eq!(
+            tapline.stop().summaries(),
+            expected,
+            "{flags}, theirs came first"
+        );
+        assert_eq!(programs(), ["neighbour"]);
+        drop(theirs);
+    }
+    // The measure: a program that pushes itself in front of ours does hide them.
     let tapline = Tapline::start(&pair.server, "-i server0 --attach tc");
-    take_all();
+    let _theirs = Neighbour::attach(&pair.server, "server0", true);
+    assert_eq!(programs()[0], "neighbour");
     ask();
-    assert_eq!(tapline.stop().summaries(), expected, "theirs came later");
-    // Theirs is there already, and stays.
-    let tapline = Tapline::start(&pair.server, "-i server0 --attach tc");
-    ask();
-    assert_eq!(tapline.stop().summaries(), expected, "theirs came first");
-    let filters = pair
-        .server
-        .run("tc", &["filter", "show", "dev", "server0", "ingress"]);
-    assert!(filters.contains("matchall"), "{filters}");
+    assert!(tapline.stop().heads.is_empty());
 }
 
 #[test]

@@ -268,7 +268,7 @@ fn ports_and_networks_narrow_what_is_captured() {
     check("--net 10.9.0.2", &[four, "/other"]);
     check("--net 10.9.0.4/30", &[]);
     check("--net fd09::/16", &[six]);
-    check("--net fd09::2/127 --net 10.9.0.1/32", &[four, "/other"]);
+    check("--net fd09::4/127 --net 10.9.0.1/32", &[four, "/other"]);
     check("--net ::/0", &[six]);
     check("--net 0.0.0.0/0 --port 80", &[four]);
 }

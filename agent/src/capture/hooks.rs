@@ -157,6 +157,13 @@ impl Hooks {
         texts.join(", ")
     }
 
+    /// The names of the interfaces that hooks sit on.
+    pub fn interfaces(&self) -> impl Iterator<Item = &str> {
+        self.attached
+            .values()
+            .map(|attached| attached.interface.as_str())
+    }
+
     /// The hooks of one interface, as [`Hooks::describe`] gives them.
     #[must_use]
     pub fn describe_one(&self, index: u32) -> Option<String> {

@@ -66,10 +66,7 @@ pub(crate) enum Exchange {
     /// `304`, with the length of the body that it does not have.
     NotModified,
     /// `100`, the body, `103` and the response.
-    Continue {
-        body: usize,
-        response: Body,
-    },
+    Continue { body: usize, response: Body },
     /// All requests in one turn, all responses in another.
     Pipeline(Vec<Request>),
     /// A response that nobody asked for.

@@ -29,7 +29,7 @@ fn connection(fakes: bool, count: usize) -> impl Strategy<Value = Connection> {
             dress,
             number: 0,
             initial,
-            handshake: flags[0],
+            handshake: !flags[0],
             fins: flags[1],
             client_is_low: flags[2],
         })
@@ -37,7 +37,12 @@ fn connection(fakes: bool, count: usize) -> impl Strategy<Value = Connection> {
 
 /// Sizes of segments, used in turn.
 fn sizes() -> impl Strategy<Value = Vec<usize>> {
-    let mixed = prop_oneof![1_usize..5, 1_usize..200, 200_usize..4000, 4000_usize..60_000];
+    let mixed = prop_oneof![
+        1_usize..5,
+        1_usize..200,
+        200_usize..4000,
+        4000_usize..60_000
+    ];
     prop_oneof![
         4 => proptest::collection::vec(mixed, 1..20),
         1 => Just(vec![1]),
@@ -97,7 +102,8 @@ fn config(cases: u32) -> ProptestConfig {
     ProptestConfig {
         cases,
         failure_persistence: None,
-        max_shrink_iters: 20_000,
+        max_shrink_iters: 3_000,
+        max_shrink_time: 20_000,
         ..ProptestConfig::default()
     }
 }
@@ -162,4 +168,60 @@ proptest! {
         let (got, _, _) = observer.finish();
         check_exact(&connection, &got);
     }
+}
+#[test]
+fn repro() {
+    let req = |method, body, response| Request {
+        method,
+        body,
+        response,
+    };
+    let c = Conversation::new(
+        "c",
+        &[
+            Exchange::Pipeline(vec![
+                req("QUERY", Body::Length(67), Body::None),
+                req("POST", Body::Length(5621), Body::Chunked(0)),
+            ]),
+            Exchange::Continue {
+                body: 1,
+                response: Body::None,
+            },
+            Exchange::Continue {
+                body: 1,
+                response: Body::None,
+            },
+        ],
+        End::Quiet,
+        true,
+    );
+    let connection = Connection {
+        conversation: c,
+        dress: Dress::Ipv4,
+        number: 0,
+        initial: [0, 0],
+        handshake: true,
+        fins: true,
+        client_is_low: false,
+    };
+    let mut segments = cut(&connection, &[1448]);
+    for m in [
+        Mishap::Twice(1, 3),
+        Mishap::Twice(0, 4),
+        Mishap::Late(528, 1),
+    ] {
+        suffer(&connection, &mut segments, m);
+    }
+    let mut observer = Observer::new(OfflineSettings::default());
+    for segment in &segments {
+        if std::env::var_os("TRACE").is_some() {
+            eprintln!(
+                "  -> {:?} {:?} {:x}",
+                segment.side, segment.bytes, segment.flags
+            );
+        }
+        observer.frame(&segment.frame, 1);
+    }
+    let (got, _, _) = observer.finish();
+    check_exact(&connection, &got);
 }

@@ -90,7 +90,9 @@ impl Observer {
                 let flags = header.flags;
                 eprintln!(
                     "slot {} side {} #{} at {}..{} hole {} end {} flags {flags:04x} {:?}",
-                    header.slot, header.side, header.direction_record,
+                    header.slot,
+                    header.side,
+                    header.direction_record,
                     header.position.wrapping_sub(FIRST_POSITION),
                     header.position.wrapping_sub(FIRST_POSITION) + u64::from(header.captured),
                     header.hole_start.wrapping_sub(FIRST_POSITION) as i64,

@@ -79,9 +79,7 @@ impl Connection {
         let segment = TcpSegment {
             source: self.endpoint(side),
             destination: self.endpoint(other),
-            sequence: first
-                .wrapping_add(before)
-                .wrapping_add(bytes.start as u32),
+            sequence: first.wrapping_add(before).wrapping_add(bytes.start as u32),
             flags,
             payload,
         };

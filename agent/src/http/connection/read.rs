@@ -128,7 +128,7 @@ impl Connection {
                     && state
                         .head
                         .as_ref()
-                        .is_some_and(|head| !head.bytes.is_empty())
+                        .is_some_and(|head| !message::continues_method(&head.bytes, rest))
                     && message::begins_with_start_line(rest);
                 if restart {
                     self.end_head(side, Ending::Left, core, out);

@@ -1,6 +1,8 @@
 //! What a connection does while bytes are missing that may still come: the records behind a hole
 //! wait, bounded in time and size, and are read in the order of the stream.
 
+use agent_common::record::flag;
+
 use super::super::engine::{Core, Output};
 use super::super::pool::Piece;
 use super::{Arrival, Connection, UNSURE};
@@ -43,6 +45,11 @@ impl Connection {
                 core,
                 out,
             );
+        }
+        if header.flags & flag::MORE != 0 {
+            // The packet closed the hole, but not all of it has come.
+            let end = header.position.saturating_add(arrival.bytes.len() as u64);
+            complete_to = complete_to.min(end);
         }
         self.read_held(side, complete_to, core, out);
     }

@@ -189,7 +189,9 @@ fn after_a_rename_and_a_hang_up_lines_go_to_a_new_file() {
     ];
     assert_eq!(summaries(&heads(&aside)), old);
     tapline.process().signal(libc::SIGHUP);
-    within("a new file", || path.exists().then_some(()));
+    within("the old file to be closed", || {
+        (!tapline.process().holds(&aside)).then_some(())
+    });
     curl(&pair.client, &["http://10.9.0.1/small?new"]);
     let ended = tapline.stop();
     assert_eq!(ended.summaries(), ["CQ GET /small?new", "CR 200"]);

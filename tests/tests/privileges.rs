@@ -92,12 +92,16 @@ fn as_another_user_it_writes_reopens_and_takes_an_interface_that_comes_back() {
         let path = file(&tapline).unwrap();
         assert_eq!(fs::metadata(&path).unwrap().uid(), NOBODY);
 
-        fs::rename(&path, path.with_extension("aside")).unwrap();
+        let aside = path.with_extension("aside");
+        fs::rename(&path, &aside).unwrap();
+        assert!(tapline.process().holds(&aside));
         tapline.process().signal(libc::SIGHUP);
-        within("a new file", || path.exists().then_some(()));
-        assert_eq!(fs::metadata(&path).unwrap().uid(), NOBODY);
+        within("the old file to be closed", || {
+            (!tapline.process().holds(&aside)).then_some(())
+        });
         curl(&pair.client, &["http://10.9.0.1/small?two"]);
         let _heads = tapline.wait_for_heads(2);
+        assert_eq!(fs::metadata(&path).unwrap().uid(), NOBODY);
 
         pair.server.ip("link delete server0");
         pair.server.join("server0", &pair.client, "client0");

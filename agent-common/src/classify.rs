@@ -305,7 +305,7 @@ enum Tunnel {
 
 /// Tells whether the packet is a tunnel's, and steps over the tunnel's header.
 #[inline(always)]
-fn tunnel<P: Packet>(packet: &P, segment: &mut Segment) -> Tunnel {
+fn tunnel<P: Packet>(packet: &P, segment: &Segment) -> Tunnel {
     if segment.fragment != 0 {
         return Tunnel::None;
     }
@@ -392,6 +392,9 @@ fn transport<P: Packet>(packet: &P, segment: &mut Segment) -> Result<(), Ignored
         }
         protocol::UDP => {
             let header: [u8; 4] = packet.read(offset).ok_or(Ignored::Truncated)?;
+            if offset + 8 > end {
+                return Err(Ignored::BadLength);
+            }
             segment.protocol = Protocol::Udp as u32;
             segment.source_port_be = u16::from_ne_bytes([header[0], header[1]]);
             segment.destination_port_be = u16::from_ne_bytes([header[2], header[3]]);

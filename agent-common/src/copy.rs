@@ -253,7 +253,7 @@ impl<P: Packet, H: Host> Copier<'_, P, H> {
 
     /// Notes where the body of a request ends, and goes on behind it.
     #[inline(always)]
-    fn expect_body(&mut self, bytes: u64, behind: u32) {
+    fn expect_body(&self, bytes: u64, behind: u32) {
         let length = self.segment.payload_length;
         let here = u64::from(length.saturating_sub(behind));
         if bytes < here {
@@ -345,13 +345,15 @@ impl<P: Packet, H: Host> Copier<'_, P, H> {
     fn count_start(&mut self) {
         let work = self.work;
         self.counters.candidates += 1;
-        let state = self.direction.state.get();
+        if !self.takes_role() {
+            // The peer's part: body bytes that look like a start line. The reader decides.
+            return;
+        }
         let messages = self.direction.messages.get();
         let peers = self.peer.messages.get();
         if work.kind.get() == Start::Response as u32 {
-            self.direction.state.set(state | state::RESPONSES);
             // "HTTP/1.1 1xx": the first digit is the tenth byte, index 13 of the window.
-            if self.scratch.window_byte(13) == b'1' {
+            if work.captured.get() < 10 || self.scratch.window_byte(13) == b'1' {
                 escalate(
                     self.found.connection,
                     work,
@@ -362,7 +364,6 @@ impl<P: Packet, H: Host> Copier<'_, P, H> {
                 self.direction.messages.set(messages.wrapping_add(1));
             }
         } else {
-            self.direction.state.set(state | state::REQUESTS);
             self.direction.messages.set(messages.wrapping_add(1));
             if messages.wrapping_sub(peers) as i32 >= 1 {
                 escalate(
@@ -376,6 +377,23 @@ impl<P: Packet, H: Host> Copier<'_, P, H> {
         if work.is(mark::ESCALATED) {
             work.flags.set(work.flags.get() | u32::from(flag::ALL));
         }
+    }
+
+    /// Takes the direction for the one of requests, or of responses, by what begins here. It may turn
+    /// out to be the other one only when the peer's part was taken as well.
+    #[inline(always)]
+    fn takes_role(&self) -> bool {
+        let (role, other) = if self.work.kind.get() == Start::Response as u32 {
+            (state::RESPONSES, state::REQUESTS)
+        } else {
+            (state::REQUESTS, state::RESPONSES)
+        };
+        let seen = self.direction.state.get();
+        if seen & other != 0 && self.peer.state.get() & other == 0 {
+            return false;
+        }
+        self.direction.state.set(seen & !other | role);
+        true
     }
 
     #[inline(always)]
@@ -395,7 +413,7 @@ impl<P: Packet, H: Host> Copier<'_, P, H> {
 
     /// Keeps the last bytes of a piece for the search in the next one.
     #[inline(always)]
-    fn remember(&mut self, copied: u32) {
+    fn remember(&self, copied: u32) {
         let last = self.scratch.window_word(copied) as u32;
         self.direction.carry.set(last.to_le());
     }

@@ -1,6 +1,7 @@
 //! Each helper in its own file; [`Pair`] puts the usual ones together.
 
 mod agent;
+mod attached;
 mod client;
 mod command;
 mod frame;
@@ -16,6 +17,7 @@ mod traffic;
 mod wait;
 
 pub use agent::{Ended, Tapline, program};
+pub use attached::{classifiers, has_tcx};
 pub use client::{Answer, Connection, curl};
 pub use command::{Done, Process, Program, run};
 pub use frame::{Conversation, Tunnel, ethernet, internet};

@@ -1,6 +1,7 @@
 //! The program under test.
 
 use std::fs;
+use std::os::unix::fs::PermissionsExt as _;
 use std::path::{Path, PathBuf};
 use std::process::Command;
 
@@ -54,6 +55,8 @@ impl Tapline {
     #[must_use]
     pub fn start_with(namespace: &Namespace, flags: &str, variables: &[(&str, &str)]) -> Self {
         let folder = tempfile::tempdir().unwrap();
+        // For runs that become another user.
+        fs::set_permissions(folder.path(), fs::Permissions::from_mode(0o755)).unwrap();
         let mut command = Self::command(namespace, "run");
         command.envs(variables.iter().copied());
         command

@@ -2,6 +2,7 @@
 
 use std::io::{BufRead as _, BufReader, Read};
 use std::os::unix::process::ExitStatusExt as _;
+use std::path::Path;
 use std::process::{Child, Command, ExitStatus, Stdio};
 use std::sync::{Arc, Mutex};
 use std::thread::JoinHandle;
@@ -166,6 +167,18 @@ impl Process {
             }
             None
         });
+    }
+
+    /// Whether it has this file open.
+    ///
+    /// # Panics
+    /// The system does not tell.
+    #[must_use]
+    pub fn holds(&self, path: &Path) -> bool {
+        let descriptors = std::fs::read_dir(format!("/proc/{}/fd", self.id())).unwrap();
+        descriptors
+            .filter_map(|descriptor| std::fs::read_link(descriptor.ok()?.path()).ok())
+            .any(|open| open == path)
     }
 
     /// Whether it runs still.

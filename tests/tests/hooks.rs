@@ -6,9 +6,10 @@
 use tapline_tests::support::{Ended, Family, Nginx, Pair, Program, Tapline, Traffic, counted};
 
 /// The flags of each hook, and the words with which the program says where it sits.
+/// (`tcx ingress` since Linux 6.6, `tc ingress` before.)
 const HOOKS: [(&str, &str); 5] = [
-    ("--attach auto", "tcx ingress"),
-    ("--attach tc", "tcx ingress"),
+    ("--attach auto", " ingress"),
+    ("--attach tc", " ingress"),
     ("--attach socket", "packet socket"),
     ("--attach xdp --xdp-mode native", "native XDP"),
     ("--attach xdp --xdp-mode generic", "generic XDP"),

@@ -79,7 +79,7 @@ fn a_router_writes_each_head_once_and_says_that_it_is_not_its_own() {
     let chain = Chain::new();
     chain
         .middle
-        .run("sysctl", &["-q", "-w", "net.ipv4.ip_forward=1"]);
+        .run("sh", &["-c", "echo 1 > /proc/sys/net/ipv4/ip_forward"]);
     chain.client.ip("route add default via 10.1.0.1");
     chain.server.ip("route add default via 10.2.0.1");
     let _origin = Nginx::start(&chain.server, None);
@@ -115,7 +115,7 @@ fn the_networks_of_a_router_can_be_named() {
     let chain = Chain::new();
     chain
         .middle
-        .run("sysctl", &["-q", "-w", "net.ipv4.ip_forward=1"]);
+        .run("sh", &["-c", "echo 1 > /proc/sys/net/ipv4/ip_forward"]);
     chain.client.ip("route add default via 10.1.0.1");
     chain.server.ip("route add default via 10.2.0.1");
     let _origin = Nginx::start(&chain.server, None);

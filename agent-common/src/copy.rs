@@ -143,7 +143,9 @@ impl<P: Packet, H: Host> Copier<'_, P, H> {
             self.counters.lost_bytes[Lost::Cut as usize] += u64::from(asked - copied);
         }
         if self.work.is(mark::MAYBE) && !self.work.is(mark::ESCALATED) {
-            if !self.host.is_request_line(self.scratch, copied) && !self.begins_with_empty_line() {
+            if !self.host.is_request_line(self.scratch, copied)
+                && !self.begins_with_empty_line(copied)
+            {
                 return false;
             }
             self.work.kind.set(Start::RequestWithBody as u32);
@@ -397,9 +399,9 @@ impl<P: Packet, H: Host> Copier<'_, P, H> {
     }
 
     #[inline(always)]
-    fn begins_with_empty_line(&self) -> bool {
+    fn begins_with_empty_line(&self, copied: u32) -> bool {
         let first = self.scratch.window_byte(4);
-        first == b'\n' || (first == b'\r' && self.scratch.window_byte(5) == b'\n')
+        first == b'\n' || (first == b'\r' && (copied < 2 || self.scratch.window_byte(5) == b'\n'))
     }
 
     /// Whether the packet ends here with an empty line made of bare line feeds.

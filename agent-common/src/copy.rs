@@ -198,10 +198,9 @@ impl<P: Packet, H: Host> Copier<'_, P, H> {
         let end = self.host.head_end(self.scratch, copied).unwrap_or(0);
         if end != 0 {
             self.head_ended(end, copied);
-        } else if !self.ends_bare(copied)
-            && !work.is(mark::ESCALATED)
-            && head_bytes < self.host.head_max()
-        {
+        } else if work.is(mark::ESCALATED) {
+            self.direction.state.set(state | state::UNSURE);
+        } else if !self.ends_bare(copied) && head_bytes < self.host.head_max() {
             work.mark(mark::COLLECTING);
             let due = if work.is(mark::BODY_DUE) { BODY_DUE } else { 0 };
             self.direction.state.set(state | state::HEAD | due);
@@ -218,8 +217,9 @@ impl<P: Packet, H: Host> Copier<'_, P, H> {
         let length = self.segment.payload_length;
         work.captured.set(end);
         work.resume.set(behind);
-        let requests = self.direction.state.get() & state::REQUESTS != 0;
-        if requests && (work.is(mark::BODY_DUE) || behind < length) {
+        // What only the reader can place may be body: it is not believed.
+        let state = self.direction.state.get() & (state::REQUESTS | state::UNSURE);
+        if state == state::REQUESTS && (work.is(mark::BODY_DUE) || behind < length) {
             let body = if work.is(mark::CONTINUES) {
                 Body::Unknown
             } else {
@@ -228,17 +228,10 @@ impl<P: Packet, H: Host> Copier<'_, P, H> {
             match body {
                 Body::None => {}
                 Body::Length(bytes) => self.expect_body(bytes, behind),
-                Body::Unknown => {
-                    escalate(self.found.connection, work, self.counters, Escalated::Body);
-                }
+                Body::Unknown => self.escalate(Escalated::Body),
             }
             if work.resume.get() < length {
-                escalate(
-                    self.found.connection,
-                    work,
-                    self.counters,
-                    Escalated::Pipelined,
-                );
+                self.escalate(Escalated::Pipelined);
             }
         }
         if work.is(mark::ESCALATED) {
@@ -334,7 +327,7 @@ impl<P: Packet, H: Host> Copier<'_, P, H> {
         let requests = state & state::REQUESTS != 0;
         if requests && (work.is(mark::BODY_DUE) || behind < self.segment.payload_length) {
             // Its fields are in several pieces: the reader finds the end of the body.
-            escalate(self.found.connection, work, self.counters, Escalated::Body);
+            self.escalate(Escalated::Body);
             work.flags.set(work.flags.get() | u32::from(flag::ALL));
             return;
         }
@@ -347,6 +340,13 @@ impl<P: Packet, H: Host> Copier<'_, P, H> {
     fn count_start(&mut self) {
         let work = self.work;
         self.counters.candidates += 1;
+        if work.captured.get() == 1
+            && self.peer.state.get() & state::REQUESTS == 0
+            && self.direction.state.get() & state::RESPONSES == 0
+        {
+            // "H" alone begins HEAD as well.
+            work.kind.set(Start::RequestWithBody as u32);
+        }
         if !self.takes_role() {
             // The peer's part: body bytes that look like a start line. The reader decides.
             return;
@@ -368,17 +368,20 @@ impl<P: Packet, H: Host> Copier<'_, P, H> {
         } else {
             self.direction.messages.set(messages.wrapping_add(1));
             if messages.wrapping_sub(peers) as i32 >= 1 {
-                escalate(
-                    self.found.connection,
-                    work,
-                    self.counters,
-                    Escalated::Pipelined,
-                );
+                self.escalate(Escalated::Pipelined);
             }
         }
         if work.is(mark::ESCALATED) {
             work.flags.set(work.flags.get() | u32::from(flag::ALL));
         }
+    }
+
+    /// Has everything copied, because what follows in this direction cannot be placed here.
+    #[inline(always)]
+    fn escalate(&mut self, why: Escalated) {
+        let state = self.direction.state.get();
+        self.direction.state.set(state | state::UNSURE);
+        escalate(self.found.connection, self.work, self.counters, why);
     }
 
     /// Takes the direction for the one of requests, or of responses, by what begins here. It may turn

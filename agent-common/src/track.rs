@@ -76,6 +76,7 @@ pub fn track<P: Packet, H: Host>(packet: &P, host: &H, workplace: &mut Workplace
         end_escalation(connection, direction, peer, release, work);
     }
     if work.is(mark::GAP) {
+        direction.state.set(direction.state.get() | state::UNSURE);
         escalate(connection, work, counters, Escalated::Gap);
     }
     if segment.payload_length > 0
@@ -246,8 +247,9 @@ fn end_escalation(
         direction.hole_start.set(0);
     }
     peer.hole_start.set(0);
-    direction.state.set(direction.state.get() & !state::HEAD);
-    peer.state.set(peer.state.get() & !state::HEAD);
+    let ended = !(state::HEAD | state::UNSURE);
+    direction.state.set(direction.state.get() & ended);
+    peer.state.set(peer.state.get() & ended);
 }
 
 /// Has everything of a connection copied from now on.

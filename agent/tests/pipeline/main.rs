@@ -94,6 +94,14 @@ fn check_exact(connection: &Connection, got: &[Got]) {
     }
 }
 
+/// A small table is quicker to make.
+fn few_flows() -> OfflineSettings {
+    OfflineSettings {
+        flows: 64,
+        ..OfflineSettings::default()
+    }
+}
+
 fn config(cases: u32) -> ProptestConfig {
     let cases = std::env::var("PIPELINE_CASES")
         .ok()
@@ -119,7 +127,7 @@ proptest! {
         order in proptest::collection::vec(0_usize..4, 1..40),
         twice in any::<bool>(),
     ) {
-        let mut observer = Observer::new(OfflineSettings::default());
+        let mut observer = Observer::new(few_flows());
         let mut waiting = Vec::new();
         for (number, (connection, sizes)) in connections.iter_mut().enumerate() {
             connection.number = number as u16;
@@ -161,7 +169,7 @@ proptest! {
         for mishap in &mishaps {
             suffer(&connection, &mut segments, *mishap);
         }
-        let mut observer = Observer::new(OfflineSettings::default());
+        let mut observer = Observer::new(few_flows());
         for segment in &segments {
             observer.frame(&segment.frame, 1);
         }
@@ -178,20 +186,12 @@ fn repro() {
     };
     let c = Conversation::new(
         "c",
-        &[
-            Exchange::Pipeline(vec![
-                req("QUERY", Body::Length(67), Body::None),
-                req("POST", Body::Length(5621), Body::Chunked(0)),
-            ]),
-            Exchange::Continue {
-                body: 1,
-                response: Body::None,
-            },
-            Exchange::Continue {
-                body: 1,
-                response: Body::None,
-            },
-        ],
+        &[Exchange::Plain {
+            request: req("GET", Body::None, Body::None),
+            padding: 0,
+            bare: false,
+            blank: true,
+        }],
         End::Quiet,
         true,
     );
@@ -201,18 +201,15 @@ fn repro() {
         number: 0,
         initial: [0, 0],
         handshake: true,
-        fins: true,
+        fins: false,
         client_is_low: false,
     };
-    let mut segments = cut(&connection, &[1448]);
-    for m in [
-        Mishap::Twice(1, 3),
-        Mishap::Twice(0, 4),
-        Mishap::Late(528, 1),
-    ] {
+    let mut segments = cut(&connection, &[1, 2]);
+    let mishaps: [Mishap; 0] = [];
+    for m in mishaps {
         suffer(&connection, &mut segments, m);
     }
-    let mut observer = Observer::new(OfflineSettings::default());
+    let mut observer = Observer::new(few_flows());
     for segment in &segments {
         if std::env::var_os("TRACE").is_some() {
             eprintln!(

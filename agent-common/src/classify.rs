@@ -111,6 +111,9 @@ pub fn classify<P: Packet>(packet: &P, segment: &mut Segment) -> Result<(), Igno
     segment.vlan = [origin.vlan & 0x0fff, 0];
     segment.fragment = 0;
     segment.tunnelled = 0;
+    if matches!(origin.link, Link::Ethernet) && plain(packet, segment) {
+        return Ok(());
+    }
     segment.offset.set(0);
     match origin.link {
         Link::Ethernet => ethernet(packet, segment)?,
@@ -133,6 +136,44 @@ pub fn classify<P: Packet>(packet: &P, segment: &mut Segment) -> Result<(), Igno
         }
     }
     transport(packet, segment)
+}
+
+/// Reads the headers that nearly all packets have, at the places where they nearly always are: Ethernet,
+/// IPv4 without options, TCP. False: the packet is another, or wrong; it is to be read step by step.
+#[inline(always)]
+fn plain<P: Packet>(packet: &P, segment: &mut Segment) -> bool {
+    const NETWORK: u32 = 14;
+    const TRANSPORT: u32 = NETWORK + 20;
+    let Some(ethertype) = packet.read::<2>(12) else {
+        return false;
+    };
+    let Some(header) = packet.read::<40>(NETWORK) else {
+        return false;
+    };
+    let whole = header[6] & 0x3f | header[7] == 0;
+    if ethertype != [0x08, 0x00] || header[0] != 0x45 || !whole || header[9] != 6 {
+        return false;
+    }
+    let total = u32::from(u16::from_be_bytes([header[2], header[3]]));
+    let length = packet.wire_length();
+    let header_length = u32::from(header[32] >> 4) * 4;
+    let payload = TRANSPORT + header_length;
+    let end = NETWORK + total;
+    if header_length < 20 || payload > end || end > length {
+        return false;
+    }
+    segment.source = mapped([header[12], header[13], header[14], header[15]]);
+    segment.destination = mapped([header[16], header[17], header[18], header[19]]);
+    segment.source_port_be = u16::from_ne_bytes([header[20], header[21]]);
+    segment.destination_port_be = u16::from_ne_bytes([header[22], header[23]]);
+    segment.sequence = u32::from_be_bytes([header[24], header[25], header[26], header[27]]);
+    segment.tcp_flags = header[33] & 0x3f;
+    segment.protocol = Protocol::Tcp as u32;
+    segment.payload_offset = payload;
+    segment.payload_length = end - payload;
+    segment.network_length = length - NETWORK;
+    segment.header_length = payload - NETWORK;
+    true
 }
 
 /// Reads an Ethernet header with up to two VLAN tags.
@@ -305,7 +346,7 @@ enum Tunnel {
 
 /// Tells whether the packet is a tunnel's, and steps over the tunnel's header.
 #[inline(always)]
-fn tunnel<P: Packet>(packet: &P, segment: &mut Segment) -> Tunnel {
+fn tunnel<P: Packet>(packet: &P, segment: &Segment) -> Tunnel {
     if segment.fragment != 0 {
         return Tunnel::None;
     }
@@ -392,6 +433,9 @@ fn transport<P: Packet>(packet: &P, segment: &mut Segment) -> Result<(), Ignored
         }
         protocol::UDP => {
             let header: [u8; 4] = packet.read(offset).ok_or(Ignored::Truncated)?;
+            if offset + 8 > end {
+                return Err(Ignored::BadLength);
+            }
             segment.protocol = Protocol::Udp as u32;
             segment.source_port_be = u16::from_ne_bytes([header[0], header[1]]);
             segment.destination_port_be = u16::from_ne_bytes([header[2], header[3]]);

@@ -143,7 +143,9 @@ impl<P: Packet, H: Host> Copier<'_, P, H> {
             self.counters.lost_bytes[Lost::Cut as usize] += u64::from(asked - copied);
         }
         if self.work.is(mark::MAYBE) && !self.work.is(mark::ESCALATED) {
-            if !self.host.is_request_line(self.scratch, copied) && !self.begins_with_empty_line() {
+            if !self.host.is_request_line(self.scratch, copied)
+                && !self.begins_with_empty_line(copied)
+            {
                 return false;
             }
             self.work.kind.set(Start::RequestWithBody as u32);
@@ -196,10 +198,9 @@ impl<P: Packet, H: Host> Copier<'_, P, H> {
         let end = self.host.head_end(self.scratch, copied).unwrap_or(0);
         if end != 0 {
             self.head_ended(end, copied);
-        } else if !self.ends_bare(copied)
-            && !work.is(mark::ESCALATED)
-            && head_bytes < self.host.head_max()
-        {
+        } else if work.is(mark::ESCALATED) {
+            self.direction.state.set(state | state::UNSURE);
+        } else if !self.ends_bare(copied) && head_bytes < self.host.head_max() {
             work.mark(mark::COLLECTING);
             let due = if work.is(mark::BODY_DUE) { BODY_DUE } else { 0 };
             self.direction.state.set(state | state::HEAD | due);
@@ -216,8 +217,9 @@ impl<P: Packet, H: Host> Copier<'_, P, H> {
         let length = self.segment.payload_length;
         work.captured.set(end);
         work.resume.set(behind);
-        let requests = self.direction.state.get() & state::REQUESTS != 0;
-        if requests && (work.is(mark::BODY_DUE) || behind < length) {
+        // What only the reader can place may be body: it is not believed.
+        let state = self.direction.state.get() & (state::REQUESTS | state::UNSURE);
+        if state == state::REQUESTS && (work.is(mark::BODY_DUE) || behind < length) {
             let body = if work.is(mark::CONTINUES) {
                 Body::Unknown
             } else {
@@ -226,17 +228,10 @@ impl<P: Packet, H: Host> Copier<'_, P, H> {
             match body {
                 Body::None => {}
                 Body::Length(bytes) => self.expect_body(bytes, behind),
-                Body::Unknown => {
-                    escalate(self.found.connection, work, self.counters, Escalated::Body);
-                }
+                Body::Unknown => self.escalate(Escalated::Body),
             }
             if work.resume.get() < length {
-                escalate(
-                    self.found.connection,
-                    work,
-                    self.counters,
-                    Escalated::Pipelined,
-                );
+                self.escalate(Escalated::Pipelined);
             }
         }
         if work.is(mark::ESCALATED) {
@@ -253,7 +248,7 @@ impl<P: Packet, H: Host> Copier<'_, P, H> {
 
     /// Notes where the body of a request ends, and goes on behind it.
     #[inline(always)]
-    fn expect_body(&mut self, bytes: u64, behind: u32) {
+    fn expect_body(&self, bytes: u64, behind: u32) {
         let length = self.segment.payload_length;
         let here = u64::from(length.saturating_sub(behind));
         if bytes < here {
@@ -332,7 +327,7 @@ impl<P: Packet, H: Host> Copier<'_, P, H> {
         let requests = state & state::REQUESTS != 0;
         if requests && (work.is(mark::BODY_DUE) || behind < self.segment.payload_length) {
             // Its fields are in several pieces: the reader finds the end of the body.
-            escalate(self.found.connection, work, self.counters, Escalated::Body);
+            self.escalate(Escalated::Body);
             work.flags.set(work.flags.get() | u32::from(flag::ALL));
             return;
         }
@@ -345,13 +340,22 @@ impl<P: Packet, H: Host> Copier<'_, P, H> {
     fn count_start(&mut self) {
         let work = self.work;
         self.counters.candidates += 1;
-        let state = self.direction.state.get();
+        if work.captured.get() == 1
+            && self.peer.state.get() & state::REQUESTS == 0
+            && self.direction.state.get() & state::RESPONSES == 0
+        {
+            // "H" alone begins HEAD as well.
+            work.kind.set(Start::RequestWithBody as u32);
+        }
+        if !self.takes_role() {
+            // The peer's part: body bytes that look like a start line. The reader decides.
+            return;
+        }
         let messages = self.direction.messages.get();
         let peers = self.peer.messages.get();
         if work.kind.get() == Start::Response as u32 {
-            self.direction.state.set(state | state::RESPONSES);
             // "HTTP/1.1 1xx": the first digit is the tenth byte, index 13 of the window.
-            if self.scratch.window_byte(13) == b'1' {
+            if work.captured.get() < 10 || self.scratch.window_byte(13) == b'1' {
                 escalate(
                     self.found.connection,
                     work,
@@ -362,15 +366,9 @@ impl<P: Packet, H: Host> Copier<'_, P, H> {
                 self.direction.messages.set(messages.wrapping_add(1));
             }
         } else {
-            self.direction.state.set(state | state::REQUESTS);
             self.direction.messages.set(messages.wrapping_add(1));
             if messages.wrapping_sub(peers) as i32 >= 1 {
-                escalate(
-                    self.found.connection,
-                    work,
-                    self.counters,
-                    Escalated::Pipelined,
-                );
+                self.escalate(Escalated::Pipelined);
             }
         }
         if work.is(mark::ESCALATED) {
@@ -378,10 +376,35 @@ impl<P: Packet, H: Host> Copier<'_, P, H> {
         }
     }
 
+    /// Has everything copied, because what follows in this direction cannot be placed here.
     #[inline(always)]
-    fn begins_with_empty_line(&self) -> bool {
+    fn escalate(&mut self, why: Escalated) {
+        let state = self.direction.state.get();
+        self.direction.state.set(state | state::UNSURE);
+        escalate(self.found.connection, self.work, self.counters, why);
+    }
+
+    /// Takes the direction for the one of requests, or of responses, by what begins here. It may turn
+    /// out to be the other one only when the peer's part was taken as well.
+    #[inline(always)]
+    fn takes_role(&self) -> bool {
+        let (role, other) = if self.work.kind.get() == Start::Response as u32 {
+            (state::RESPONSES, state::REQUESTS)
+        } else {
+            (state::REQUESTS, state::RESPONSES)
+        };
+        let seen = self.direction.state.get();
+        if seen & other != 0 && self.peer.state.get() & other == 0 {
+            return false;
+        }
+        self.direction.state.set(seen & !other | role);
+        true
+    }
+
+    #[inline(always)]
+    fn begins_with_empty_line(&self, copied: u32) -> bool {
         let first = self.scratch.window_byte(4);
-        first == b'\n' || (first == b'\r' && self.scratch.window_byte(5) == b'\n')
+        first == b'\n' || (first == b'\r' && (copied < 2 || self.scratch.window_byte(5) == b'\n'))
     }
 
     /// Whether the packet ends here with an empty line made of bare line feeds.
@@ -395,7 +418,7 @@ impl<P: Packet, H: Host> Copier<'_, P, H> {
 
     /// Keeps the last bytes of a piece for the search in the next one.
     #[inline(always)]
-    fn remember(&mut self, copied: u32) {
+    fn remember(&self, copied: u32) {
         let last = self.scratch.window_word(copied) as u32;
         self.direction.carry.set(last.to_le());
     }

@@ -10,6 +10,8 @@ pub mod classify;
 pub mod connection;
 mod copy;
 pub mod counters;
+#[cfg(any(test, feature = "frames"))]
+pub mod frame;
 pub mod host;
 pub mod observe;
 pub mod packet;

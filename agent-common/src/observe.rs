@@ -9,11 +9,11 @@ use crate::settings::filter;
 use crate::track::track;
 
 /// Looks at a packet: counts it, follows its connection, copies heads. Never changes the packet.
+///
+/// Gives the number of the [`Ignored`] reason when the packet contradicts itself, for diagnostics.
 #[inline(always)]
-pub fn observe<P: Packet, H: Host>(packet: &P, host: &H) {
-    let Some(workplace) = host.workplace() else {
-        return;
-    };
+pub fn observe<P: Packet, H: Host>(packet: &P, host: &H) -> Option<u32> {
+    let workplace = host.workplace()?;
     let origin = packet.origin();
     if let Err(why) = classify(packet, &mut workplace.segment) {
         let counters = &mut workplace.counters;
@@ -28,7 +28,7 @@ pub fn observe<P: Packet, H: Host>(packet: &P, host: &H) {
         workplace.work.kind.set(why as u32);
         let why = workplace.work.kind.get() as usize & (Ignored::PLACES - 1);
         counters.ignored[why] += u64::from(origin.segments);
-        return;
+        return Some(why as u32).filter(|why| DAMAGED >> why & 1 != 0);
     }
     let Workplace {
         counters, segment, ..
@@ -48,12 +48,19 @@ pub fn observe<P: Packet, H: Host>(packet: &P, host: &H) {
     }
     if host.filters() != 0 && !wanted(host, segment) {
         counters.ignored[Ignored::Filtered as usize] += u64::from(origin.segments);
-        return;
+        return None;
     }
     if segment.protocol == Protocol::Tcp as u32 {
         track(packet, host, workplace);
     }
+    None
 }
+
+/// Reasons that say that a packet contradicts itself, one bit each.
+const DAMAGED: u32 = 1 << Ignored::Truncated as u32
+    | 1 << Ignored::BadHeader as u32
+    | 1 << Ignored::BadLength as u32
+    | 1 << Ignored::ExtensionHeaders as u32;
 
 #[inline(always)]
 fn count_packet(

@@ -94,6 +94,45 @@ const WINDOW: usize = 4096;
 /// Offset of `carry` in the header: the window of the search begins there.
 const CARRY: usize = size_of::<RecordHeader>() - 4;
 
+/// Bytes of the window that one step of a search covers.
+pub const STRETCH: u32 = 128;
+
+/// A part of the window with constant bounds: the compiler and the verifier see that no index leaves it.
+#[repr(transparent)]
+#[derive(Debug)]
+pub struct Stretch([u8; 4 + STRETCH_MASK + 1 + 8]);
+
+/// Indices beyond it wrap. Twice a stretch, for what begins in one and ends behind it.
+const STRETCH_MASK: usize = 2 * STRETCH as usize - 1;
+
+impl Stretch {
+    /// The byte `index` places behind the beginning.
+    #[inline(always)]
+    #[must_use]
+    pub fn byte(&self, index: u32) -> u8 {
+        self.0[4 + (index as usize & STRETCH_MASK)]
+    }
+
+    /// Eight bytes, little endian, `index` places behind the beginning.
+    #[inline(always)]
+    #[must_use]
+    pub fn word(&self, index: u32) -> u64 {
+        self.word_before::<0>(index)
+    }
+
+    /// As [`Stretch::word`], beginning `BEFORE` (at most 4) bytes earlier.
+    #[inline(always)]
+    #[must_use]
+    pub fn word_before<const BEFORE: usize>(&self, index: u32) -> u64 {
+        const { assert!(BEFORE <= 4) };
+        let start = 4 - BEFORE + (index as usize & STRETCH_MASK);
+        match self.0[start..].first_chunk() {
+            Some(bytes) => u64::from_le_bytes(*bytes),
+            None => 0,
+        }
+    }
+}
+
 /// A record under construction: its header and, right behind it, the captured bytes.
 ///
 /// The last four bytes of the header (`carry`) and the data are one *window*, so a search can look
@@ -152,6 +191,23 @@ impl Scratch {
                 .cast::<u64>()
                 .read_unaligned()
         })
+    }
+
+    /// The window from `begin` on, with four bytes before it. A place beyond a piece wraps.
+    #[inline(always)]
+    #[must_use]
+    pub fn stretch(&self, begin: u32) -> &Stretch {
+        const { assert!(PIECE_MAX.is_power_of_two()) };
+        const { assert!(CARRY + PIECE_MAX + size_of::<Stretch>() <= size_of::<Self>()) };
+        let start = begin.wrapping_sub(4) as usize & (PIECE_MAX - 1);
+        // SAFETY: `start` is less than a piece, so all of it lies inside `Self`, as asserted; any bytes
+        // are bytes, and they are borrowed as long as `self` is.
+        unsafe {
+            &*core::ptr::from_ref(self)
+                .cast::<u8>()
+                .add(CARRY + start)
+                .cast::<Stretch>()
+        }
     }
 
     /// The header and the first `captured` bytes as the ring carries them.

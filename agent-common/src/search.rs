@@ -3,9 +3,30 @@
 //! Written so that the verifier follows: plain loops, indices that a mask bounds, no slices.
 
 use crate::record::PIECE_MAX;
-use crate::scratch::Scratch;
+use crate::scratch::{STRETCH, Scratch, Stretch};
 
 const EMPTY_LINE: u32 = u32::from_le_bytes(*b"\r\n\r\n");
+
+/// Calls `step` with where each stretch of the first `length` bytes of data begins in the window, until
+/// it gives something else than 0. Gives that, or 0.
+///
+/// In the kernel a step is a function of its own, which the verifier checks once for every place it may
+/// begin at.
+#[inline(always)]
+pub fn in_stretches(length: u32, mut step: impl FnMut(u32) -> u32) -> u32 {
+    let mut begin = 4;
+    while begin < (PIECE_MAX + 4) as u32 {
+        if begin >= length + 4 {
+            return 0;
+        }
+        let found = step(begin);
+        if found != 0 {
+            return found;
+        }
+        begin += STRETCH;
+    }
+    0
+}
 
 /// Finds the empty line that ends a head.
 ///
@@ -16,30 +37,56 @@ const EMPTY_LINE: u32 = u32::from_le_bytes(*b"\r\n\r\n");
 #[inline(always)]
 #[must_use]
 pub fn head_end(scratch: &Scratch, length: u32) -> Option<u32> {
-    // Every fourth byte is probed: one of any four adjacent bytes is. Control characters are rare in
-    // heads, so the comparison runs about once a line.
-    let mut index = 4;
-    while index < (PIECE_MAX + 4) as u32 {
-        if index >= length + 4 {
-            return None;
+    let end = in_stretches(length, |begin| head_end_from(scratch, begin, length));
+    (end != 0).then_some(end)
+}
+
+/// One step of [`head_end`], at `begin` of the window: the end, or 0.
+#[inline(always)]
+#[must_use]
+pub fn head_end_from(scratch: &Scratch, begin: u32, length: u32) -> u32 {
+    let stretch = scratch.stretch(begin);
+    let left = (length + 4).saturating_sub(begin);
+    let mut walked = 0;
+    while walked < STRETCH {
+        if walked >= left {
+            return 0;
         }
-        if scratch.window_byte(index) <= b'\r' {
-            // The empty line may begin up to three bytes before the probe.
-            let word = scratch.window_word(index - 3);
-            let mut shift = 0;
-            while shift < 4 {
-                if (word >> (8 * shift)) as u32 == EMPTY_LINE {
-                    // Window index of its first byte is index - 3 + shift; of data, 4 less; its
-                    // end 4 more.
-                    let end = index - 3 + shift;
-                    return (end <= length).then_some(end);
+        // Every fourth byte is probed, four at a time: one of any four adjacent bytes is.
+        let words = (stretch.word(walked), stretch.word(walked + 8));
+        if may_hold_control(words, 0x0000_0001_0000_0001) {
+            let mut probe = walked;
+            while probe < walked + 16 {
+                // The empty line may begin up to three bytes before the probe.
+                let word = stretch.word_before::<3>(probe);
+                let mut shift = 0;
+                while shift < 4 {
+                    if (word >> (8 * shift)) as u32 == EMPTY_LINE {
+                        // Window index of its first byte is three before the probe, and `shift`; of
+                        // data, 4 less; its end 4 more.
+                        let end = begin + probe + shift - 3;
+                        return if end <= length { end } else { 0 };
+                    }
+                    shift += 1;
                 }
-                shift += 1;
+                probe += 4;
             }
         }
-        index += 4;
+        walked += 16;
     }
-    None
+    0
+}
+
+/// Whether one of the probed bytes of two words may be a control character up to CR. `probes` has a 1
+/// for each of them in a word, the bytes between are not looked at. Other bytes than ASCII may pass
+/// too: whoever asks looks closer.
+#[inline(always)]
+fn may_hold_control(words: (u64, u64), probes: u64) -> bool {
+    // Adding sets the highest bit of every ASCII character behind CR, and reaches no other probe.
+    const BEHIND: u64 = 0x80 - (b'\r' as u64 + 1);
+    let highest = probes << 7;
+    let behind = |word: u64| (word & (probes * 0xff)) + probes * BEHIND;
+    behind(words.0) & behind(words.1) & highest != highest
 }
 
 /// What the fields of a request say about its body (RFC 9112, section 6.3).
@@ -99,37 +146,97 @@ pub enum Framing {
     None = 0,
     /// Content-Length; the cursor of the scratch stands behind its colon.
     ContentLength = 1,
-    /// Transfer-Encoding, or the fields are too long to be searched.
+    /// Transfer-Encoding, or lines end with a line feed alone: then the head may have ended long
+    /// before.
     Other = 2,
 }
 
-/// Finds the first field that frames a body in the first `length` bytes of data.
+impl Framing {
+    /// The inverse of a cast to a number.
+    #[inline(always)]
+    #[must_use]
+    pub fn from_number(number: u32) -> Self {
+        match number {
+            0 => Self::None,
+            1 => Self::ContentLength,
+            _ => Self::Other,
+        }
+    }
+}
+
+/// Finds the first field that frames a body in the first `length` bytes of data (at most
+/// [`PIECE_MAX`]), which end with an empty line.
 #[inline(always)]
 #[must_use]
 pub fn framing_field(scratch: &Scratch, length: u32) -> Framing {
-    // Line ends are two bytes, so every second byte is probed.
-    let mut index = 4;
-    while index < (PIECE_MAX + 4) as u32 {
-        if index >= length + 4 {
+    Framing::from_number(in_stretches(length, |begin| {
+        framing_field_from(scratch, begin, length) as u32
+    }))
+}
+
+/// One step of [`framing_field`], at `begin` of the window.
+#[inline(always)]
+#[must_use]
+pub fn framing_field_from(scratch: &Scratch, begin: u32, length: u32) -> Framing {
+    let stretch = scratch.stretch(begin);
+    let left = length.saturating_sub(begin);
+    let mut walked = 0;
+    while walked < STRETCH {
+        if walked >= left {
+            // The empty line; what stands behind it is another packet's, or body.
             return Framing::None;
         }
-        let byte = scratch.window_byte(index);
-        if byte == b'\n' || byte == b'\r' {
-            // The name begins behind the line feed: one byte on, or two.
-            let name = index + 1 + u32::from(byte == b'\r');
-            let first = lower_case(scratch.window_word(name));
-            if first == CONTENT {
-                if lower_case(scratch.window_word(name + 7)) == LENGTH_COLON {
-                    scratch.cursor.set(name + 15);
-                    return Framing::ContentLength;
+        // Line ends are two bytes, so every second byte is probed, eight at a time.
+        let words = (stretch.word(walked), stretch.word(walked + 8));
+        if may_hold_control(words, 0x0001_0001_0001_0001) {
+            let mut probe = walked;
+            while probe < walked + 16 && probe < left {
+                let framing = framing_at(scratch, stretch, begin, probe);
+                if framing != Framing::None {
+                    return framing;
                 }
-            } else if first == TRANSFER {
-                return Framing::Other;
+                probe += 2;
             }
         }
-        index += 2;
+        walked += 16;
     }
-    Framing::Other
+    Framing::None
+}
+
+/// Looks at one byte: whether it ends a line, and which field the next one is.
+#[inline(always)]
+fn framing_at(scratch: &Scratch, stretch: &Stretch, begin: u32, probe: u32) -> Framing {
+    let byte = stretch.byte(probe);
+    if byte != b'\n' && byte != b'\r' {
+        return Framing::None;
+    }
+    if is_bare(stretch, probe, byte) {
+        return Framing::Other;
+    }
+    // The name begins behind the line feed: one byte on, or two.
+    let name = probe + 1 + u32::from(byte == b'\r');
+    let first = lower_case(stretch.word(name));
+    if first == TRANSFER {
+        return Framing::Other;
+    }
+    if first != CONTENT || lower_case(stretch.word(name + 7)) != LENGTH_COLON {
+        return Framing::None;
+    }
+    scratch.cursor.set(begin + name + 15);
+    Framing::ContentLength
+}
+
+/// Whether the line end at `index` is a line feed alone, or an empty line.
+#[inline(always)]
+fn is_bare(stretch: &Stretch, index: u32, byte: u8) -> bool {
+    // The byte before, and the line end.
+    let word = stretch.word_before::<1>(index);
+    let (before, behind) = (word as u8, (word >> 16) as u8);
+    if byte == b'\r' {
+        before == b'\n'
+    } else {
+        before != b'\r' || behind == b'\n'
+    }
 }
 
 const CONTENT: u64 = lower_case(u64::from_le_bytes(*b"Content-"));
@@ -171,4 +278,90 @@ pub fn content_length(scratch: &Scratch) -> Body {
         walked += 1;
     }
     Body::Unknown
+}
+
+#[cfg(test)]
+mod tests {
+    extern crate std;
+
+    use std::vec::Vec;
+
+    use super::*;
+
+    /// A scratch whose window holds four bytes before `data`, and bytes of an earlier packet behind it.
+    fn scratch(carry: [u8; 4], data: &[u8]) -> Scratch {
+        let mut scratch = Scratch::new();
+        scratch.header.carry = carry;
+        scratch.data.fill(b'\n');
+        scratch.data[..data.len()].copy_from_slice(data);
+        scratch
+    }
+
+    fn check_end(carry: [u8; 4], data: &[u8]) {
+        let mut window = Vec::from(carry);
+        window.extend_from_slice(data);
+        let wanted = window
+            .windows(4)
+            .enumerate()
+            .find(|(index, word)| *index > 0 && *word == b"\r\n\r\n")
+            .map(|(index, _)| index as u32);
+        let found = head_end(&scratch(carry, data), data.len() as u32);
+        assert_eq!(
+            found,
+            wanted,
+            "{carry:?} {:?}",
+            std::format!("{}", data.escape_ascii())
+        );
+    }
+
+    #[test]
+    fn an_empty_line_is_found_at_every_place() {
+        for filler in [b'x', b'\t', b'\r', 0x8e, 0xff] {
+            for length in [0, 1, 3, 4, 5, 127, 128, 129, 132, 255, 257, 512, PIECE_MAX] {
+                let filled = [filler; PIECE_MAX];
+                check_end(*b"    ", &filled[..length]);
+                for at in 0..length.saturating_sub(3) {
+                    let mut data = filled;
+                    data[at..at + 4].copy_from_slice(b"\r\n\r\n");
+                    if length < 600 || at % 61 == 0 || at + 8 > length {
+                        check_end(*b"    ", &data[..length]);
+                    }
+                }
+            }
+        }
+    }
+
+    #[test]
+    fn an_empty_line_may_begin_in_the_carry() {
+        for (carry, data) in [
+            (*b"x\r\n\r", &b"\nbody"[..]),
+            (*b"xx\r\n", b"\r\nbody"),
+            (*b"xxx\r", b"\n\r\nbody"),
+            (*b"xxx\r", b"\n\r"),
+            (*b"\r\n\r\n", b"body"),
+            (*b"\r\n\r\n", b"\r\n"),
+        ] {
+            check_end(carry, data);
+        }
+    }
+
+    #[test]
+    fn the_field_that_frames_the_body_is_found_at_every_place() {
+        let check = |before: &str, field: &str, wanted: Body| {
+            let head = std::format!("{before}\r\n{field}\r\nX: y\r\n\r\n");
+            let found = request_body(&scratch(*b"    ", head.as_bytes()), head.len() as u32);
+            assert_eq!(found, wanted, "{head:?}");
+        };
+        let mut before = std::string::String::from("POST / HTTP/1.1\r\nA: ");
+        for _ in 0..300 {
+            before.push('b');
+            check(&before, "Content-Length: 17", Body::Length(17));
+            check(&before, "content-LENGTH:4294967296 ", Body::Length(1 << 32));
+            check(&before, "Content-Length: 1, 1", Body::Unknown);
+            check(&before, "Content-Length: ", Body::Unknown);
+            check(&before, "Transfer-Encoding: chunked", Body::Unknown);
+            check(&before, "Content-Type: text/plain", Body::None);
+            check(&before, "X-Content-Length: 3", Body::None);
+        }
+    }
 }

@@ -27,6 +27,9 @@ use crate::scratch::{Scratch, Work, Workplace, mark};
 use crate::start::Start;
 use crate::table::{Found, find_or_insert, restart};
 
+/// Content type of a TLS handshake record (RFC 8446, section 5.1).
+const TLS_HANDSHAKE: u8 = 22;
+
 /// Follows a TCP segment: finds its connection, and copies what may be part of a head.
 #[cfg_attr(target_arch = "bpf", inline(never))]
 pub fn track<P: Packet, H: Host>(packet: &P, host: &H, workplace: &mut Workplace) {
@@ -36,15 +39,13 @@ pub fn track<P: Packet, H: Host>(packet: &P, host: &H, workplace: &mut Workplace
         work,
         scratch,
     } = workplace;
-    let ticks = host.ticks();
     let (key, side) = Key::of(segment);
-    let Some(found) = find_or_insert(host, &key, ticks as u32, counters) else {
+    let Some(found) = find_or_insert(host, &key, counters) else {
         return;
     };
     let connection = found.connection;
     let direction = &connection.directions[(side & 1) as usize];
     let peer = &connection.directions[(side & 1 ^ 1) as usize];
-    direction.last_seen.set(ticks as u32);
 
     let flags = segment.tcp_flags;
     if flags & tcp::SYN != 0 {
@@ -54,6 +55,8 @@ pub fn track<P: Packet, H: Host>(packet: &P, host: &H, workplace: &mut Workplace
     if segment.payload_length == 0 && flags & (tcp::FIN | tcp::RST) == 0 {
         return;
     }
+    // Not for a bare acknowledgement: asking the time would double its cost.
+    direction.last_seen.set(host.ticks() as u32);
     work.marks.set(0);
     work.kind.set(0);
     work.from.set(0);
@@ -64,7 +67,7 @@ pub fn track<P: Packet, H: Host>(packet: &P, host: &H, workplace: &mut Workplace
             peer.state.set(peer.state.get() | state::ENDED);
         }
     }
-    place(segment, direction, work, counters);
+    place(segment, direction, peer, work, counters);
     let release = connection.release.get();
     if Release::is_opaque(release, connection.generation.get()) {
         return;
@@ -73,6 +76,7 @@ pub fn track<P: Packet, H: Host>(packet: &P, host: &H, workplace: &mut Workplace
         end_escalation(connection, direction, peer, release, work);
     }
     if work.is(mark::GAP) {
+        direction.state.set(direction.state.get() | state::UNSURE);
         escalate(connection, work, counters, Escalated::Gap);
     }
     if segment.payload_length > 0
@@ -102,14 +106,12 @@ fn on_syn(found: &Found<'_>, direction: &Direction, segment: &Segment) {
             // The same SYN again.
             return;
         }
-    }
-    if segment.tcp_flags & tcp::ACK == 0
-        && (seen
-            | found.connection.directions[0].state.get()
-            | found.connection.directions[1].state.get())
+        // The ports are used anew.
+        restart(found.connection);
+    } else if segment.tcp_flags & tcp::ACK == 0
+        && found.connection.directions[0].state.get() | found.connection.directions[1].state.get()
             != 0
     {
-        // The ports are used anew.
         restart(found.connection);
     }
     direction.next_sequence.set(first);
@@ -122,7 +124,13 @@ fn on_syn(found: &Found<'_>, direction: &Direction, segment: &Segment) {
 
 /// Finds out where a segment stands in its stream, and which part of it is new.
 #[inline(always)]
-fn place(segment: &Segment, direction: &Direction, work: &Work, counters: &mut Counters) {
+fn place(
+    segment: &Segment,
+    direction: &Direction,
+    peer: &Direction,
+    work: &Work,
+    counters: &mut Counters,
+) {
     let length = segment.payload_length;
     if direction.state.get() & state::SEEN == 0 {
         work.start.set(FIRST_POSITION);
@@ -137,7 +145,9 @@ fn place(segment: &Segment, direction: &Direction, work: &Work, counters: &mut C
     }
     let position = direction.position.get();
     let ahead = segment.sequence.wrapping_sub(direction.next_sequence.get()) as i32;
-    if ahead == 0 || length == 0 {
+    // The end of a direction has its place behind the data that is still missing; a reset has none.
+    let in_order = ahead == 0 || length == 0 && segment.tcp_flags & tcp::FIN == 0;
+    if in_order {
         work.start.set(position);
         direction.position.set(position + u64::from(length));
         if length > 0 {
@@ -149,7 +159,7 @@ fn place(segment: &Segment, direction: &Direction, work: &Work, counters: &mut C
     }
     work.start
         .set(position.wrapping_add(i64::from(ahead) as u64));
-    out_of_order(segment, direction, work, position, counters);
+    out_of_order(segment, direction, peer, work, position, counters);
 }
 
 /// A segment that does not begin where the last one ended: a copy, a late piece, or one behind a
@@ -158,6 +168,7 @@ fn place(segment: &Segment, direction: &Direction, work: &Work, counters: &mut C
 fn out_of_order(
     segment: &Segment,
     direction: &Direction,
+    peer: &Direction,
     work: &Work,
     position: u64,
     counters: &mut Counters,
@@ -174,6 +185,8 @@ fn out_of_order(
                 direction
                     .hole_start
                     .set(if end >= hole_end { 0 } else { end });
+            } else if end >= hole_end {
+                direction.hole_end.set(start);
             }
         } else if end <= position {
             counters.retransmitted += 1;
@@ -182,7 +195,7 @@ fn out_of_order(
         } else {
             work.from.set((position - start) as u32);
         }
-    } else {
+    } else if may_hide_head(direction, peer) {
         let body_end = direction.body_end.get();
         if body_end == 0 || start > body_end || hole_start != 0 {
             if hole_start == 0 {
@@ -200,6 +213,15 @@ fn out_of_order(
             .next_sequence
             .set(segment.sequence.wrapping_add(length));
     }
+}
+
+/// Whether what is missing matters: HTTP was seen on the connection, or nothing yet. Anything else is
+/// another protocol, whose losses are no reason to copy it.
+#[inline(always)]
+fn may_hide_head(direction: &Direction, peer: &Direction) -> bool {
+    let seen = direction.state.get();
+    let http = (seen | peer.state.get()) & (state::REQUESTS | state::RESPONSES) != 0;
+    http || (seen | peer.state.get()) & state::FOREIGN == 0 && seen & state::PAYLOAD == 0
 }
 
 /// Ends an escalation when the reader has seen all and nothing is pending.
@@ -220,8 +242,14 @@ fn end_escalation(
     connection.release.set(0);
     direction.messages.set(0);
     peer.messages.set(0);
-    direction.state.set(direction.state.get() & !state::HEAD);
-    peer.state.set(peer.state.get() & !state::HEAD);
+    // What is still missing is nothing that the reader waits for.
+    if !work.is(mark::GAP) {
+        direction.hole_start.set(0);
+    }
+    peer.hole_start.set(0);
+    let ended = !(state::HEAD | state::UNSURE);
+    direction.state.set(direction.state.get() & ended);
+    peer.state.set(peer.state.get() & ended);
 }
 
 /// Has everything of a connection copied from now on.
@@ -272,14 +300,16 @@ fn look<P: Packet, H: Host>(
         if skip > work.from.get() && skip < length {
             work.from.set(skip);
         }
-        // Right behind a body of known length a message begins, whatever it looks like.
-        work.kind.set(Start::RequestWithBody as u32);
+        if start <= body_end {
+            // Right behind a body of known length a message begins, whatever it looks like.
+            work.kind.set(Start::RequestWithBody as u32);
+        }
     }
     if seen & state::HEAD != 0 && !work.is(mark::ESCALATED) {
         work.mark(mark::CONTINUES);
         return true;
     }
-    if seen & state::FOREIGN != 0 {
+    if (seen | peer.state.get()) & state::FOREIGN != 0 {
         return work.is(mark::ESCALATED);
     }
     let from = work.from.get();
@@ -297,11 +327,18 @@ fn look<P: Packet, H: Host>(
             scratch,
         )
     };
-    match host.start_of(word, length - from) {
+    let first = word as u8;
+    // Most bodies begin with neither: they are spared the test.
+    let start = if first.is_ascii_uppercase() || first == TLS_HANDSHAKE {
+        host.start_of(word, length - from)
+    } else {
+        None
+    };
+    match start {
         Some(Start::Tls) => foreign(direction, peer, counters, Ignored::Tls),
         Some(Start::Http2) => foreign(direction, peer, counters, Ignored::Http2),
         Some(start) => work.kind.set(start as u32),
-        None if request_may_be_due(word as u8, seen, direction, peer) => work.mark(mark::MAYBE),
+        None if request_may_be_due(first, seen, direction, peer) => work.mark(mark::MAYBE),
         None => {}
     }
     work.kind.get() != 0 || work.marks.get() & (mark::MAYBE | mark::ESCALATED) != 0

@@ -12,16 +12,35 @@ const DIRECT_MAX: u32 = 0x3fff;
 /// Reads `N` bytes at `offset` from memory between `data` and `end`, as the context gave them.
 #[inline(always)]
 pub(crate) fn direct<const N: usize>(data: usize, end: usize, offset: u32) -> Option<[u8; N]> {
-    let offset = offset as usize;
-    if offset > DIRECT_MAX as usize {
+    if offset > DIRECT_MAX {
         return None;
     }
-    let start = data + offset;
+    let start = data + masked(offset);
     if start + N > end {
         return None;
     }
     // SAFETY: `start` to `start + N` lies between the packet's data and end, just compared.
     Some(unsafe { (start as *const [u8; N]).read_unaligned() })
+}
+
+/// An offset that is no more than [`DIRECT_MAX`], in a form in which the verifier knows it.
+///
+/// The mask changes nothing. The comparison before it does not count where the compiler keeps a
+/// second copy of the offset on the stack: Linux 6.1 does not see that both are one number. A mask
+/// that the compiler knows of would be dropped.
+#[inline(always)]
+fn masked(offset: u32) -> usize {
+    let mut bounded = offset as usize;
+    // SAFETY: one instruction on one register.
+    unsafe {
+        core::arch::asm!(
+            "{bounded} &= {mask}",
+            bounded = inout(reg) bounded,
+            mask = const DIRECT_MAX,
+            options(pure, nomem, nostack),
+        );
+    }
+    bounded
 }
 
 /// Reads `N` bytes through a helper that copies to its first argument and gives 0 on success.

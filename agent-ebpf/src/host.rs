@@ -169,12 +169,10 @@ unsafe impl Host for Kernel {
 
     #[inline(always)]
     fn request_body(&self, scratch: &Scratch, length: u32) -> Body {
-        const NONE: u32 = Framing::None as u32;
-        const LENGTH: u32 = Framing::ContentLength as u32;
-        match functions::framing_field(scratch, length) {
-            NONE => Body::None,
-            LENGTH => Body::from_word(functions::content_length(scratch)),
-            _ => Body::Unknown,
+        match Framing::from_number(functions::framing_field(scratch, length)) {
+            Framing::None => Body::None,
+            Framing::ContentLength => Body::from_word(functions::content_length(scratch)),
+            Framing::Other => Body::Unknown,
         }
     }
 

@@ -4,10 +4,15 @@
 //! is a constant.
 #![no_std]
 #![no_main]
-#![feature(core_intrinsics)]
+#![feature(asm_experimental_arch, core_intrinsics)]
 #![expect(
     internal_features,
     reason = "atomic types do not exist for this target, the intrinsics do"
+)]
+#![expect(
+    missing_docs,
+    unreachable_pub,
+    reason = "a program is found by its name in the object, and the macros hide its documentation"
 )]
 
 mod bytes;
@@ -18,10 +23,13 @@ mod maps;
 
 use agent_common::observe::observe;
 use aya_ebpf::{
+    EbpfContext,
     bindings::{TC_ACT_UNSPEC, xdp_action},
     macros::{classifier, socket_filter, xdp},
     programs::{SkBuffContext, TcContext, XdpContext},
 };
+
+use aya_log_ebpf::debug;
 
 use crate::{
     hook::{sk_buff::SocketPacket, tc::TcPacket, xdp::XdpPacket},
@@ -31,50 +39,77 @@ use crate::{
 /// tc ingress of an interface with Ethernet headers. The next program decides on the packet.
 #[classifier]
 pub fn tapline_ingress(context: TcContext) -> i32 {
-    observe(&TcPacket::<true, false>::new(&context), &Kernel);
+    say(
+        &context,
+        observe(&TcPacket::<true, false>::new(&context), &Kernel),
+    );
     TC_ACT_UNSPEC
 }
 
 /// tc egress of an interface with Ethernet headers.
 #[classifier]
 pub fn tapline_egress(context: TcContext) -> i32 {
-    observe(&TcPacket::<true, true>::new(&context), &Kernel);
+    say(
+        &context,
+        observe(&TcPacket::<true, true>::new(&context), &Kernel),
+    );
     TC_ACT_UNSPEC
 }
 
 /// tc ingress of an interface without link headers (tun, WireGuard, PPP).
 #[classifier]
 pub fn tapline_in_ip(context: TcContext) -> i32 {
-    observe(&TcPacket::<false, false>::new(&context), &Kernel);
+    say(
+        &context,
+        observe(&TcPacket::<false, false>::new(&context), &Kernel),
+    );
     TC_ACT_UNSPEC
 }
 
 /// tc egress of an interface without link headers.
 #[classifier]
 pub fn tapline_out_ip(context: TcContext) -> i32 {
-    observe(&TcPacket::<false, true>::new(&context), &Kernel);
+    say(
+        &context,
+        observe(&TcPacket::<false, true>::new(&context), &Kernel),
+    );
     TC_ACT_UNSPEC
 }
 
 /// XDP, with packets in several buffers.
 #[xdp(frags)]
 pub fn tapline_xdp(context: XdpContext) -> u32 {
-    observe(&XdpPacket::new(&context), &Kernel);
+    say(&context, observe(&XdpPacket::new(&context), &Kernel));
     xdp_action::XDP_PASS
 }
 
 /// Filter of a packet socket on an interface with Ethernet headers; it keeps no packet.
 #[socket_filter]
 pub fn tapline_socket(context: SkBuffContext) -> i64 {
-    observe(&SocketPacket::<true>::new(&context), &Kernel);
+    say(
+        &context,
+        observe(&SocketPacket::<true>::new(&context), &Kernel),
+    );
     0
 }
 
 /// Filter of a packet socket on an interface without link headers; it keeps no packet.
 #[socket_filter]
 pub fn tapline_sock_ip(context: SkBuffContext) -> i64 {
-    observe(&SocketPacket::<false>::new(&context), &Kernel);
+    say(
+        &context,
+        observe(&SocketPacket::<false>::new(&context), &Kernel),
+    );
     0
+}
+
+/// Tells a reader of the log about a packet that contradicts itself. The verifier leaves it out of the
+/// program unless the agent asked for debug messages before loading.
+#[inline(always)]
+fn say<C: EbpfContext>(context: &C, ignored: Option<u32>) {
+    if let Some(reason) = ignored {
+        debug!(context, "ignored a packet: reason {}", reason);
+    }
 }
 
 #[cfg(not(test))]

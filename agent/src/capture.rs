@@ -1,6 +1,7 @@
 //! Where packets come from: the interfaces of this host, or capture files; and what becomes of them.
 
 pub mod hooks;
+pub mod kernel_log;
 pub mod offline;
 pub mod pcap;
 pub mod programs;

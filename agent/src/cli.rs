@@ -138,6 +138,17 @@ impl Task {
     }
 }
 
+/// Writes what `--json` asks for: one document and a line end.
+fn write_result(result: &impl serde::Serialize) -> anyhow::Result<()> {
+    let mut text = serde_json::to_vec_pretty(result).context("cannot write the result as JSON")?;
+    text.push(b'\n');
+    let mut stdout = io::stdout().lock();
+    stdout
+        .write_all(&text)
+        .and_then(|()| stdout.flush())
+        .context("cannot write the result to stdout")
+}
+
 /// The result as one document and the lines cannot both go to stdout.
 fn refuse_two_on_stdout(json: bool, config: &Config) -> Result<(), UsageError> {
     if json && config.log.output == LogOutput::Stdout {

@@ -26,6 +26,7 @@ mod word;
 mod tests;
 
 use std::collections::BTreeMap;
+use std::net::{Ipv4Addr, SocketAddr};
 use std::path::PathBuf;
 use std::time::Duration;
 
@@ -47,6 +48,8 @@ pub struct Config {
     pub capture: CaptureConfig,
     /// The lines and where they go.
     pub log: LogConfig,
+    /// Where metrics and health can be asked for.
+    pub server: ServerConfig,
     /// What the program says about itself.
     pub diagnostics: DiagnosticsConfig,
 }
@@ -140,6 +143,13 @@ pub struct RetainConfig {
     pub size: Option<u64>,
 }
 
+/// `server`: where metrics and health can be asked for.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct ServerConfig {
+    /// Address and port to listen on (port 0: the kernel picks one); `None`: no server.
+    pub listen: Option<SocketAddr>,
+}
+
 /// `diagnostics`: what the program says about itself.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct DiagnosticsConfig {
@@ -192,6 +202,14 @@ impl Default for RotateConfig {
             size: None,
             age: None,
             compress: true,
+        }
+    }
+}
+
+impl Default for ServerConfig {
+    fn default() -> Self {
+        Self {
+            listen: Some(SocketAddr::from((Ipv4Addr::LOCALHOST, 8000))),
         }
     }
 }

@@ -7,4 +7,5 @@ pub mod diagnostics;
 pub mod exit;
 pub mod host;
 pub mod http;
+pub mod server;
 pub mod sink;

@@ -17,10 +17,12 @@ pub(crate) struct Workspace {
 }
 
 impl Workspace {
-    /// Finds the checkout that this program was built from.
+    /// Finds the checkout that cargo runs this program for, else the one it was built from: checkouts
+    /// that share a target folder share the program too.
     pub(crate) fn find() -> Self {
-        let manifest = Path::new(env!("CARGO_MANIFEST_DIR"));
-        let root = manifest.parent().unwrap_or(manifest).to_path_buf();
+        let manifest = env::var_os("CARGO_MANIFEST_DIR")
+            .map_or_else(|| PathBuf::from(env!("CARGO_MANIFEST_DIR")), PathBuf::from);
+        let root = manifest.parent().unwrap_or(&manifest).to_path_buf();
         let host_target = match env::var_os("CARGO_TARGET_DIR") {
             Some(folder) if !folder.is_empty() => {
                 std::path::absolute(&folder).unwrap_or_else(|_| PathBuf::from(folder))

@@ -127,6 +127,11 @@ impl Hooks {
         &self.programs
     }
 
+    /// As [`Programs::flush_log`].
+    pub fn flush_log(&mut self) {
+        self.programs.flush_log();
+    }
+
     /// Whether something sits on the interface of this index.
     #[must_use]
     pub fn is_attached(&self, index: u32) -> bool {
@@ -150,6 +155,13 @@ impl Hooks {
     pub fn describe(&self) -> String {
         let texts: Vec<String> = self.attached.values().map(ToString::to_string).collect();
         texts.join(", ")
+    }
+
+    /// The names of the interfaces that hooks sit on.
+    pub fn interfaces(&self) -> impl Iterator<Item = &str> {
+        self.attached
+            .values()
+            .map(|attached| attached.interface.as_str())
     }
 
     /// The hooks of one interface, as [`Hooks::describe`] gives them.

@@ -12,6 +12,7 @@ use aya::programs::{Program, ProgramError};
 use aya::{Ebpf, EbpfError, EbpfLoader};
 use ipnet::IpNet;
 
+use super::kernel_log::{self, KernelLog};
 use super::mapped::Mapped;
 use super::reader::KernelEnd;
 
@@ -28,6 +29,8 @@ pub struct ProgramSettings {
     pub ports: Vec<u16>,
     /// Only packets with an address in one of these networks; empty: all.
     pub nets: Vec<IpNet>,
+    /// Whether the programs tell of packets that contradict themselves.
+    pub verbose: bool,
 }
 
 /// Why the programs cannot be loaded.
@@ -68,6 +71,7 @@ pub enum LoadError {
 pub struct Programs {
     pub(super) ebpf: Ebpf,
     counters: PerCpuArray<aya::maps::MapData, WorkplaceImage>,
+    log: Option<KernelLog>,
 }
 
 static OBJECT: &[u8] = aya::include_bytes_aligned!(concat!(env!("OUT_DIR"), "/tapline.bpf.o"));
@@ -100,10 +104,16 @@ impl Programs {
             filters,
             ..Settings::DEFAULT
         };
+        let level = if settings.verbose {
+            kernel_log::DEBUG
+        } else {
+            kernel_log::SILENT
+        };
         let mut ebpf = EbpfLoader::new()
             // The kernel's type information is not needed and would keep 14 MiB.
             .btf(None)
             .override_global("SETTINGS", &kernel, true)
+            .override_global(kernel_log::LEVEL, &level, false)
             .map_max_entries("RECORDS", settings.ring)
             .map_max_entries("CONNECTIONS", buckets)
             .map_max_entries("NETS", settings.nets.len().max(1) as u32)
@@ -111,12 +121,23 @@ impl Programs {
             .map_err(|error| object_error(&error))?;
         fill_ports(&mut ebpf, &settings.ports)?;
         fill_nets(&mut ebpf, &settings.nets)?;
+        let log = settings
+            .verbose
+            .then(|| KernelLog::new(&mut ebpf))
+            .flatten();
         let counters = take(&mut ebpf, "WORKPLACE")?;
         let records: RingBuf<_> = take(&mut ebpf, "RECORDS")?;
-        let connections = map(&mut ebpf, "CONNECTIONS", buckets as usize)?;
-        let sleeping = map(&mut ebpf, "SLEEPING", 1)?;
+        let connections = map(&ebpf, "CONNECTIONS", buckets as usize)?;
+        let sleeping = map(&ebpf, "SLEEPING", 1)?;
         let kernel_end = KernelEnd::new(records, connections, sleeping);
-        Ok((Self { ebpf, counters }, kernel_end))
+        Ok((
+            Self {
+                ebpf,
+                counters,
+                log,
+            },
+            kernel_end,
+        ))
     }
 
     /// Loads a program unless it is loaded already.
@@ -142,6 +163,13 @@ impl Programs {
                 program: name,
                 reason: in_one_line(&error),
             }),
+        }
+    }
+
+    /// Passes on what the programs have said since the last call.
+    pub fn flush_log(&mut self) {
+        if let Some(log) = &mut self.log {
+            log.flush();
         }
     }
 
@@ -222,7 +250,7 @@ where
 }
 
 fn map<T: super::mapped::Mappable>(
-    ebpf: &mut Ebpf,
+    ebpf: &Ebpf,
     name: &'static str,
     entries: usize,
 ) -> Result<Mapped<T>, LoadError> {

@@ -21,6 +21,7 @@ use super::mapped::Mapped;
 use super::offline::Slot;
 use super::writer::Writer;
 use crate::http::engine::{Counts, Engine};
+use crate::http::head::Kind;
 use crate::sink::log::LogOutcome;
 
 /// How long the reader rests between two looks while records come.
@@ -79,6 +80,8 @@ pub struct Progress {
     pub foreign: AtomicU64,
     /// Heads found.
     pub heads: AtomicU64,
+    /// Heads found, by kind in the order of [`Kind::ALL`].
+    pub heads_by_kind: [AtomicU64; Kind::ALL.len()],
 }
 
 /// What a finished reader leaves.
@@ -262,6 +265,9 @@ impl Work {
         let heads = self.writer.heads().iter().sum();
         if self.progress.heads.load(Ordering::Relaxed) != heads {
             self.progress.heads.store(heads, Ordering::Relaxed);
+            for (shared, heads) in self.progress.heads_by_kind.iter().zip(self.writer.heads()) {
+                shared.store(heads, Ordering::Relaxed);
+            }
             self.writer.sink().flush();
         }
         taken

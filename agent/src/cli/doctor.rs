@@ -21,14 +21,13 @@ pub struct DoctorArguments {
 /// The result cannot be written.
 pub fn doctor(_config: Config, arguments: DoctorArguments) -> anyhow::Result<Exit> {
     let checks = examine();
-    let mut stdout = io::stdout().lock();
     if arguments.json {
-        serde_json::to_writer_pretty(&mut stdout, &Report::new(&checks)).map_err(io::Error::from)
+        super::write_result(&Report::new(&checks))?;
     } else {
-        stdout.write_all(to_text(&checks).as_bytes())
+        io::stdout()
+            .write_all(to_text(&checks).as_bytes())
+            .context("cannot write to stdout")?;
     }
-    .and_then(|()| stdout.flush())
-    .context("cannot write to stdout")?;
     Ok(if can_capture(&checks) {
         Exit::Done
     } else {

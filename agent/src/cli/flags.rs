@@ -35,6 +35,7 @@ Examples:
 
 SIGINT and SIGTERM write what is still held back and leave nothing attached; a second one stops at
 once. SIGHUP opens the log files anew.
+Metrics: http://127.0.0.1:8000/metrics and /health, unless --listen says otherwise.
 Each flag here but --config, --duration, --packets and --print-config has a key in the file and a
 TAPLINE_ variable; config/tapline.yaml is the manual of them all.";
 
@@ -130,7 +131,7 @@ struct FilterFlags {
     /// Connections followed at the same time
     #[arg(long, value_name = "N", value_parser = Text(Key::CaptureFlows))]
     flows: Option<String>,
-    /// Longest head that is written whole, up to 16KiB
+    /// How much of a long head is collected (in pieces of 2KiB), up to 16KiB
     #[arg(long, value_name = "SIZE", value_parser = Text(Key::CaptureHeadBytes))]
     head_bytes: Option<String>,
 }
@@ -173,6 +174,9 @@ struct HookFlags {
     /// Say a line of statistics this often: 10s, 1m; off: never
     #[arg(long, value_name = "EVERY", value_parser = Text(Key::LogStatistics))]
     statistics: Option<String>,
+    /// Address and port of the server of /metrics and /health; off: none
+    #[arg(long, value_name = "ADDR:PORT", value_parser = Text(Key::ServerListen))]
+    listen: Option<String>,
 }
 
 /// Flags of `tapline run`.
@@ -311,6 +315,7 @@ impl HookFlags {
                 "--statistics",
                 self.statistics.as_deref(),
             ),
+            one(Key::ServerListen, "--listen", self.listen.as_deref()),
         ]
         .into_iter()
         .flatten()

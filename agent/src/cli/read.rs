@@ -6,7 +6,6 @@ use std::time::Duration;
 
 use agent_common::counters::Ignored;
 use agent_common::packet::{Link, Origin};
-use anyhow::Context as _;
 use serde::Serialize;
 
 use super::settings;
@@ -58,8 +57,7 @@ pub fn read(config: Config, arguments: ReadArguments) -> anyhow::Result<Exit> {
     }
     let summary = reading.finish()?;
     if arguments.json {
-        serde_json::to_writer_pretty(std::io::stdout().lock(), &summary)
-            .context("cannot write the result to stdout")?;
+        super::write_result(&summary)?;
     } else {
         tracing::info!(
             packets = summary.packets,

@@ -19,15 +19,16 @@ use crate::capture::hooks::Hooks;
 use crate::capture::programs::{ProgramSettings, Programs};
 use crate::capture::reader::{KernelEnd, Reader};
 use crate::capture::writer::{Local, Wall, Writer};
-use crate::config::{Attach, Config, LogOutput, Loopback};
+use crate::config::{Attach, Config, Level, LogOutput, Loopback};
 use crate::diagnostics;
 use crate::exit::Exit;
 use crate::host::addresses::AddressKeeper;
 use crate::host::clock::ClockKeeper;
-use crate::host::privileges::{self, Hook, User};
+use crate::host::privileges::{self, Capability, Hook, User};
 use crate::host::watch::{Event, Watcher};
 use crate::http::engine::{Engine, Limits};
-use crate::sink::log::{LogHandle, LogSink};
+use crate::server::{Listener, Server};
+use crate::sink::log::{LogHandle, LogSink, make_folder};
 use ledger::Ledger;
 use status::Status;
 use targets::Targets;
@@ -48,19 +49,22 @@ pub struct RunArguments {
 /// # Errors
 /// Capture cannot begin, or cannot go on.
 pub fn run(config: Config, arguments: RunArguments) -> anyhow::Result<Exit> {
-    let hook = hook_of(config.capture.attach);
-    privileges::check(hook)?;
+    let attach = possible(config.capture.attach)?;
     let targets = Targets::new(&config.capture.interfaces)?;
+    // Before privileges are given up, because of ports below 1024; before anything is attached,
+    // because of ports that are taken.
+    let listener = Listener::bind(config.server.listen)?;
     let (programs, kernel) = Programs::load(&ProgramSettings {
         ring: config.capture.ring,
         flows: config.capture.flows,
         head_bytes: config.capture.head_bytes,
         ports: config.capture.ports.clone(),
         nets: config.capture.nets.clone(),
+        verbose: matches!(config.diagnostics.level, Level::Debug | Level::Trace),
     })?;
-    let mut hooks = Hooks::new(programs, config.capture.attach, config.capture.xdp_mode);
+    let mut hooks = Hooks::new(programs, attach, config.capture.xdp_mode);
     targets.attach_present(&mut hooks)?;
-    give_up_privileges(&config, hook)?;
+    give_up_privileges(&config, attach)?;
     release_memory();
 
     let sink = LogSink::start(settings::log_of_run(&config))?;
@@ -68,11 +72,11 @@ pub fn run(config: Config, arguments: RunArguments) -> anyhow::Result<Exit> {
         .enable_all()
         .build()
         .context("cannot start the runtime")?;
-    let ledger = runtime.block_on(capture(&config, &arguments, hooks, targets, kernel, sink))?;
+    let ledger = runtime.block_on(capture(
+        &config, &arguments, hooks, targets, kernel, sink, listener,
+    ))?;
     if arguments.json {
-        serde_json::to_writer_pretty(io::stdout().lock(), &ledger)
-            .map_err(io::Error::from)
-            .context("cannot write the result to stdout")?;
+        super::write_result(&ledger)?;
     }
     Ok(if ledger.failed() {
         Exit::Failed
@@ -88,6 +92,7 @@ async fn capture(
     mut targets: Targets,
     kernel: KernelEnd,
     sink: LogSink,
+    listener: Listener,
 ) -> anyhow::Result<Ledger> {
     let log = sink.handle();
     let (addresses, local) = AddressKeeper::new(config.capture.local.clone())?;
@@ -104,13 +109,14 @@ async fn capture(
         slots: config.capture.flows.next_power_of_two().max(4),
         ..Limits::default()
     });
+    let mut server = Server::start(listener).context("cannot start the server of metrics")?;
     let reader = Reader::start(kernel, engine, writer).context("cannot start the reader")?;
     for interface in &interfaces {
         reader.name_interface(interface.index, &interface.name);
     }
     // What appeared between attaching and watching.
     targets.compare(&interfaces, &mut hooks);
-    greet(config, &hooks)?;
+    greet(config, &hooks, &server)?;
 
     let mut status = Status::new(io::stderr().is_terminal(), config.log.statistics);
     let started = Instant::now();
@@ -151,10 +157,19 @@ async fn capture(
                 let offset = offset.context("cannot follow the clock any longer")?;
                 tracing::info!(offset_ns = offset, "the wall clock was set");
             }
+            question = server.question() => {
+                let counters = hooks.programs().counters()?;
+                let interfaces = hooks.interfaces().map(str::to_owned).collect();
+                let progress = reader.progress();
+                question.answer(server.snapshot(counters, progress, &log.counts(), interfaces));
+            }
             _ = ticks.tick() => {
                 diagnostics::tick();
+                hooks.flush_log();
                 let counters = hooks.programs().counters()?;
-                let seen = status.tick(&counters, reader.progress(), &log.counts());
+                let lines = log.counts();
+                server.observe(&counters, &lines, !hooks.is_empty());
+                let seen = status.tick(&counters, reader.progress(), &lines);
                 if arguments.packets.is_some_and(|limit| seen >= limit) {
                     break;
                 }
@@ -177,29 +192,57 @@ async fn capture(
     Ok(ledger)
 }
 
-fn hook_of(attach: Attach) -> Hook {
+/// Checks privileges for what is asked for; with `auto`, those for a packet socket will do.
+fn possible(attach: Attach) -> anyhow::Result<Attach> {
+    let Err(error) = privileges::check(hooks_of(attach)[0]) else {
+        return Ok(attach);
+    };
+    if attach == Attach::Auto && privileges::check(Hook::Socket).is_ok() {
+        tracing::warn!(
+            error = &error as &dyn std::error::Error,
+            "tc is out of reach, packet sockets are taken instead"
+        );
+        return Ok(Attach::Socket);
+    }
+    Err(error.into())
+}
+
+/// The hooks that may be taken, the preferred one first.
+fn hooks_of(attach: Attach) -> &'static [Hook] {
     match attach {
-        Attach::Auto | Attach::Tc => Hook::Tc,
-        Attach::Socket => Hook::Socket,
-        Attach::Xdp => Hook::Xdp,
+        Attach::Auto => &[Hook::Tc, Hook::Socket],
+        Attach::Tc => &[Hook::Tc],
+        Attach::Socket => &[Hook::Socket],
+        Attach::Xdp => &[Hook::Xdp],
     }
 }
 
 /// Keeps only what is needed to attach again, and becomes another user where that is asked for.
-fn give_up_privileges(config: &Config, hook: Hook) -> anyhow::Result<()> {
+fn give_up_privileges(config: &Config, attach: Attach) -> anyhow::Result<()> {
     let user = match &config.capture.user {
         Some(name) => Some(User::find(name)?),
         None => None,
     };
-    if let (Some(user), LogOutput::Folder(folder)) = (&user, &config.log.output) {
-        std::fs::create_dir_all(folder)
+    if let LogOutput::Folder(folder) = &config.log.output {
+        // Now: root without its privileges makes no folder in somebody else's.
+        make_folder(folder)
             .with_context(|| format!("cannot make the folder {}", folder.display()))?;
-        privileges::chown_for(user, folder, |name| {
-            let name = name.as_encoded_bytes();
-            name.starts_with(b"http-") || name.starts_with(b".tapline")
-        })?;
+        if let Some(user) = &user {
+            privileges::chown_for(user, folder, |name| {
+                let name = name.as_encoded_bytes();
+                name.starts_with(b"http-") || name.starts_with(b".tapline")
+            })?;
+        }
     }
-    privileges::reduce(hook.keeps(), user.as_ref())?;
+    let keep: Vec<Capability> = hooks_of(attach)
+        .iter()
+        .flat_map(|hook| hook.keeps())
+        .copied()
+        .collect();
+    privileges::reduce(&keep, user.as_ref())?;
+    if let LogOutput::Folder(folder) = &config.log.output {
+        privileges::ensure_writable(folder)?;
+    }
     Ok(())
 }
 
@@ -210,7 +253,7 @@ fn release_memory() {
 }
 
 /// The first lines: where it sits, where lines go, how to stop it.
-fn greet(config: &Config, hooks: &Hooks) -> anyhow::Result<()> {
+fn greet(config: &Config, hooks: &Hooks, server: &Server) -> anyhow::Result<()> {
     let place = match &config.log.output {
         LogOutput::Stdout => "stdout".to_owned(),
         LogOutput::Folder(folder) => folder
@@ -229,10 +272,14 @@ fn greet(config: &Config, hooks: &Hooks) -> anyhow::Result<()> {
     } else {
         hooks.describe()
     };
+    let metrics = match server.address() {
+        Some(address) => format!("; metrics at http://{address}/metrics"),
+        None => String::new(),
+    };
     writeln!(
         io::stderr(),
         "tapline captures on {where_it_sits}\n\
-         lines go to {place}; stop with Ctrl-C (process {})",
+         lines go to {place}{metrics}; stop with Ctrl-C (process {})",
         std::process::id()
     )
     .context("cannot write to stderr")

@@ -33,7 +33,7 @@ fn the_definition_is_sound() {
 fn every_flag_takes_effect() {
     let line = "tapline run -i eth0 --interface lo --attach xdp --xdp-mode generic --log-dir - \
         --split --format json --local 10.0.0.0/8 --local ::1 --port 80 --port 8080 --net 10.1.0.0/16 \
-        --duration 30s --packets 7 --ring 64KiB --flows 1000 --head-bytes 4KiB --statistics 10s \
+        --duration 30s --packets 7 --ring 64KiB --flows 1000 --head-bytes 4KiB --statistics 10s --listen [::1]:0 \
         --user nobody -q --diagnostics said.log --diagnostics-format json";
     let line = line.split_whitespace().collect::<Vec<_>>().join(" ");
     let Task {
@@ -41,7 +41,7 @@ fn every_flag_takes_effect() {
         origins,
         command,
     } = task(&line, &[]).unwrap();
-    assert_eq!(origins.len(), 17);
+    assert_eq!(origins.len(), 18);
     let capture = config.capture;
     let names = vec!["eth0".to_owned(), "lo".to_owned()];
     assert_eq!(capture.interfaces, Interfaces::Named(names));
@@ -58,6 +58,10 @@ fn every_flag_takes_effect() {
     assert!(config.log.split);
     assert_eq!(config.log.format, LogFormat::Json);
     assert_eq!(config.log.statistics, Some(Duration::from_secs(10)));
+    assert_eq!(
+        config.server.listen.map(|listen| listen.to_string()),
+        Some("[::1]:0".to_owned())
+    );
     assert_eq!(config.diagnostics.level, Level::Error);
     assert_eq!(config.diagnostics.format, DiagnosticsFormat::Json);
     assert_eq!(
@@ -172,6 +176,10 @@ fn wrong_usage_is_named() {
     check(
         "tapline run --local 10.0.0.0/99",
         "invalid value '10.0.0.0/99' for '--local <CIDR>': must be a network like 10.0.0.0/8 or fd00::/8, or an address",
+    );
+    check(
+        "tapline run --listen 8000",
+        "invalid value '8000' for '--listen <ADDR:PORT>': must be an address and a port, like 127.0.0.1:8000 or [::1]:8000, or off",
     );
     check(
         "tapline run --duration 30",

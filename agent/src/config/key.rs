@@ -30,6 +30,7 @@ pub enum Key {
     LogMissing,
     LogHeaders,
     LogStatistics,
+    ServerListen,
     DiagnosticsLevel,
     DiagnosticsFormat,
     DiagnosticsFile,
@@ -37,7 +38,7 @@ pub enum Key {
 
 impl Key {
     /// All keys, in the order of the file.
-    pub const ALL: [Self; 25] = [
+    pub const ALL: [Self; 26] = [
         Self::CaptureInterfaces,
         Self::CaptureAttach,
         Self::CaptureXdpMode,
@@ -60,6 +61,7 @@ impl Key {
         Self::LogMissing,
         Self::LogHeaders,
         Self::LogStatistics,
+        Self::ServerListen,
         Self::DiagnosticsLevel,
         Self::DiagnosticsFormat,
         Self::DiagnosticsFile,
@@ -91,6 +93,7 @@ impl Key {
             Self::LogMissing => "log.missing",
             Self::LogHeaders => "log.headers",
             Self::LogStatistics => "log.statistics",
+            Self::ServerListen => "server.listen",
             Self::DiagnosticsLevel => "diagnostics.level",
             Self::DiagnosticsFormat => "diagnostics.format",
             Self::DiagnosticsFile => "diagnostics.file",
@@ -160,7 +163,14 @@ mod tests {
 
     #[test]
     fn sections() {
-        for section in ["capture", "log", "log.rotate", "log.retain", "diagnostics"] {
+        for section in [
+            "capture",
+            "log",
+            "log.rotate",
+            "log.retain",
+            "server",
+            "diagnostics",
+        ] {
             assert!(Key::is_section(section), "{section}");
         }
         for other in ["", "lo", "log.", "log.dir", "store", "log.rotate.size"] {

@@ -1,5 +1,6 @@
 //! What a value of each kind must be. Every refusal says so: "must be …".
 
+use std::net::SocketAddr;
 use std::path::PathBuf;
 use std::time::Duration;
 
@@ -145,6 +146,13 @@ pub(super) fn log_output(text: &str) -> Result<LogOutput, Refusal> {
         "-" | "stdout" => Ok(LogOutput::Stdout),
         _ => path(text, "must be a folder, or stdout").map(LogOutput::Folder),
     }
+}
+
+/// An address, not a name: what a name stands for may change between two starts.
+pub(super) fn listen(text: &str) -> Result<SocketAddr, Refusal> {
+    text.parse().map_err(|_none| {
+        Refusal::new("must be an address and a port, like 127.0.0.1:8000 or [::1]:8000")
+    })
 }
 
 pub(super) fn diagnostics_file(text: &str) -> Result<Option<PathBuf>, Refusal> {

@@ -8,7 +8,7 @@ use std::path::{Path, PathBuf};
 
 use super::parse::{
     OFF, days, diagnostics_file, each, flows, from_a_second, head_bytes, headers, interfaces,
-    log_output, missing, network, port, ring, rotate_size, truth, unless_off, user,
+    listen, log_output, missing, network, port, ring, rotate_size, truth, unless_off, user,
 };
 use super::units::{format_duration, format_size, parse_size};
 use super::word::{Word as _, from_word};
@@ -121,6 +121,7 @@ impl Config {
         let Self {
             capture,
             log,
+            server,
             diagnostics,
         } = self;
         match key {
@@ -141,6 +142,7 @@ impl Config {
             Key::LogRetainSize => log.retain.size = unless_off(text, parse_size)?,
             Key::LogMissing => log.missing = missing(text)?,
             Key::LogStatistics => log.statistics = unless_off(text, from_a_second)?,
+            Key::ServerListen => server.listen = unless_off(text, listen)?,
             Key::DiagnosticsLevel => diagnostics.level = from_word(text)?,
             Key::DiagnosticsFormat => diagnostics.format = from_word(text)?,
             Key::DiagnosticsFile => diagnostics.file = diagnostics_file(text)?,
@@ -171,6 +173,7 @@ impl Config {
         let Self {
             capture,
             log,
+            server,
             diagnostics,
         } = self;
         let text = match key {
@@ -205,6 +208,7 @@ impl Config {
             Key::LogRetainSize => off_or(log.retain.size, format_size),
             Key::LogMissing => log.missing.clone(),
             Key::LogStatistics => off_or(log.statistics, format_duration),
+            Key::ServerListen => off_or(server.listen, |address| address.to_string()),
             Key::DiagnosticsLevel => diagnostics.level.word().to_owned(),
             Key::DiagnosticsFormat => diagnostics.format.word().to_owned(),
             Key::DiagnosticsFile => match &diagnostics.file {

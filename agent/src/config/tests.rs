@@ -112,6 +112,7 @@ log:
   missing: ''
   headers: []
   statistics: off
+server: {listen: off}
 diagnostics: {level: debug, format: json, file: /var/log/tapline}
 ";
     let (config, origins) = resolve(yaml, &[], Vec::new()).unwrap();
@@ -129,6 +130,7 @@ diagnostics: {level: debug, format: json, file: /var/log/tapline}
     assert_eq!(config.log.output, LogOutput::Stdout);
     assert_eq!(config.log.missing, "");
     assert_eq!(config.log.statistics, None);
+    assert_eq!(config.server.listen, None);
 }
 
 #[test]
@@ -301,6 +303,20 @@ fn messages_about_the_file() {
         "log: {headers: ['X Y']}",
         "1: log.headers is \"X Y\", but must be the name of a header field, like X-Request-Id",
     );
+    for listen in [
+        "localhost:8000",
+        "8000",
+        "127.0.0.1",
+        "::1:8000",
+        "127.0.0.1:70000",
+    ] {
+        check(
+            &format!("server: {{listen: '{listen}'}}"),
+            &format!(
+                "1: server.listen is \"{listen}\", but must be an address and a port, like 127.0.0.1:8000 or [::1]:8000, or off"
+            ),
+        );
+    }
     check(
         "diagnostics: {file: ''}",
         "1: diagnostics.file is \"\", but must be a file, or stderr",

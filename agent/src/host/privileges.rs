@@ -133,7 +133,7 @@ pub enum PrivilegeError {
     },
     /// A folder cannot be written with the privileges that are left.
     #[error(
-        "the folder {} cannot be written with the privileges that are left: {source}; make it and the \
+        "the folder {} cannot be written with the privileges that are left; make it and the \
          folders above it accessible to the user that Tapline runs as", folder.display()
     )]
     NotWritable {

@@ -128,7 +128,7 @@ pub struct Counts {
     pub late: u64,
     /// Records of a connection whose slot has a new one already.
     pub stale: u64,
-    /// Records refused: another layout, or a slot or side that cannot be.
+    /// Records refused: another layout, or a slot, side or position that cannot be.
     pub invalid: u64,
     /// Records that had to wait behind a hole.
     pub held: u64,
@@ -175,6 +175,9 @@ pub struct Engine {
     core: Core,
 }
 
+/// No stream gets this far; sums with positions do not overflow below it.
+const POSITION_MAX: u64 = 1 << 62;
+
 /// What connections share.
 #[derive(Debug)]
 pub(super) struct Core {
@@ -216,6 +219,7 @@ impl Engine {
         if header.version != VERSION
             || header.side > 1
             || header.slot >= self.core.limits.slots
+            || header.position > POSITION_MAX
             || captured > bytes.len()
         {
             self.core.counts.invalid += 1;

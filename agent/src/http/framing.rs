@@ -1,6 +1,5 @@
 //! Where the body of a message ends (RFC 9112, section 6.3), as far as its head can tell.
 
-use super::head::StartLine;
 use super::message::{Coding, Framing, Length};
 
 /// What of a request decides how its response is framed.
@@ -63,14 +62,6 @@ pub(super) fn response_body(status: u16, framing: Framing, request: Option<Reque
         (Coding::Chunked, _) => Body::Chunked,
         (Coding::Absent, Length::Bytes(bytes)) => Body::Bytes(bytes),
         _ => Body::Unknown,
-    }
-}
-
-/// The kind of a start line's request; `None` for a response.
-pub(super) fn request_kind(start: &StartLine<'_>) -> Option<RequestKind> {
-    match start {
-        StartLine::Request { method, .. } => Some(RequestKind::of(method)),
-        StartLine::Response { .. } => None,
     }
 }
 

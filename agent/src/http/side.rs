@@ -15,6 +15,12 @@ pub(super) enum Mode {
     Lost,
     /// The first byte of the next message.
     Boundary,
+    /// The first byte of a body that ends at `end`; or of the next message, if the request that was
+    /// answered, which is not known, was HEAD.
+    MaybeBody {
+        /// Position behind the body.
+        end: u64,
+    },
     /// A byte of the head in [`Side::head`].
     Head,
     /// A byte of a chunked body, outside chunk data.
@@ -34,16 +40,11 @@ pub(super) enum Place {
     Lost,
     /// At the beginning of a segment, in or behind a body whose end is not known.
     Unframed,
-}
-
-impl Place {
-    /// The mode to go back to when there is no head.
-    pub(super) fn otherwise(self) -> Mode {
-        match self {
-            Self::Boundary | Self::Lost => Mode::Lost,
-            Self::Unframed => Mode::Unframed,
-        }
-    }
+    /// Where a body begins that ends at `end`, if there is one.
+    MaybeBody {
+        /// Position behind the body.
+        end: u64,
+    },
 }
 
 /// One direction of a connection.
@@ -61,8 +62,6 @@ pub(super) struct Side {
     pub(super) place: Place,
     /// A head that may be body as well; decided by what comes next.
     pub(super) doubtful: Option<Box<Piece>>,
-    /// The last head answers an unknown request: if that was HEAD, there is no body.
-    pub(super) may_answer_head: bool,
     /// What waits behind a hole; made when there is one for the first time.
     waiting: Option<Box<Waiting>>,
     /// Number of the last record; 0 before the first.
@@ -70,7 +69,7 @@ pub(super) struct Side {
     seen: bool,
     /// The last record was not the last of its packet.
     more: bool,
-    /// Nothing was read yet.
+    /// No head was found yet.
     pub(super) untouched: bool,
 }
 
@@ -107,7 +106,6 @@ impl Side {
             head: None,
             place: Place::Lost,
             doubtful: None,
-            may_answer_head: false,
             waiting: None,
             last_record: 0,
             seen: false,
@@ -230,6 +228,25 @@ impl Side {
         waiting.abandoned = waiting.hole;
         let first = waiting.held.front_mut();
         first.map(|piece| piece.lost = true).is_some()
+    }
+
+    /// There is no head at `place`, and nothing else of use before `position`.
+    pub(super) fn no_head(&mut self, place: Place, position: u64) {
+        self.position = position;
+        self.mode = match place {
+            Place::Boundary | Place::Lost => Mode::Lost,
+            Place::Unframed => Mode::Unframed,
+            Place::MaybeBody { end } => Mode::MaybeBody { end },
+        };
+        self.skip_body();
+    }
+
+    /// What may be a body is one.
+    pub(super) fn skip_body(&mut self) {
+        if let Mode::MaybeBody { end } = self.mode {
+            self.position = self.position.max(end);
+            self.mode = Mode::Boundary;
+        }
     }
 
     /// Whether a record that begins at `position` begins within what is known to be body.

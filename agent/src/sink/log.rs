@@ -29,6 +29,7 @@ use std::{
 
 use jiff::{Timestamp, civil::Date, tz::TimeZone};
 
+pub(crate) use self::folder::make as make_folder;
 use self::{
     classic::Classic,
     clock::Clock,

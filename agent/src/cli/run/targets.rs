@@ -95,7 +95,7 @@ impl Targets {
     }
 
     /// Follows a change.
-    pub(super) fn event(&mut self, event: &Event, hooks: &mut Hooks) {
+    pub(super) fn event(&self, event: &Event, hooks: &mut Hooks) {
         match event {
             Event::Appeared { index, name } | Event::Renamed { index, name } => {
                 if let Ok(interface) = interfaces::by_name(name)

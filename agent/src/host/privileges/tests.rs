@@ -112,11 +112,13 @@ fn another_user_with_the_capabilities_that_are_kept() {
             ensure_writable(&folder).unwrap();
             std::fs::write(folder.join("http-20260101.log"), "by nobody").unwrap();
             std::fs::write(folder.join("http-20260102.log"), "new").unwrap();
-            let error = ensure_writable(&closed).unwrap_err().to_string();
-            assert!(
-                error.contains("closed") && error.contains("Permission denied"),
-                "{error}"
+            // As it is shown: with its cause, once.
+            let error = format!(
+                "{:#}",
+                anyhow::Error::new(ensure_writable(&closed).unwrap_err())
             );
+            assert!(error.contains("closed"), "{error}");
+            assert_eq!(error.matches("Permission denied").count(), 1, "{error}");
             // SAFETY: takes a number and cannot harm: it is refused.
             assert_ne!(unsafe { libc::setuid(0) }, 0);
             for path in ["http-20260101.log", "http-20260102.log"] {

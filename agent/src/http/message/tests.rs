@@ -1,8 +1,10 @@
 use proptest::prelude::*;
 
 use super::super::head::StartLine;
+use super::start_line::METHOD_MAX;
 use super::{
-    Coding, Length, METHOD_MAX, Message, Parsed, begins_with_start_line, head_end, parse, parse_cut,
+    Coding, Length, Message, Parsed, begins_with_start_line, head_end, lenient, parse, parse_cut,
+    strict,
 };
 
 fn request<'a>(method: &'a str, target: &'a str) -> Option<StartLine<'a>> {
@@ -26,6 +28,20 @@ fn whole(bytes: &[u8]) -> Option<Message<'_>> {
     }
 }
 
+/// Checks that the two readers together read the same as the lenient one alone, from the same bytes.
+#[track_caller]
+fn check_readers(bytes: &[u8]) {
+    let (both, lenient) = (parse(bytes), lenient::parse(bytes));
+    assert_eq!(both, lenient, "{}", bytes.escape_ascii());
+    if let (Parsed::Whole(both), Parsed::Whole(lenient)) = (both, lenient) {
+        assert_eq!(both.line.as_ptr_range(), lenient.line.as_ptr_range());
+        assert_eq!(
+            both.raw_fields.as_ptr_range(),
+            lenient.raw_fields.as_ptr_range()
+        );
+    }
+}
+
 /// Checks a start line with both line ends, with and without fields, and its truncations.
 #[track_caller]
 fn check(line: &str, minor_version: u8, expected: Option<StartLine<'_>>) {
@@ -38,6 +54,7 @@ fn check(line: &str, minor_version: u8, expected: Option<StartLine<'_>>) {
             };
             let head = format!("{line}{end}{fields}{end}");
             let bytes = format!("{head}GET / HTTP/1.1");
+            check_readers(bytes.as_bytes());
             let found = whole(bytes.as_bytes());
             assert_eq!(found.map(|message| message.start), expected, "{head:?}");
             assert_eq!(
@@ -53,6 +70,7 @@ fn check(line: &str, minor_version: u8, expected: Option<StartLine<'_>>) {
             assert_eq!(head_end(bytes.as_bytes(), 0), Some(head.len()));
             for cut in 0..head.len() {
                 let cut_head = &head.as_bytes()[..cut];
+                check_readers(cut_head);
                 assert_eq!(parse(cut_head), Parsed::More, "{head:?} cut at {cut}");
                 assert_eq!(head_end(cut_head, 0), None);
                 assert_eq!(
@@ -250,7 +268,129 @@ fn cut_heads() {
     assert_eq!(cut.framing.length, Length::Bytes(12));
 }
 
+#[test]
+fn the_strict_reader_takes_ordinary_heads_and_leaves_odd_ones() {
+    /// What the strict reader says of `head`: whole, cut, or nothing.
+    #[track_caller]
+    fn check(head: &str, expected: Option<bool>) {
+        let found = strict::parse(head.as_bytes());
+        assert_eq!(
+            found.map(|found| matches!(found, Parsed::Whole(_))),
+            expected,
+            "{head:?}"
+        );
+        check_readers(head.as_bytes());
+    }
+    for head in [
+        "GET / HTTP/1.1\r\nHost: a\r\nAccept:\r\n\r\n",
+        "GET / HTTP/1.0\n\n",
+        "GET   /\u{e4}   HTTP/1.1\nHost:a\r\n\nbody",
+        "PROPFIND http://a/ HTTP/1.1\r\nX: \u{e4} \t\r\n\r\n",
+        "HTTP/1.1 200 OK\r\nServer : a\r\n\r\n",
+        "HTTP/1.1   200   \tall is \u{e4}  \r\n\r\n",
+        "HTTP/1.0 404\r\n\r\n",
+    ] {
+        check(head, Some(true));
+    }
+    for head in [
+        "GET / HTTP/1.1\r\n",
+        "GET / HTTP/1.1\r\nHost: a\r",
+        "HTTP/1.1 200 OK\r\nServer: a\r\n\r",
+        "HTTP/1.1 200\n",
+    ] {
+        check(head, Some(false));
+    }
+    for head in [
+        "",
+        "GET / HTTP/1.1",
+        "HTTP/1.1 200 O",
+        "\r\nGET / HTTP/1.1\r\n\r\n",
+        "\nHTTP/1.1 200 OK\r\n\r\n",
+        "GET / HTTP/1.2\r\n\r\n",
+        "GET /a b HTTP/1.1\r\n\r\n",
+        "GET\t/ HTTP/1.1\r\n\r\n",
+        "GET / HTTP/1.1\r\nHost : a\r\n\r\n",
+        "GET / HTTP/1.1\r\nX: a\r\n folded\r\n\r\n",
+        "HTTP/1.1 200 OK\r\nX: a\r\n folded\r\n\r\n",
+        "GET / HTTP/1.1\r\nHost: \u{1}\r\n\r\n",
+        "GET / HTTP/1.1\r\nno field\r\n\r\n",
+        "GET / HTTP/1.1\r\nHost: a\rb\r\n\r\n",
+        "HTTP/1.1 099 x\r\n\r\n",
+        "HTTP/1.1 099 x\r\n",
+    ] {
+        check(head, None);
+    }
+    let long = "M".repeat(METHOD_MAX + 1);
+    check(&format!("{long} / HTTP/1.1\r\n\r\n"), None);
+    check(&format!("{long} / HTTP/1.1\r\n"), None);
+    for (count, expected) in [(100, Some(true)), (101, None)] {
+        let fields = "a: b\r\n".repeat(count - 1);
+        check(
+            &format!("GET / HTTP/1.1\r\n{fields}Host: last\r\n\r\n"),
+            expected,
+        );
+    }
+}
+
+/// A start line, right or nearly right.
+fn start_line() -> impl Strategy<Value = Vec<u8>> {
+    prop_oneof![
+        "[A-Z]{1,9} /[!-~]{0,40} HTTP/1\\.[01]",
+        "(GET|POST|[!-~]{1,9}|M{254,258})[ \t\x0b\r]{1,3}[/a:]{0,3}[ -~äö\x00-\x20\x7f]{0,9}[ \t]{1,2}HTTP/[12]\\.[0-9][ \t\x0c]?",
+        "HTTP/1\\.[01] [1-9][0-9]{2} [ -~]{0,20}",
+        "HTTP/1\\.[0-9][ \t\x0c]{0,2}[0-9]{2,4}[ \t\r]{0,2}[ -~äö\x00-\x20\x7f]{0,9}",
+    ]
+    .prop_map(String::into_bytes)
+}
+
+/// A field line, right or odd, without its line end.
+fn field_line() -> impl Strategy<Value = Vec<u8>> {
+    let name = "(Host|host|Referer|User-Agent|Content-Type|traceparent|Content-Length|Transfer-Encoding|[a-zA-Z-]{1,40})";
+    prop_oneof![
+        8 => (name, "[ \t]{0,2}[!-~]{0,70}[ \t]{0,2}").prop_map(|(name, value)| format!("{name}:{value}").into_bytes()),
+        4 => (name, "[ \t]{0,1}([0-9]{1,3}|chunked|gzip)(, ?([0-9]{1,3}|chunked))?").prop_map(|(name, value)| format!("{name}:{value}").into_bytes()),
+        1 => (name, "[ \t]{1,2}", "[ -~]{0,9}").prop_map(|(name, space, value)| format!("{name}{space}:{value}").into_bytes()),
+        1 => (name, proptest::collection::vec(any::<u8>(), 0..70)).prop_map(|(name, value)| [name.as_bytes(), b":", &value].concat()),
+        1 => "[ \t]{1,2}[ -~]{0,9}".prop_map(String::into_bytes),
+        1 => "[ -~]{0,9}".prop_map(String::into_bytes),
+    ]
+}
+
+/// A head with the line ends that are found in practice, and some that are not.
+fn head() -> impl Strategy<Value = Vec<u8>> {
+    let line_end =
+        prop_oneof![8 => Just("\r\n"), 4 => Just("\n"), 1 => Just("\r\r\n"), 1 => Just("\r")];
+    let fields = prop_oneof![
+        9 => proptest::collection::vec((field_line(), line_end.clone()), 0..8),
+        1 => proptest::collection::vec((Just(b"a:b".to_vec()), Just("\n")), 98..103),
+    ];
+    (start_line(), line_end.clone(), fields, line_end).prop_map(|(line, end, fields, last)| {
+        let mut head = [&line, end.as_bytes()].concat();
+        for (field, end) in fields {
+            head.extend_from_slice(&field);
+            head.extend_from_slice(end.as_bytes());
+        }
+        head.extend_from_slice(last.as_bytes());
+        head.extend_from_slice(b"GET ");
+        head
+    })
+}
+
 proptest! {
+    /// Heads of all sorts, also cut and with one byte changed: `httparse` changes no result.
+    #[test]
+    fn both_readers_are_the_lenient_one(
+        head in head(),
+        cut in any::<prop::sample::Index>(),
+        (place, byte) in (any::<prop::sample::Index>(), any::<u8>()),
+    ) {
+        check_readers(&head);
+        check_readers(&head[..cut.index(head.len())]);
+        let mut changed = head.clone();
+        changed[place.index(head.len())] = byte;
+        check_readers(&changed);
+    }
+
     /// What a strict parser takes, this one takes too, and reads the same in it.
     #[test]
     fn agrees_with_a_strict_parser(
@@ -269,7 +409,9 @@ proptest! {
             prop_assume!(strict.parse(head.as_bytes()).is_ok_and(|status| status.is_complete()));
             (request(strict.method.unwrap(), strict.path.unwrap()), strict.headers.to_vec())
         };
-        let found = whole(head.as_bytes()).unwrap();
+        let Parsed::Whole(found) = lenient::parse(head.as_bytes()) else {
+            return Err(TestCaseError::fail("not whole"));
+        };
         prop_assert_eq!(Some(found.start), strict_line);
         let first = |name: &str| {
             strict_fields.iter().find(|field| field.name.eq_ignore_ascii_case(name)).map(|field| field.value)
@@ -284,6 +426,7 @@ proptest! {
         Just(b'\n'), Just(b'\r'), Just(b' '), Just(b':'), Just(b'/'), any::<u8>(),
     ], 0..80), prefix in prop_oneof![Just(""), Just("GET / HTTP/1.1\r\n"), Just("HTTP/1.1 2")]) {
         let bytes = [prefix.as_bytes(), &bytes].concat();
+        check_readers(&bytes);
         prop_assert!(parse_cut(&bytes).is_none_or(|message| message.length == bytes.len()));
         if let Parsed::Whole(message) = parse(&bytes) {
             prop_assert_eq!(head_end(&bytes, 0), Some(message.length));

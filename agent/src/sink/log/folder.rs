@@ -59,7 +59,7 @@ pub(super) fn list(directory: &Path) -> io::Result<Vec<Entry>> {
 }
 
 /// Makes the folder and those above it where they are missing.
-pub(super) fn make(directory: &Path) -> io::Result<()> {
+pub(crate) fn make(directory: &Path) -> io::Result<()> {
     DirBuilder::new()
         .recursive(true)
         .mode(FOLDER_MODE)

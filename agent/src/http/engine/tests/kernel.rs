@@ -23,6 +23,7 @@ pub(super) struct Kernel {
     pub(super) opaque: bool,
     pub(super) from_start: bool,
     outstanding: u32,
+    /// Who opened the connection.
     client: Option<usize>,
     sides: [Side; 2],
 }
@@ -60,7 +61,7 @@ impl Kernel {
             opaque: false,
             from_start: true,
             outstanding: 0,
-            client: None,
+            client: Some(0),
             sides: [side(), side()],
         }
     }
@@ -196,7 +197,7 @@ impl Kernel {
             self.all = true;
         } else if head.starts_with(b"HTTP/") {
             self.outstanding = self.outstanding.saturating_sub(1);
-        } else if *self.client.get_or_insert(side) == side {
+        } else if self.client == Some(side) {
             self.outstanding += 1;
             let text = String::from_utf8_lossy(head);
             self.all |= self.outstanding > 1 || text.contains("Transfer-Encoding: chunked");

@@ -1,0 +1,213 @@
+//! Whose turn it is: which start lines begin a message, and which response answers which request.
+
+use agent_common::record::RecordHeader;
+
+use super::super::chunked::Chunks;
+use super::super::engine::{Core, FoundHead, Output};
+use super::super::framing::{self, Body, RequestKind, is_interim};
+use super::super::head::StartLine;
+use super::super::message::{self, Message, Parsed};
+use super::super::side::{Mode, Place};
+use super::heads::Ending;
+use super::{Connection, UNSURE};
+
+/// What becomes of a head that was found.
+#[derive(Clone, Copy, Debug, Eq, PartialEq)]
+pub(super) enum Verdict {
+    Head,
+    LookAlike,
+    /// It depends on what comes next.
+    Doubtful,
+}
+
+impl Connection {
+    /// Whether a start line at `place` begins a message.
+    pub(super) fn verdict(&self, side: usize, start: &StartLine<'_>, place: Place) -> Verdict {
+        let is_request = matches!(start, StartLine::Request { .. });
+        let is_client = self.client.map(|client| client == side);
+        match (place, is_client) {
+            (Place::Boundary | Place::MaybeBody { .. }, _) => Verdict::Head,
+            (Place::Lost, _)
+                if let StartLine::Request { method, .. } = start
+                    && message::is_end_of_method(method) =>
+            {
+                Verdict::LookAlike
+            }
+            (Place::Lost, Some(is_client)) if self.roles_certain && is_client != is_request => {
+                Verdict::LookAlike
+            }
+            (Place::Lost, _) | (Place::Unframed, None) => Verdict::Head,
+            (Place::Unframed, Some(is_client)) if is_client != is_request => Verdict::LookAlike,
+            (Place::Unframed, Some(true)) if self.requests.is_empty() => Verdict::Head,
+            (Place::Unframed, Some(false))
+                if !self.requests.is_empty()
+                    || self.unsure > 0
+                    || !self.sides[1 - side].is_idle() =>
+            {
+                Verdict::Head
+            }
+            (Place::Unframed, Some(_)) => Verdict::Doubtful,
+        }
+    }
+
+    /// Writes a whole head and moves its direction on to what follows it.
+    pub(super) fn accept(
+        &mut self,
+        side: usize,
+        header: &RecordHeader,
+        message: &Message<'_>,
+        core: &mut Core,
+        out: &mut impl Output,
+    ) {
+        let (body, may_answer_head) = self.write(side, header, message, false, core, out);
+        let state = &mut self.sides[side];
+        state.body_start = header.position + message.length as u64;
+        state.position = state.body_start;
+        match body {
+            Body::Bytes(bytes) => {
+                state.mode = Mode::MaybeBody {
+                    end: state.position.saturating_add(bytes),
+                };
+                if bytes == 0 || !may_answer_head {
+                    state.skip_body();
+                }
+            }
+            Body::Chunked => state.mode = Mode::Chunked(Chunks::new()),
+            Body::Unknown => state.mode = Mode::Unframed,
+            Body::Opaque => {
+                state.mode = Mode::Opaque;
+                self.end_head(1 - side, Ending::Left, core, out);
+                self.sides[1 - side].mode = Mode::Opaque;
+                self.requests.clear();
+            }
+        }
+    }
+
+    /// Hands a head out and keeps the account of requests; gives what follows the head, and whether
+    /// it may be the answer to a HEAD that is not known.
+    pub(super) fn write(
+        &mut self,
+        side: usize,
+        header: &RecordHeader,
+        message: &Message<'_>,
+        partial: bool,
+        core: &mut Core,
+        out: &mut impl Output,
+    ) -> (Body, bool) {
+        let followed_by = match message.start {
+            StartLine::Request { method, .. } => {
+                self.request(side, RequestKind::of(method), core);
+                (framing::request_body(message.framing), false)
+            }
+            StartLine::Response { status, .. } => {
+                let request = self.response(side, status, core, out);
+                let body = framing::response_body(status, message.framing, request);
+                (body, request.is_none())
+            }
+        };
+        self.sides[side].untouched = false;
+        core.counts.head(partial);
+        out.head(&FoundHead::new(header, message, partial));
+        followed_by
+    }
+
+    /// A request begins: it is outstanding from now on.
+    pub(super) fn request(&mut self, side: usize, kind: RequestKind, core: &mut Core) {
+        self.drop_doubtful(side, core);
+        if self.client != Some(side) {
+            self.set_client(side);
+        }
+        if self.requests.is_empty() {
+            self.unsure = self.unsure.saturating_sub(1);
+        }
+        if self.ahead > 0 {
+            self.ahead -= 1;
+        } else if self.requests.len() >= core.limits.requests {
+            core.counts.overflows += 1;
+            self.requests.clear();
+            self.unsure = UNSURE;
+        } else {
+            self.requests.push_back(kind);
+        }
+    }
+
+    /// A response begins; gives the kind of the request it answers, where that is certain.
+    pub(super) fn response(
+        &mut self,
+        side: usize,
+        status: u16,
+        core: &mut Core,
+        out: &mut impl Output,
+    ) -> Option<RequestKind> {
+        let client = 1 - side;
+        if self.client != Some(client) {
+            self.set_client(client);
+        }
+        self.drop_doubtful(side, core);
+        if self.requests.is_empty() {
+            self.accept_doubtful(client, core, out);
+        }
+        let request = if is_interim(status) {
+            self.requests.front().copied()
+        } else {
+            let request = self.requests.pop_front();
+            let waits = self.sides[client].held_from().is_some();
+            self.ahead += u32::from(request.is_none() && waits);
+            request
+        };
+        self.roles_certain |= request.is_some();
+        // An error about HEAD or CONNECT heals at the next segment; an error about a body that is
+        // skipped costs the heads in it.
+        let special = status == 101 || request != Some(RequestKind::Other);
+        request.filter(|_| self.unsure == 0 || special)
+    }
+
+    pub(super) fn set_client(&mut self, client: usize) {
+        if self.client.is_some() {
+            self.requests.clear();
+            self.roles_certain = false;
+            self.unsure = UNSURE;
+        }
+        self.client = Some(client);
+    }
+
+    /// A response that was in doubt because no request was outstanding: was one lost before it?
+    pub(super) fn decide_doubtful_response(
+        &mut self,
+        side: usize,
+        lost: bool,
+        core: &mut Core,
+        out: &mut impl Output,
+    ) {
+        if self.client != Some(side) || self.sides[1 - side].doubtful.is_none() {
+            return;
+        }
+        if lost {
+            self.accept_doubtful(1 - side, core, out);
+        } else {
+            self.drop_doubtful(1 - side, core);
+        }
+    }
+
+    /// What was in doubt is a head. Its direction stays where it is.
+    pub(super) fn accept_doubtful(&mut self, side: usize, core: &mut Core, out: &mut impl Output) {
+        let Some(piece) = self.sides[side].doubtful.take() else {
+            return;
+        };
+        match message::parse(&piece.bytes) {
+            Parsed::Whole(message) => {
+                self.write(side, &piece.header, &message, false, core, out);
+            }
+            Parsed::More | Parsed::Not => core.counts.look_alike(),
+        }
+        core.pool.give(piece);
+    }
+
+    /// What was in doubt is body.
+    pub(super) fn drop_doubtful(&mut self, side: usize, core: &mut Core) {
+        if let Some(piece) = self.sides[side].doubtful.take() {
+            core.counts.look_alike();
+            core.pool.give(piece);
+        }
+    }
+}

@@ -1,0 +1,407 @@
+//! Single cases, each a few records made by hand.
+
+use super::*;
+
+/// One connection, driven by hand.
+struct Hand {
+    engine: Engine,
+    found: Found,
+    next: [u64; 2],
+    numbers: [u32; 2],
+    header: RecordHeader,
+}
+
+impl Hand {
+    fn new() -> Self {
+        let header = RecordHeader {
+            slot: 5,
+            generation: 1,
+            flags: flag::FROM_START,
+            version: VERSION,
+            ..RecordHeader::default()
+        };
+        Self {
+            engine: engine(),
+            found: Found::default(),
+            next: [FIRST_POSITION; 2],
+            numbers: [0; 2],
+            header,
+        }
+    }
+
+    /// A record with `bytes`, `skipped` bytes behind the last one of its side.
+    fn send(&mut self, side: u8, skipped: i64, bytes: &str, flags: u16) {
+        let place = usize::from(side);
+        self.numbers[place] += 1;
+        self.header.position = self.next[place].checked_add_signed(skipped).unwrap();
+        self.next[place] = self.header.position + bytes.len() as u64;
+        self.header.time_ns += 1000;
+        let header = RecordHeader {
+            side,
+            captured: bytes.len() as u32,
+            direction_record: self.numbers[place],
+            segment_end: self.next[place],
+            flags: self.header.flags | flags,
+            ..self.header
+        };
+        self.engine
+            .record(&header, bytes.as_bytes(), &mut self.found);
+        check_counts(self.engine.counts());
+    }
+
+    fn start(&mut self, side: u8, skipped: i64, bytes: &str) {
+        self.send(side, skipped, bytes, flag::START);
+    }
+
+    /// The start lines found, in the order they were handed out; partial ones end in an ellipsis.
+    fn lines(&self) -> Vec<String> {
+        let line = |(head, partial): &(Sent, bool)| {
+            let text = String::from_utf8_lossy(&head.head).into_owned();
+            let line = text.split('|').next().unwrap_or_default().to_owned();
+            if *partial { format!("{line}…") } else { line }
+        };
+        self.found.heads.iter().map(line).collect()
+    }
+
+    #[track_caller]
+    fn check(&mut self, expected: &[&str]) {
+        assert_eq!(self.lines(), expected);
+        self.engine.finish(&mut self.found);
+        check_counts(self.engine.counts());
+        assert_eq!(self.lines(), expected, "nothing was held back");
+        assert_eq!(self.engine.held_bytes(), 0);
+    }
+}
+
+#[test]
+fn a_head_of_16_kib_is_whole_and_a_longer_one_is_partial() {
+    for (length, end) in [(HEAD_MAX, ""), (HEAD_MAX + 1, "…")] {
+        let mut hand = Hand::new();
+        let head = format!("GET / HTTP/1.1\r\nX: {}\r\n\r\n", "x".repeat(length - 23));
+        assert_eq!(head.len(), length);
+        for (index, piece) in head.as_bytes().chunks(2048).enumerate() {
+            let flags = if index == 0 { flag::START } else { 0 };
+            hand.send(CLIENT, 0, std::str::from_utf8(piece).unwrap(), flags);
+        }
+        hand.start(CLIENT, 0, "GET /next HTTP/1.1\r\n\r\n");
+        hand.check(&[&format!("GET / HTTP/1.1{end}"), "GET /next HTTP/1.1"]);
+    }
+}
+
+#[test]
+fn a_head_that_the_connection_cuts_off_is_partial() {
+    for flags in [flag::FIN, flag::RST] {
+        let mut hand = Hand::new();
+        hand.start(CLIENT, 0, "GET /cut HTTP/1.1\r\nHost: a\r\nUser-Ag");
+        hand.send(CLIENT, 0, "", flags);
+        hand.check(&["GET /cut HTTP/1.1…"]);
+    }
+    let mut hand = Hand::new();
+    hand.start(CLIENT, 0, "GET /ve");
+    hand.send(CLIENT, 0, "ry-lo", flag::FIN);
+    hand.check(&["GET /very-lo…"]);
+    assert_eq!(hand.engine.counts().partial, 1);
+    let mut hand = Hand::new();
+    hand.start(CLIENT, 0, "GET");
+    hand.send(CLIENT, 0, "", flag::FIN);
+    hand.check(&[]);
+    assert_eq!(hand.engine.counts().look_alikes, 1);
+}
+
+#[test]
+fn a_new_generation_ends_the_old_and_later_records_of_that_are_stale() {
+    let mut hand = Hand::new();
+    hand.start(CLIENT, 0, "GET /old HTTP/1.1\r\n");
+    let old = (hand.next, hand.numbers);
+    (hand.next, hand.numbers, hand.header.generation) = ([FIRST_POSITION; 2], [0; 2], 2);
+    hand.start(CLIENT, 0, GET);
+    assert_eq!(hand.engine.connections(), 1);
+    (hand.next, hand.numbers, hand.header.generation) = (old.0, old.1, 1);
+    hand.start(CLIENT, 0, "\r\n");
+    assert_eq!(hand.engine.counts().stale, 1);
+    hand.check(&["GET /old HTTP/1.1…", "GET / HTTP/1.1"]);
+}
+
+#[test]
+fn cut_packets_lose_what_is_behind_them() {
+    let mut hand = Hand::new();
+    hand.header.segment_end = 0;
+    hand.start(CLIENT, 0, "GET /cut HTTP/1.1\r\nHost: a");
+    // The record above ended where its packet did; this one does not.
+    let mut header = hand.header;
+    header.side = CLIENT;
+    (header.position, header.direction_record) = (hand.next[0], 2);
+    header.captured = 3;
+    header.segment_end = header.position + 100;
+    header.flags |= flag::CUT;
+    hand.engine.record(&header, b"\r\nX", &mut hand.found);
+    assert_eq!(hand.lines(), ["GET /cut HTTP/1.1…"]);
+    hand.numbers[0] = 2;
+    hand.start(CLIENT, 103, GET);
+    hand.check(&["GET /cut HTTP/1.1…", "GET / HTTP/1.1"]);
+}
+
+#[test]
+fn a_request_in_an_upload_is_told_by_its_response() {
+    // The next request decides: it was body.
+    let mut hand = Hand::new();
+    hand.start(CLIENT, 0, UPLOAD);
+    hand.start(CLIENT, 500, "GET /in-body HTTP/1.1\r\n\r\n");
+    hand.start(SERVER, 0, EMPTY);
+    hand.start(CLIENT, 500, GET);
+    hand.start(SERVER, 0, EMPTY);
+    hand.check(&[
+        "POST /up HTTP/1.1",
+        "HTTP/1.1 200 OK",
+        "GET / HTTP/1.1",
+        "HTTP/1.1 200 OK",
+    ]);
+    assert_eq!(hand.engine.counts().look_alikes, 1);
+
+    // A second response decides: it was a request.
+    let mut hand = Hand::new();
+    hand.start(CLIENT, 0, UPLOAD);
+    hand.start(CLIENT, 500, "GET /piped HTTP/1.1\r\n\r\n");
+    hand.start(SERVER, 0, EMPTY);
+    hand.start(SERVER, 0, "HTTP/1.1 404 No\r\nContent-Length: 0\r\n\r\n");
+    let expected = [
+        "POST /up HTTP/1.1",
+        "HTTP/1.1 200 OK",
+        "GET /piped HTTP/1.1",
+        "HTTP/1.1 404 No",
+    ];
+    hand.check(&expected);
+
+    // Nothing decides: body.
+    let mut hand = Hand::new();
+    hand.start(CLIENT, 0, UPLOAD);
+    hand.start(CLIENT, 500, "GET /in-body HTTP/1.1\r\n\r\n");
+    hand.start(SERVER, 0, EMPTY);
+    hand.check(&["POST /up HTTP/1.1", "HTTP/1.1 200 OK"]);
+}
+
+#[test]
+fn a_response_behind_an_unframed_body_needs_a_request() {
+    let mut hand = Hand::new();
+    hand.start(CLIENT, 0, GET);
+    hand.start(SERVER, 0, CHUNKED);
+    hand.start(SERVER, 900, "HTTP/1.1 200 Body\r\n\r\n");
+    hand.start(SERVER, 900, "GET /body HTTP/1.1\r\n\r\n");
+    hand.start(CLIENT, 0, "GET /2 HTTP/1.1\r\n\r\n");
+    hand.start(SERVER, 900, EMPTY);
+    hand.check(&[
+        "GET / HTTP/1.1",
+        "HTTP/1.1 200 OK",
+        "GET /2 HTTP/1.1",
+        "HTTP/1.1 200 OK",
+    ]);
+    assert_eq!(hand.engine.counts().look_alikes, 2);
+
+    // The request was lost, which shows only with the next one.
+    let mut hand = Hand::new();
+    hand.start(CLIENT, 0, GET);
+    hand.start(SERVER, 0, CHUNKED);
+    (hand.numbers[0], hand.next[0]) = (hand.numbers[0] + 1, hand.next[0] + 100);
+    hand.start(
+        SERVER,
+        900,
+        "HTTP/1.1 201 Made\r\nTransfer-Encoding: chunked\r\n\r\n",
+    );
+    assert_eq!(hand.lines().len(), 2);
+    hand.start(CLIENT, 0, "GET /3 HTTP/1.1\r\n\r\n");
+    hand.start(SERVER, 900, EMPTY);
+    let expected = [
+        "GET / HTTP/1.1",
+        "HTTP/1.1 200 OK",
+        "HTTP/1.1 201 Made",
+        "GET /3 HTTP/1.1",
+        "HTTP/1.1 200 OK",
+    ];
+    hand.check(&expected);
+    assert_eq!(hand.engine.counts().lost_records, 1);
+}
+
+#[test]
+fn what_was_read_before_is_a_copy() {
+    let mut hand = Hand::new();
+    hand.start(CLIENT, 0, GET);
+    hand.start(CLIENT, -(GET.len() as i64), GET);
+    hand.start(SERVER, 0, "HTTP/1.1 200 OK\r\nContent-Length: 900\r\n\r\n");
+    hand.start(SERVER, 100, EMPTY);
+    hand.check(&["GET / HTTP/1.1", "HTTP/1.1 200 OK"]);
+    assert_eq!(
+        (
+            hand.engine.counts().copies,
+            hand.engine.counts().look_alikes
+        ),
+        (1, 1)
+    );
+}
+
+#[test]
+fn a_hole_that_stays_is_given_up() {
+    // By time, by the clock of the records or from outside.
+    for expire in [false, true] {
+        let mut hand = Hand::new();
+        hand.start(CLIENT, 0, "GET /cut HTTP/1.1\r\nHost");
+        hand.header.hole_start = hand.next[0];
+        hand.send(CLIENT, 50, ": a\r\n\r\n", 0);
+        hand.start(CLIENT, 0, GET);
+        assert!(hand.lines().is_empty());
+        hand.header.time_ns += 1_000_000_000;
+        if expire {
+            hand.engine.expire(hand.header.time_ns + 1, &mut hand.found);
+        } else {
+            hand.start(CLIENT, 0, "GET /2 HTTP/1.1\r\n\r\n");
+        }
+        assert_eq!(hand.lines()[..2], ["GET /cut HTTP/1.1…", "GET / HTTP/1.1"]);
+        assert_eq!(hand.engine.held_bytes(), 0);
+        // The kernel goes on telling of the hole.
+        hand.start(CLIENT, 0, "GET /3 HTTP/1.1\r\n\r\n");
+        assert_eq!(hand.lines().last().unwrap(), "GET /3 HTTP/1.1");
+    }
+    // By size.
+    let mut hand = Hand::new();
+    hand.header.hole_start = FIRST_POSITION;
+    hand.start(CLIENT, 50, GET);
+    let body = "x".repeat(2000);
+    for _ in 0..40 {
+        hand.send(CLIENT, 0, &body, 0);
+        assert!(hand.engine.held_bytes() < 100_000);
+    }
+    hand.check(&["GET / HTTP/1.1"]);
+    assert_eq!(hand.engine.counts().holes_given_up, 1);
+}
+
+#[test]
+fn what_came_before_the_first_record_is_read_too() {
+    let mut hand = Hand::new();
+    hand.header.flags = 0;
+    hand.send(CLIENT, 0, ": a\r\n\r\n", 0);
+    hand.start(CLIENT, -7 - GET.len() as i64, GET);
+    hand.start(CLIENT, 7, "GET /2 HTTP/1.1\r\n\r\n");
+    hand.check(&["GET / HTTP/1.1", "GET /2 HTTP/1.1"]);
+}
+
+#[test]
+fn a_hole_in_a_known_body_holds_nothing_back() {
+    let mut hand = Hand::new();
+    hand.start(CLIENT, 0, GET);
+    hand.start(SERVER, 0, "HTTP/1.1 200 OK\r\nContent-Length: 900\r\n\r\n");
+    hand.header.hole_start = hand.next[1];
+    hand.send(SERVER, 800, &"x".repeat(100), 0);
+    hand.start(SERVER, 0, EMPTY);
+    hand.check(&["GET / HTTP/1.1", "HTTP/1.1 200 OK", "HTTP/1.1 200 OK"]);
+}
+
+#[test]
+fn all_that_is_held_is_bounded() {
+    let limits = Limits {
+        held_bytes: 20_000,
+        ..Limits::default()
+    };
+    let mut hand = Hand::new();
+    hand.engine = Engine::new(limits);
+    for slot in 0..200 {
+        hand.header.slot = slot;
+        (hand.numbers, hand.next) = ([0; 2], [FIRST_POSITION; 2]);
+        hand.start(CLIENT, 0, &format!("GET /{slot} HTTP/1.1\r\nHost: a\r\n"));
+        assert!(hand.engine.held_bytes() <= 20_000);
+    }
+    assert!(hand.engine.counts().overflows > 0);
+    hand.engine.finish(&mut hand.found);
+    assert_eq!(hand.lines().len(), 200, "each is written, partial");
+}
+
+#[test]
+fn idle_heads_and_connections_are_let_go() {
+    let mut hand = Hand::new();
+    hand.start(CLIENT, 0, "GET /slow HTTP/1.1\r\n");
+    hand.engine.expire(59_000_000_000, &mut hand.found);
+    assert!(hand.lines().is_empty());
+    hand.engine.expire(61_000_000_000, &mut hand.found);
+    assert_eq!(hand.lines(), ["GET /slow HTTP/1.1…"]);
+    assert_eq!(
+        (hand.engine.held_bytes(), hand.engine.connections()),
+        (0, 1)
+    );
+    hand.engine.expire(700_000_000_000, &mut hand.found);
+    assert_eq!(hand.engine.connections(), 0);
+    hand.start(CLIENT, 90, GET);
+    assert_eq!(hand.engine.counts().lost_records, 0, "forgotten, not lost");
+    hand.check(&["GET /slow HTTP/1.1…", "GET / HTTP/1.1"]);
+}
+
+#[test]
+fn releases_a_connection_when_nothing_is_in_flight() {
+    let mut hand = Hand::new();
+    let all = flag::ALL;
+    hand.send(CLIENT, 0, GET, all);
+    hand.send(CLIENT, 0, GET, all);
+    hand.send(SERVER, 0, EMPTY, all);
+    hand.send(
+        SERVER,
+        0,
+        "HTTP/1.1 200 OK\r\nContent-Length: 3\r\n\r\nab",
+        all,
+    );
+    assert!(hand.found.releases.is_empty(), "one byte is to come");
+    hand.send(SERVER, 0, "c", all);
+    assert_eq!(hand.found.releases, [(5, 1, 5, false)]);
+
+    let mut hand = Hand::new();
+    hand.start(CLIENT, 0, "CONNECT a:1 HTTP/1.1\r\n\r\n");
+    hand.send(SERVER, 0, "HTTP/1.1 200 OK\r\n\r\n", all);
+    assert_eq!(hand.found.releases, [(5, 1, 2, true)]);
+    hand.send(CLIENT, 0, GET, all);
+    hand.check(&["CONNECT a:1 HTTP/1.1", "HTTP/1.1 200 OK"]);
+    assert_eq!(hand.engine.counts().look_alikes, 1);
+}
+
+#[test]
+fn look_alikes_of_other_protocols_are_counted() {
+    for text in [
+        "OPTIONS rtsp://a RTSP/1.0\r\n\r\n",
+        "PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n",
+        "GET /\r\n",
+    ] {
+        let mut hand = Hand::new();
+        hand.start(CLIENT, 0, text);
+        hand.start(CLIENT, 0, GET);
+        hand.check(&["GET / HTTP/1.1"]);
+        assert_eq!(hand.engine.counts().look_alikes, 1, "{text:?}");
+    }
+}
+
+#[test]
+fn records_that_cannot_be_are_refused() {
+    let (mut engine, mut found) = (engine(), Found::default());
+    let good = RecordHeader {
+        version: VERSION,
+        captured: 3,
+        ..RecordHeader::default()
+    };
+    for header in [
+        RecordHeader {
+            version: VERSION + 1,
+            ..good
+        },
+        RecordHeader { side: 2, ..good },
+        RecordHeader {
+            slot: u32::MAX,
+            ..good
+        },
+        RecordHeader {
+            captured: 4,
+            ..good
+        },
+        RecordHeader {
+            position: u64::MAX,
+            ..good
+        },
+    ] {
+        engine.record(&header, b"GET", &mut found);
+    }
+    assert_eq!(engine.counts().invalid, 5);
+    assert_eq!(engine.connections(), 0);
+}

@@ -1,0 +1,534 @@
+#![doc = include_str!("metrics.md")]
+
+use agent_common::counters::{Counters, Escalated, Ignored, Lost, Protocol};
+use prometheus::TextEncoder;
+use prometheus::proto::{self, Counter, Gauge, LabelPair, MetricFamily, MetricType};
+
+use super::{Process, Snapshot};
+use crate::http::head::Kind;
+use crate::sink::log::LossReason;
+
+/// One metric: what it is called, what it says, and where it is read from.
+#[derive(Clone, Copy, Debug)]
+pub struct Metric {
+    /// The name.
+    pub name: &'static str,
+    /// Whether it only grows.
+    pub grows: bool,
+    /// What is counted or measured.
+    pub unit: &'static str,
+    /// The names of its labels.
+    pub labels: &'static [&'static str],
+    /// What it says.
+    pub help: &'static str,
+    read: fn(&Snapshot, &mut Samples),
+}
+
+/// Every metric.
+pub const METRICS: [Metric; 19] = [
+    Metric {
+        name: "tapline_build_info",
+        grows: false,
+        unit: "1",
+        labels: &["version"],
+        help: "Always 1; the version of the program is the label.",
+        read: |_, samples| samples.add(&[env!("CARGO_PKG_VERSION")], 1),
+    },
+    Metric {
+        name: "tapline_packets_total",
+        grows: true,
+        unit: "packets",
+        labels: &["cpu", "direction", "protocol"],
+        help: "Packets seen, as on the wire: a super-packet counts its segments.",
+        read: |snapshot, samples| by_protocol(snapshot, samples, |cpu| &cpu.packets),
+    },
+    Metric {
+        name: "tapline_bytes_total",
+        grows: true,
+        unit: "bytes",
+        labels: &["cpu", "direction", "protocol"],
+        help: "Bytes of these packets, from the network header on.",
+        read: |snapshot, samples| by_protocol(snapshot, samples, |cpu| &cpu.bytes),
+    },
+    Metric {
+        name: "tapline_ignored_total",
+        grows: true,
+        unit: "packets",
+        labels: &["reason", "cpu"],
+        help: "Packets not looked into.",
+        read: |snapshot, samples| {
+            by_reason(snapshot, samples, &[], &Ignored::NAMES, |cpu| &cpu.ignored);
+        },
+    },
+    Metric {
+        name: "tapline_candidates_total",
+        grows: true,
+        unit: "segments",
+        labels: &["cpu"],
+        help: "Segments that began like a head.",
+        read: |snapshot, samples| by_cpu(snapshot, samples, |cpu| cpu.candidates),
+    },
+    Metric {
+        name: "tapline_retransmitted_total",
+        grows: true,
+        unit: "segments",
+        labels: &["cpu"],
+        help: "Segments seen before: retransmitted, or on a second interface.",
+        read: |snapshot, samples| by_cpu(snapshot, samples, |cpu| cpu.retransmitted),
+    },
+    Metric {
+        name: "tapline_records_total",
+        grows: true,
+        unit: "records",
+        labels: &["cpu"],
+        help: "Records numbered by the kernel programs: each is received or lost in the ring.",
+        read: |snapshot, samples| by_cpu(snapshot, samples, |cpu| cpu.records),
+    },
+    Metric {
+        name: "tapline_records_received_total",
+        grows: true,
+        unit: "records",
+        labels: &[],
+        help: "Records taken out of the ring.",
+        read: |snapshot, samples| samples.add(&[], snapshot.received),
+    },
+    Metric {
+        name: "tapline_lost_total",
+        grows: true,
+        unit: "records",
+        labels: &["stage", "reason", "cpu"],
+        help: "What was lost, by where: records in the capture (slot: packets), lines in the log (no cpu).",
+        read: lost,
+    },
+    Metric {
+        name: "tapline_heads_total",
+        grows: true,
+        unit: "heads",
+        labels: &["kind"],
+        help: "HTTP heads found, each once.",
+        read: |snapshot, samples| {
+            for (kind, heads) in Kind::ALL.iter().zip(snapshot.heads) {
+                samples.add(&[kind.letters()], heads);
+            }
+        },
+    },
+    Metric {
+        name: "tapline_escalations_total",
+        grows: true,
+        unit: "connections",
+        labels: &["reason"],
+        help: "Connections of which the kernel programs began to copy everything.",
+        read: |snapshot, samples| {
+            for (reason, count) in Escalated::NAMES.iter().zip(snapshot.total().escalated) {
+                samples.add(&[reason], count);
+            }
+        },
+    },
+    Metric {
+        name: "tapline_flow_evictions_total",
+        grows: true,
+        unit: "connections",
+        labels: &[],
+        help: "Connections that had to make room for others in the table.",
+        read: |snapshot, samples| samples.add(&[], snapshot.total().evicted),
+    },
+    Metric {
+        name: "tapline_sink_records_total",
+        grows: true,
+        unit: "records",
+        labels: &["sink", "outcome"],
+        help: "Records that a sink has dealt with; the sink log takes lines.",
+        read: |snapshot, samples| {
+            samples.add(&["log", "stored"], snapshot.lines.stored);
+            samples.add(&["log", "lost"], snapshot.lines.lost.iter().sum());
+        },
+    },
+    Metric {
+        name: "tapline_sink_queue_records",
+        grows: false,
+        unit: "records",
+        labels: &["sink"],
+        help: "Records that wait for a sink.",
+        read: |snapshot, samples| samples.add(&["log"], snapshot.lines.queued),
+    },
+    Metric {
+        name: "process_cpu_seconds_total",
+        grows: true,
+        unit: "seconds",
+        labels: &[],
+        help: "CPU time of the process, user and system.",
+        read: |snapshot, samples| of_process(snapshot, samples, |process| process.cpu_seconds),
+    },
+    Metric {
+        name: "process_resident_memory_bytes",
+        grows: false,
+        unit: "bytes",
+        labels: &[],
+        help: "Memory of the process that is in RAM.",
+        read: |snapshot, samples| {
+            of_process(snapshot, samples, |process| process.resident_bytes as f64);
+        },
+    },
+    Metric {
+        name: "process_open_fds",
+        grows: false,
+        unit: "descriptors",
+        labels: &[],
+        help: "Open file descriptors of the process.",
+        read: |snapshot, samples| {
+            of_process(snapshot, samples, |process| process.open_files as f64);
+        },
+    },
+    Metric {
+        name: "process_max_fds",
+        grows: false,
+        unit: "descriptors",
+        labels: &[],
+        help: "The most file descriptors that the process may open.",
+        read: |snapshot, samples| {
+            of_process(snapshot, samples, |process| process.max_files as f64);
+        },
+    },
+    Metric {
+        name: "process_start_time_seconds",
+        grows: false,
+        unit: "seconds",
+        labels: &[],
+        help: "When the process started, since the epoch.",
+        read: |snapshot, samples| of_process(snapshot, samples, |process| process.started_seconds),
+    },
+];
+
+/// The values of every metric in Prometheus' text format, version 0.0.4. A metric without a value
+/// (that of a process where /proc cannot be read) is left out.
+///
+/// # Errors
+/// Two parts of the encoder contradict each other; none is known.
+pub fn text(snapshot: &Snapshot) -> Result<String, prometheus::Error> {
+    let families: Vec<MetricFamily> = METRICS
+        .iter()
+        .map(|metric| family(metric, snapshot))
+        .filter(|family| !family.get_metric().is_empty())
+        .collect();
+    TextEncoder::new().encode_to_string(&families)
+}
+
+/// The list of all metrics as a Markdown table.
+#[must_use]
+pub fn list() -> String {
+    let mut list = String::from("| metric | unit | what it says |\n|---|---|---|\n");
+    for metric in &METRICS {
+        let Metric {
+            name,
+            unit,
+            labels,
+            help,
+            ..
+        } = metric;
+        let labels = match labels.is_empty() {
+            true => String::new(),
+            false => format!("{{{}}}", labels.join(",")),
+        };
+        list += &format!("| `{name}{labels}` | {unit} | {help} |\n");
+    }
+    list
+}
+
+fn family(metric: &Metric, snapshot: &Snapshot) -> MetricFamily {
+    let mut samples = Samples {
+        labels: metric.labels,
+        grows: metric.grows,
+        metrics: Vec::new(),
+    };
+    (metric.read)(snapshot, &mut samples);
+    let mut family = MetricFamily::default();
+    family.set_name(metric.name.to_owned());
+    family.set_help(metric.help.to_owned());
+    family.set_field_type(match metric.grows {
+        true => MetricType::COUNTER,
+        false => MetricType::GAUGE,
+    });
+    family.set_metric(samples.metrics);
+    family
+}
+
+/// The values of one metric.
+#[derive(Debug)]
+struct Samples {
+    labels: &'static [&'static str],
+    grows: bool,
+    metrics: Vec<proto::Metric>,
+}
+
+impl Samples {
+    fn add(&mut self, labels: &[&str], count: u64) {
+        self.add_measured(labels, count as f64);
+    }
+
+    /// `labels`: a value for each name, in order; an empty one is as if there were no such label.
+    fn add_measured(&mut self, labels: &[&str], value: f64) {
+        let pairs = self.labels.iter().zip(labels).map(|(name, value)| {
+            let mut pair = LabelPair::default();
+            pair.set_name((*name).to_owned());
+            pair.set_value((*value).to_owned());
+            pair
+        });
+        let mut metric = proto::Metric::from_label(pairs.collect());
+        if self.grows {
+            let mut counter = Counter::default();
+            counter.set_value(value);
+            metric.set_counter(counter);
+        } else {
+            let mut gauge = Gauge::default();
+            gauge.set_value(value);
+            metric.set_gauge(gauge);
+        }
+        self.metrics.push(metric);
+    }
+}
+
+fn by_cpu(snapshot: &Snapshot, samples: &mut Samples, of: fn(&Counters) -> u64) {
+    for cpu in &snapshot.cpus {
+        samples.add(&[&cpu.number.to_string()], of(&cpu.counters));
+    }
+}
+
+fn by_protocol(
+    snapshot: &Snapshot,
+    samples: &mut Samples,
+    of: fn(&Counters) -> &[[u64; Protocol::COUNT]; 2],
+) {
+    for cpu in &snapshot.cpus {
+        let number = cpu.number.to_string();
+        for (direction, counts) in ["incoming", "outgoing"].iter().zip(of(&cpu.counters)) {
+            for (protocol, count) in Protocol::NAMES.iter().zip(counts) {
+                samples.add(&[&number, direction, protocol], *count);
+            }
+        }
+    }
+}
+
+/// `before`: values of labels that stand before the reason.
+fn by_reason(
+    snapshot: &Snapshot,
+    samples: &mut Samples,
+    before: &[&str],
+    names: &[&'static str],
+    of: fn(&Counters) -> &[u64],
+) {
+    for cpu in &snapshot.cpus {
+        let number = cpu.number.to_string();
+        for (reason, count) in names.iter().zip(of(&cpu.counters)) {
+            samples.add(&[before, &[reason, &number]].concat(), *count);
+        }
+    }
+}
+
+fn lost(snapshot: &Snapshot, samples: &mut Samples) {
+    by_reason(snapshot, samples, &["capture"], &Lost::NAMES, |cpu| {
+        &cpu.lost
+    });
+    for (reason, count) in LossReason::ALL.iter().zip(snapshot.lines.lost) {
+        samples.add(&["log", reason.word(), ""], count);
+    }
+}
+
+fn of_process(snapshot: &Snapshot, samples: &mut Samples, of: fn(&Process) -> f64) {
+    if let Some(process) = &snapshot.process {
+        samples.add_measured(&[], of(process));
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::collections::{BTreeMap, BTreeSet};
+
+    use jiff::Timestamp;
+
+    use super::*;
+    use crate::server::{Cpu, Health, Lines};
+
+    const LIST: &str = include_str!("metrics.md");
+
+    /// Two CPUs whose counts all differ.
+    fn snapshot() -> Snapshot {
+        let mut next = 0;
+        let mut fill = |places: &mut [u64]| {
+            for place in places {
+                next += 1;
+                *place = next;
+            }
+        };
+        let cpus = [0, 3].map(|number| {
+            let mut counters = Counters::default();
+            fill(counters.packets.as_flattened_mut());
+            fill(counters.bytes.as_flattened_mut());
+            fill(&mut counters.ignored);
+            fill(&mut counters.lost);
+            fill(&mut counters.escalated);
+            let mut single = [0; 4];
+            fill(&mut single);
+            [
+                counters.candidates,
+                counters.records,
+                counters.retransmitted,
+                counters.evicted,
+            ] = single;
+            Cpu { number, counters }
+        });
+        Snapshot {
+            cpus: cpus.to_vec(),
+            received: 1 << 52,
+            heads: [11, 12, 13, 14],
+            lines: Lines {
+                stored: 50,
+                queued: 3,
+                lost: [1, 2, 3, 4, 5, 6],
+            },
+            interfaces: vec!["eth0".to_owned()],
+            health: Health::new(Timestamp::UNIX_EPOCH),
+            process: Some(Process {
+                cpu_seconds: 1.25,
+                resident_bytes: 4096,
+                open_files: 9,
+                max_files: 1024,
+                started_seconds: 1_700_000_000.5,
+            }),
+        }
+    }
+
+    /// Series with their values, and the metrics that were announced with their kinds.
+    fn parse(text: &str) -> (BTreeMap<String, f64>, BTreeMap<String, String>) {
+        let mut series = BTreeMap::new();
+        let mut kinds = BTreeMap::new();
+        for line in text.lines() {
+            if let Some(kind) = line.strip_prefix("# TYPE ") {
+                let (name, kind) = kind.split_once(' ').unwrap();
+                assert!(kinds.insert(name.to_owned(), kind.to_owned()).is_none());
+            } else if !line.starts_with('#') {
+                let (name, value) = line.rsplit_once(' ').unwrap();
+                let value = value.parse().unwrap();
+                assert!(series.insert(name.to_owned(), value).is_none(), "{line}");
+            }
+        }
+        (series, kinds)
+    }
+
+    #[test]
+    fn the_text_says_what_was_counted() {
+        let snapshot = snapshot();
+        let (mut series, kinds) = parse(&text(&snapshot).unwrap());
+        let mut check = |name: &str, value: f64| {
+            assert_eq!(series.remove(name), Some(value), "{name}");
+        };
+        let version = env!("CARGO_PKG_VERSION");
+        check(&format!("tapline_build_info{{version=\"{version}\"}}"), 1.0);
+        for Cpu { number, counters } in &snapshot.cpus {
+            for (way, direction) in ["incoming", "outgoing"].iter().enumerate() {
+                for (index, protocol) in Protocol::NAMES.iter().enumerate() {
+                    let labels = format!(
+                        "{{cpu=\"{number}\",direction=\"{direction}\",protocol=\"{protocol}\"}}"
+                    );
+                    let packets = counters.packets[way][index] as f64;
+                    check(&format!("tapline_packets_total{labels}"), packets);
+                    let bytes = counters.bytes[way][index] as f64;
+                    check(&format!("tapline_bytes_total{labels}"), bytes);
+                }
+            }
+            for (index, reason) in Ignored::NAMES.iter().enumerate() {
+                let labels = format!("{{reason=\"{reason}\",cpu=\"{number}\"}}");
+                let ignored = counters.ignored[index] as f64;
+                check(&format!("tapline_ignored_total{labels}"), ignored);
+            }
+            for (index, reason) in Lost::NAMES.iter().enumerate() {
+                let labels = format!("{{stage=\"capture\",reason=\"{reason}\",cpu=\"{number}\"}}");
+                let lost = counters.lost[index] as f64;
+                check(&format!("tapline_lost_total{labels}"), lost);
+            }
+            for (name, count) in [
+                ("candidates", counters.candidates),
+                ("records", counters.records),
+                ("retransmitted", counters.retransmitted),
+            ] {
+                let name = format!("tapline_{name}_total{{cpu=\"{number}\"}}");
+                check(&name, count as f64);
+            }
+        }
+        for (index, reason) in LossReason::ALL.iter().enumerate() {
+            let labels = format!("{{stage=\"log\",reason=\"{}\",cpu=\"\"}}", reason.word());
+            check(&format!("tapline_lost_total{labels}"), index as f64 + 1.0);
+        }
+        let [one, other] = [0, 1].map(|index| &snapshot.cpus[index].counters);
+        for (index, reason) in Escalated::NAMES.iter().enumerate() {
+            let both = one.escalated[index] + other.escalated[index];
+            let name = format!("tapline_escalations_total{{reason=\"{reason}\"}}");
+            check(&name, both as f64);
+        }
+        let evicted = one.evicted + other.evicted;
+        check("tapline_flow_evictions_total", evicted as f64);
+        check("tapline_records_received_total", (1_u64 << 52) as f64);
+        check("tapline_heads_total{kind=\"CQ\"}", 11.0);
+        check("tapline_heads_total{kind=\"CR\"}", 12.0);
+        check("tapline_heads_total{kind=\"SQ\"}", 13.0);
+        check("tapline_heads_total{kind=\"SR\"}", 14.0);
+        let sink = "tapline_sink_records_total{sink=\"log\",outcome";
+        check(&format!("{sink}=\"stored\"}}"), 50.0);
+        check(&format!("{sink}=\"lost\"}}"), 21.0);
+        check("tapline_sink_queue_records{sink=\"log\"}", 3.0);
+        check("process_cpu_seconds_total", 1.25);
+        check("process_resident_memory_bytes", 4096.0);
+        check("process_open_fds", 9.0);
+        check("process_max_fds", 1024.0);
+        check("process_start_time_seconds", 1_700_000_000.5);
+        // Nothing else is said.
+        assert_eq!(series, BTreeMap::new());
+        let expected = METRICS.iter().map(|metric| {
+            let kind = if metric.grows { "counter" } else { "gauge" };
+            (metric.name.to_owned(), kind.to_owned())
+        });
+        assert_eq!(kinds, expected.collect());
+    }
+
+    #[test]
+    fn every_series_has_the_labels_of_the_table() {
+        let snapshot = snapshot();
+        for metric in &METRICS {
+            for series in family(metric, &snapshot).get_metric() {
+                let names: Vec<&str> = series.get_label().iter().map(LabelPair::name).collect();
+                assert_eq!(names, metric.labels, "{}", metric.name);
+            }
+        }
+    }
+
+    #[test]
+    fn names_are_unique_and_say_whether_they_grow() {
+        let names: BTreeSet<&str> = METRICS.iter().map(|metric| metric.name).collect();
+        assert_eq!(names.len(), METRICS.len());
+        for metric in &METRICS {
+            assert_eq!(metric.name.ends_with("_total"), metric.grows, "{metric:?}");
+            assert!(metric.help.ends_with('.'), "{metric:?}");
+        }
+    }
+
+    #[test]
+    fn the_written_list_is_the_table() {
+        let begin = LIST.find("| metric |").unwrap();
+        assert_eq!(&LIST[begin..], list());
+    }
+
+    #[test]
+    fn what_cannot_be_read_is_left_out() {
+        let snapshot = Snapshot {
+            process: None,
+            cpus: Vec::new(),
+            ..snapshot()
+        };
+        let text = text(&snapshot).unwrap();
+        assert!(!text.contains("process_"), "{text}");
+        assert!(!text.contains("tapline_packets_total"), "{text}");
+        assert!(
+            text.contains("tapline_heads_total{kind=\"CQ\"} 11\n"),
+            "{text}"
+        );
+    }
+}

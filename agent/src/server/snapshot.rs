@@ -1,0 +1,136 @@
+//! Everything that is shown, of one moment: plain numbers, without I/O.
+
+use std::sync::atomic::Ordering::Relaxed;
+
+use agent_common::counters::Counters;
+use jiff::Timestamp;
+
+use super::{Health, Process};
+use crate::capture::reader::Progress;
+use crate::http::head::Kind;
+use crate::sink::log::{LossReason, SinkCounts};
+
+/// The numbers of one moment. The kernel programs count on while they are read: sums over CPUs may
+/// be off by what is in flight.
+#[derive(Clone, Debug)]
+pub struct Snapshot {
+    /// The CPUs that are shown, in order.
+    pub cpus: Vec<Cpu>,
+    /// Records taken out of the ring.
+    pub received: u64,
+    /// Heads found, by kind in the order of [`Kind::ALL`].
+    pub heads: [u64; Kind::ALL.len()],
+    /// The account of the log.
+    pub lines: Lines,
+    /// The names of the interfaces that are captured.
+    pub interfaces: Vec<String>,
+    /// The state of health.
+    pub health: Health,
+    /// What the process uses; `None`: /proc cannot be read.
+    pub process: Option<Process>,
+}
+
+/// One CPU.
+#[derive(Clone, Copy, Debug)]
+pub struct Cpu {
+    /// Its number.
+    pub number: u32,
+    /// What it has counted.
+    pub counters: Counters,
+}
+
+/// The account of the log: what became of the lines.
+#[derive(Clone, Copy, Debug, Default, Eq, PartialEq)]
+pub struct Lines {
+    /// Taken by the operating system.
+    pub stored: u64,
+    /// Waiting for the writer.
+    pub queued: u64,
+    /// Lost, in the order of [`LossReason::ALL`].
+    pub lost: [u64; LossReason::ALL.len()],
+}
+
+impl From<&SinkCounts> for Lines {
+    fn from(counts: &SinkCounts) -> Self {
+        Self {
+            stored: counts.stored,
+            queued: counts.queued,
+            lost: LossReason::ALL.map(|reason| counts.lost(reason).records),
+        }
+    }
+}
+
+impl Snapshot {
+    /// Puts the numbers together; health is that of a fresh start and the process is not in it.
+    ///
+    /// `counters`: of every CPU that the host may ever have. Those that are neither `online` nor have
+    /// counted anything are left out: some hosts have places for hundreds.
+    pub(super) fn new(
+        counters: Vec<Counters>,
+        online: &[u32],
+        progress: &Progress,
+        log: &SinkCounts,
+        interfaces: Vec<String>,
+    ) -> Self {
+        let cpus = (0..)
+            .zip(counters)
+            .map(|(number, counters)| Cpu { number, counters });
+        Self {
+            cpus: cpus
+                .filter(|cpu| online.contains(&cpu.number) || has_counted(&cpu.counters))
+                .collect(),
+            received: progress.received.load(Relaxed),
+            heads: progress
+                .heads_by_kind
+                .each_ref()
+                .map(|kind| kind.load(Relaxed)),
+            lines: Lines::from(log),
+            interfaces,
+            health: Health::new(Timestamp::UNIX_EPOCH),
+            process: None,
+        }
+    }
+
+    /// The counters of all CPUs together.
+    #[must_use]
+    pub fn total(&self) -> Counters {
+        let mut total = Counters::default();
+        for cpu in &self.cpus {
+            total.add(&cpu.counters);
+        }
+        total
+    }
+}
+
+/// Every packet is counted as one or as ignored.
+fn has_counted(counters: &Counters) -> bool {
+    let packets = counters.packets.as_flattened();
+    packets
+        .iter()
+        .chain(&counters.ignored)
+        .any(|count| *count > 0)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn cpus_that_are_not_there_are_left_out() {
+        let check = |online: &[u32], counted: &[usize], shown: &[u32]| {
+            let mut counters = vec![Counters::default(); 4];
+            for cpu in counted {
+                counters[*cpu].ignored[0] = 1;
+            }
+            let progress = Progress::default();
+            let log = SinkCounts::default();
+            let snapshot = Snapshot::new(counters, online, &progress, &log, Vec::new());
+            let numbers: Vec<u32> = snapshot.cpus.iter().map(|cpu| cpu.number).collect();
+            assert_eq!(numbers, shown);
+        };
+        check(&[0, 1], &[], &[0, 1]);
+        check(&[0, 1], &[3], &[0, 1, 3]);
+        check(&[], &[2], &[2]);
+        check(&[7], &[], &[]);
+    }
+}

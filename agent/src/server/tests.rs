@@ -1,0 +1,315 @@
+//! The server over real sockets: what is asked as bytes, what is answered as bytes.
+
+use std::io::{Read as _, Write as _};
+use std::net::{Ipv4Addr, Shutdown, TcpStream};
+use std::sync::atomic::Ordering::Relaxed;
+use std::thread;
+
+use agent_common::counters::Ignored;
+
+use super::*;
+
+/// A server whose questions are answered with `packets` TCP packets in, on CPU 0, and 7 CQ heads.
+struct Running {
+    address: SocketAddr,
+    stop: Option<oneshot::Sender<()>>,
+    thread: Option<thread::JoinHandle<()>>,
+}
+
+impl Running {
+    fn start(packets: u64, interfaces: &'static [&'static str]) -> Self {
+        let listen = SocketAddr::from((Ipv4Addr::LOCALHOST, 0));
+        let listener = Listener::bind(Some(listen)).unwrap();
+        let address = listener.0.as_ref().unwrap().1;
+        let (stop, stopped) = oneshot::channel();
+        let thread = thread::spawn(move || {
+            let runtime = tokio::runtime::Builder::new_current_thread()
+                .enable_all()
+                .build()
+                .unwrap();
+            runtime.block_on(answer(listener, packets, interfaces, stopped));
+        });
+        Self {
+            address,
+            stop: Some(stop),
+            thread: Some(thread),
+        }
+    }
+
+    /// Sends bytes and gives everything that comes back until the server closes.
+    fn exchange(&self, request: &[u8]) -> String {
+        let mut stream = self.connect();
+        stream.write_all(request).unwrap();
+        rest_of(&mut stream)
+    }
+
+    fn connect(&self) -> TcpStream {
+        let stream = TcpStream::connect(self.address).unwrap();
+        stream.set_read_timeout(Some(4 * LIFE)).unwrap();
+        stream
+    }
+}
+
+impl Drop for Running {
+    fn drop(&mut self) {
+        drop(self.stop.take());
+        if let Some(Err(panic)) = self.thread.take().map(thread::JoinHandle::join)
+            && !thread::panicking()
+        {
+            std::panic::resume_unwind(panic);
+        }
+    }
+}
+
+async fn answer(
+    listener: Listener,
+    packets: u64,
+    interfaces: &[&str],
+    mut stopped: oneshot::Receiver<()>,
+) {
+    let mut server = Server::start(listener).unwrap();
+    let progress = Progress::default();
+    progress.heads_by_kind[0].store(7, Relaxed);
+    let mut asked = 0;
+    loop {
+        let question = tokio::select! {
+            question = server.question() => question,
+            _ = &mut stopped => return,
+        };
+        asked += 1;
+        let mut counters = Counters::default();
+        counters.packets[0][0] = packets;
+        counters.ignored[Ignored::Tls as usize] = asked;
+        let interfaces = interfaces.iter().map(ToString::to_string).collect();
+        let log = SinkCounts::default();
+        question.answer(server.snapshot(vec![counters], &progress, &log, interfaces));
+    }
+}
+
+/// A connection that is reset after the answer was an answer all the same.
+fn rest_of(stream: &mut TcpStream) -> String {
+    let mut answer = Vec::new();
+    let mut block = [0; 4096];
+    while let Ok(length @ 1..) = stream.read(&mut block) {
+        answer.extend_from_slice(&block[..length]);
+    }
+    String::from_utf8(answer).unwrap()
+}
+
+fn split(answer: &str) -> (&str, &str, &str) {
+    let (head, body) = answer.split_once("\r\n\r\n").unwrap();
+    let (status, fields) = head.split_once("\r\n").unwrap();
+    (status, fields, body)
+}
+
+#[test]
+fn metrics_are_read_when_they_are_asked_for() {
+    let running = Running::start(5, &["eth0"]);
+    for asked in 1..=3 {
+        let answer = running.exchange(b"GET /metrics HTTP/1.1\r\nHost: localhost\r\n\r\n");
+        let (status, fields, body) = split(&answer);
+        assert_eq!(status, "HTTP/1.1 200 OK");
+        assert!(
+            fields.contains("content-type: text/plain; version=0.0.4\r\n"),
+            "{fields}"
+        );
+        let check = |line: &str| assert!(body.lines().any(|found| found == line), "{line}\n{body}");
+        let incoming = "cpu=\"0\",direction=\"incoming\",protocol=\"tcp\"";
+        check(&format!("tapline_packets_total{{{incoming}}} 5"));
+        check(&format!(
+            "tapline_ignored_total{{reason=\"tls\",cpu=\"0\"}} {asked}"
+        ));
+        check("tapline_heads_total{kind=\"CQ\"} 7");
+        check("# TYPE process_open_fds gauge");
+    }
+}
+
+#[test]
+fn health_says_the_state_and_the_interfaces() {
+    let check = |interfaces, state: &str, reasons: &[&str]| {
+        let running = Running::start(1, interfaces);
+        let answer = running.exchange(b"GET /health HTTP/1.1\r\nHost: 127.0.0.1:8000\r\n\r\n");
+        let (status, fields, body) = split(&answer);
+        assert_eq!(status, "HTTP/1.1 200 OK");
+        assert!(
+            fields.contains("content-type: application/json"),
+            "{fields}"
+        );
+        let health: serde_json::Value = serde_json::from_str(body).unwrap();
+        assert_eq!(health["state"], state);
+        assert_eq!(health["reasons"], serde_json::json!(reasons));
+        assert_eq!(health["interfaces"], serde_json::json!(interfaces));
+        let since: Timestamp = health["since"].as_str().unwrap().parse().unwrap();
+        let age = Timestamp::now().duration_since(since).as_secs();
+        assert!((0..60).contains(&age), "{health}");
+    };
+    check(&["eth0", "lo"], "healthy", &[]);
+    check(&[], "degraded", &["no_interface"]);
+}
+
+#[test]
+fn all_else_is_refused_with_one_sentence() {
+    let running = Running::start(1, &["eth0"]);
+    let check = |request: &str, expected: &str, says: &str| {
+        let answer = running.exchange(request.as_bytes());
+        let (status, fields, body) = split(&answer);
+        assert_eq!(status, format!("HTTP/1.1 {expected}"), "{request:?}");
+        assert_eq!(body.lines().count(), 1, "{body}");
+        assert!(body.contains(says), "{body}");
+        fields.to_owned()
+    };
+    let host = "Host: localhost\r\n\r\n";
+    for target in [
+        "/",
+        "/metrics/",
+        "/metric",
+        "/%6detrics",
+        "//metrics",
+        "/../health",
+    ] {
+        let request = format!("GET {target} HTTP/1.1\r\n{host}");
+        check(&request, "404 Not Found", "/metrics or /health");
+    }
+    for method in ["POST", "PUT", "DELETE", "OPTIONS", "TRACE", "QUERY", "get"] {
+        for target in ["/metrics", "/nothing"] {
+            let request = format!("{method} {target} HTTP/1.1\r\n{host}");
+            let fields = check(&request, "405 Method Not Allowed", "Only GET and HEAD");
+            assert!(fields.contains("allow: GET, HEAD"), "{fields}");
+        }
+    }
+    let get = "GET /metrics HTTP/1.1\r\n";
+    for host in ["example.com", "localhost.example.com:8000", "10.0.0.1", ""] {
+        let request = format!("{get}Host: {host}\r\n\r\n");
+        check(&request, "421 Misdirected Request", "only to localhost");
+    }
+    // The host in the target counts as well.
+    let request = format!("GET http://example.com/metrics HTTP/1.1\r\n{host}");
+    check(&request, "421 Misdirected Request", "only to localhost");
+    for fields in [
+        "",
+        "Host: localhost\r\nHost: localhost\r\n",
+        "Host: \u{e9}\r\n",
+    ] {
+        let request = format!("{get}{fields}\r\n");
+        check(&request, "400 Bad Request", "one Host field");
+    }
+}
+
+#[test]
+fn a_request_of_a_program_without_a_host_is_answered() {
+    let running = Running::start(1, &["eth0"]);
+    let answer = running.exchange(b"GET /health HTTP/1.0\r\n\r\n");
+    assert_eq!(split(&answer).0, "HTTP/1.0 200 OK");
+}
+
+#[test]
+fn head_gives_the_fields_alone() {
+    let running = Running::start(1, &["eth0"]);
+    let answer = running.exchange(b"HEAD /metrics HTTP/1.1\r\nHost: localhost\r\n\r\n");
+    let (status, fields, body) = split(&answer);
+    assert_eq!((status, body), ("HTTP/1.1 200 OK", ""));
+    assert!(fields.contains("content-length: "), "{fields}");
+}
+
+#[test]
+fn requests_that_are_too_large_or_no_requests_are_refused() {
+    let running = Running::start(1, &["eth0"]);
+    let check = |request: String, status: &str| {
+        let answer = running.exchange(request.as_bytes());
+        assert_eq!(split(&answer).0, status);
+    };
+    let long = "x".repeat(2 * HEAD_BYTES);
+    let too_large = "HTTP/1.1 431 Request Header Fields Too Large";
+    check(format!("GET /metrics HTTP/1.1\r\nX: {long}"), too_large);
+    let fields = "A: b\r\n".repeat(200);
+    check(format!("GET /metrics HTTP/1.1\r\n{fields}\r\n"), too_large);
+    check("\0\r\n\r\n".to_owned(), "HTTP/1.1 400 Bad Request");
+    // Bodies are not read, however long they say they are.
+    let endless = "GET /health HTTP/1.1\r\nHost: localhost\r\nContent-Length: 99999999999\r\n\r\n";
+    check(endless.to_owned(), "HTTP/1.1 200 OK");
+}
+
+#[test]
+fn a_request_split_anywhere_is_answered_and_a_cut_one_is_not() {
+    let running = Running::start(1, &["eth0"]);
+    let request = b"GET /health HTTP/1.1\r\nHost: localhost\r\n\r\n";
+    for at in 1..request.len() {
+        let mut stream = running.connect();
+        stream.set_nodelay(true).unwrap();
+        stream.write_all(&request[..at]).unwrap();
+        thread::sleep(Duration::from_millis(2));
+        stream.write_all(&request[at..]).unwrap();
+        let answer = rest_of(&mut stream);
+        assert_eq!(split(&answer).0, "HTTP/1.1 200 OK", "split at {at}");
+
+        let mut stream = running.connect();
+        stream.write_all(&request[..at]).unwrap();
+        stream.shutdown(Shutdown::Write).unwrap();
+        let answer = rest_of(&mut stream);
+        assert!(!answer.contains(" 200 "), "cut at {at}: {answer}");
+    }
+}
+
+#[test]
+fn silent_connections_end_and_others_are_served_then() {
+    let running = Running::start(1, &["eth0"]);
+    let silent: Vec<TcpStream> = (0..CONNECTIONS).map(|_| running.connect()).collect();
+    let begun = Instant::now();
+    let answer = running.exchange(b"GET /health HTTP/1.1\r\nHost: localhost\r\n\r\n");
+    assert_eq!(split(&answer).0, "HTTP/1.1 200 OK");
+    // The server was full until the first silent connection had lived its life.
+    assert!(begun.elapsed() > LIFE / 2, "{:?}", begun.elapsed());
+    drop(silent);
+}
+
+#[test]
+fn nobody_answers_once_the_capture_is_over() {
+    let runtime = tokio::runtime::Builder::new_current_thread()
+        .build()
+        .unwrap();
+    let (asker, questions) = mpsc::channel(1);
+    drop(questions);
+    let request = axum::extract::Request::get("/metrics")
+        .header("host", "localhost")
+        .body(axum::body::Body::empty())
+        .unwrap();
+    let answer = runtime.block_on(async {
+        use hyper::service::Service as _;
+        let router = routes::router(asker, Ipv4Addr::LOCALHOST.into());
+        TowerToHyperService::new(router)
+            .call(request)
+            .await
+            .unwrap()
+    });
+    assert_eq!(answer.status(), 503);
+}
+
+#[test]
+fn an_address_that_cannot_be_had_is_named() {
+    let taken = TcpListener::bind((Ipv4Addr::LOCALHOST, 0)).unwrap();
+    let address = taken.local_addr().unwrap();
+    let check = |address: SocketAddr, expected: &str| {
+        let error = Listener::bind(Some(address)).unwrap_err().to_string();
+        let expected = format!("cannot listen on {address}: {expected}; ");
+        assert!(error.starts_with(&expected), "{error}");
+        assert!(error.contains("--listen"), "{error}");
+    };
+    check(address, "another program listens there");
+    // TEST-NET-1 (RFC 5737) is on no interface.
+    let absent = SocketAddr::from(([192, 0, 2, 1], 8000));
+    check(absent, "no interface that is up has this address");
+}
+
+#[test]
+fn without_an_address_there_is_no_server() {
+    let runtime = tokio::runtime::Builder::new_current_thread()
+        .enable_all()
+        .build()
+        .unwrap();
+    runtime.block_on(async {
+        let mut server = Server::start(Listener::bind(None).unwrap()).unwrap();
+        assert_eq!(server.address(), None);
+        let wait = tokio::time::timeout(Duration::from_millis(20), server.question());
+        assert!(wait.await.is_err());
+    });
+}

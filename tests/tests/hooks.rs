@@ -1,0 +1,109 @@
+//! Every hook gives the same lines of the same traffic, on a server and on a client, over IPv4 and
+//! over IPv6.
+
+#![expect(clippy::unwrap_used, reason = "a test that cannot go on fails")]
+
+use tapline_tests::support::{Ended, Family, Nginx, Pair, Program, Tapline, Traffic, counted};
+
+/// The flags of each hook, and the words with which the program says where it sits.
+/// (`tcx ingress` since Linux 6.6, `tc ingress` before.)
+const HOOKS: [(&str, &str); 5] = [
+    ("--attach auto", " ingress"),
+    ("--attach tc", " ingress"),
+    ("--attach socket", "packet socket"),
+    ("--attach xdp --xdp-mode native", "native XDP"),
+    ("--attach xdp --xdp-mode generic", "generic XDP"),
+];
+
+fn check(ended: &Ended, letter: char, what: &str) {
+    let expected = Traffic::expected(letter);
+    assert_eq!(
+        counted(ended.summaries()),
+        counted(expected.clone()),
+        "{what}"
+    );
+    // One connection at a time: the order of the wire is that of the lines, but for pipelines, where
+    // a response may overtake a later request on another CPU.
+    let before: Vec<String> = ended
+        .summaries()
+        .into_iter()
+        .take(Traffic::IN_ORDER)
+        .collect();
+    assert_eq!(before, expected[..Traffic::IN_ORDER], "{what}");
+    let partial = ended
+        .heads
+        .iter()
+        .filter(|head| head.0["partial"] == true)
+        .count();
+    assert_eq!(partial, 0, "{what}");
+    let host = |target: &str| {
+        let head = ended
+            .heads
+            .iter()
+            .find(|head| head.text("target") == target);
+        head.unwrap().text("host").to_owned()
+    };
+    assert_eq!(host("/small?bytes"), "one.byte.at.a.time", "{what}");
+    assert_eq!(host("/small?long"), "behind.the.cookie", "{what}");
+    assert!(
+        ended.heads.iter().all(|head| head.0["local"] == true),
+        "{what}"
+    );
+    assert_eq!(
+        ended.sum("records/lost", None),
+        0,
+        "{what}: {:#}",
+        ended.ledger
+    );
+}
+
+fn every_hook(family: Family) {
+    let pair = Pair::new();
+    let _nginx = Nginx::start(&pair.server, None);
+    for (flags, words) in HOOKS {
+        let start = |namespace, interface: &str| {
+            Tapline::start(namespace, &format!("-i {interface} {flags}"))
+        };
+        let mut server = start(&pair.server, Pair::SERVER_INTERFACE);
+        let client = start(&pair.client, Pair::CLIENT_INTERFACE);
+        let stderr = server.process().stderr();
+        assert!(stderr.contains(words), "{flags}: {stderr}");
+        Traffic::send(&pair, family);
+        check(&server.stop(), 'C', &format!("server, {flags}, {family:?}"));
+        check(&client.stop(), 'S', &format!("client, {flags}, {family:?}"));
+    }
+}
+
+#[test]
+fn every_hook_gives_the_same_lines_over_ipv4() {
+    every_hook(Family::Four);
+}
+
+#[test]
+fn every_hook_gives_the_same_lines_over_ipv6() {
+    every_hook(Family::Six);
+}
+
+#[test]
+fn an_interface_that_has_an_xdp_program_is_named() {
+    let pair = Pair::new();
+    let holder = Tapline::start(&pair.server, "-i server0 --attach xdp --xdp-mode generic");
+    let mut command = Tapline::command(&pair.server, "run");
+    command.args([
+        "-i",
+        "server0",
+        "--attach",
+        "xdp",
+        "--xdp-mode",
+        "generic",
+        "--log-dir",
+        "-",
+    ]);
+    let done = Program::new(command).output();
+    assert_eq!((done.code, done.stdout.as_str()), (Some(1), ""));
+    let said = "tapline: cannot attach to generic XDP of server0: another XDP program sits there, and an \
+                interface takes one: use --attach tc, or take the other off";
+    assert!(done.stderr.starts_with(said), "{}", done.stderr);
+    assert_eq!(done.stderr.lines().count(), 1, "{}", done.stderr);
+    let _ended = holder.stop();
+}

@@ -18,6 +18,9 @@ pub(crate) enum Bench {
     Capture(capture::Options),
     /// The kernel programs alone, by BPF_PROG_TEST_RUN, over an empty program (as root)
     Kernel(kernel::Options),
+    /// The client of a known number of requests, which `capture` starts
+    #[command(hide = true)]
+    Client(capture::client::Options),
 }
 
 /// Measures, prints a table (or JSON) and gives whether all targets were met.
@@ -29,5 +32,6 @@ pub(crate) fn run(workspace: &Workspace, bench: &Bench) -> Result<bool> {
     match bench {
         Bench::Capture(options) => capture::run(workspace, options),
         Bench::Kernel(options) => kernel::run(workspace, options),
+        Bench::Client(options) => capture::client::run(options).map(|()| true),
     }
 }

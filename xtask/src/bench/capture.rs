@@ -3,10 +3,12 @@
 //!
 //! nginx in one network namespace, wrk in another, a veth pair between them. Capture is off and on in
 //! turn, in pairs whose order alternates, so that what drifts on the machine drifts for both; the
-//! ratios within the pairs are what counts. The same for a bulk transfer (iperf3). Nothing of the
-//! host's own network is touched.
+//! ratios within the pairs are what counts. The same for a bulk transfer (iperf3). Whether every head
+//! is written is proved by a client that asks a known number of requests as fast as it can, and reads
+//! every answer. Nothing of the host's own network is touched.
 
 mod capturer;
+pub(crate) mod client;
 mod document;
 mod load;
 mod measure;

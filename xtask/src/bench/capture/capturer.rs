@@ -140,8 +140,10 @@ pub(crate) struct Capturing {
 /// What a capturer said when it ended.
 #[derive(Clone, Debug)]
 pub(crate) struct Account {
-    /// Heads that it wrote; packets, for one that does not look into them.
+    /// Heads that it wrote; none for one that does not look into packets.
     pub(crate) heads: Option<u64>,
+    /// Packets that it says it missed.
+    pub(crate) dropped: Option<u64>,
     /// The agent's own account.
     pub(crate) ledger: Option<Ledger>,
 }
@@ -227,39 +229,41 @@ impl Capturing {
     pub(crate) fn finish(mut self) -> Result<Account> {
         let status = self.running.stop()?;
         let said = fs::read_to_string(self.folder.join("stderr")).unwrap_or_default();
-        let file = match self.kind {
+        let heads = match self.kind {
             Kind::Tapline { .. } => {
                 if !status.success() {
                     bail!("the agent ended with {status}: {}", said.trim());
                 }
-                let text = fs::read_to_string(self.folder.join("stdout"))
-                    .context("read the agent's account")?;
-                let ledger: Ledger =
-                    serde_json::from_str(&text).context("understand the agent's account")?;
-                let lines = count_lines_below(&self.folder.join("logs"))?;
-                if lines != ledger.lines.stored {
-                    bail!(
-                        "the agent says that it wrote {} lines, but there are {lines}",
-                        ledger.lines.stored
-                    );
-                }
-                return Ok(Account {
-                    heads: Some(lines),
-                    ledger: Some(ledger),
-                });
+                return self.account();
             }
-            Kind::Tcpdump => {
-                return Ok(Account {
-                    heads: None,
-                    ledger: None,
-                });
-            }
-            Kind::Httpry => "lines",
-            Kind::Tshark => "stdout",
+            Kind::Tcpdump => None,
+            Kind::Httpry => Some(count_lines(&self.folder.join("lines"))?),
+            Kind::Tshark => Some(count_lines(&self.folder.join("stdout"))?),
         };
         Ok(Account {
-            heads: Some(count_lines(&self.folder.join(file))?),
+            heads,
+            dropped: dropped(&said),
             ledger: None,
+        })
+    }
+
+    /// The agent's account, and a count of the lines that are really there.
+    fn account(&self) -> Result<Account> {
+        let text =
+            fs::read_to_string(self.folder.join("stdout")).context("read the agent's account")?;
+        let ledger: Ledger =
+            serde_json::from_str(&text).context("understand the agent's account")?;
+        let lines = count_lines_below(&self.folder.join("logs"))?;
+        if lines != ledger.lines.stored {
+            bail!(
+                "the agent says that it wrote {} lines, but there are {lines}",
+                ledger.lines.stored
+            );
+        }
+        Ok(Account {
+            heads: Some(lines),
+            dropped: None,
+            ledger: Some(ledger),
         })
     }
 
@@ -298,6 +302,16 @@ impl Capturing {
     }
 }
 
+/// The largest number in front of "packets dropped", as libpcap's programs say it at their end.
+fn dropped(said: &str) -> Option<u64> {
+    let words: Vec<&str> = said.split_whitespace().collect();
+    words
+        .windows(3)
+        .filter(|three| three[1].starts_with("packet") && three[2].starts_with("dropped"))
+        .filter_map(|three| three[0].parse().ok())
+        .max()
+}
+
 fn count_lines_below(folder: &Path) -> Result<u64> {
     let mut lines = 0;
     for entry in fs::read_dir(folder).with_context(|| format!("list {}", folder.display()))? {
@@ -318,4 +332,26 @@ fn count_lines(file: &Path) -> Result<u64> {
         lines += u64::from(!line.starts_with(b"#"));
     }
     Ok(lines)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn dropped_packets_are_found() {
+        let check =
+            |said: &str, expected: Option<u64>| assert_eq!(dropped(said), expected, "{said}");
+        check(
+            "10 packets captured\n12 packets received by filter\n2 packets dropped by kernel\n",
+            Some(2),
+        );
+        check("1 packet dropped from veth0\n", Some(1));
+        check(
+            "0 packets dropped by kernel, 5 packets dropped by interface",
+            Some(5),
+        );
+        check("many packets dropped", None);
+        check("", None);
+    }
 }

@@ -1,4 +1,5 @@
-//! The load: wrk, which asks as fast as it gets answers, and iperf3, which sends as fast as it can.
+//! The load: wrk, which asks as fast as it gets answers, a client that asks a known number of times,
+//! and iperf3, which sends as fast as it can.
 
 use std::time::Duration;
 
@@ -13,7 +14,7 @@ pub(crate) struct Asked {
     /// Requests that were answered while it counted.
     pub(crate) requests: u64,
     pub(crate) requests_per_second: f64,
-    /// Bytes received, as wrk rounds them.
+    /// Connections that failed and answers that were none.
     pub(crate) errors: u64,
 }
 
@@ -34,6 +35,22 @@ pub(crate) fn wrk(site: &Site, connections: u32, time: Duration) -> Result<Asked
         bail!("wrk met errors:\n{text}");
     }
     Ok(asked)
+}
+
+/// Asks so many requests on each of so many connections, and reads every answer. Gives the number of
+/// requests, each of which is on the wire exactly once, as is its answer.
+///
+/// # Errors
+/// When an answer did not come.
+pub(crate) fn known(site: &Site, connections: u32, requests: u32) -> Result<u64> {
+    let program = std::env::current_exe().context("find this program")?;
+    let text = site
+        .in_client(program)
+        .args(["bench", "client", &SERVER.to_string()])
+        .args([connections.to_string(), requests.to_string()])
+        .time_limit(Duration::from_secs(120))
+        .stdout()?;
+    text.trim().parse().context("read the number of requests")
 }
 
 /// Sends to the server as fast as it goes. Gives gigabits a second, as received.

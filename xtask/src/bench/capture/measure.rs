@@ -42,16 +42,41 @@ pub(crate) struct Pair {
     pub(crate) answered: u64,
     pub(crate) served: u64,
     pub(crate) heads: Option<u64>,
+    /// Packets that the capturing program says it missed.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub(crate) dropped_packets: Option<u64>,
     /// CPU time of the capturing program, in seconds.
     pub(crate) cpu_seconds: f64,
     /// Memory of the capturing program after it, in bytes.
     pub(crate) memory: u64,
-    /// What is wrong with the count of heads, in words.
+    /// Heads and records that went another way than to a line, in words.
     #[serde(skip_serializing_if = "Vec::is_empty")]
     pub(crate) remarks: Vec<String>,
-    #[serde(skip)]
-    missed: u64,
-    lost: u64,
+    /// Heads that are missing or too many for certain, or partial.
+    pub(crate) missed: u64,
+    /// Records and lines lost.
+    pub(crate) lost: u64,
+}
+
+/// A run of a known number of requests.
+#[derive(Clone, Copy, Debug, Serialize)]
+pub(crate) struct Known {
+    /// Requests sent, each answered.
+    pub(crate) sent: u64,
+    /// Requests that nginx served.
+    pub(crate) served: u64,
+    pub(crate) requests: u64,
+    pub(crate) responses: u64,
+    pub(crate) partial: u64,
+    /// Records and lines lost.
+    pub(crate) lost: u64,
+}
+
+impl Known {
+    /// Heads missing, too many, or partial.
+    fn missed(self) -> u64 {
+        self.requests.abs_diff(self.sent) + self.responses.abs_diff(self.sent) + self.partial
+    }
 }
 
 /// Everything about one capturing program.
@@ -61,6 +86,8 @@ pub(crate) struct Measured {
     #[serde(skip)]
     judged: bool,
     pub(crate) pairs: Vec<Pair>,
+    /// The run of a known number of requests.
+    pub(crate) known: Option<Known>,
     pub(crate) throughput_ratio: Option<Summary>,
     /// Microseconds of CPU time a head that was written; a head on the wire, where none is written.
     pub(crate) cpu_microseconds_per_head: Option<Summary>,
@@ -78,6 +105,11 @@ pub(crate) struct Measured {
 /// # Errors
 /// When a program fails or Ctrl-C came.
 pub(crate) fn agent(site: &Site, plan: &Plan, capturer: &Capturer) -> Result<Measured> {
+    let known = known(site, plan, capturer)?;
+    say(format_args!(
+        "{}: {} requests sent and answered, {} requests and {} responses written, {} records lost",
+        capturer.name, known.sent, known.requests, known.responses, known.lost
+    ));
     let pairs = pairs(site, plan, plan.pairs, capturer)?;
     let mut bulk = Vec::new();
     for round in 0..plan.pairs {
@@ -97,6 +129,7 @@ pub(crate) fn agent(site: &Site, plan: &Plan, capturer: &Capturer) -> Result<Mea
     }
     let wake_ups = idle(site, capturer)?;
     Ok(Measured {
+        known: Some(known),
         bulk_ratio: Summary::of(bulk.iter().map(|[off, on]| on / off)),
         bulk,
         wake_ups_per_second: Some(wake_ups),
@@ -127,6 +160,7 @@ impl Measured {
                 }),
             ),
             recall: written.map(|written| written as f64 / on_wire as f64),
+            known: None,
             bulk: Vec::new(),
             bulk_ratio: None,
             memory: pairs.iter().map(|pair| pair.memory).max().unwrap_or(0),
@@ -142,17 +176,19 @@ impl Measured {
         }
         let median = |summary: Option<Summary>| summary.map_or(f64::NAN, |summary| summary.median);
         let sum = |count: fn(&Pair) -> u64| self.pairs.iter().map(count).sum::<u64>() as f64;
+        let known =
+            |count: fn(Known) -> u64| self.known.map_or(f64::NAN, |known| count(known) as f64);
         [
             (
                 "heads missed or too many",
-                sum(|pair| pair.missed),
+                sum(|pair| pair.missed) + known(|known| known.missed()),
                 Bound::AtMost,
                 0.0,
                 "heads",
             ),
             (
                 "records and lines lost",
-                sum(|pair| pair.lost),
+                sum(|pair| pair.lost) + known(|known| known.lost),
                 Bound::AtMost,
                 0.0,
                 "records",
@@ -248,6 +284,31 @@ fn in_turn(round: u32, mut run: impl FnMut(bool) -> Result<f64>) -> Result<[f64;
     }
 }
 
+/// A run of a known number of requests with capture.
+fn known(site: &Site, plan: &Plan, capturer: &Capturer) -> Result<Known> {
+    const REQUESTS: u32 = 200_000;
+    let capturing = capturer.start(site)?;
+    let before = site.requests()?;
+    let sent = load::known(site, plan.connections, REQUESTS.div_ceil(plan.connections))?;
+    let served = site.requests()?.since(before);
+    let account = capturing.finish()?;
+    let Some(ledger) = account.ledger else {
+        bail!("only the agent gives an account of heads");
+    };
+    if served != sent {
+        bail!("nginx served {served} requests, the client sent {sent}");
+    }
+    let (requests, responses) = heads(&ledger);
+    Ok(Known {
+        sent,
+        served,
+        requests,
+        responses,
+        partial: ledger.heads.partial,
+        lost: lost(&ledger),
+    })
+}
+
 /// A run of wrk with capture.
 fn captured(site: &Site, plan: &Plan, capturer: &Capturer) -> Result<Pair> {
     let capturing = capturer.start(site)?;
@@ -275,6 +336,7 @@ fn captured(site: &Site, plan: &Plan, capturer: &Capturer) -> Result<Pair> {
         answered: asked.requests,
         served,
         heads: account.heads,
+        dropped_packets: account.dropped,
         cpu_seconds: cpu.as_secs_f64(),
         memory,
         remarks,

@@ -12,7 +12,7 @@ use std::{
 use anyhow::{Context as _, Result, bail};
 
 use crate::{
-    demo::namespaces::Namespaces,
+    demo::namespaces::{self, Namespaces},
     interrupt,
     process::{Running, Step},
     workspace::{Workspace, find_program},
@@ -76,7 +76,8 @@ impl Site {
         let iperf = namespaces
             .in_server(program("iperf3")?)
             .args(["--server", "--bind", &SERVER.to_string()])
-            .start(Stdio::null(), Stdio::inherit())?;
+            // It tells its end as a failure.
+            .start(Stdio::null(), Stdio::null())?;
         let site = Self {
             _nginx: nginx,
             _iperf: iperf,
@@ -195,10 +196,16 @@ struct Folder(PathBuf);
 
 impl Folder {
     fn make(workspace: &Workspace) -> Result<Self> {
-        let folder = workspace
-            .root
-            .join("target/bench")
-            .join(std::process::id().to_string());
+        let all = workspace.root.join("target/bench");
+        // What a benchmark that was killed left behind.
+        for entry in fs::read_dir(&all).into_iter().flatten().flatten() {
+            let name = entry.file_name().to_string_lossy().into_owned();
+            if name.parse().is_ok_and(|id: u32| !namespaces::is_alive(id)) {
+                let path = entry.path();
+                fs::remove_dir_all(&path).with_context(|| format!("remove {}", path.display()))?;
+            }
+        }
+        let folder = all.join(std::process::id().to_string());
         fs::create_dir_all(&folder).with_context(|| format!("make {}", folder.display()))?;
         Ok(Self(folder))
     }

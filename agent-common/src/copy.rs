@@ -200,7 +200,11 @@ impl<P: Packet, H: Host> Copier<'_, P, H> {
             self.head_ended(end, copied);
         } else if work.is(mark::ESCALATED) {
             self.direction.state.set(state | state::UNSURE);
-        } else if !self.ends_bare(copied) && head_bytes < self.host.head_max() {
+        } else if self.ends_bare(copied) {
+            if work.is(mark::BODY_DUE) {
+                self.escalate(Escalated::Body);
+            }
+        } else if head_bytes < self.host.head_max() {
             work.mark(mark::COLLECTING);
             let due = if work.is(mark::BODY_DUE) { BODY_DUE } else { 0 };
             self.direction.state.set(state | state::HEAD | due);
@@ -385,7 +389,7 @@ impl<P: Packet, H: Host> Copier<'_, P, H> {
     }
 
     /// Takes the direction for the one of requests, or of responses, by what begins here. It may turn
-    /// out to be the other one only when the peer's part was taken as well.
+    /// out to be the other one only by a whole token, and when the peer's part was taken as well.
     #[inline(always)]
     fn takes_role(&self) -> bool {
         let (role, other) = if self.work.kind.get() == Start::Response as u32 {
@@ -394,7 +398,8 @@ impl<P: Packet, H: Host> Copier<'_, P, H> {
             (state::REQUESTS, state::RESPONSES)
         };
         let seen = self.direction.state.get();
-        if seen & other != 0 && self.peer.state.get() & other == 0 {
+        let certain = self.work.captured.get() >= 8 && self.peer.state.get() & other != 0;
+        if seen & other != 0 && !certain {
             return false;
         }
         self.direction.state.set(seen & !other | role);

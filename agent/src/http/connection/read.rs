@@ -106,10 +106,7 @@ impl Connection {
                 }
             }
             Mode::Lost if may_begin => {
-                let blank = match arrival.header.flags & flag::START {
-                    0 => 0,
-                    _ => blank_lines(rest),
-                };
+                let blank = blank_lines(rest);
                 state.position += blank as u64;
                 let rest = &rest[blank..];
                 if rest.is_empty() {

@@ -360,7 +360,7 @@ impl Both {
 /// has it, so that the kernel finds it there.
 fn endpoints(connection: u16, sequence: u16) -> (SocketAddr, SocketAddr) {
     let port = 1_024 + sequence % 60_000;
-    let (client, server): (IpAddr, IpAddr) = if connection % 2 == 0 {
+    let (client, server): (IpAddr, IpAddr) = if connection.is_multiple_of(2) {
         ([8, 0, 0, connection as u8].into(), [8, 0, 1, 1].into())
     } else {
         (

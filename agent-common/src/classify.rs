@@ -119,9 +119,11 @@ pub fn classify<P: Packet>(packet: &P, segment: &mut Segment) -> Result<(), Igno
         Link::Ethernet => ethernet(packet, segment)?,
         Link::Network(ethertype) => segment.next.set(u32::from(ethertype)),
     }
-    segment.network_length = packet.wire_length() - segment.offset.get();
+    let start = segment.offset.get();
     segment.end.set(packet.wire_length());
     network(packet, segment)?;
+    // What the link put behind the packet to make its frame long enough does not count.
+    segment.network_length = segment.end.get() - start;
     // One level: what is inside a second tunnel is counted by its protocol and not opened.
     match tunnel(packet, segment) {
         Tunnel::None => {}

@@ -1,6 +1,8 @@
 //! The kernel programs by themselves: what the verifier walks, what they make of single packets, and
 //! that it is what the agent's own copy of the classifier makes of them.
 
+#![expect(clippy::unwrap_used, reason = "a test that cannot go on has failed")]
+
 use agent_common::counters::{Counters, Ignored, Protocol};
 use agent_common::frame::{self, TcpSegment, tcp_flags};
 use agent_common::record::{FIRST_POSITION, PIECE_MAX, VERSION, flag};

@@ -217,10 +217,17 @@ impl Hooks {
 
     fn tc(&mut self, target: &Target<'_>) -> Result<Vec<Hook>, HookError> {
         let owner = Owner::of(target.index);
+        // Loading takes long, attaching does not.
+        self.programs.program(Way::In.classifier(target.raw))?;
+        // Outgoing first: a response without its request is nothing special, but requests whose
+        // responses are not seen look like pipelined ones, and escalate every busy connection.
+        let outgoing = if target.loopback {
+            None
+        } else {
+            Some(self.classifier(target, Way::Out, owner.as_ref())?)
+        };
         let mut hooks = vec![self.classifier(target, Way::In, owner.as_ref())?];
-        if !target.loopback {
-            hooks.push(self.classifier(target, Way::Out, owner.as_ref())?);
-        }
+        hooks.extend(outgoing);
         hooks.extend(owner.map(|owner| Hook::Owner { owner }));
         Ok(hooks)
     }
@@ -233,12 +240,6 @@ impl Hooks {
         way: Way,
         owner: Option<&Owner>,
     ) -> Result<Hook, HookError> {
-        let program_name = match (way, target.raw) {
-            (Way::In, false) => "tapline_ingress",
-            (Way::Out, false) => "tapline_egress",
-            (Way::In, true) => "tapline_in_ip",
-            (Way::Out, true) => "tapline_out_ip",
-        };
         let direction = match way {
             Way::In => TcAttachType::Ingress,
             Way::Out => TcAttachType::Egress,
@@ -255,7 +256,7 @@ impl Hooks {
             interface: target.name.to_owned(),
             reason: in_one_line(error),
         };
-        let program = self.programs.program(program_name)?;
+        let program = self.programs.program(way.classifier(target.raw))?;
         let program = <&mut SchedClassifier>::try_from(program).map_err(|error| refused(&error))?;
         let options = if tcx {
             TcAttachOptions::TcxOrder(LinkOrder::first())
@@ -311,6 +312,14 @@ impl Hooks {
             interface: target.name.to_owned(),
             reason: xdp_reason(error),
         };
+        self.programs.program("tapline_xdp")?;
+        // Outgoing first, as with tc.
+        let owner = Owner::of(target.index);
+        let outgoing = if target.loopback {
+            None
+        } else {
+            Some(self.classifier(target, Way::Out, owner.as_ref())?)
+        };
         let program = self.programs.program("tapline_xdp")?;
         let program = <&mut Xdp>::try_from(program).map_err(|error| refused(&error))?;
         let link = program
@@ -318,9 +327,8 @@ impl Hooks {
             .and_then(|id| program.take_link(id))
             .map_err(|error| refused(&error))?;
         let mut hooks = vec![Hook::Xdp { name, link }];
-        if !target.loopback {
-            let owner = Owner::of(target.index);
-            hooks.push(self.classifier(target, Way::Out, owner.as_ref())?);
+        if let Some(outgoing) = outgoing {
+            hooks.push(outgoing);
             hooks.extend(owner.map(|owner| Hook::Owner { owner }));
         }
         Ok(hooks)
@@ -361,6 +369,18 @@ impl<'a> Target<'a> {
 enum Way {
     In,
     Out,
+}
+
+impl Way {
+    /// The program for this direction. `raw`: frames begin with the IP header.
+    fn classifier(self, raw: bool) -> &'static str {
+        match (self, raw) {
+            (Self::In, false) => "tapline_ingress",
+            (Self::Out, false) => "tapline_egress",
+            (Self::In, true) => "tapline_in_ip",
+            (Self::Out, true) => "tapline_out_ip",
+        }
+    }
 }
 
 /// tcx came with Linux 6.6 (commit e420bed02507, "bpf: Add fd-based tcx multi-prog infra with link

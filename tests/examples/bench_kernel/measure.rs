@@ -176,8 +176,8 @@ impl Bench {
     pub(crate) fn round(&mut self, subject: &mut Subject) -> Result<()> {
         let (mut with, mut without) = (0, 0);
         for _ in 0..BATCHES {
-            without += self.run(&self.empty, subject)?.cpu_ns;
-            with += self.checked(subject)?.cpu_ns;
+            without += self.run(&self.empty, subject)?.total_ns;
+            with += self.checked(subject)?.total_ns;
         }
         let runs = f64::from(BATCH * BATCHES);
         self.base.push(without as f64 / runs);
@@ -192,8 +192,8 @@ impl Bench {
     }
 
     fn run(&self, setter: &Setter, subject: &Subject) -> Result<Ran> {
-        let ran =
-            system_call::run(setter.program(), &self.input, BATCH).context("run a program")?;
+        let ran = system_call::run(subject.hook.kind(), setter.program(), &self.input, BATCH)
+            .context("run a program")?;
         ensure!(
             ran.returned != wrapper::NOT_REACHED,
             "the jump to the program failed"

@@ -246,7 +246,8 @@ impl Subject {
         ] {
             let frame = frames::frame(sender, sequence, flags, payload);
             let input = self.hook.input(&frame);
-            let ran = system_call::run(self.program()?, &input, 1).context("run the program")?;
+            let ran = system_call::run(self.hook.kind(), self.program()?, &input, 1)
+                .context("run the program")?;
             if ran.returned != self.hook.verdict() {
                 bail!("{} returned {}", self.hook.program(), ran.returned);
             }

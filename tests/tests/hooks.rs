@@ -3,7 +3,11 @@
 
 #![expect(clippy::unwrap_used, reason = "a test that cannot go on fails")]
 
-use tapline_tests::support::{Ended, Family, Nginx, Pair, Program, Tapline, Traffic, counted};
+use std::net::SocketAddr;
+
+use tapline_tests::support::{
+    Connection, Ended, Family, Nginx, Pair, Program, Tapline, Traffic, counted,
+};
 
 /// The flags of each hook, and the words with which the program says where it sits.
 /// (`tcx ingress` since Linux 6.6, `tc ingress` before.)
@@ -20,7 +24,8 @@ fn check(ended: &Ended, letter: char, what: &str) {
     assert_eq!(
         counted(ended.summaries()),
         counted(expected.clone()),
-        "{what}"
+        "{what}: {:#}",
+        ended.ledger
     );
     // One connection at a time: the order of the wire is that of the lines, but for pipelines, where
     // a response may overtake a later request on another CPU.
@@ -106,4 +111,40 @@ fn an_interface_that_has_an_xdp_program_is_named() {
     assert!(done.stderr.starts_with(said), "{}", done.stderr);
     assert_eq!(done.stderr.lines().count(), 1, "{}", done.stderr);
     let _ended = holder.stop();
+}
+
+#[test]
+fn heads_in_single_bytes_on_many_connections_are_whole() {
+    const THREADS: usize = 8;
+    const ROUNDS: usize = 25;
+    let pair = Pair::new();
+    let _nginx = Nginx::start(&pair.server, None);
+    for (flags, _) in &HOOKS[1..] {
+        let server = Tapline::start(&pair.server, &format!("-i server0 {flags}"));
+        std::thread::scope(|scope| {
+            for thread in 0..THREADS {
+                let pair = &pair;
+                scope.spawn(move || {
+                    for round in 0..ROUNDS {
+                        let address = SocketAddr::new(Pair::server_address(Family::Six), 80);
+                        let mut connection = Connection::open(&pair.client, address);
+                        let head = format!(
+                            "GET /small?{thread}.{round} HTTP/1.1\r\nHost: one.byte.at.a.time\r\n\r\n"
+                        );
+                        connection.write_pieces(head, 1);
+                        assert_eq!(connection.answer().body, b"small\n");
+                    }
+                });
+            }
+        });
+        let ended = server.stop();
+        let mut expected = vec!["CR 200".to_owned(); THREADS * ROUNDS];
+        for thread in 0..THREADS {
+            expected.extend((0..ROUNDS).map(|round| format!("CQ GET /small?{thread}.{round}")));
+        }
+        expected.sort();
+        let mut summaries = ended.summaries();
+        summaries.sort();
+        assert_eq!(summaries, expected, "{flags}: {:#}", ended.ledger);
+    }
 }

@@ -95,6 +95,8 @@ fn an_interface_that_has_an_xdp_program_is_named() {
     let holder = Tapline::start(&pair.server, "-i server0 --attach xdp --xdp-mode generic");
     let mut command = Tapline::command(&pair.server, "run");
     command.args([
+        "--listen",
+        "off",
         "-i",
         "server0",
         "--attach",
@@ -114,9 +116,10 @@ fn an_interface_that_has_an_xdp_program_is_named() {
 }
 
 #[test]
-fn heads_in_single_bytes_on_many_connections_are_whole() {
+fn heads_in_single_bytes_from_changing_cpus_are_whole() {
     const THREADS: usize = 8;
     const ROUNDS: usize = 25;
+    let cpus = std::thread::available_parallelism().map_or(1, usize::from);
     let pair = Pair::new();
     let _nginx = Nginx::start(&pair.server, None);
     for (flags, _) in &HOOKS[1..] {
@@ -131,7 +134,11 @@ fn heads_in_single_bytes_on_many_connections_are_whole() {
                         let head = format!(
                             "GET /small?{thread}.{round} HTTP/1.1\r\nHost: one.byte.at.a.time\r\n\r\n"
                         );
-                        connection.write_pieces(head, 1);
+                        for (number, byte) in head.bytes().enumerate() {
+                            // Packets are taken in on the CPU that sent them.
+                            move_to_cpu(number % cpus);
+                            connection.write([byte]);
+                        }
                         assert_eq!(connection.answer().body, b"small\n");
                     }
                 });
@@ -147,4 +154,15 @@ fn heads_in_single_bytes_on_many_connections_are_whole() {
         summaries.sort();
         assert_eq!(summaries, expected, "{flags}: {:#}", ended.ledger);
     }
+}
+
+/// Moves this thread.
+fn move_to_cpu(cpu: usize) {
+    // SAFETY: all zero is an empty set.
+    let mut set: libc::cpu_set_t = unsafe { std::mem::zeroed() };
+    // SAFETY: the number is within the set.
+    unsafe { libc::CPU_SET(cpu, &mut set) };
+    // SAFETY: the set lives through the call, with its true length.
+    let result = unsafe { libc::sched_setaffinity(0, size_of_val(&set), &raw const set) };
+    assert_eq!(result, 0);
 }

@@ -111,14 +111,19 @@ pub fn classify<P: Packet>(packet: &P, segment: &mut Segment) -> Result<(), Igno
     segment.vlan = [origin.vlan & 0x0fff, 0];
     segment.fragment = 0;
     segment.tunnelled = 0;
+    if matches!(origin.link, Link::Ethernet) && plain(packet, segment) {
+        return Ok(());
+    }
     segment.offset.set(0);
     match origin.link {
         Link::Ethernet => ethernet(packet, segment)?,
         Link::Network(ethertype) => segment.next.set(u32::from(ethertype)),
     }
-    segment.network_length = packet.wire_length() - segment.offset.get();
+    let start = segment.offset.get();
     segment.end.set(packet.wire_length());
     network(packet, segment)?;
+    // What the link put behind the packet to make its frame long enough does not count.
+    segment.network_length = segment.end.get() - start;
     // One level: what is inside a second tunnel is counted by its protocol and not opened.
     match tunnel(packet, segment) {
         Tunnel::None => {}
@@ -133,6 +138,44 @@ pub fn classify<P: Packet>(packet: &P, segment: &mut Segment) -> Result<(), Igno
         }
     }
     transport(packet, segment)
+}
+
+/// Reads the headers that nearly all packets have, at the places where they nearly always are: Ethernet,
+/// IPv4 without options, TCP. False: the packet is another, or wrong; it is to be read step by step.
+#[inline(always)]
+fn plain<P: Packet>(packet: &P, segment: &mut Segment) -> bool {
+    const NETWORK: u32 = 14;
+    const TRANSPORT: u32 = NETWORK + 20;
+    let Some(ethertype) = packet.read::<2>(12) else {
+        return false;
+    };
+    let Some(header) = packet.read::<40>(NETWORK) else {
+        return false;
+    };
+    let whole = header[6] & 0x3f | header[7] == 0;
+    if ethertype != [0x08, 0x00] || header[0] != 0x45 || !whole || header[9] != 6 {
+        return false;
+    }
+    let total = u32::from(u16::from_be_bytes([header[2], header[3]]));
+    let length = packet.wire_length();
+    let header_length = u32::from(header[32] >> 4) * 4;
+    let payload = TRANSPORT + header_length;
+    let end = NETWORK + total;
+    if header_length < 20 || payload > end || end > length {
+        return false;
+    }
+    segment.source = mapped([header[12], header[13], header[14], header[15]]);
+    segment.destination = mapped([header[16], header[17], header[18], header[19]]);
+    segment.source_port_be = u16::from_ne_bytes([header[20], header[21]]);
+    segment.destination_port_be = u16::from_ne_bytes([header[22], header[23]]);
+    segment.sequence = u32::from_be_bytes([header[24], header[25], header[26], header[27]]);
+    segment.tcp_flags = header[33] & 0x3f;
+    segment.protocol = Protocol::Tcp as u32;
+    segment.payload_offset = payload;
+    segment.payload_length = end - payload;
+    segment.network_length = length - NETWORK;
+    segment.header_length = payload - NETWORK;
+    true
 }
 
 /// Reads an Ethernet header with up to two VLAN tags.

@@ -137,6 +137,8 @@ pub mod state {
     pub const ENDED: u32 = 1 << 6;
     /// HTTP/2 or TLS: nothing to be found.
     pub const FOREIGN: u32 = 1 << 7;
+    /// Only the reader can tell where messages begin, until it ends the escalation.
+    pub const UNSURE: u32 = 1 << 8;
 }
 
 /// The word by which the reader ends an escalation: it has seen so many records and nothing is

@@ -143,7 +143,9 @@ impl<P: Packet, H: Host> Copier<'_, P, H> {
             self.counters.lost_bytes[Lost::Cut as usize] += u64::from(asked - copied);
         }
         if self.work.is(mark::MAYBE) && !self.work.is(mark::ESCALATED) {
-            if !self.host.is_request_line(self.scratch, copied) && !self.begins_with_empty_line() {
+            if !self.host.is_request_line(self.scratch, copied)
+                && !self.begins_with_empty_line(copied)
+            {
                 return false;
             }
             self.work.kind.set(Start::RequestWithBody as u32);
@@ -196,10 +198,13 @@ impl<P: Packet, H: Host> Copier<'_, P, H> {
         let end = self.host.head_end(self.scratch, copied).unwrap_or(0);
         if end != 0 {
             self.head_ended(end, copied);
-        } else if !self.ends_bare(copied)
-            && !work.is(mark::ESCALATED)
-            && head_bytes < self.host.head_max()
-        {
+        } else if work.is(mark::ESCALATED) {
+            self.direction.state.set(state | state::UNSURE);
+        } else if self.ends_bare(copied) {
+            if work.is(mark::BODY_DUE) {
+                self.escalate(Escalated::Body);
+            }
+        } else if head_bytes < self.host.head_max() {
             work.mark(mark::COLLECTING);
             let due = if work.is(mark::BODY_DUE) { BODY_DUE } else { 0 };
             self.direction.state.set(state | state::HEAD | due);
@@ -216,8 +221,9 @@ impl<P: Packet, H: Host> Copier<'_, P, H> {
         let length = self.segment.payload_length;
         work.captured.set(end);
         work.resume.set(behind);
-        let requests = self.direction.state.get() & state::REQUESTS != 0;
-        if requests && (work.is(mark::BODY_DUE) || behind < length) {
+        // What only the reader can place may be body: it is not believed.
+        let state = self.direction.state.get() & (state::REQUESTS | state::UNSURE);
+        if state == state::REQUESTS && (work.is(mark::BODY_DUE) || behind < length) {
             let body = if work.is(mark::CONTINUES) {
                 Body::Unknown
             } else {
@@ -226,17 +232,10 @@ impl<P: Packet, H: Host> Copier<'_, P, H> {
             match body {
                 Body::None => {}
                 Body::Length(bytes) => self.expect_body(bytes, behind),
-                Body::Unknown => {
-                    escalate(self.found.connection, work, self.counters, Escalated::Body);
-                }
+                Body::Unknown => self.escalate(Escalated::Body),
             }
             if work.resume.get() < length {
-                escalate(
-                    self.found.connection,
-                    work,
-                    self.counters,
-                    Escalated::Pipelined,
-                );
+                self.escalate(Escalated::Pipelined);
             }
         }
         if work.is(mark::ESCALATED) {
@@ -332,7 +331,7 @@ impl<P: Packet, H: Host> Copier<'_, P, H> {
         let requests = state & state::REQUESTS != 0;
         if requests && (work.is(mark::BODY_DUE) || behind < self.segment.payload_length) {
             // Its fields are in several pieces: the reader finds the end of the body.
-            escalate(self.found.connection, work, self.counters, Escalated::Body);
+            self.escalate(Escalated::Body);
             work.flags.set(work.flags.get() | u32::from(flag::ALL));
             return;
         }
@@ -345,6 +344,13 @@ impl<P: Packet, H: Host> Copier<'_, P, H> {
     fn count_start(&mut self) {
         let work = self.work;
         self.counters.candidates += 1;
+        if work.captured.get() == 1
+            && self.peer.state.get() & state::REQUESTS == 0
+            && self.direction.state.get() & state::RESPONSES == 0
+        {
+            // "H" alone begins HEAD as well.
+            work.kind.set(Start::RequestWithBody as u32);
+        }
         if !self.takes_role() {
             // The peer's part: body bytes that look like a start line. The reader decides.
             return;
@@ -366,12 +372,7 @@ impl<P: Packet, H: Host> Copier<'_, P, H> {
         } else {
             self.direction.messages.set(messages.wrapping_add(1));
             if messages.wrapping_sub(peers) as i32 >= 1 {
-                escalate(
-                    self.found.connection,
-                    work,
-                    self.counters,
-                    Escalated::Pipelined,
-                );
+                self.escalate(Escalated::Pipelined);
             }
         }
         if work.is(mark::ESCALATED) {
@@ -379,8 +380,16 @@ impl<P: Packet, H: Host> Copier<'_, P, H> {
         }
     }
 
+    /// Has everything copied, because what follows in this direction cannot be placed here.
+    #[inline(always)]
+    fn escalate(&mut self, why: Escalated) {
+        let state = self.direction.state.get();
+        self.direction.state.set(state | state::UNSURE);
+        escalate(self.found.connection, self.work, self.counters, why);
+    }
+
     /// Takes the direction for the one of requests, or of responses, by what begins here. It may turn
-    /// out to be the other one only when the peer's part was taken as well.
+    /// out to be the other one only by a whole token, and when the peer's part was taken as well.
     #[inline(always)]
     fn takes_role(&self) -> bool {
         let (role, other) = if self.work.kind.get() == Start::Response as u32 {
@@ -389,7 +398,8 @@ impl<P: Packet, H: Host> Copier<'_, P, H> {
             (state::REQUESTS, state::RESPONSES)
         };
         let seen = self.direction.state.get();
-        if seen & other != 0 && self.peer.state.get() & other == 0 {
+        let certain = self.work.captured.get() >= 8 && self.peer.state.get() & other != 0;
+        if seen & other != 0 && !certain {
             return false;
         }
         self.direction.state.set(seen & !other | role);
@@ -397,9 +407,9 @@ impl<P: Packet, H: Host> Copier<'_, P, H> {
     }
 
     #[inline(always)]
-    fn begins_with_empty_line(&self) -> bool {
+    fn begins_with_empty_line(&self, copied: u32) -> bool {
         let first = self.scratch.window_byte(4);
-        first == b'\n' || (first == b'\r' && self.scratch.window_byte(5) == b'\n')
+        first == b'\n' || (first == b'\r' && (copied < 2 || self.scratch.window_byte(5) == b'\n'))
     }
 
     /// Whether the packet ends here with an empty line made of bare line feeds.

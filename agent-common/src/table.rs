@@ -39,7 +39,6 @@ pub struct Found<'a> {
 pub fn find_or_insert<'a, H: Host>(
     host: &'a H,
     key: &Key,
-    now: u32,
     counters: &mut Counters,
 ) -> Option<Found<'a>> {
     let hash = hash(host, key);
@@ -55,7 +54,7 @@ pub fn find_or_insert<'a, H: Host>(
         }
         place += 1;
     }
-    insert(host, bucket, index, key, tag, now, counters)
+    insert(host, bucket, index, key, tag, counters)
 }
 
 #[inline(always)]
@@ -65,9 +64,9 @@ fn insert<'a, H: Host>(
     index: u32,
     key: &Key,
     tag: u64,
-    now: u32,
     counters: &mut Counters,
 ) -> Option<Found<'a>> {
+    let now = host.ticks() as u32;
     // A free place, else one whose connection has ended, else the one idle for longest.
     let mut chosen = &bucket.places[0];
     let mut chosen_place = 0;
@@ -93,6 +92,8 @@ fn insert<'a, H: Host>(
     }
     counters.connections += 1;
     reset(chosen, key);
+    chosen.directions[0].last_seen.set(now);
+    chosen.directions[1].last_seen.set(now);
     chosen.tag.set(tag);
     Some(Found {
         connection: chosen,
@@ -168,25 +169,20 @@ pub fn restart(connection: &Connection) {
     }
 }
 
-/// A multilinear hash with secret keys: whoever does not know them cannot aim at a bucket.
+/// A hash with secret keys: whoever does not know them cannot aim at a bucket.
 #[inline(always)]
 fn hash<H: Host>(host: &H, key: &Key) -> u64 {
-    let mut sum = host
-        .hash_key(0)
-        .wrapping_mul(u64::from(key.ports).wrapping_add(host.hash_key(5)));
-    sum = sum.wrapping_add(mix(key.low[0], host.hash_key(1)));
-    sum = sum.wrapping_add(mix(key.low[1], host.hash_key(2)));
-    sum = sum.wrapping_add(mix(key.high[0], host.hash_key(3)));
-    sum = sum.wrapping_add(mix(key.high[1], host.hash_key(4)));
+    // The first word of an IPv4-mapped address is 0, so each product keeps an odd factor.
+    let mut sum = u64::from(key.ports).wrapping_mul(host.hash_key(0) | 1);
+    sum = sum.wrapping_add(
+        (key.low[0].wrapping_add(host.hash_key(1) | 1))
+            .wrapping_mul(key.low[1].rotate_right(32).wrapping_add(host.hash_key(2))),
+    );
+    sum = sum.wrapping_add(
+        (key.high[0].wrapping_add(host.hash_key(3) | 1))
+            .wrapping_mul(key.high[1].rotate_right(32).wrapping_add(host.hash_key(4))),
+    );
     sum ^= sum >> 29;
     sum = sum.wrapping_mul(0xbf58_476d_1ce4_e5b9);
     sum ^ sum >> 32
-}
-
-#[inline(always)]
-fn mix(word: u64, key: u64) -> u64 {
-    // The upper half of IPv4-mapped words is where they differ: fold it down before the product.
-    (word ^ word >> 32)
-        .wrapping_add(key >> 1)
-        .wrapping_mul(key | 1)
 }

@@ -27,6 +27,9 @@ use crate::scratch::{Scratch, Work, Workplace, mark};
 use crate::start::Start;
 use crate::table::{Found, find_or_insert, restart};
 
+/// Content type of a TLS handshake record (RFC 8446, section 5.1).
+const TLS_HANDSHAKE: u8 = 22;
+
 /// Follows a TCP segment: finds its connection, and copies what may be part of a head.
 #[cfg_attr(target_arch = "bpf", inline(never))]
 pub fn track<P: Packet, H: Host>(packet: &P, host: &H, workplace: &mut Workplace) {
@@ -36,15 +39,13 @@ pub fn track<P: Packet, H: Host>(packet: &P, host: &H, workplace: &mut Workplace
         work,
         scratch,
     } = workplace;
-    let ticks = host.ticks();
     let (key, side) = Key::of(segment);
-    let Some(found) = find_or_insert(host, &key, ticks as u32, counters) else {
+    let Some(found) = find_or_insert(host, &key, counters) else {
         return;
     };
     let connection = found.connection;
     let direction = &connection.directions[(side & 1) as usize];
     let peer = &connection.directions[(side & 1 ^ 1) as usize];
-    direction.last_seen.set(ticks as u32);
 
     let flags = segment.tcp_flags;
     if flags & tcp::SYN != 0 {
@@ -54,6 +55,8 @@ pub fn track<P: Packet, H: Host>(packet: &P, host: &H, workplace: &mut Workplace
     if segment.payload_length == 0 && flags & (tcp::FIN | tcp::RST) == 0 {
         return;
     }
+    // Not for a bare acknowledgement: asking the time would double its cost.
+    direction.last_seen.set(host.ticks() as u32);
     work.marks.set(0);
     work.kind.set(0);
     work.from.set(0);
@@ -73,6 +76,7 @@ pub fn track<P: Packet, H: Host>(packet: &P, host: &H, workplace: &mut Workplace
         end_escalation(connection, direction, peer, release, work);
     }
     if work.is(mark::GAP) {
+        direction.state.set(direction.state.get() | state::UNSURE);
         escalate(connection, work, counters, Escalated::Gap);
     }
     if segment.payload_length > 0
@@ -243,8 +247,9 @@ fn end_escalation(
         direction.hole_start.set(0);
     }
     peer.hole_start.set(0);
-    direction.state.set(direction.state.get() & !state::HEAD);
-    peer.state.set(peer.state.get() & !state::HEAD);
+    let ended = !(state::HEAD | state::UNSURE);
+    direction.state.set(direction.state.get() & ended);
+    peer.state.set(peer.state.get() & ended);
 }
 
 /// Has everything of a connection copied from now on.
@@ -322,11 +327,18 @@ fn look<P: Packet, H: Host>(
             scratch,
         )
     };
-    match host.start_of(word, length - from) {
+    let first = word as u8;
+    // Most bodies begin with neither: they are spared the test.
+    let start = if first.is_ascii_uppercase() || first == TLS_HANDSHAKE {
+        host.start_of(word, length - from)
+    } else {
+        None
+    };
+    match start {
         Some(Start::Tls) => foreign(direction, peer, counters, Ignored::Tls),
         Some(Start::Http2) => foreign(direction, peer, counters, Ignored::Http2),
         Some(start) => work.kind.set(start as u32),
-        None if request_may_be_due(word as u8, seen, direction, peer) => work.mark(mark::MAYBE),
+        None if request_may_be_due(first, seen, direction, peer) => work.mark(mark::MAYBE),
         None => {}
     }
     work.kind.get() != 0 || work.marks.get() & (mark::MAYBE | mark::ESCALATED) != 0

@@ -85,13 +85,20 @@ fn check(format: Format) -> Result<(), Box<dyn Error>> {
             }
         }
     };
-    // Until every batch was made and has grown.
-    write(20_000);
-    let before = ALLOCATIONS.get();
-    write(20_000);
-    assert_eq!(ALLOCATIONS.get() - before, 0, "{format:?}");
+    // A batch is made, and the queue sets itself up, when first there is need: how soon depends on the
+    // disk. Once warm there is nothing more, so one of these stretches must be free of allocations;
+    // one allocation a line, or a batch, would show in each.
+    let mut written = 0;
+    let mut stretches = Vec::new();
+    while stretches.len() < 10 && stretches.last() != Some(&0) {
+        let before = ALLOCATIONS.get();
+        write(20_000);
+        written += 20_000;
+        stretches.push(ALLOCATIONS.get() - before);
+    }
+    assert_eq!(stretches.last(), Some(&0), "{format:?}: {stretches:?}");
     let counts = sink.close().counts;
-    assert_eq!((counts.accepted, counts.stored), (40_000, 40_000));
+    assert_eq!((counts.accepted, counts.stored), (written, written));
     Ok(())
 }
 

@@ -1,7 +1,7 @@
 //! `cargo xtask demo`: a web server and a client in two network namespaces, the agent between
 //! them, and the lines that it writes. Nothing of the host's own network is touched.
 
-mod namespaces;
+pub(crate) mod namespaces;
 mod server;
 
 use std::{

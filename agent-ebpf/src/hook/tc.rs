@@ -45,8 +45,8 @@ impl<const ETHERNET: bool, const OUTGOING: bool> Packet for TcPacket<ETHERNET, O
     fn read<const N: usize>(&self, offset: u32) -> Option<[u8; N]> {
         // SAFETY: as above; the verifier replaces both loads by pointers.
         let (data, end) = unsafe { ((*self.skb).data as usize, (*self.skb).data_end as usize) };
-        // SAFETY: the helper writes `length` bytes to `to`, which has them.
         direct(data, end, offset).or_else(|| {
+            // SAFETY: the helper writes `length` bytes to `to`, which has them.
             copied(|to, length| unsafe { bpf_skb_load_bytes(self.skb.cast(), offset, to, length) })
         })
     }

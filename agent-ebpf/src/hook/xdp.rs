@@ -56,8 +56,8 @@ impl Packet for XdpPacket {
                 (*self.context).data_end as usize,
             )
         };
-        // SAFETY: the helper writes `length` bytes to `to`, which has them.
         direct(data, end, offset).or_else(|| {
+            // SAFETY: the helper writes `length` bytes to `to`, which has them.
             copied(|to, length| unsafe { bpf_xdp_load_bytes(self.context, offset, to, length) })
         })
     }

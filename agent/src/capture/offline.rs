@@ -119,7 +119,8 @@ impl Offline {
         self.surroundings.records.replace(records);
     }
 
-    fn release(&self, slot: Slot) {
+    /// Releases a connection between two packets, as what [`Offline::drain`] is given does within one.
+    pub fn release(&self, slot: Slot) {
         let Slot { slot, release } = slot;
         let (bucket, place) = (slot as usize / WAYS, slot as usize % WAYS);
         if let Some(bucket) = self.surroundings.buckets.get(bucket) {

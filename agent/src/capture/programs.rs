@@ -80,6 +80,12 @@ pub struct Programs {
 
 static OBJECT: &[u8] = aya::include_bytes_aligned!(concat!(env!("OUT_DIR"), "/tapline.bpf.o"));
 
+/// The object file as it was built; empty when the build had none. For tests and measurements.
+#[must_use]
+pub fn object() -> &'static [u8] {
+    OBJECT
+}
+
 impl Programs {
     /// Makes the maps and fills in the settings. Gives the reader's end too.
     ///

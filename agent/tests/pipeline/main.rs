@@ -10,11 +10,12 @@ mod observer;
 mod wire;
 
 use proptest::prelude::*;
+use proptest::test_runner::RngSeed;
 use tapline::capture::offline::OfflineSettings;
 
-use conversation::{Body, Conversation, End, Exchange, Request, Side, end, exchange};
+use conversation::{Conversation, Exchange, Side, end, exchange};
 use observer::{Got, Observer};
-use wire::{Connection, Dress, Mishap, Segment, dress, initial, mishap, suffer};
+use wire::{Connection, Segment, dress, initial, mishap, suffer};
 
 fn connection(fakes: bool, count: usize) -> impl Strategy<Value = Connection> {
     (
@@ -25,11 +26,12 @@ fn connection(fakes: bool, count: usize) -> impl Strategy<Value = Connection> {
         any::<[bool; 3]>(),
     )
         .prop_map(move |(exchanges, end, dress, initial, flags)| Connection {
+            // Seen from the middle on, an answer to nothing is taken for one to something.
+            handshake: !flags[0] || matches!(exchanges.first(), Some(Exchange::Unasked)),
             conversation: Conversation::new("c", &exchanges, end, fakes),
             dress,
             number: 0,
             initial,
-            handshake: !flags[0],
             fins: flags[1],
             client_is_low: flags[2],
         })
@@ -94,6 +96,16 @@ fn check_exact(connection: &Connection, got: &[Got]) {
     }
 }
 
+/// A small table is quicker to make.
+fn few_flows() -> OfflineSettings {
+    OfflineSettings {
+        flows: 64,
+        ..OfflineSettings::default()
+    }
+}
+
+/// The same cases in every run, so that a change is judged by itself; `PIPELINE_CASES` asks for more
+/// of them, and then for others each time.
 fn config(cases: u32) -> ProptestConfig {
     let cases = std::env::var("PIPELINE_CASES")
         .ok()
@@ -104,6 +116,11 @@ fn config(cases: u32) -> ProptestConfig {
         failure_persistence: None,
         max_shrink_iters: 3_000,
         max_shrink_time: 20_000,
+        rng_seed: if std::env::var_os("PIPELINE_CASES").is_some() {
+            RngSeed::Random
+        } else {
+            RngSeed::Fixed(1)
+        },
         ..ProptestConfig::default()
     }
 }
@@ -119,7 +136,7 @@ proptest! {
         order in proptest::collection::vec(0_usize..4, 1..40),
         twice in any::<bool>(),
     ) {
-        let mut observer = Observer::new(OfflineSettings::default());
+        let mut observer = Observer::new(few_flows());
         let mut waiting = Vec::new();
         for (number, (connection, sizes)) in connections.iter_mut().enumerate() {
             connection.number = number as u16;
@@ -161,67 +178,11 @@ proptest! {
         for mishap in &mishaps {
             suffer(&connection, &mut segments, *mishap);
         }
-        let mut observer = Observer::new(OfflineSettings::default());
+        let mut observer = Observer::new(few_flows());
         for segment in &segments {
             observer.frame(&segment.frame, 1);
         }
         let (got, _, _) = observer.finish();
         check_exact(&connection, &got);
     }
-}
-#[test]
-fn repro() {
-    let req = |method, body, response| Request {
-        method,
-        body,
-        response,
-    };
-    let c = Conversation::new(
-        "c",
-        &[
-            Exchange::Pipeline(vec![
-                req("QUERY", Body::Length(67), Body::None),
-                req("POST", Body::Length(5621), Body::Chunked(0)),
-            ]),
-            Exchange::Continue {
-                body: 1,
-                response: Body::None,
-            },
-            Exchange::Continue {
-                body: 1,
-                response: Body::None,
-            },
-        ],
-        End::Quiet,
-        true,
-    );
-    let connection = Connection {
-        conversation: c,
-        dress: Dress::Ipv4,
-        number: 0,
-        initial: [0, 0],
-        handshake: true,
-        fins: true,
-        client_is_low: false,
-    };
-    let mut segments = cut(&connection, &[1448]);
-    for m in [
-        Mishap::Twice(1, 3),
-        Mishap::Twice(0, 4),
-        Mishap::Late(528, 1),
-    ] {
-        suffer(&connection, &mut segments, m);
-    }
-    let mut observer = Observer::new(OfflineSettings::default());
-    for segment in &segments {
-        if std::env::var_os("TRACE").is_some() {
-            eprintln!(
-                "  -> {:?} {:?} {:x}",
-                segment.side, segment.bytes, segment.flags
-            );
-        }
-        observer.frame(&segment.frame, 1);
-    }
-    let (got, _, _) = observer.finish();
-    check_exact(&connection, &got);
 }

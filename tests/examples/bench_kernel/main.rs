@@ -32,15 +32,10 @@ fn main() -> Result<()> {
     let object = std::fs::read(&path).with_context(|| format!("read {path}"))?;
     system_call::pin_to(cpu).with_context(|| format!("run on CPU {cpu}"))?;
 
-    let mut programs = Vec::new();
+    let programs = subject::verified(&object)?;
     let mut results = Vec::new();
     for hook in hooks {
         let mut subject = Subject::new(hook, &object, cpu)?;
-        programs.push(json!({
-            "hook": hook.name(),
-            "program": hook.program(),
-            "verified_instructions": subject.verified,
-        }));
         let mut benches = CASES
             .iter()
             .map(|case| Bench::new(*case, &subject))
@@ -55,7 +50,7 @@ fn main() -> Result<()> {
         }
         results.extend(benches.iter().map(|bench| bench.result(&subject)));
     }
-    let document = json!({ "cpu": cpu, "programs": programs, "results": results });
+    let document = json!({ "cpu": cpu, "verified_instructions": programs, "results": results });
     writeln!(std::io::stdout().lock(), "{document}").context("write the result")
 }
 

@@ -1,6 +1,7 @@
 //! The kernel programs under test: loaded, with one connection in their table that has seen a whole
 //! exchange, and with everything at hand that tells which way a frame took.
 
+use std::collections::BTreeMap;
 use std::mem::offset_of;
 use std::os::fd::{AsFd as _, BorrowedFd};
 
@@ -98,8 +99,6 @@ unsafe impl aya::Pod for BucketImage {}
 /// A program with its maps.
 pub(crate) struct Subject {
     pub(crate) hook: Hook,
-    /// Instructions that the verifier looked at.
-    pub(crate) verified: Option<u32>,
     ebpf: Ebpf,
     counters: PerCpuArray<MapData, WorkplaceImage>,
     records: RingBuf<MapData>,
@@ -132,20 +131,12 @@ impl Subject {
         let program = ebpf
             .program_mut(name)
             .with_context(|| format!("there is no program {name} in the object"))?;
-        match program {
-            Program::SchedClassifier(program) => program.load(),
-            Program::Xdp(program) => program.load(),
-            Program::SocketFilter(program) => program.load(),
-            _ => bail!("{name} is of no type that is known here"),
-        }
-        .with_context(|| format!("load {name}"))?;
-        let verified = program.info()?.verified_instruction_count();
+        load(name, program)?;
         let counters = PerCpuArray::try_from(take(&mut ebpf, "WORKPLACE")?)?;
         let records = RingBuf::try_from(take(&mut ebpf, "RECORDS")?)?;
         let connections = Array::try_from(take(&mut ebpf, "CONNECTIONS")?)?;
         let mut subject = Self {
             hook,
-            verified,
             ebpf,
             counters,
             records,
@@ -305,6 +296,36 @@ fn isn(sender: Sender) -> u32 {
         Sender::Client => FIRST_SEQUENCE,
         Sender::Server => 2 * FIRST_SEQUENCE,
     }
+}
+
+/// How many instructions the verifier looks at for each program of `object`, by name.
+///
+/// # Errors
+/// The kernel refuses one.
+pub(crate) fn verified(object: &[u8]) -> Result<BTreeMap<String, Option<u32>>> {
+    let mut ebpf = EbpfLoader::new()
+        .btf(None)
+        .load(object)
+        .context("load the object")?;
+    let mut counts = BTreeMap::new();
+    for (name, program) in ebpf.programs_mut() {
+        load(name, program)?;
+        counts.insert(
+            name.to_owned(),
+            program.info()?.verified_instruction_count(),
+        );
+    }
+    Ok(counts)
+}
+
+fn load(name: &str, program: &mut Program) -> Result<()> {
+    match program {
+        Program::SchedClassifier(program) => program.load(),
+        Program::Xdp(program) => program.load(),
+        Program::SocketFilter(program) => program.load(),
+        _ => bail!("{name} is of no type that is known here"),
+    }
+    .with_context(|| format!("load {name}"))
 }
 
 fn take(ebpf: &mut Ebpf, name: &str) -> Result<Map> {

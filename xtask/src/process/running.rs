@@ -28,6 +28,11 @@ impl Running {
         Self { child, shown }
     }
 
+    /// The number of its process, which is that of its process group too.
+    pub(crate) fn id(&self) -> u32 {
+        self.child.id()
+    }
+
     /// Whether the command has ended by itself, and how.
     ///
     /// # Errors

@@ -90,11 +90,7 @@ impl Connection {
         let may_begin = rest.len() == arrival.bytes.len() && arrival.may_begin_head();
         match state.mode {
             Mode::Boundary => {
-                // RFC 9112, section 2.2: empty lines before a start line.
-                let blank = rest
-                    .iter()
-                    .take_while(|byte| matches!(byte, b'\r' | b'\n'))
-                    .count();
+                let blank = blank_lines(rest);
                 if blank > 0 {
                     state.position += blank as u64;
                 } else {
@@ -110,6 +106,12 @@ impl Connection {
                 }
             }
             Mode::Lost if may_begin => {
+                let blank = blank_lines(rest);
+                state.position += blank as u64;
+                let rest = &rest[blank..];
+                if rest.is_empty() {
+                    return;
+                }
                 self.begin_head(side, arrival, rest, Place::Lost, core, out);
             }
             Mode::Unframed if may_begin => {
@@ -230,4 +232,12 @@ impl Arrival<'_> {
 fn rest_of(bytes: &[u8], begin: u64, position: u64) -> Option<&[u8]> {
     let offset = usize::try_from(position.checked_sub(begin)?).ok()?;
     bytes.get(offset..).filter(|rest| !rest.is_empty())
+}
+
+/// How many bytes of empty lines stand before a start line (RFC 9112, section 2.2).
+fn blank_lines(bytes: &[u8]) -> usize {
+    bytes
+        .iter()
+        .take_while(|byte| matches!(byte, b'\r' | b'\n'))
+        .count()
 }

@@ -165,10 +165,10 @@ fn version(word: &[u8]) -> Option<u8> {
 /// Whether `rest` rather goes on with the method of which `begin` is the beginning than begins a start
 /// line of its own: a method may be cut anywhere, and `OST` is a method too. `begin` may be empty.
 pub(in crate::http) fn continues_method(begin: &[u8], rest: &[u8]) -> bool {
-    let Some(space) = memchr(b' ', rest) else {
-        return true;
+    let rest = match memchr(b' ', rest) {
+        Some(space) if !begin.is_empty() => &rest[..space],
+        _ => return true,
     };
-    let rest = &rest[..space];
     let joins = |known: &&[u8]| {
         known
             .strip_prefix(begin)

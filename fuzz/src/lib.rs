@@ -1,0 +1,130 @@
+//! What the fuzz targets do with bytes: each states what must hold for any.
+//!
+//! `cargo fuzz run --features libfuzzer packet` searches for bytes that break it; the tests of this
+//! package run the same functions for a moment.
+
+use agent_common::packet::{Link, Origin};
+use agent_common::record::{FIRST_POSITION, HEAD_MAX, PIECE_MAX, RecordHeader, VERSION, flag};
+use tapline::capture::offline::{Offline, OfflineSettings, Slice};
+use tapline::http::engine::{Engine, FoundHead, Limits, Output};
+use tapline::http::head::StartLine;
+use tapline::http::message::{Parsed, head_end, parse};
+
+/// A sequence of packets: every two bytes of length are followed by so many bytes of packet.
+///
+/// Holds: nothing is read outside a packet, every record lies inside one, records are numbered
+/// without gaps, and the accounts of the engine close.
+pub fn packet(data: &[u8]) {
+    let mut offline = Offline::new(OfflineSettings {
+        flows: 8,
+        ..OfflineSettings::default()
+    });
+    let mut engine = Engine::new(Limits {
+        slots: 8,
+        held_bytes: 64 << 10,
+        ..Limits::default()
+    });
+    let mut output = Count::default();
+    let mut rest = data;
+    let mut now_ns = 0;
+    let mut records = 0;
+    while let Some((&[high, low, kind], behind)) = rest.split_first_chunk::<3>() {
+        let length = usize::from(u16::from_be_bytes([high, low])).min(behind.len());
+        let (bytes, behind) = behind.split_at(length);
+        rest = behind;
+        now_ns += 1_000_000;
+        let packet = Slice {
+            bytes,
+            // Some packets were longer on the wire than what is here.
+            wire_length: bytes.len() as u32 + u32::from(kind >> 4) * 100,
+            origin: Origin {
+                link: match kind & 3 {
+                    0 => Link::Network(0x0800),
+                    1 => Link::Network(0x86dd),
+                    _ => Link::Ethernet,
+                },
+                vlan: 0,
+                segments: 1,
+                ifindex: 1,
+                outgoing: kind & 4 != 0,
+            },
+        };
+        offline.packet(&packet, now_ns);
+        offline.drain(|header, captured| {
+            records += 1;
+            assert_eq!(header.cpu_record, records);
+            assert!(captured.len() <= PIECE_MAX);
+            assert!(
+                captured.is_empty() || bytes.windows(captured.len()).any(|part| part == captured)
+            );
+            engine.record(header, captured, &mut output);
+            None
+        });
+        engine.expire(now_ns, &mut output);
+    }
+    engine.finish(&mut output);
+    let counters = offline.counters();
+    assert_eq!(counters.records, records);
+    let counts = engine.counts();
+    assert_eq!(counts.heads, output.0);
+    assert_eq!(counts.heads, counts.whole + counts.partial);
+    assert_eq!(
+        counts.start_lines,
+        counts.heads + counts.copies + counts.look_alikes
+    );
+    assert_eq!(engine.held_bytes(), 0);
+}
+
+/// The bytes of a head.
+///
+/// Holds: a head that is found lies inside the bytes, all its parts lie inside it, what is whole is
+/// whole with any bytes behind it, and the engine finds a request too.
+pub fn head(data: &[u8]) {
+    if let Some(end) = head_end(data, 0) {
+        assert!(end <= data.len());
+    }
+    let Parsed::Whole(message) = parse(data) else {
+        return;
+    };
+    let inside = |part: &[u8]| data.as_ptr_range().contains(&part.as_ptr()) || part.is_empty();
+    assert!(inside(message.line) && inside(message.raw_fields));
+    let mut longer = data.to_vec();
+    longer.extend_from_slice(b"GET / HTTP/1.1\r\n\r\n");
+    let Parsed::Whole(same) = parse(&longer) else {
+        panic!("a whole head is not whole with more behind it");
+    };
+    assert_eq!(same.line, message.line);
+    // A response needs a request before it.
+    let is_request = matches!(message.start, StartLine::Request { .. });
+    if is_request && data.len() <= PIECE_MAX.min(HEAD_MAX) {
+        let header = RecordHeader {
+            position: FIRST_POSITION,
+            segment_end: FIRST_POSITION + data.len() as u64,
+            captured: data.len() as u32,
+            direction_record: 1,
+            generation: 1,
+            flags: flag::START | flag::FROM_START,
+            version: VERSION,
+            ..RecordHeader::ZERO
+        };
+        let mut output = Count::default();
+        let mut engine = Engine::new(Limits::default());
+        engine.record(&header, data, &mut output);
+        engine.finish(&mut output);
+        assert!(
+            output.0 >= 1,
+            "the engine lost a head that the parser finds"
+        );
+    }
+}
+
+#[derive(Default)]
+struct Count(u64);
+
+impl Output for Count {
+    fn head(&mut self, _: &FoundHead<'_>) {
+        self.0 += 1;
+    }
+
+    fn release(&mut self, _: u32, _: u32, _: u32, _: bool) {}
+}

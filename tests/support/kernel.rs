@@ -1,0 +1,353 @@
+//! The kernel programs by themselves: loaded, shown frames by `BPF_PROG_TEST_RUN`, and what they made of
+//! them.
+
+use std::io;
+
+use agent_common::connection::{Connection, Release};
+use agent_common::counters::Counters;
+use agent_common::frame;
+use agent_common::packet::{Link, Origin};
+use agent_common::record::RecordHeader;
+use agent_common::scratch::WorkplaceImage;
+use agent_common::settings::Settings;
+use agent_common::table::{Bucket, WAYS};
+use aya::maps::{Array, MapData, PerCpuArray, RingBuf};
+use aya::programs::{Program as AyaProgram, ProgramError, TestRun as _, TestRunOptions};
+use aya::{Ebpf, EbpfLoader};
+use tapline::capture::offline::Slot;
+use tapline::capture::programs;
+use zerocopy::{FromBytes as _, IntoBytes as _};
+
+/// One of the kernel programs.
+#[derive(Clone, Copy, Debug, Eq, PartialEq)]
+pub struct Program {
+    /// Its name in the object.
+    pub name: &'static str,
+    /// The verdict that it gives of every packet.
+    pub verdict: u32,
+    /// What the verifier may walk of it.
+    pub caps: Caps,
+    kind: Kind,
+    outgoing: bool,
+}
+
+/// Instructions that the verifier may walk: about a tenth more than it does.
+#[derive(Clone, Copy, Debug, Eq, PartialEq)]
+pub struct Caps {
+    /// On Debian 12's kernel.
+    pub linux_6_1: u32,
+    /// On Linux 6.18.
+    pub linux_6_18: u32,
+}
+
+/// What a program is shown when it is run with a frame.
+#[derive(Clone, Copy, Debug, Eq, PartialEq)]
+enum Kind {
+    /// The frame.
+    Ethernet,
+    /// The frame; the program takes its beginning for a network header.
+    Network,
+    /// The frame without its Ethernet header; the program takes what follows for another one.
+    SocketEthernet,
+    /// The frame without its Ethernet header.
+    SocketNetwork,
+}
+
+/// All programs of the object.
+pub const PROGRAMS: [Program; 7] = [
+    program(
+        "tapline_ingress",
+        UNSPECIFIED,
+        [999_999, 999_999],
+        Kind::Ethernet,
+        false,
+    ),
+    program(
+        "tapline_egress",
+        UNSPECIFIED,
+        [999_999, 999_999],
+        Kind::Ethernet,
+        true,
+    ),
+    program(
+        "tapline_in_ip",
+        UNSPECIFIED,
+        [999_999, 999_999],
+        Kind::Network,
+        false,
+    ),
+    program(
+        "tapline_out_ip",
+        UNSPECIFIED,
+        [999_999, 999_999],
+        Kind::Network,
+        true,
+    ),
+    program(
+        "tapline_xdp",
+        PASS,
+        [999_999, 999_999],
+        Kind::Ethernet,
+        false,
+    ),
+    program(
+        "tapline_socket",
+        KEEP_NOTHING,
+        [999_999, 999_999],
+        Kind::SocketEthernet,
+        false,
+    ),
+    program(
+        "tapline_sock_ip",
+        KEEP_NOTHING,
+        [999_999, 999_999],
+        Kind::SocketNetwork,
+        false,
+    ),
+];
+
+/// `TC_ACT_UNSPEC`: the next program decides.
+const UNSPECIFIED: u32 = -1_i32 as u32;
+/// `XDP_PASS`.
+const PASS: u32 = 2;
+/// A socket filter keeps so many bytes of the packet.
+const KEEP_NOTHING: u32 = 0;
+
+/// Length of an Ethernet header.
+const ETHERNET: usize = 14;
+
+const fn program(
+    name: &'static str,
+    verdict: u32,
+    [linux_6_1, linux_6_18]: [u32; 2],
+    kind: Kind,
+    outgoing: bool,
+) -> Program {
+    Program {
+        name,
+        verdict,
+        caps: Caps {
+            linux_6_1,
+            linux_6_18,
+        },
+        kind,
+        outgoing,
+    }
+}
+
+impl Program {
+    /// Whether it looks at packets without a link header.
+    #[must_use]
+    pub fn takes_network_packets(self) -> bool {
+        matches!(self.kind, Kind::Network | Kind::SocketNetwork)
+    }
+
+    /// What is known of a packet of this type when it is run by itself: it seems to come from the
+    /// loopback interface.
+    #[must_use]
+    pub fn origin(self, ethertype: u16) -> Origin {
+        Origin {
+            link: if self.takes_network_packets() {
+                Link::Network(ethertype)
+            } else {
+                Link::Ethernet
+            },
+            vlan: 0,
+            segments: 1,
+            ifindex: 1,
+            outgoing: self.outgoing,
+        }
+    }
+
+    /// The type of a packet as the kernel will tell it: of those that it takes for frames it stands
+    /// where a frame has it, whatever they are.
+    #[must_use]
+    pub fn ethertype(self, told: u16, packet: &[u8]) -> u16 {
+        match (self.kind, packet.get(12..ETHERNET)) {
+            (Kind::Network, Some(&[high, low])) => u16::from_be_bytes([high, low]),
+            _ => told,
+        }
+    }
+
+    /// The input by which the program sees `packet`.
+    fn input(self, ethertype: u16, packet: &[u8]) -> Vec<u8> {
+        match self.kind {
+            Kind::Ethernet | Kind::Network => packet.to_vec(),
+            Kind::SocketEthernet => frame::ethernet(frame::IPV4, packet),
+            Kind::SocketNetwork => frame::ethernet(ethertype, packet),
+        }
+    }
+}
+
+/// A record as it came out of the ring.
+#[derive(Clone, Debug)]
+pub struct Record {
+    /// The header.
+    pub header: RecordHeader,
+    /// The captured bytes.
+    pub bytes: Vec<u8>,
+}
+
+impl Record {
+    /// The record without what no two runs have in common: time and CPU.
+    #[must_use]
+    pub fn without_time(&self) -> Vec<u8> {
+        let header = RecordHeader {
+            time_ns: 0,
+            cpu: 0,
+            ..self.header
+        };
+        let mut bytes = header.as_bytes().to_vec();
+        bytes.extend(&self.bytes);
+        bytes
+    }
+}
+
+/// The object in the kernel, with maps of its own.
+#[expect(missing_debug_implementations, reason = "aya's maps have none")]
+pub struct Kernel {
+    ebpf: Ebpf,
+    records: RingBuf<MapData>,
+    connections: Array<MapData, BucketWords>,
+    workplaces: PerCpuArray<MapData, WorkplaceImage>,
+}
+
+type BucketWords = [u64; size_of::<Bucket>() / 8];
+
+impl Kernel {
+    /// Makes the maps. `verbose`: with the messages for `-v` compiled in.
+    ///
+    /// # Panics
+    /// The kernel refuses, or the build has no object.
+    #[must_use]
+    pub fn load(settings: Settings, verbose: bool) -> Self {
+        let object = programs::object();
+        assert!(
+            !object.is_empty(),
+            "no kernel programs: cargo xtask build-ebpf"
+        );
+        let level: u8 = if verbose { 4 } else { 0 };
+        let mut ebpf = EbpfLoader::new()
+            .btf(None)
+            .override_global("SETTINGS", &settings, true)
+            .override_global("AYA_LOG_LEVEL", &level, true)
+            .map_max_entries("RECORDS", 4 << 20)
+            .map_max_entries("CONNECTIONS", settings.bucket_mask + 1)
+            .load(object)
+            .unwrap();
+        let mut take = |name| ebpf.take_map(name).unwrap();
+        Self {
+            records: take("RECORDS").try_into().unwrap(),
+            connections: take("CONNECTIONS").try_into().unwrap(),
+            workplaces: take("WORKPLACE").try_into().unwrap(),
+            ebpf,
+        }
+    }
+
+    /// Lets the verifier check a program; gives the number of instructions that it walked.
+    ///
+    /// # Errors
+    /// What the kernel says.
+    ///
+    /// # Panics
+    /// There is no such program.
+    pub fn verify(&mut self, program: Program) -> Result<u32, ProgramError> {
+        let program = self.ebpf.program_mut(program.name).unwrap();
+        match program {
+            AyaProgram::SchedClassifier(program) => program.load()?,
+            AyaProgram::Xdp(program) => program.load()?,
+            AyaProgram::SocketFilter(program) => program.load()?,
+            _ => panic!("a program of another type"),
+        }
+        Ok(program.info()?.verified_instruction_count().unwrap())
+    }
+
+    /// Shows a packet to a loaded program; gives `false` when the kernel takes no such input.
+    ///
+    /// # Panics
+    /// The program changes the packet, gives another verdict than its own, or cannot be run.
+    pub fn run(&self, program: Program, ethertype: u16, packet: &[u8]) -> bool {
+        let input = program.input(ethertype, packet);
+        let mut output = vec![0xee; input.len()];
+        let options = TestRunOptions {
+            data_in: Some(&input),
+            data_out: Some(&mut output),
+            ..TestRunOptions::default()
+        };
+        let result = match self.ebpf.program(program.name).unwrap() {
+            AyaProgram::SchedClassifier(program) => program.test_run(options),
+            AyaProgram::Xdp(program) => program.test_run(options),
+            AyaProgram::SocketFilter(program) => program.test_run(options),
+            _ => panic!("a program of another type"),
+        };
+        let result = match result {
+            Ok(result) => result,
+            Err(error) if is_invalid(&error) => return false,
+            Err(error) => panic!("{}: {error:#?}", program.name),
+        };
+        assert_eq!(result.return_value, program.verdict, "{}", program.name);
+        // The kernel gives back a socket filter's packet with an empty Ethernet header.
+        let same = match program.kind {
+            Kind::Ethernet | Kind::Network => 0,
+            Kind::SocketEthernet | Kind::SocketNetwork => ETHERNET,
+        };
+        assert_eq!(output[same..], input[same..], "{} changed it", program.name);
+        true
+    }
+
+    /// The records since the last call.
+    ///
+    /// # Panics
+    /// A record is shorter than it says.
+    pub fn records(&mut self) -> Vec<Record> {
+        let mut records = Vec::new();
+        while let Some(item) = self.records.next() {
+            let (header, bytes) = RecordHeader::read_from_prefix(&item).unwrap();
+            assert_eq!(bytes.len(), header.captured as usize, "{header:?}");
+            records.push(Record {
+                header,
+                bytes: bytes.to_vec(),
+            });
+        }
+        records
+    }
+
+    /// Releases a connection, as the reader does.
+    ///
+    /// # Panics
+    /// There is no such slot.
+    pub fn release(&mut self, slot: Slot) {
+        let Slot { slot, release } = slot;
+        let (bucket, place) = (slot / WAYS as u32, slot as usize % WAYS);
+        let offset = place * size_of::<Connection>() + core::mem::offset_of!(Connection, release);
+        let mut words = self.connections.get(&bucket, 0).unwrap();
+        words[offset / 8] = Release::to_word(release);
+        self.connections.set(bucket, words, 0).unwrap();
+    }
+
+    /// What all CPUs counted.
+    ///
+    /// # Panics
+    /// The map cannot be read.
+    #[must_use]
+    pub fn counters(&self) -> Counters {
+        let mut sum = Counters::default();
+        for image in self.workplaces.get(&0, 0).unwrap().iter() {
+            sum.add(&image.counters());
+        }
+        sum
+    }
+}
+
+/// Whether the kernel refused the input, not the program: it takes frames of 14 bytes and more, and
+/// newer ones only such as hold what their EtherType promises.
+fn is_invalid(error: &ProgramError) -> bool {
+    let mut cause: Option<&(dyn std::error::Error + 'static)> = Some(error);
+    while let Some(error) = cause {
+        if let Some(error) = error.downcast_ref::<io::Error>() {
+            return error.raw_os_error() == Some(libc::EINVAL);
+        }
+        cause = error.source();
+    }
+    false
+}

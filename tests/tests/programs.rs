@@ -1,0 +1,353 @@
+//! The kernel programs by themselves: what the verifier walks, what they make of single packets, and
+//! that it is what the agent's own copy of the classifier makes of them.
+
+use agent_common::counters::{Counters, Ignored, Protocol};
+use agent_common::frame::{self, TcpSegment, tcp_flags};
+use agent_common::record::{FIRST_POSITION, PIECE_MAX, VERSION, flag};
+use agent_common::settings::Settings;
+use tapline_tests::support::{
+    Kernel, KernelProgram, PROGRAMS, Record, check_verified, same_records,
+};
+
+#[test]
+fn the_verifier_walks_no_more_than_the_caps() {
+    check_verified();
+}
+
+#[test]
+fn kernel_and_agent_make_the_same_of_the_same_packets() {
+    for program in PROGRAMS {
+        same_records(program, 200);
+    }
+}
+
+const GET: &[u8] = b"GET /a HTTP/1.1\r\nHost: a.example\r\n\r\n";
+const POST: &[u8] = b"POST /f HTTP/1.1\r\nContent-Length: 9\r\n\r\na=1&b=2&c";
+const POST_HEAD: usize = POST.len() - 9;
+const ANSWER: &[u8] = b"HTTP/1.1 200 OK\r\nContent-Length: 5\r\n\r\nhello";
+const ANSWER_HEAD: usize = ANSWER.len() - 5;
+
+/// What a packet must give.
+struct Expected {
+    /// Records: captured bytes, and flags.
+    records: Vec<(Vec<u8>, u16)>,
+    /// What is counted beside packets, bytes, connections and records.
+    count: fn(&mut Counters),
+    /// The protocol it is counted as, and whether it is looked for in the connection table.
+    protocol: Protocol,
+}
+
+impl Expected {
+    fn records(records: Vec<(Vec<u8>, u16)>) -> Self {
+        Self {
+            records,
+            count: |counters| counters.candidates = 1,
+            protocol: Protocol::Tcp,
+        }
+    }
+
+    fn nothing(protocol: Protocol, count: fn(&mut Counters)) -> Self {
+        Self {
+            records: Vec::new(),
+            count,
+            protocol,
+        }
+    }
+}
+
+/// One program, and packets one by one, each on a connection of its own.
+struct Check {
+    kernel: Kernel,
+    program: KernelProgram,
+    port: u16,
+}
+
+impl Check {
+    fn new(program: KernelProgram) -> Self {
+        let settings = Settings {
+            bucket_mask: 1023,
+            ..Settings::DEFAULT
+        };
+        let mut kernel = Kernel::load(settings, false);
+        kernel.verify(program).unwrap();
+        Self {
+            kernel,
+            program,
+            port: 5_000,
+        }
+    }
+
+    /// A segment with `payload` over IPv4 or IPv6. The addresses are such that a packet without a link
+    /// header has its EtherType where the kernel looks for it.
+    fn segment(&mut self, six: bool, payload: &[u8]) -> (u16, Vec<u8>) {
+        self.port += 1;
+        let (source, destination) = if six {
+            (
+                [0x2001, 0xdb8, 0x86dd, 0, 0, 0, 0, 1].into(),
+                [0x2001, 0xdb8, 0x86dd, 0, 0, 0, 0, 2].into(),
+            )
+        } else {
+            ([8, 0, 0, 1].into(), [8, 0, 0, 2].into())
+        };
+        TcpSegment {
+            source: std::net::SocketAddr::new(source, self.port),
+            destination: std::net::SocketAddr::new(destination, 80),
+            sequence: 1_000,
+            flags: tcp_flags::ACK,
+            payload,
+        }
+        .packet()
+    }
+
+    /// A packet as the program is shown it: in a frame, where it looks at frames.
+    fn framed(&self, (ethertype, packet): &(u16, Vec<u8>)) -> Vec<u8> {
+        if self.program.takes_network_packets() {
+            packet.clone()
+        } else {
+            frame::ethernet(*ethertype, packet)
+        }
+    }
+
+    /// Shows one packet, whose IP length is `network`, and compares all that comes of it, byte by byte.
+    fn packet(
+        &mut self,
+        what: &str,
+        (ethertype, shown): (u16, &[u8]),
+        network: usize,
+        expected: &Expected,
+    ) {
+        let what = format!("{}, {what}", self.program.name);
+        let before = self.kernel.counters();
+        assert!(
+            self.kernel.run(self.program, ethertype, shown),
+            "{what}: the kernel takes no such packet"
+        );
+        let records = self.kernel.records();
+        let got: Vec<(Vec<u8>, u16)> = records
+            .iter()
+            .map(|record| (record.bytes.clone(), record.header.flags))
+            .collect();
+        assert_eq!(got, expected.records, "{what}");
+        self.check_headers(&what, &records);
+
+        let side = usize::from(self.program.origin(ethertype).outgoing);
+        let mut wanted = Counters::default();
+        (expected.count)(&mut wanted);
+        wanted.packets[side][expected.protocol as usize] = 1;
+        // Packets that cannot be read count with all their bytes.
+        wanted.bytes[side][expected.protocol as usize] = match expected.protocol {
+            Protocol::Other => shown.len() as u64,
+            _ => network as u64,
+        };
+        wanted.records = expected.records.len() as u64;
+        wanted.connections = u64::from(matches!(expected.protocol, Protocol::Tcp));
+        let counted = difference(&self.kernel.counters(), &before);
+        assert_eq!(counted, difference(&wanted, &Counters::default()), "{what}");
+    }
+
+    fn check_headers(&self, what: &str, records: &[Record]) {
+        let mut position = FIRST_POSITION;
+        let total: usize = records.iter().map(|record| record.bytes.len()).sum();
+        for (number, Record { header, .. }) in records.iter().enumerate() {
+            assert_eq!(header.version, VERSION, "{what}");
+            assert_eq!(header.position, position, "{what}");
+            assert!(
+                header.segment_end >= FIRST_POSITION + total as u64,
+                "{what}"
+            );
+            assert_eq!(header.hole_start, 0, "{what}");
+            assert_eq!(header.destination_port_be, 80_u16.to_be_bytes(), "{what}");
+            assert_eq!(header.source_port_be, self.port.to_be_bytes(), "{what}");
+            let mapped = [0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0xff, 0xff, 8, 0, 0];
+            let six = [0x20, 1, 0xd, 0xb8, 0x86, 0xdd, 0, 0, 0, 0, 0, 0, 0, 0, 0];
+            assert!(
+                [mapped, six].contains(&header.source[..15].try_into().unwrap()),
+                "{what}"
+            );
+            assert_eq!(
+                (header.source[15], header.destination[15]),
+                (1, 2),
+                "{what}"
+            );
+            assert_eq!(header.side, 0, "{what}");
+            assert_eq!(header.ifindex, 1, "{what}");
+            assert_eq!(header.direction_record as usize, number + 1, "{what}");
+            assert_eq!(
+                header.captured as usize,
+                records[number].bytes.len(),
+                "{what}"
+            );
+            assert!(header.time_ns > 0, "{what}");
+            position += u64::from(header.captured);
+        }
+    }
+
+    fn all(&mut self) {
+        let outgoing = if self.program.origin(0).outgoing {
+            flag::OUTGOING
+        } else {
+            0
+        };
+        let head = flag::START | flag::HEAD_END | outgoing;
+        for six in [false, true] {
+            let get = self.segment(six, GET);
+            let shown = self.framed(&get);
+            let whole = Expected::records(vec![(GET.to_vec(), head)]);
+            self.packet("GET", (get.0, &shown), get.1.len(), &whole);
+
+            let get = self.segment(six, GET);
+            let mut longer = self.framed(&get);
+            // Padding of the link belongs to no payload.
+            longer.extend([0; 6]);
+            let padded = Expected::records(vec![(GET.to_vec(), head)]);
+            self.packet("padded", (get.0, &longer), get.1.len(), &padded);
+
+            let post = self.segment(six, POST);
+            let shown = self.framed(&post);
+            let only_head = Expected::records(vec![(POST[..POST_HEAD].to_vec(), head)]);
+            self.packet("POST", (post.0, &shown), post.1.len(), &only_head);
+
+            let answer = self.segment(six, ANSWER);
+            let shown = self.framed(&answer);
+            let only_head = Expected::records(vec![(ANSWER[..ANSWER_HEAD].to_vec(), head)]);
+            self.packet("response", (answer.0, &shown), answer.1.len(), &only_head);
+
+            let ack = self.segment(six, b"");
+            let shown = self.framed(&ack);
+            self.packet(
+                "ACK",
+                (ack.0, &shown),
+                ack.1.len(),
+                &Expected::nothing(Protocol::Tcp, |_| {}),
+            );
+
+            let body = self.segment(six, &[b'{'; 1_000]);
+            let shown = self.framed(&body);
+            self.packet(
+                "body",
+                (body.0, &shown),
+                body.1.len(),
+                &Expected::nothing(Protocol::Tcp, |_| {}),
+            );
+
+            let tls = self.segment(six, b"\x16\x03\x01\x00\x2a\x01\x00\x00\x26\x03\x03");
+            let shown = self.framed(&tls);
+            let count: fn(&mut Counters) = |counters| counters.ignored[Ignored::Tls as usize] = 1;
+            self.packet(
+                "TLS",
+                (tls.0, &shown),
+                tls.1.len(),
+                &Expected::nothing(Protocol::Tcp, count),
+            );
+
+            self.long_head(six, outgoing);
+        }
+        self.cut();
+        if !self.program.takes_network_packets() {
+            self.frames(head);
+        }
+    }
+
+    /// A head longer than one piece comes in two.
+    fn long_head(&mut self, six: bool, outgoing: u16) {
+        let mut long = b"GET /long HTTP/1.1\r\nCookie: ".to_vec();
+        long.resize(PIECE_MAX + 500, b'c');
+        long.extend(b"\r\n\r\n");
+        let segment = self.segment(six, &long);
+        let shown = self.framed(&segment);
+        let expected = Expected {
+            count: |counters| {
+                counters.candidates = 1;
+                counters.budget_used = 504;
+            },
+            ..Expected::records(vec![
+                (
+                    long[..PIECE_MAX].to_vec(),
+                    flag::START | flag::MORE | outgoing,
+                ),
+                (long[PIECE_MAX..].to_vec(), flag::HEAD_END | outgoing),
+            ])
+        };
+        self.packet("long head", (segment.0, &shown), segment.1.len(), &expected);
+    }
+
+    /// A packet that ends before the length that it names is refused, wherever it ends.
+    fn cut(&mut self) {
+        let get = self.segment(false, GET);
+        let whole = self.framed(&get);
+        // The kernel itself takes no frame that is shorter than its Ethernet and IP header.
+        for length in 34..whole.len() {
+            let count: fn(&mut Counters) =
+                |counters| counters.ignored[Ignored::BadLength as usize] = 1;
+            let nothing = Expected::nothing(Protocol::Other, count);
+            self.packet(
+                &format!("cut at {length}"),
+                (get.0, &whole[..length]),
+                0,
+                &nothing,
+            );
+        }
+    }
+
+    fn frames(&mut self, head: u16) {
+        let (ethertype, packet) = self.segment(false, GET);
+        let tagged = frame::ethernet(frame::VLAN, &frame::vlan(77, ethertype, &packet));
+        let expected = Expected::records(vec![(GET.to_vec(), head)]);
+        self.packet("VLAN", (frame::VLAN, &tagged), packet.len(), &expected);
+
+        let arp = frame::ethernet(0x0806, &[0x11; 28]);
+        let count: fn(&mut Counters) = |counters| counters.ignored[Ignored::NotIp as usize] = 1;
+        self.packet(
+            "ARP",
+            (0x0806, &arp),
+            0,
+            &Expected::nothing(Protocol::Other, count),
+        );
+
+        let noise = frame::ethernet(frame::IPV4, &[0xff; 60]);
+        let count: fn(&mut Counters) = |counters| counters.ignored[Ignored::BadHeader as usize] = 1;
+        self.packet(
+            "noise",
+            (frame::IPV4, &noise),
+            0,
+            &Expected::nothing(Protocol::Other, count),
+        );
+    }
+}
+
+#[test]
+fn each_packet_gives_its_records_and_counts_and_is_left_as_it_is() {
+    for program in PROGRAMS {
+        Check::new(program).all();
+    }
+}
+
+/// What was counted in between, as text that names every count but the span of the budget.
+fn difference(after: &Counters, before: &Counters) -> String {
+    let words = |counters: &Counters| -> Vec<u64> {
+        let mut words = Vec::new();
+        words.extend(counters.packets.as_flattened());
+        words.extend(counters.bytes.as_flattened());
+        words.extend(counters.ignored);
+        words.extend(counters.lost);
+        words.extend(counters.lost_bytes);
+        words.extend(counters.escalated);
+        words.extend([
+            counters.candidates,
+            counters.records,
+            counters.retransmitted,
+            counters.evicted,
+            counters.connections,
+            counters.first_fragments,
+            counters.tunnelled,
+        ]);
+        words
+    };
+    let pairs = words(after).into_iter().zip(words(before));
+    format!(
+        "{:?}",
+        pairs
+            .map(|(after, before)| after - before)
+            .collect::<Vec<_>>()
+    )
+}

@@ -1,0 +1,37 @@
+//! `cargo xtask bench`: what capture costs, in the kernel and on a whole host, against fixed targets.
+
+mod capture;
+mod kernel;
+mod statistics;
+mod target;
+
+use anyhow::Result;
+use clap::Subcommand;
+
+use crate::workspace::Workspace;
+
+/// What `cargo xtask bench` measures.
+#[derive(Debug, Subcommand)]
+pub(crate) enum Bench {
+    /// The whole way on real traffic: nginx and wrk on a veth pair, capture on and off in turn (as
+    /// root)
+    Capture(capture::Options),
+    /// The kernel programs alone, by BPF_PROG_TEST_RUN, over an empty program (as root)
+    Kernel(kernel::Options),
+    /// The client of a known number of requests, which `capture` starts
+    #[command(hide = true)]
+    Client(capture::client::Options),
+}
+
+/// Measures, prints a table (or JSON) and gives whether all targets were met.
+///
+/// # Errors
+/// When this is not root, something cannot be built or started, or a measurement is not what it was
+/// meant to be.
+pub(crate) fn run(workspace: &Workspace, bench: &Bench) -> Result<bool> {
+    match bench {
+        Bench::Capture(options) => capture::run(workspace, options),
+        Bench::Kernel(options) => kernel::run(workspace, options),
+        Bench::Client(options) => capture::client::run(options).map(|()| true),
+    }
+}

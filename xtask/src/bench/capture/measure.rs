@@ -1,0 +1,488 @@
+//! Pairs of runs, with capture and without, and what follows from them.
+
+use std::{thread, time::Duration};
+
+use anyhow::{Result, bail};
+use serde::Serialize;
+
+use crate::{
+    bench::{
+        capture::{
+            capturer::{Capturer, Capturing, Ledger},
+            load,
+            site::Site,
+        },
+        statistics::Summary,
+        target::{Bound, Target},
+    },
+    interrupt,
+    report::say,
+};
+
+/// How long an idle agent is looked at.
+const IDLE: Duration = Duration::from_secs(5);
+
+/// How much is measured.
+#[derive(Clone, Copy, Debug, Serialize)]
+pub(crate) struct Plan {
+    pub(crate) pairs: u32,
+    pub(crate) time: Duration,
+    pub(crate) bulk_time: Duration,
+    pub(crate) connections: u32,
+}
+
+/// One pair of runs of wrk.
+#[derive(Clone, Debug, Serialize)]
+pub(crate) struct Pair {
+    pub(crate) requests_per_second_off: f64,
+    pub(crate) requests_per_second_on: f64,
+    pub(crate) ratio: f64,
+    /// Requests that wrk saw answered, that nginx served, and heads that were written, while capture
+    /// was on.
+    pub(crate) answered: u64,
+    pub(crate) served: u64,
+    pub(crate) heads: Option<u64>,
+    /// Packets that the capturing program says it missed.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub(crate) dropped_packets: Option<u64>,
+    /// CPU time of the capturing program, in seconds.
+    pub(crate) cpu_seconds: f64,
+    /// Memory of the capturing program after it, in bytes.
+    pub(crate) memory: u64,
+    /// Heads and records that went another way than to a line, in words.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    pub(crate) remarks: Vec<String>,
+    /// Heads that are missing or too many for certain, or partial.
+    pub(crate) missed: u64,
+    /// Records and lines lost.
+    pub(crate) lost: u64,
+}
+
+/// A run of a known number of requests.
+#[derive(Clone, Copy, Debug, Serialize)]
+pub(crate) struct Known {
+    /// Requests sent, each answered.
+    pub(crate) sent: u64,
+    /// Requests that nginx served.
+    pub(crate) served: u64,
+    pub(crate) requests: u64,
+    pub(crate) responses: u64,
+    pub(crate) partial: u64,
+    /// Records and lines lost.
+    pub(crate) lost: u64,
+}
+
+impl Known {
+    /// Heads missing, too many, or partial.
+    fn missed(self) -> u64 {
+        self.requests.abs_diff(self.sent) + self.responses.abs_diff(self.sent) + self.partial
+    }
+}
+
+/// Everything about one capturing program.
+#[derive(Clone, Debug, Serialize)]
+pub(crate) struct Measured {
+    pub(crate) name: String,
+    #[serde(skip)]
+    judged: bool,
+    pub(crate) pairs: Vec<Pair>,
+    /// The run of a known number of requests.
+    pub(crate) known: Option<Known>,
+    pub(crate) throughput_ratio: Option<Summary>,
+    /// Microseconds of CPU time a head that was written; a head on the wire, where none is written.
+    pub(crate) cpu_microseconds_per_head: Option<Summary>,
+    /// Heads written of those on the wire.
+    pub(crate) recall: Option<f64>,
+    /// Gigabits a second with and without, and their ratio.
+    pub(crate) bulk: Vec<[f64; 2]>,
+    pub(crate) bulk_ratio: Option<Summary>,
+    pub(crate) memory: u64,
+    pub(crate) wake_ups_per_second: Option<f64>,
+}
+
+/// Measures the agent: wrk, a bulk transfer, and what it does when there is nothing to do.
+///
+/// # Errors
+/// When a program fails or Ctrl-C came.
+pub(crate) fn agent(site: &Site, plan: &Plan, capturer: &Capturer) -> Result<Measured> {
+    let known = known(site, plan, capturer)?;
+    say(format_args!(
+        "{}: {} requests sent and answered, {} requests and {} responses written, {} records lost",
+        capturer.name, known.sent, known.requests, known.responses, known.lost
+    ));
+    let pairs = pairs(site, plan, plan.pairs, capturer)?;
+    let mut bulk = Vec::new();
+    for round in 0..plan.pairs {
+        let [off, on] = in_turn(round, |capture| {
+            let capturing = capture.then(|| capturer.start(site)).transpose()?;
+            let rate = load::iperf(site, plan.bulk_time)?;
+            if let Some(capturing) = capturing {
+                capturing.finish()?;
+            }
+            Ok(rate)
+        })?;
+        say(format_args!(
+            "{}: bulk transfer {off:.2} Gbit/s without, {on:.2} with",
+            capturer.name
+        ));
+        bulk.push([off, on]);
+    }
+    let wake_ups = idle(site, capturer)?;
+    Ok(Measured {
+        known: Some(known),
+        bulk_ratio: Summary::of(bulk.iter().map(|[off, on]| on / off)),
+        bulk,
+        wake_ups_per_second: Some(wake_ups),
+        ..Measured::of_pairs(capturer, pairs)
+    })
+}
+
+/// Measures another program: wrk alone, three pairs at most.
+///
+/// # Errors
+/// When a program fails or Ctrl-C came.
+pub(crate) fn peer(site: &Site, plan: &Plan, capturer: &Capturer) -> Result<Measured> {
+    let pairs = pairs(site, plan, plan.pairs.min(3), capturer)?;
+    Ok(Measured::of_pairs(capturer, pairs))
+}
+
+impl Measured {
+    fn of_pairs(capturer: &Capturer, pairs: Vec<Pair>) -> Self {
+        let on_wire: u64 = pairs.iter().map(|pair| 2 * pair.served).sum();
+        let written: Option<u64> = pairs.iter().map(|pair| pair.heads).sum();
+        Self {
+            name: capturer.name.clone(),
+            judged: capturer.is_judged(),
+            throughput_ratio: Summary::of(pairs.iter().map(|pair| pair.ratio)),
+            cpu_microseconds_per_head: Summary::of(
+                pairs.iter().map(|pair| {
+                    pair.cpu_seconds * 1e6 / pair.heads.unwrap_or(2 * pair.served) as f64
+                }),
+            ),
+            recall: written.map(|written| written as f64 / on_wire as f64),
+            known: None,
+            bulk: Vec::new(),
+            bulk_ratio: None,
+            memory: pairs.iter().map(|pair| pair.memory).max().unwrap_or(0),
+            wake_ups_per_second: None,
+            pairs,
+        }
+    }
+
+    /// Its figures against the targets.
+    pub(crate) fn targets(&self) -> Vec<Target> {
+        if !self.judged {
+            return Vec::new();
+        }
+        let median = |summary: Option<Summary>| summary.map_or(f64::NAN, |summary| summary.median);
+        let sum = |count: fn(&Pair) -> u64| self.pairs.iter().map(count).sum::<u64>() as f64;
+        let known =
+            |count: fn(Known) -> u64| self.known.map_or(f64::NAN, |known| count(known) as f64);
+        [
+            (
+                "heads missed or too many",
+                sum(|pair| pair.missed) + known(|known| known.missed()),
+                Bound::AtMost,
+                0.0,
+                "heads",
+            ),
+            (
+                "records and lines lost",
+                sum(|pair| pair.lost) + known(|known| known.lost),
+                Bound::AtMost,
+                0.0,
+                "records",
+            ),
+            (
+                "CPU time of the agent",
+                median(self.cpu_microseconds_per_head),
+                Bound::AtMost,
+                1.0,
+                "µs a head",
+            ),
+            (
+                "throughput of the server",
+                median(self.throughput_ratio),
+                Bound::AtLeast,
+                0.95,
+                "of that without",
+            ),
+            (
+                "bulk transfer",
+                median(self.bulk_ratio),
+                Bound::AtLeast,
+                0.93,
+                "of that without",
+            ),
+            (
+                "memory (Pss)",
+                self.memory as f64 / f64::from(1 << 20),
+                Bound::AtMost,
+                40.0,
+                "MiB",
+            ),
+            (
+                "wake-ups when idle",
+                self.wake_ups_per_second.unwrap_or(f64::NAN),
+                Bound::AtMost,
+                10.0,
+                "a second",
+            ),
+        ]
+        .into_iter()
+        .map(|(name, value, bound, limit, unit)| {
+            Target::new(format!("{}: {name}", self.name), value, bound, limit, unit)
+        })
+        .collect()
+    }
+}
+
+fn pairs(site: &Site, plan: &Plan, count: u32, capturer: &Capturer) -> Result<Vec<Pair>> {
+    let mut pairs = Vec::new();
+    for round in 0..count {
+        let mut with_capture = None;
+        let [off, on] = in_turn(round, |capture| {
+            if !capture {
+                return Ok(load::wrk(site, plan.connections, plan.time)?.requests_per_second);
+            }
+            let run = captured(site, plan, capturer)?;
+            let rate = run.requests_per_second_on;
+            with_capture = Some(run);
+            Ok(rate)
+        })?;
+        let Some(mut pair) = with_capture else {
+            bail!("a pair without a run with capture");
+        };
+        pair.requests_per_second_off = off;
+        pair.ratio = on / off;
+        say(format_args!(
+            "{}: {off:.0} requests/s without, {on:.0} with; {} heads of {} requests",
+            capturer.name,
+            pair.heads
+                .map_or_else(|| "no".to_owned(), |heads| heads.to_string()),
+            pair.served
+        ));
+        for remark in &pair.remarks {
+            say(format_args!("{}: {remark}", capturer.name));
+        }
+        pairs.push(pair);
+    }
+    Ok(pairs)
+}
+
+/// Runs without and with capture; which comes first changes with the rounds.
+fn in_turn(round: u32, mut run: impl FnMut(bool) -> Result<f64>) -> Result<[f64; 2]> {
+    if let Some(signal) = interrupt::signal() {
+        bail!("interrupted by signal {signal}");
+    }
+    if round.is_multiple_of(2) {
+        let off = run(false)?;
+        Ok([off, run(true)?])
+    } else {
+        let on = run(true)?;
+        Ok([run(false)?, on])
+    }
+}
+
+/// A run of a known number of requests with capture.
+fn known(site: &Site, plan: &Plan, capturer: &Capturer) -> Result<Known> {
+    const REQUESTS: u32 = 200_000;
+    let capturing = capturer.start(site)?;
+    let before = site.requests()?;
+    let sent = load::known(site, plan.connections, REQUESTS.div_ceil(plan.connections))?;
+    let served = site.requests()?.since(before);
+    let account = capturing.finish()?;
+    let Some(ledger) = account.ledger else {
+        bail!("only the agent gives an account of heads");
+    };
+    if served != sent {
+        bail!("nginx served {served} requests, the client sent {sent}");
+    }
+    let (requests, responses) = heads(&ledger);
+    Ok(Known {
+        sent,
+        served,
+        requests,
+        responses,
+        partial: ledger.heads.partial,
+        lost: lost(&ledger),
+    })
+}
+
+/// A run of wrk with capture.
+fn captured(site: &Site, plan: &Plan, capturer: &Capturer) -> Result<Pair> {
+    let capturing = capturer.start(site)?;
+    let requests_before = site.requests()?;
+    let cpu_before = capturing.cpu_time()?;
+    let asked = load::wrk(site, plan.connections, plan.time)?;
+    capturing.settle()?;
+    let cpu = capturing.cpu_time()?.saturating_sub(cpu_before);
+    let memory = capturing.memory()?;
+    let served = site.requests()?.since(requests_before);
+    let account = capturing.finish()?;
+    let wire = Wire {
+        answered: asked.requests,
+        served,
+        connections: u64::from(plan.connections),
+    };
+    let (missed, lost, remarks) = match &account.ledger {
+        Some(ledger) => (wire.missed(ledger), lost(ledger), wire.remarks(ledger)),
+        None => (0, 0, Vec::new()),
+    };
+    Ok(Pair {
+        requests_per_second_off: f64::NAN,
+        requests_per_second_on: asked.requests_per_second,
+        ratio: f64::NAN,
+        answered: asked.requests,
+        served,
+        heads: account.heads,
+        dropped_packets: account.dropped,
+        cpu_seconds: cpu.as_secs_f64(),
+        memory,
+        remarks,
+        missed,
+        lost,
+    })
+}
+
+/// What is known of the wire without having listened to it.
+///
+/// wrk stops in the middle: of each connection one request may be under way, which nginx may or may
+/// not have read and answered when the connection was reset. So there were at least as many requests
+/// as nginx served and at most one more a connection; and at least as many responses as wrk read, at
+/// most as many as requests. Within these bounds no capture can be told from a perfect one.
+#[derive(Clone, Copy, Debug)]
+struct Wire {
+    answered: u64,
+    served: u64,
+    connections: u64,
+}
+
+impl Wire {
+    /// Heads outside of the bounds: missing, or too many.
+    fn missed(self, ledger: &Ledger) -> u64 {
+        let (requests, responses) = heads(ledger);
+        outside(requests, self.served, self.served + self.connections)
+            + outside(responses, self.answered, requests)
+            + ledger.heads.partial
+    }
+
+    fn remarks(self, ledger: &Ledger) -> Vec<String> {
+        let mut remarks = Vec::new();
+        if self.missed(ledger) > 0 {
+            let (requests, responses) = heads(ledger);
+            remarks.push(format!(
+                "{requests} requests and {responses} responses captured ({} heads partial), where \
+                 nginx served {} requests and wrk read {} responses",
+                ledger.heads.partial, self.served, self.answered
+            ));
+        }
+        if lost(ledger) > 0 || ledger.retransmitted > 0 || ledger.evicted > 0 {
+            remarks.push(format!(
+                "{} records numbered, {} received, lost {:?}, {} lines lost; {} segments seen \
+                 before, {} connections evicted",
+                ledger.records.numbered,
+                ledger.records.received,
+                ledger.records.lost,
+                ledger.lines.lost,
+                ledger.retransmitted,
+                ledger.evicted
+            ));
+        }
+        remarks
+    }
+}
+
+fn heads(ledger: &Ledger) -> (u64, u64) {
+    let kind = |name: &str| ledger.heads.kinds.get(name).copied().unwrap_or(0);
+    (kind("CQ"), kind("CR"))
+}
+
+/// Records and lines that were lost, and heads that became no line.
+fn lost(ledger: &Ledger) -> u64 {
+    let records = &ledger.records;
+    records.numbered.abs_diff(records.received)
+        + records.lost.values().sum::<u64>()
+        + ledger.lines.lost
+        + ledger.heads.found.abs_diff(ledger.lines.stored)
+}
+
+/// How far `value` is from the range.
+fn outside(value: u64, low: u64, high: u64) -> u64 {
+    low.saturating_sub(value) + value.saturating_sub(high)
+}
+
+/// Wake-ups a second with an interface on which nothing happens.
+fn idle(site: &Site, capturer: &Capturer) -> Result<f64> {
+    let capturing: Capturing = capturer.start(site)?;
+    thread::sleep(Duration::from_secs(1));
+    let before = capturing.wake_ups()?;
+    thread::sleep(IDLE);
+    let after = capturing.wake_ups()?;
+    capturing.finish()?;
+    Ok((after - before) as f64 / IDLE.as_secs_f64())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn ledger(requests: u64, responses: u64, partial: u64, received: u64) -> Ledger {
+        let numbered = requests + responses;
+        serde_json::from_value(serde_json::json!({
+            "records": {"numbered": numbered, "received": received, "lost": {}},
+            "heads": {
+                "found": numbered, "partial": partial,
+                "kinds": {"CQ": requests, "CR": responses},
+            },
+            "lines": {"stored": numbered, "lost": 0},
+            "retransmitted": 0,
+            "evicted": 0,
+        }))
+        .unwrap()
+    }
+
+    #[test]
+    fn heads_are_missed_outside_of_what_the_wire_can_have_carried() {
+        let wire = Wire {
+            answered: 1000,
+            served: 1010,
+            connections: 64,
+        };
+        let check = |requests, responses, partial, expected| {
+            let found = wire.missed(&ledger(requests, responses, partial, requests + responses));
+            assert_eq!(found, expected, "{requests} {responses} {partial}");
+        };
+        check(1010, 1000, 0, 0);
+        check(1010, 1010, 0, 0);
+        check(1074, 1074, 0, 0);
+        check(1009, 1000, 0, 1);
+        check(1075, 1000, 0, 1);
+        check(1010, 999, 0, 1);
+        check(1010, 1011, 0, 1);
+        check(1010, 1010, 3, 3);
+        check(0, 0, 0, 2010);
+    }
+
+    #[test]
+    fn what_was_numbered_and_not_received_is_lost() {
+        assert_eq!(lost(&ledger(10, 10, 0, 20)), 0);
+        assert_eq!(lost(&ledger(10, 10, 0, 19)), 1);
+    }
+
+    #[test]
+    fn the_order_within_a_pair_changes() {
+        let check = |round, expected: [bool; 2]| {
+            let mut order = Vec::new();
+            let rates = in_turn(round, |capture| {
+                order.push(capture);
+                Ok(f64::from(u8::from(capture)))
+            });
+            assert_eq!(rates.unwrap(), [0.0, 1.0]);
+            assert_eq!(order, expected);
+        };
+        check(0, [false, true]);
+        check(1, [true, false]);
+        check(2, [false, true]);
+    }
+}

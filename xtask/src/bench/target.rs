@@ -1,0 +1,90 @@
+//! A figure and what it must not pass.
+
+use std::fmt;
+
+use serde::Serialize;
+
+/// The side on which a limit lies.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
+#[serde(rename_all = "snake_case")]
+pub(crate) enum Bound {
+    /// The figure must not be larger.
+    AtMost,
+    /// The figure must not be smaller.
+    AtLeast,
+}
+
+/// A figure held against its limit.
+#[derive(Clone, Debug, PartialEq, Serialize)]
+pub(crate) struct Target {
+    pub(crate) name: String,
+    pub(crate) value: f64,
+    pub(crate) bound: Bound,
+    pub(crate) limit: f64,
+    pub(crate) unit: &'static str,
+    pub(crate) met: bool,
+}
+
+impl Target {
+    /// Holds `value` against `limit`. What is no number meets nothing.
+    pub(crate) fn new(
+        name: impl Into<String>,
+        value: f64,
+        bound: Bound,
+        limit: f64,
+        unit: &'static str,
+    ) -> Self {
+        let met = match bound {
+            Bound::AtMost => value <= limit,
+            Bound::AtLeast => value >= limit,
+        };
+        Self {
+            name: name.into(),
+            value,
+            bound,
+            limit,
+            unit,
+            met,
+        }
+    }
+}
+
+impl fmt::Display for Target {
+    fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let Self {
+            name,
+            value,
+            bound,
+            limit,
+            unit,
+            met,
+        } = self;
+        let verdict = if *met { "met   " } else { "MISSED" };
+        let bound = match bound {
+            Bound::AtMost => "at most",
+            Bound::AtLeast => "at least",
+        };
+        write!(
+            formatter,
+            "{verdict}  {name}: {value:.3} {unit} ({bound} {limit} {unit})"
+        )
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_limit_itself_is_met_and_no_number_is_not() {
+        let check = |value, bound, met| {
+            assert_eq!(Target::new("x", value, bound, 1.0, "s").met, met, "{value}");
+        };
+        check(1.0, Bound::AtMost, true);
+        check(1.001, Bound::AtMost, false);
+        check(1.0, Bound::AtLeast, true);
+        check(0.999, Bound::AtLeast, false);
+        check(f64::NAN, Bound::AtLeast, false);
+        check(f64::NAN, Bound::AtMost, false);
+    }
+}

@@ -256,9 +256,13 @@ fn segments_in_another_order_give_the_same_heads() {
     for (number, length) in [10, 33, 60, 120].into_iter().enumerate() {
         let flags = HOOKS[number % HOOKS.len()];
         let mut frames = segments(3_200, length);
-        // Neighbours change places, the handshake stays in front.
+        // Neighbours of one direction change places; the handshake stays in front. (An answer that
+        // overtakes the end of its own request is another matter.)
+        let source = |frame: &Vec<u8>| frame[26..30].to_vec();
         for two in frames[3..].chunks_mut(2) {
-            two.reverse();
+            if two.len() == 2 && source(&two[0]) == source(&two[1]) {
+                two.reverse();
+            }
         }
         let ended = capture(&pair, flags, &frames);
         let all = whole().into_iter().map(str::to_owned).collect();

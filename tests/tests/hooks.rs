@@ -3,7 +3,11 @@
 
 #![expect(clippy::unwrap_used, reason = "a test that cannot go on fails")]
 
-use tapline_tests::support::{Ended, Family, Nginx, Pair, Program, Tapline, Traffic, counted};
+use std::net::SocketAddr;
+
+use tapline_tests::support::{
+    Connection, Ended, Family, Nginx, Pair, Program, Tapline, Traffic, counted,
+};
 
 /// The flags of each hook, and the words with which the program says where it sits.
 /// (`tcx ingress` since Linux 6.6, `tc ingress` before.)
@@ -20,7 +24,8 @@ fn check(ended: &Ended, letter: char, what: &str) {
     assert_eq!(
         counted(ended.summaries()),
         counted(expected.clone()),
-        "{what}"
+        "{what}: {:#}",
+        ended.ledger
     );
     // One connection at a time: the order of the wire is that of the lines, but for pipelines, where
     // a response may overtake a later request on another CPU.
@@ -90,6 +95,8 @@ fn an_interface_that_has_an_xdp_program_is_named() {
     let holder = Tapline::start(&pair.server, "-i server0 --attach xdp --xdp-mode generic");
     let mut command = Tapline::command(&pair.server, "run");
     command.args([
+        "--listen",
+        "off",
         "-i",
         "server0",
         "--attach",
@@ -106,4 +113,56 @@ fn an_interface_that_has_an_xdp_program_is_named() {
     assert!(done.stderr.starts_with(said), "{}", done.stderr);
     assert_eq!(done.stderr.lines().count(), 1, "{}", done.stderr);
     let _ended = holder.stop();
+}
+
+#[test]
+fn heads_in_single_bytes_from_changing_cpus_are_whole() {
+    const THREADS: usize = 8;
+    const ROUNDS: usize = 25;
+    let cpus = std::thread::available_parallelism().map_or(1, usize::from);
+    let pair = Pair::new();
+    let _nginx = Nginx::start(&pair.server, None);
+    for (flags, _) in &HOOKS[1..] {
+        let server = Tapline::start(&pair.server, &format!("-i server0 {flags}"));
+        std::thread::scope(|scope| {
+            for thread in 0..THREADS {
+                let pair = &pair;
+                scope.spawn(move || {
+                    for round in 0..ROUNDS {
+                        let address = SocketAddr::new(Pair::server_address(Family::Six), 80);
+                        let mut connection = Connection::open(&pair.client, address);
+                        let head = format!(
+                            "GET /small?{thread}.{round} HTTP/1.1\r\nHost: one.byte.at.a.time\r\n\r\n"
+                        );
+                        for (number, byte) in head.bytes().enumerate() {
+                            // Packets are taken in on the CPU that sent them.
+                            move_to_cpu(number % cpus);
+                            connection.write([byte]);
+                        }
+                        assert_eq!(connection.answer().body, b"small\n");
+                    }
+                });
+            }
+        });
+        let ended = server.stop();
+        let mut expected = vec!["CR 200".to_owned(); THREADS * ROUNDS];
+        for thread in 0..THREADS {
+            expected.extend((0..ROUNDS).map(|round| format!("CQ GET /small?{thread}.{round}")));
+        }
+        expected.sort();
+        let mut summaries = ended.summaries();
+        summaries.sort();
+        assert_eq!(summaries, expected, "{flags}: {:#}", ended.ledger);
+    }
+}
+
+/// Moves this thread.
+fn move_to_cpu(cpu: usize) {
+    // SAFETY: all zero is an empty set.
+    let mut set: libc::cpu_set_t = unsafe { std::mem::zeroed() };
+    // SAFETY: the number is within the set.
+    unsafe { libc::CPU_SET(cpu, &mut set) };
+    // SAFETY: the set lives through the call, with its true length.
+    let result = unsafe { libc::sched_setaffinity(0, size_of_val(&set), &raw const set) };
+    assert_eq!(result, 0);
 }

@@ -213,8 +213,9 @@ fn two_taplines_on_one_interface_see_the_same() {
     let pair = Pair::new();
     let _nginx = Nginx::start(&pair.server, None);
     let first = Tapline::start(&pair.server, "-i server0");
-    let second = Tapline::start(&pair.server, "-i server0");
-    let third = Tapline::start(&pair.server, "-i server0 --attach socket");
+    // The port of the metrics is the first one's.
+    let second = Tapline::start(&pair.server, "-i server0 --listen off");
+    let third = Tapline::start(&pair.server, "-i server0 --attach socket --listen off");
     assert_eq!(ingress(&pair.server, "server0").len(), 2);
     curl(&pair.client, &["http://10.9.0.1/small?three"]);
     let expected = ["CQ GET /small?three", "CR 200"];

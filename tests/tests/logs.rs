@@ -341,7 +341,7 @@ fn a_folder_is_of_one_process() {
     let tapline = Tapline::start(&pair.server, "-i server0");
     let mut command = Tapline::command(&pair.server, "run");
     command
-        .args(["-i", "server0", "--log-dir"])
+        .args(["--listen", "off", "-i", "server0", "--log-dir"])
         .arg(tapline.folder());
     let done = Program::new(command).output();
     assert_eq!(done.code, Some(1), "{}", done.stderr);

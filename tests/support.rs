@@ -32,7 +32,7 @@ pub use neighbour::Neighbour;
 pub use nginx::Nginx;
 pub use pair::{Family, Pair};
 pub use raw::RawSender;
-pub use same_records::same_records;
+pub use same_records::{ROOMY, same_records};
 pub use server::{Server, read_head};
 pub use traffic::Traffic;
 pub use verified::check_verified;

@@ -94,16 +94,13 @@ const WINDOW: usize = 4096;
 /// Offset of `carry` in the header: the window of the search begins there.
 const CARRY: usize = size_of::<RecordHeader>() - 4;
 
-/// Bytes of the window that one step of a search covers.
-pub const STRETCH: u32 = 128;
-
 /// A part of the window with constant bounds: the compiler and the verifier see that no index leaves it.
 #[repr(transparent)]
 #[derive(Debug)]
 pub struct Stretch([u8; 4 + STRETCH_MASK + 1 + 8]);
 
-/// Indices beyond it wrap. Twice a stretch, for what begins in one and ends behind it.
-const STRETCH_MASK: usize = 2 * STRETCH as usize - 1;
+/// Indices beyond it wrap.
+const STRETCH_MASK: usize = 31;
 
 impl Stretch {
     /// The byte `index` places behind the beginning.

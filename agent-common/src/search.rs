@@ -3,30 +3,12 @@
 //! Written so that the verifier follows: plain loops, indices that a mask bounds, no slices.
 
 use crate::record::PIECE_MAX;
-use crate::scratch::{STRETCH, Scratch, Stretch};
+use crate::scratch::{Scratch, Stretch};
 
 const EMPTY_LINE: u32 = u32::from_le_bytes(*b"\r\n\r\n");
 
-/// Calls `step` with where each stretch of the first `length` bytes of data begins in the window, until
-/// it gives something else than 0. Gives that, or 0.
-///
-/// In the kernel a step is a function of its own, which the verifier checks once for every place it may
-/// begin at.
-#[inline(always)]
-pub fn in_stretches(length: u32, mut step: impl FnMut(u32) -> u32) -> u32 {
-    let mut begin = 4;
-    while begin < (PIECE_MAX + 4) as u32 {
-        if begin >= length + 4 {
-            return 0;
-        }
-        let found = step(begin);
-        if found != 0 {
-            return found;
-        }
-        begin += STRETCH;
-    }
-    0
-}
+/// Bytes that are looked at together.
+const STRIDE: u32 = 16;
 
 /// Finds the empty line that ends a head.
 ///
@@ -37,42 +19,63 @@ pub fn in_stretches(length: u32, mut step: impl FnMut(u32) -> u32) -> u32 {
 #[inline(always)]
 #[must_use]
 pub fn head_end(scratch: &Scratch, length: u32) -> Option<u32> {
-    let end = in_stretches(length, |begin| head_end_from(scratch, begin, length));
+    let end = head_end_by(scratch, length, |index| {
+        head_end_near(scratch, index, length)
+    });
     (end != 0).then_some(end)
 }
 
-/// One step of [`head_end`], at `begin` of the window: the end, or 0.
+/// [`head_end`] with [`head_end_near`] as a parameter; 0 when there is none. In the kernel that is a
+/// function of its own, which the verifier checks once for every place it may be called at.
+#[inline(always)]
+pub fn head_end_by(scratch: &Scratch, length: u32, near: impl FnMut(u32) -> u32) -> u32 {
+    // Every fourth byte is probed: one of any four adjacent bytes is. Control characters are rare in
+    // heads, so the comparison runs about once a line.
+    search(scratch, length + 4, 0x0000_0001_0000_0001, near)
+}
+
+/// The end of a head whose empty line has one of the bytes probed from window index `index` on; 0 when
+/// there is none, or it lies behind `length`.
 #[inline(always)]
 #[must_use]
-pub fn head_end_from(scratch: &Scratch, begin: u32, length: u32) -> u32 {
-    let stretch = scratch.stretch(begin);
-    let left = (length + 4).saturating_sub(begin);
-    let mut walked = 0;
-    while walked < STRETCH {
-        if walked >= left {
+pub fn head_end_near(scratch: &Scratch, index: u32, length: u32) -> u32 {
+    let stretch = scratch.stretch(index);
+    let mut probe = 0;
+    while probe < STRIDE {
+        // The empty line may begin up to three bytes before the probe.
+        let word = stretch.word_before::<3>(probe);
+        let mut shift = 0;
+        while shift < 4 {
+            if (word >> (8 * shift)) as u32 == EMPTY_LINE {
+                // Window index of its first byte is three before the probe, and `shift`; of data, 4
+                // less; its end 4 more.
+                let end = index + probe + shift - 3;
+                return if end <= length { end } else { 0 };
+            }
+            shift += 1;
+        }
+        probe += 4;
+    }
+    0
+}
+
+/// Calls `near` for each stride of the window up to index `end` that may hold a control character at one
+/// of the probed places, until it gives something else than 0. Gives that, or 0.
+#[inline(always)]
+fn search(scratch: &Scratch, end: u32, probes: u64, mut near: impl FnMut(u32) -> u32) -> u32 {
+    let mut index = 4;
+    while index < (PIECE_MAX + 4) as u32 {
+        if index >= end {
             return 0;
         }
-        // Every fourth byte is probed, four at a time: one of any four adjacent bytes is.
-        let words = (stretch.word(walked), stretch.word(walked + 8));
-        if may_hold_control(words, 0x0000_0001_0000_0001) {
-            let mut probe = walked;
-            while probe < walked + 16 {
-                // The empty line may begin up to three bytes before the probe.
-                let word = stretch.word_before::<3>(probe);
-                let mut shift = 0;
-                while shift < 4 {
-                    if (word >> (8 * shift)) as u32 == EMPTY_LINE {
-                        // Window index of its first byte is three before the probe, and `shift`; of
-                        // data, 4 less; its end 4 more.
-                        let end = begin + probe + shift - 3;
-                        return if end <= length { end } else { 0 };
-                    }
-                    shift += 1;
-                }
-                probe += 4;
+        let words = (scratch.window_word(index), scratch.window_word(index + 8));
+        if may_hold_control(words, probes) {
+            let found = near(index);
+            if found != 0 {
+                return found;
             }
         }
-        walked += 16;
+        index += STRIDE;
     }
     0
 }
@@ -169,36 +172,34 @@ impl Framing {
 #[inline(always)]
 #[must_use]
 pub fn framing_field(scratch: &Scratch, length: u32) -> Framing {
-    Framing::from_number(in_stretches(length, |begin| {
-        framing_field_from(scratch, begin, length) as u32
-    }))
+    framing_field_by(scratch, length, |index| {
+        framing_field_near(scratch, index, length) as u32
+    })
 }
 
-/// One step of [`framing_field`], at `begin` of the window.
+/// [`framing_field`] with [`framing_field_near`], as a number, as a parameter.
+#[inline(always)]
+pub fn framing_field_by(scratch: &Scratch, length: u32, near: impl FnMut(u32) -> u32) -> Framing {
+    // Line ends are two bytes, so every second byte is probed. Up to the empty line: what stands behind
+    // it is another packet's, or body.
+    Framing::from_number(search(scratch, length, 0x0001_0001_0001_0001, near))
+}
+
+/// The field behind a line end that has one of the bytes probed from window index `index` on.
 #[inline(always)]
 #[must_use]
-pub fn framing_field_from(scratch: &Scratch, begin: u32, length: u32) -> Framing {
-    let stretch = scratch.stretch(begin);
-    let left = length.saturating_sub(begin);
-    let mut walked = 0;
-    while walked < STRETCH {
-        if walked >= left {
-            // The empty line; what stands behind it is another packet's, or body.
+pub fn framing_field_near(scratch: &Scratch, index: u32, length: u32) -> Framing {
+    let stretch = scratch.stretch(index);
+    let mut probe = 0;
+    while probe < STRIDE {
+        if index + probe >= length {
             return Framing::None;
         }
-        // Line ends are two bytes, so every second byte is probed, eight at a time.
-        let words = (stretch.word(walked), stretch.word(walked + 8));
-        if may_hold_control(words, 0x0001_0001_0001_0001) {
-            let mut probe = walked;
-            while probe < walked + 16 && probe < left {
-                let framing = framing_at(scratch, stretch, begin, probe);
-                if framing != Framing::None {
-                    return framing;
-                }
-                probe += 2;
-            }
+        let framing = framing_at(scratch, stretch, index, probe);
+        if framing != Framing::None {
+            return framing;
         }
-        walked += 16;
+        probe += 2;
     }
     Framing::None
 }
@@ -249,32 +250,37 @@ const fn lower_case(word: u64) -> u64 {
     word | 0x2020_2020_2020_2020
 }
 
+/// White space that is skipped before a Content-Length.
+const BLANKS_MAX: u32 = 8;
+
+/// Digits of the longest Content-Length that is read: a petabyte less one.
+const DIGITS_MAX: u32 = 15;
+
 /// Reads the digits behind `Content-Length:`, where the cursor of the scratch stands.
 #[inline(always)]
 #[must_use]
 pub fn content_length(scratch: &Scratch) -> Body {
     let start = scratch.cursor.get();
-    let mut value: u64 = 0;
-    let mut digits = 0;
     let mut walked = 0;
-    while walked < 24 {
+    while walked < BLANKS_MAX && matches!(scratch.window_byte(start + walked), b' ' | b'\t') {
+        walked += 1;
+    }
+    // Forgotten and read again: one state for the verifier, however many there were.
+    scratch.cursor.set(start + walked);
+    let start = scratch.cursor.get();
+    let mut value: u64 = 0;
+    let mut walked = 0;
+    while walked <= DIGITS_MAX {
         let byte = scratch.window_byte(start + walked);
-        if byte.is_ascii_digit() {
-            if digits == 15 {
-                return Body::Unknown;
-            }
-            value = value * 10 + u64::from(byte - b'0');
-            digits += 1;
-        } else if (byte == b' ' || byte == b'\t') && digits == 0 {
-            // White space before the value.
-        } else {
+        if !byte.is_ascii_digit() {
             let ends = matches!(byte, b'\r' | b'\n' | b' ' | b'\t');
-            return if ends && digits > 0 {
+            return if ends && walked > 0 {
                 Body::Length(value)
             } else {
                 Body::Unknown
             };
         }
+        value = value * 10 + u64::from(byte - b'0');
         walked += 1;
     }
     Body::Unknown
@@ -358,6 +364,13 @@ mod tests {
             check(&before, "Content-Length: 17", Body::Length(17));
             check(&before, "content-LENGTH:4294967296 ", Body::Length(1 << 32));
             check(&before, "Content-Length: 1, 1", Body::Unknown);
+            check(
+                &before,
+                "Content-Length: \t 999999999999999\t",
+                Body::Length(999_999_999_999_999),
+            );
+            check(&before, "Content-Length: 1000000000000000", Body::Unknown);
+            check(&before, "Content-Length:          1", Body::Unknown);
             check(&before, "Content-Length: ", Body::Unknown);
             check(&before, "Transfer-Encoding: chunked", Body::Unknown);
             check(&before, "Content-Type: text/plain", Body::None);

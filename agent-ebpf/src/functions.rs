@@ -25,36 +25,48 @@ pub extern "C" fn is_request_line(scratch: *const Scratch, length: u32) -> u32 {
 #[inline(never)]
 #[unsafe(no_mangle)]
 pub extern "C" fn head_end(scratch: *const Scratch, length: u32) -> u32 {
-    search::in_stretches(length, |begin| head_end_from(scratch, begin, length))
-}
-
-/// [`search::head_end_from`].
-#[inline(never)]
-#[unsafe(no_mangle)]
-pub extern "C" fn head_end_from(scratch: *const Scratch, begin: u32, length: u32) -> u32 {
     // SAFETY: as above.
     let Some(scratch) = (unsafe { scratch.as_ref() }) else {
         return 0;
     };
-    search::head_end_from(scratch, begin, length)
+    search::head_end_by(scratch, length, |index| {
+        head_end_near(scratch, index, length)
+    })
+}
+
+/// [`search::head_end_near`].
+#[inline(never)]
+#[unsafe(no_mangle)]
+pub extern "C" fn head_end_near(scratch: *const Scratch, index: u32, length: u32) -> u32 {
+    // SAFETY: as above.
+    let Some(scratch) = (unsafe { scratch.as_ref() }) else {
+        return 0;
+    };
+    search::head_end_near(scratch, index, length)
 }
 
 /// [`search::framing_field`], as a number.
 #[inline(never)]
 #[unsafe(no_mangle)]
 pub extern "C" fn framing_field(scratch: *const Scratch, length: u32) -> u32 {
-    search::in_stretches(length, |begin| framing_field_from(scratch, begin, length))
-}
-
-/// [`search::framing_field_from`], as a number.
-#[inline(never)]
-#[unsafe(no_mangle)]
-pub extern "C" fn framing_field_from(scratch: *const Scratch, begin: u32, length: u32) -> u32 {
     // SAFETY: as above.
     let Some(scratch) = (unsafe { scratch.as_ref() }) else {
         return search::Framing::Other as u32;
     };
-    search::framing_field_from(scratch, begin, length) as u32
+    search::framing_field_by(scratch, length, |index| {
+        framing_field_near(scratch, index, length)
+    }) as u32
+}
+
+/// [`search::framing_field_near`], as a number.
+#[inline(never)]
+#[unsafe(no_mangle)]
+pub extern "C" fn framing_field_near(scratch: *const Scratch, index: u32, length: u32) -> u32 {
+    // SAFETY: as above.
+    let Some(scratch) = (unsafe { scratch.as_ref() }) else {
+        return search::Framing::Other as u32;
+    };
+    search::framing_field_near(scratch, index, length) as u32
 }
 
 /// [`search::content_length`], as [`search::Body::to_word`].

@@ -18,18 +18,35 @@ use tapline::capture::offline::{Offline, OfflineSettings, Slice, Slot};
 
 use super::kernel::{Kernel, Program, Record};
 
-/// Connections remembered: so many that none has to make room, which would depend on clocks.
+/// Connections remembered.
 const FLOWS: u32 = 1 << 17;
 
 /// Room for the payload of a packet: the kernel takes a page with headers and its own notes.
 const PAYLOAD_MAX: usize = 3_000;
 
-/// Runs `cases` made-up sequences through `program` and through the classifier here.
+/// Settings of a [`Kernel`] for [`same_records`]: so many places that no connection has to make room,
+/// which would depend on clocks, and no budget of a CPU, which would too.
+pub const ROOMY: Settings = Settings {
+    bucket_mask: FLOWS / 4 - 1,
+    cpu_budget: u64::MAX,
+    ..Settings::DEFAULT
+};
+
+/// Runs `cases` made-up sequences through each of the programs, all loaded in a `kernel` with the settings
+/// [`ROOMY`], and through the classifier here.
 ///
 /// # Panics
 /// They differ; the message holds the shortest sequence found, and what differs.
-pub fn same_records(program: Program, cases: u32) {
-    let both = RefCell::new(Both::new(program));
+pub fn same_records(kernel: Kernel, programs: &[Program], cases: u32) {
+    let both = RefCell::new(Both::new(kernel, programs[0]));
+    for program in programs {
+        both.borrow_mut().program = *program;
+        both.borrow_mut().shown = Shown::default();
+        run(&both, *program, cases);
+    }
+}
+
+fn run(both: &RefCell<Both>, program: Program, cases: u32) {
     let config = Config {
         cases,
         failure_persistence: None,
@@ -191,21 +208,14 @@ struct Shown {
 }
 
 impl Both {
-    fn new(program: Program) -> Self {
+    fn new(kernel: Kernel, program: Program) -> Self {
         pin_to_one_cpu();
-        let settings = Settings {
-            bucket_mask: FLOWS / 4 - 1,
-            cpu_budget: u64::MAX,
-            ..Settings::DEFAULT
-        };
-        let mut kernel = Kernel::load(settings, false);
-        kernel.verify(program).unwrap();
         Self {
             program,
             kernel,
             offline: Offline::new(OfflineSettings {
                 flows: FLOWS,
-                connection_budget: settings.connection_budget,
+                connection_budget: ROOMY.connection_budget,
                 ..OfflineSettings::default()
             }),
             now_ns: 0,

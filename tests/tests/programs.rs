@@ -1,26 +1,27 @@
 //! The kernel programs by themselves: what the verifier walks, what they make of single packets, and
 //! that it is what the agent's own copy of the classifier makes of them.
 
-#![expect(clippy::unwrap_used, reason = "a test that cannot go on has failed")]
+#![expect(clippy::unwrap_used, reason = "a test that cannot go on fails")]
 
 use agent_common::counters::{Counters, Ignored, Protocol};
 use agent_common::frame::{self, TcpSegment, tcp_flags};
 use agent_common::record::{FIRST_POSITION, PIECE_MAX, VERSION, flag};
 use agent_common::settings::Settings;
 use tapline_tests::support::{
-    Kernel, KernelProgram, PROGRAMS, Record, check_verified, same_records,
+    Kernel, KernelProgram, PROGRAMS, ROOMY, Record, check_verified, same_records,
 };
 
 #[test]
 fn the_verifier_walks_no_more_than_the_caps() {
-    check_verified();
+    for verbose in [false, true] {
+        check_verified(&PROGRAMS, Settings::DEFAULT, verbose);
+    }
 }
 
 #[test]
 fn kernel_and_agent_make_the_same_of_the_same_packets() {
-    for program in PROGRAMS {
-        same_records(program, 200);
-    }
+    let kernel = check_verified(&PROGRAMS, ROOMY, false);
+    same_records(kernel, &PROGRAMS, 200);
 }
 
 const GET: &[u8] = b"GET /a HTTP/1.1\r\nHost: a.example\r\n\r\n";

@@ -215,13 +215,14 @@ fn out_of_order(
     }
 }
 
-/// Whether what is missing matters: HTTP was seen on the connection, or nothing yet. Anything else is
-/// another protocol, whose losses are no reason to copy it.
+/// Whether what is missing matters: HTTP was seen on the connection, or nothing in order yet. Anything
+/// else is another protocol, whose losses are no reason to copy it.
 #[inline(always)]
 fn may_hide_head(direction: &Direction, peer: &Direction) -> bool {
     let seen = direction.state.get();
     let http = (seen | peer.state.get()) & (state::REQUESTS | state::RESPONSES) != 0;
-    http || (seen | peer.state.get()) & state::FOREIGN == 0 && seen & state::PAYLOAD == 0
+    let first = seen & state::PAYLOAD == 0 || direction.hole_start.get() != 0;
+    http || first && (seen | peer.state.get()) & state::FOREIGN == 0
 }
 
 /// Ends an escalation when the reader has seen all and nothing is pending.
@@ -338,20 +339,20 @@ fn look<P: Packet, H: Host>(
         Some(Start::Tls) => foreign(direction, peer, counters, Ignored::Tls),
         Some(Start::Http2) => foreign(direction, peer, counters, Ignored::Http2),
         Some(start) => work.kind.set(start as u32),
-        None if request_may_be_due(first, seen, direction, peer) => work.mark(mark::MAYBE),
+        None if request_may_be_due(first, seen) => work.mark(mark::MAYBE),
         None => {}
     }
     work.kind.get() != 0 || work.marks.get() & (mark::MAYBE | mark::ESCALATED) != 0
 }
 
 /// Whether a line with a method that nobody registered, or an empty line before the request line,
-/// is to be expected: anywhere else a line of text looks the same.
+/// is to be expected: anywhere else a line of text looks the same. Behind a request nothing else can
+/// be: bodies of known length are skipped, and others escalate.
 #[inline(always)]
-fn request_may_be_due(first: u8, seen: u32, direction: &Direction, peer: &Direction) -> bool {
+fn request_may_be_due(first: u8, seen: u32) -> bool {
     let fits = first.is_ascii_alphanumeric() || matches!(first, b'\r' | b'\n' | b'_' | b'-');
     fits && seen & state::RESPONSES == 0
-        && (seen & state::PAYLOAD == 0
-            || seen & state::REQUESTS != 0 && direction.messages.get() == peer.messages.get())
+        && (seen & state::PAYLOAD == 0 || seen & state::REQUESTS != 0)
 }
 
 /// Marks a direction that speaks another protocol, unless HTTP was seen on the connection.

@@ -101,7 +101,9 @@ impl Connection {
             core.counts.lost_records += u64::from(numbering.lost);
             self.unsure = UNSURE;
         }
-        self.decide_doubtful_response(side, numbering.lost > 0, core, out);
+        if self.sides[side].complete_to(header) == u64::MAX {
+            self.decide_doubtful_response(side, numbering.lost > 0, core, out);
+        }
 
         let arrival = Arrival {
             header,

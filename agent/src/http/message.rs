@@ -91,7 +91,10 @@ pub enum Coding {
 /// Reads the head that begins with the first of `bytes`. Empty lines before it must be gone already.
 #[must_use]
 pub fn parse(bytes: &[u8]) -> Parsed<'_> {
-    strict::parse(bytes).unwrap_or_else(|| lenient::parse(bytes))
+    match strict::parse(bytes) {
+        Some(parsed) => parsed,
+        None => lenient::parse(bytes),
+    }
 }
 
 /// Whether `bytes` begin with a complete, valid start line of HTTP/1.
@@ -133,6 +136,7 @@ impl<'a> Message<'a> {
 
     /// Takes what is of use from one field; the first of a name wins. `value` is without surrounding
     /// white space.
+    #[inline]
     fn take_field(&mut self, name: &[u8], value: &'a [u8]) {
         let fields = &mut self.fields;
         let place = match name.len() {

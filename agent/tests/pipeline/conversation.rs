@@ -32,6 +32,8 @@ pub(crate) struct Conversation {
     name: String,
     /// The end of the last response cannot be told from its head alone.
     unframed: bool,
+    /// No HTTP follows any more.
+    over: bool,
 }
 
 /// How a body is framed.
@@ -164,6 +166,11 @@ impl Conversation {
         self.head(&if bare { head.replace('\r', "") } else { head });
     }
 
+    fn interim(&mut self, status: &str) {
+        let (name, number) = (&self.name, self.heads.len());
+        self.head(&format!("HTTP/1.1 {status}\r\nX: {name}-{number}\r\n\r\n"));
+    }
+
     /// Adds one exchange.
     pub(crate) fn exchange(&mut self, exchange: &Exchange, fakes: bool) {
         match exchange {
@@ -200,11 +207,11 @@ impl Conversation {
                 let expect = "Expect: 100-continue\r\n";
                 self.request("PUT", Body::Length(*body), expect, false);
                 self.turn(Side::Server);
-                self.head("HTTP/1.1 100 Continue\r\n\r\n");
+                self.interim("100 Continue");
                 self.turn(Side::Client);
                 self.body(Body::Length(*body), fakes);
                 self.turn(Side::Server);
-                self.head("HTTP/1.1 103 Early Hints\r\nLink: </x>\r\n\r\n");
+                self.interim("103 Early Hints");
                 self.response("200 OK", *response, "", false);
                 self.body(*response, fakes);
             }
@@ -232,7 +239,13 @@ impl Conversation {
         }
     }
 
+    /// Whether nothing that follows is HTTP.
+    pub(crate) fn ends_http(&self) -> bool {
+        self.over
+    }
+
     fn end(&mut self, end: End, fakes: bool) {
+        self.over = !matches!(end, End::Quiet);
         match end {
             End::Quiet => {}
             End::UntilClose => {
@@ -282,7 +295,8 @@ pub(crate) fn filler(length: usize, fakes: bool) -> Vec<u8> {
         "GET /fake HTTP/1.1\r\nHost: fake\r\n\r\nHTTP/1.1 200 Fake\r\nContent-Length: 7\r\n\r\n\
          POST /fake HTTP/1.1\r\nContent-Length: 99999\r\n\r\n0\r\n\r\nHTTP/1.1 100 Fake\r\n\r\n"
     } else {
-        "lorem: ipsum\r\n\r\n dolor sit amet, "
+        // Nothing that may stand in a method: after a loss any word may begin a request line.
+        "[@]: {;}\r\n\r\n (;), \0\u{e9};"
     };
     text.bytes().cycle().take(length).collect()
 }
@@ -296,7 +310,7 @@ fn body() -> impl Strategy<Value = Body> {
     ]
 }
 
-fn request() -> impl Strategy<Value = Request> {
+pub(crate) fn request() -> impl Strategy<Value = Request> {
     let method = prop_oneof![
         4 => Just("GET"),
         2 => Just("POST"),

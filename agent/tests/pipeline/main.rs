@@ -13,7 +13,7 @@ use proptest::prelude::*;
 use proptest::test_runner::RngSeed;
 use tapline::capture::offline::OfflineSettings;
 
-use conversation::{Conversation, Exchange, Side, end, exchange};
+use conversation::{Body, Conversation, Exchange, Request, Side, end, exchange, request};
 use observer::{Got, Observer};
 use wire::{Connection, Segment, dress, initial, mishap, suffer};
 
@@ -25,16 +25,27 @@ fn connection(fakes: bool, count: usize) -> impl Strategy<Value = Connection> {
         [initial(), initial()],
         any::<[bool; 3]>(),
     )
-        .prop_map(move |(exchanges, end, dress, initial, flags)| Connection {
-            // Seen from the middle on, an answer to nothing is taken for one to something.
-            handshake: !flags[0] || matches!(exchanges.first(), Some(Exchange::Unasked)),
-            conversation: Conversation::new("c", &exchanges, end, fakes),
-            dress,
-            number: 0,
-            initial,
-            fins: flags[1],
-            client_is_low: flags[2],
+        .prop_map(move |(mut exchanges, end, dress, initial, flags)| {
+            if let Exchange::Unasked = exchanges[0] {
+                // Who is who cannot be told from that.
+                exchanges.insert(0, Exchange::NotModified);
+            }
+            Connection {
+                conversation: Conversation::new("c", &exchanges, end, fakes),
+                dress,
+                number: 0,
+                initial,
+                // Seen from the middle on, a body may as well answer a request that was not seen.
+                handshake: fakes || !flags[0],
+                fins: flags[1],
+                client_is_low: flags[2],
+            }
         })
+}
+
+/// One seen from its beginning, with bodies full of heads; or perhaps from the middle on.
+fn any_connection() -> impl Strategy<Value = Connection> {
+    prop_oneof![connection(true, 4), connection(false, 4)]
 }
 
 /// Sizes of segments, used in turn.
@@ -96,6 +107,23 @@ fn check_exact(connection: &Connection, got: &[Got]) {
     }
 }
 
+/// Whether `head` is what is left of `sent`, all of it where it is not partial.
+fn is_found_as(sent: &conversation::Sent, head: &Got) -> bool {
+    // Half a method that nobody registered is a method still.
+    let method = "FROBNICATE";
+    let cut = (0..method.len()).find(|cut| head.line.starts_with(&method[*cut..]));
+    let line = match cut {
+        Some(cut) if sent.line.starts_with(method) => &sent.line[cut..],
+        _ => &sent.line,
+    };
+    if head.partial {
+        let fields = head.fields.trim_end_matches(['\r', '\n']);
+        line.starts_with(&head.line) && sent.fields.starts_with(fields)
+    } else {
+        line == head.line && sent.fields == head.fields
+    }
+}
+
 /// A small table is quicker to make.
 fn few_flows() -> OfflineSettings {
     OfflineSettings {
@@ -132,7 +160,7 @@ proptest! {
     /// connections at once.
     #[test]
     fn without_loss_every_head_is_found(
-        mut connections in proptest::collection::vec((connection(true, 4), sizes()), 1..4),
+        mut connections in proptest::collection::vec((any_connection(), sizes()), 1..4),
         order in proptest::collection::vec(0_usize..4, 1..40),
         twice in any::<bool>(),
     ) {
@@ -184,5 +212,115 @@ proptest! {
         }
         let (got, _, _) = observer.finish();
         check_exact(&connection, &got);
+    }
+
+    /// Packets that never come: nothing is invented, what is whole is as sent, heads apart from the
+    /// losses are found, and the stream recovers.
+    #[test]
+    fn after_a_loss_the_next_start_line_starts_afresh(
+        connection in connection(false, 4),
+        sizes in sizes(),
+        lost in proptest::collection::vec(0_usize..1000, 1..4),
+    ) {
+        let mut connection = connection;
+        let before = connection.conversation.heads.len();
+        let turns = connection.conversation.turns.len();
+        let recovers = !connection.conversation.ends_http();
+        let plain = Request { method: "GET", body: Body::None, response: Body::Length(30) };
+        for _ in 0..3 {
+            let exchange = Exchange::Plain { request: plain, padding: 0, bare: false, blank: false };
+            connection.conversation.exchange(&exchange, false);
+        }
+        let segments = cut(&connection, &sizes);
+        let candidates = segments.iter().filter(|segment| segment.turn > 0 && segment.turn <= turns);
+        let candidates = candidates.count();
+        let handshake = segments.len() - segments.iter().filter(|segment| segment.turn > 0).count();
+        let lost: Vec<usize> = lost.iter().map(|lost| handshake + lost % candidates).collect();
+
+        let mut observer = Observer::new(few_flows());
+        let mut late = false;
+        for (index, segment) in segments.iter().enumerate() {
+            if segment.turn > turns && !late {
+                // What was sent before the loss is waited for no longer than this.
+                observer.pass(2_000_000_000);
+                late = true;
+            }
+            if !lost.contains(&index) {
+                observer.frame(&segment.frame, 1);
+            }
+        }
+        let (got, _, _) = observer.finish();
+
+        let sent = &connection.conversation.heads;
+        let mut found = vec![None; sent.len()];
+        let mut last = [0, 0];
+        for head in &got {
+            let source = |sent: &conversation::Sent| connection.endpoint(sent.side) == head.source;
+            // Every line is of one head only; a part of it may be of several.
+            let known = sent.iter().enumerate().find(|(number, sent)| {
+                found[*number].is_none()
+                    && source(sent)
+                    && *number >= last[sent.side as usize]
+                    && is_found_as(sent, head)
+            });
+            let Some((number, sent)) = known else {
+                panic!("invented, twice or out of order: {head:?}");
+            };
+            last[sent.side as usize] = number;
+            found[number] = Some(head.partial);
+        }
+        let gone: Vec<_> = lost.iter().map(|lost| (segments[*lost].side, segments[*lost].bytes.clone())).collect();
+        for (number, head) in sent.iter().enumerate() {
+            let begins_segment = segments.iter().any(|segment| {
+                (segment.side, segment.bytes.start) == (head.side, head.bytes.start) && !segment.bytes.is_empty()
+            });
+            let touched = gone.iter().any(|(side, bytes)| {
+                *side == head.side && bytes.start < head.bytes.end && bytes.end > head.bytes.start
+            });
+            if begins_segment && !touched && (number < before || recovers) {
+                prop_assert_eq!(found[number], Some(false), "not found: {:?}", head);
+            }
+        }
+    }
+
+    /// One request outstanding at a time, heads that fit a packet: one record a head, nothing else is
+    /// copied.
+    #[test]
+    fn ordinary_traffic_costs_one_record_a_head(
+        requests in proptest::collection::vec((request(), 0_usize..1000, any::<bool>()), 1..8),
+        dress in dress(),
+        initial in [initial(), initial()],
+        packet in 1_200_usize..60_000,
+    ) {
+        let mut conversation = Conversation::default();
+        for (mut request, padding, not_modified) in requests {
+            if let Body::Chunked(_) = request.body {
+                request.body = Body::Length(padding);
+            }
+            let (bare, blank) = (false, false);
+            conversation.exchange(&match not_modified {
+                true => Exchange::NotModified,
+                false => Exchange::Plain { request, padding, bare, blank },
+            }, false);
+        }
+        let heads = conversation.heads.len();
+        let connection = Connection {
+            conversation,
+            dress,
+            number: 0,
+            initial,
+            handshake: true,
+            fins: true,
+            client_is_low: true,
+        };
+        let mut observer = Observer::new(few_flows());
+        for segment in &cut(&connection, &[packet]) {
+            observer.frame(&segment.frame, 1);
+        }
+        let (got, _, counters) = observer.finish();
+        check_exact(&connection, &got);
+        prop_assert_eq!(counters.escalated, [0; 4]);
+        prop_assert_eq!(counters.records, heads as u64);
+        prop_assert_eq!(counters.lost, [0; 5]);
     }
 }

@@ -37,6 +37,14 @@ struct Found {
 impl Output for Found {
     fn head(&mut self, head: &FoundHead<'_>) {
         let text = |bytes| String::from_utf8_lossy(bytes).into_owned();
+        if std::env::var_os("TRACE").is_some() {
+            eprintln!(
+                "    head {} {:?} {}",
+                head.position.wrapping_sub(FIRST_POSITION),
+                String::from_utf8_lossy(head.line),
+                head.partial
+            );
+        }
         self.heads.push(Got {
             source: endpoint(head.source, head.source_port),
             destination: endpoint(head.destination, head.destination_port),
@@ -86,9 +94,29 @@ impl Observer {
         self.offline.packet(&packet, self.now_ns);
         let (engine, found) = (&mut self.engine, &mut self.found);
         self.offline.drain(|header, bytes| {
+            if std::env::var_os("TRACE").is_some() {
+                eprintln!(
+                    "side {} #{} at {}..{} hole {} end {} flags {:04x} {:?}",
+                    header.side,
+                    header.direction_record,
+                    header.position.wrapping_sub(FIRST_POSITION),
+                    header.position.wrapping_sub(FIRST_POSITION) + u64::from(header.captured),
+                    header.hole_start.wrapping_sub(FIRST_POSITION) as i64,
+                    header.segment_end.wrapping_sub(FIRST_POSITION),
+                    header.flags,
+                    String::from_utf8_lossy(&bytes[..bytes.len().min(60)]),
+                );
+            }
             engine.record(header, bytes, found);
             found.releases.pop()
         });
+    }
+
+    /// Lets time pass without packets.
+    pub(crate) fn pass(&mut self, ns: u64) {
+        self.now_ns += ns;
+        self.engine.expire(self.now_ns, &mut self.found);
+        self.found.releases.clear();
     }
 
     /// All heads, and what was counted.

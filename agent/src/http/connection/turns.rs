@@ -143,6 +143,10 @@ impl Connection {
         if self.client != Some(client) {
             self.set_client(client);
         }
+        if self.sides[client].held_from().is_some() {
+            // Another answer, and requests wait behind a hole: that one's request is in it.
+            self.accept_doubtful(side, core, out);
+        }
         self.drop_doubtful(side, core);
         if self.requests.is_empty() {
             self.accept_doubtful(client, core, out);

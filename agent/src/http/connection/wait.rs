@@ -107,6 +107,7 @@ impl Connection {
     pub(super) fn give_up_hole(&mut self, side: usize, core: &mut Core, out: &mut impl Output) {
         if self.sides[side].abandon_hole() {
             core.counts.holes_given_up += 1;
+            self.decide_doubtful_response(side, true, core, out);
             self.read_held(side, u64::MAX, core, out);
             self.unsure = UNSURE;
         }

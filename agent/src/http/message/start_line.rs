@@ -12,32 +12,54 @@ use super::text::{is_space, trim, trim_end};
 /// The longest method that is taken for one; the longest registered has 17 bytes.
 pub(super) const METHOD_MAX: usize = 256;
 
-/// The methods that are registered and in use (RFC 9110, 5789, WebDAV and its kin).
-const METHODS: [&[u8]; 24] = [
+/// The methods that are registered or in wide use, as the classifier knows them (RFC 9110, RFC 5789,
+/// WebDAV and its kin).
+const METHODS: [&[u8]; 45] = [
     b"ACL",
+    b"BASELINE-CONTROL",
+    b"BIND",
+    b"CHECKIN",
     b"CHECKOUT",
     b"CONNECT",
     b"COPY",
     b"DELETE",
     b"GET",
     b"HEAD",
+    b"LABEL",
+    b"LINK",
     b"LOCK",
+    b"M-SEARCH",
     b"MERGE",
     b"MKACTIVITY",
     b"MKCALENDAR",
     b"MKCOL",
+    b"MKREDIRECTREF",
+    b"MKWORKSPACE",
     b"MOVE",
+    b"MSEARCH",
+    b"NOTIFY",
     b"OPTIONS",
+    b"ORDERPATCH",
     b"PATCH",
     b"POST",
     b"PROPFIND",
     b"PROPPATCH",
+    b"PURGE",
     b"PUT",
     b"QUERY",
+    b"REBIND",
     b"REPORT",
     b"SEARCH",
+    b"SUBSCRIBE",
     b"TRACE",
+    b"UNBIND",
+    b"UNCHECKOUT",
+    b"UNLINK",
     b"UNLOCK",
+    b"UNSUBSCRIBE",
+    b"UPDATE",
+    b"UPDATEREDIRECTREF",
+    b"VERSION-CONTROL",
 ];
 
 /// A start line without its line end, and its minor version.

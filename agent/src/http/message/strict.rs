@@ -1,6 +1,6 @@
 //! Heads read by `httparse`: nearly all that are on the wire.
 //!
-//! It is strict where a log is not, and lenient nowhere that a log is not. So what it gives is the
+//! It is strict where a log is not, and lenient nowhere that a log is not: what it gives is the
 //! answer, and what it refuses says nothing: heads with odd lines, more than [`FIELDS_MAX`] fields or
 //! another minor version than 0 and 1 are left to the lenient reader.
 
@@ -18,6 +18,7 @@ use super::{Message, Parsed};
 const FIELDS_MAX: usize = 100;
 
 /// Reads the head that begins with the first of `bytes`. `None`: the lenient reader has to tell.
+#[inline]
 pub(super) fn parse(bytes: &[u8]) -> Option<Parsed<'_>> {
     // Empty lines, which httparse would pass over, are no part of a head.
     if matches!(bytes.first()?, b'\r' | b'\n') {
@@ -72,6 +73,8 @@ const VERSION_LENGTH: usize = 8;
 const STATUS_LENGTH: usize = 3;
 
 /// The head with the start line `start`, of which httparse says `status`.
+// Inlined, so that the message is built in its place and not copied from call to call.
+#[inline(always)]
 fn parsed<'a>(
     bytes: &'a [u8],
     status: Status<usize>,

@@ -12,6 +12,7 @@ pub(crate) mod client;
 mod document;
 mod load;
 mod measure;
+mod program_time;
 mod site;
 mod usage;
 
@@ -69,6 +70,9 @@ pub(crate) struct Options {
     #[arg(long, value_name = "NAME,…", value_delimiter = ',', default_value = "httpry,tcpdump,tshark",
         value_parser = ["httpry", "tcpdump", "tshark", "none"])]
     peers: Vec<String>,
+    /// Measure what a run of each kernel program takes too (needs bpftool; one more run of wrk)
+    #[arg(long)]
+    program_time: bool,
     /// Measure this program instead of building one
     #[arg(long, value_name = "FILE")]
     tapline: Option<PathBuf>,
@@ -106,6 +110,7 @@ pub(crate) fn run(workspace: &Workspace, options: &Options) -> Result<bool> {
         time: Duration::from_secs(options.seconds),
         bulk_time: Duration::from_secs(options.bulk_seconds),
         connections: options.connections,
+        program_time: options.program_time,
     };
     let mut measured = Vec::new();
     for hook in &options.hooks {

@@ -179,6 +179,11 @@ pub(crate) struct Lines {
 }
 
 impl Capturing {
+    /// The number of its process.
+    pub(crate) fn id(&self) -> u32 {
+        self.running.id()
+    }
+
     /// CPU time so far.
     ///
     /// # Errors

@@ -57,6 +57,14 @@ impl<'a> Document<'a> {
         for measured in self.measured {
             print(row(measured));
         }
+        for measured in self.measured {
+            for time in &measured.program_time {
+                print(format_args!(
+                    "{}: {} took {:.0} ns a run in {} runs (statistics included)",
+                    measured.name, time.program, time.nanoseconds_a_run, time.runs
+                ));
+            }
+        }
         for target in self.targets {
             print(target);
         }

@@ -10,6 +10,7 @@ use crate::{
         capture::{
             capturer::{Capturer, Capturing, Ledger},
             load,
+            program_time::{self, ProgramTime},
             site::Site,
         },
         statistics::Summary,
@@ -29,6 +30,7 @@ pub(crate) struct Plan {
     pub(crate) time: Duration,
     pub(crate) bulk_time: Duration,
     pub(crate) connections: u32,
+    pub(crate) program_time: bool,
 }
 
 /// One pair of runs of wrk.
@@ -98,6 +100,9 @@ pub(crate) struct Measured {
     pub(crate) bulk_ratio: Option<Summary>,
     pub(crate) memory: u64,
     pub(crate) wake_ups_per_second: Option<f64>,
+    /// Live runs of the kernel programs.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    pub(crate) program_time: Vec<ProgramTime>,
 }
 
 /// Measures the agent: wrk, a bulk transfer, and what it does when there is nothing to do.
@@ -128,11 +133,17 @@ pub(crate) fn agent(site: &Site, plan: &Plan, capturer: &Capturer) -> Result<Mea
         bulk.push([off, on]);
     }
     let wake_ups = idle(site, capturer)?;
+    let program_time = if plan.program_time {
+        program_time::measure(site, plan, capturer)?
+    } else {
+        Vec::new()
+    };
     Ok(Measured {
         known: Some(known),
         bulk_ratio: Summary::of(bulk.iter().map(|[off, on]| on / off)),
         bulk,
         wake_ups_per_second: Some(wake_ups),
+        program_time,
         ..Measured::of_pairs(capturer, pairs)
     })
 }
@@ -165,6 +176,7 @@ impl Measured {
             bulk_ratio: None,
             memory: pairs.iter().map(|pair| pair.memory).max().unwrap_or(0),
             wake_ups_per_second: None,
+            program_time: Vec::new(),
             pairs,
         }
     }

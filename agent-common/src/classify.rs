@@ -173,7 +173,8 @@ fn plain<P: Packet>(packet: &P, segment: &mut Segment) -> bool {
     segment.protocol = Protocol::Tcp as u32;
     segment.payload_offset = payload;
     segment.payload_length = end - payload;
-    segment.network_length = length - NETWORK;
+    // What the link put behind the packet to make its frame long enough does not count.
+    segment.network_length = total;
     segment.header_length = payload - NETWORK;
     true
 }

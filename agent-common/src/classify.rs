@@ -146,30 +146,29 @@ pub fn classify<P: Packet>(packet: &P, segment: &mut Segment) -> Result<(), Igno
 fn plain<P: Packet>(packet: &P, segment: &mut Segment) -> bool {
     const NETWORK: u32 = 14;
     const TRANSPORT: u32 = NETWORK + 20;
-    let Some(ethertype) = packet.read::<2>(12) else {
+    // From the EtherType to the TCP flags: one comparison with the end of the packet.
+    let Some(headers) = packet.read::<36>(NETWORK - 2) else {
         return false;
     };
-    let Some(header) = packet.read::<40>(NETWORK) else {
-        return false;
-    };
-    let whole = header[6] & 0x3f | header[7] == 0;
-    if ethertype != [0x08, 0x00] || header[0] != 0x45 || !whole || header[9] != 6 {
+    let word = |at: usize| [headers[at], headers[at + 1], headers[at + 2], headers[at + 3]];
+    let whole = headers[8] & 0x3f | headers[9] == 0;
+    if headers[0] != 0x08 || headers[1] != 0 || headers[2] != 0x45 || !whole || headers[11] != 6 {
         return false;
     }
-    let total = u32::from(u16::from_be_bytes([header[2], header[3]]));
-    let length = packet.wire_length();
-    let header_length = u32::from(header[32] >> 4) * 4;
+    let total = u32::from(u16::from_be_bytes([headers[4], headers[5]]));
+    let header_length = u32::from(headers[34] >> 4) * 4;
     let payload = TRANSPORT + header_length;
     let end = NETWORK + total;
-    if header_length < 20 || payload > end || end > length {
+    if header_length < 20 || payload > end || end > packet.wire_length() {
         return false;
     }
-    segment.source = mapped([header[12], header[13], header[14], header[15]]);
-    segment.destination = mapped([header[16], header[17], header[18], header[19]]);
-    segment.source_port_be = u16::from_ne_bytes([header[20], header[21]]);
-    segment.destination_port_be = u16::from_ne_bytes([header[22], header[23]]);
-    segment.sequence = u32::from_be_bytes([header[24], header[25], header[26], header[27]]);
-    segment.tcp_flags = header[33] & 0x3f;
+    segment.source = mapped(word(14));
+    segment.destination = mapped(word(18));
+    let ports = u32::from_le_bytes(word(22));
+    segment.source_port_be = (ports as u16).to_le();
+    segment.destination_port_be = ((ports >> 16) as u16).to_le();
+    segment.sequence = u32::from_be_bytes(word(26));
+    segment.tcp_flags = headers[35] & 0x3f;
     segment.protocol = Protocol::Tcp as u32;
     segment.payload_offset = payload;
     segment.payload_length = end - payload;

@@ -105,7 +105,7 @@ const EXTENSION_HEADERS_MAX: u32 = 8;
 ///
 /// # Errors
 /// The reason why the packet is not looked into; `segment` is then of no meaning.
-#[cfg_attr(target_arch = "bpf", inline(never))]
+#[inline(always)]
 pub fn classify<P: Packet>(packet: &P, segment: &mut Segment) -> Result<(), Ignored> {
     let origin = packet.origin();
     segment.vlan = [origin.vlan & 0x0fff, 0];
@@ -114,10 +114,20 @@ pub fn classify<P: Packet>(packet: &P, segment: &mut Segment) -> Result<(), Igno
     if matches!(origin.link, Link::Ethernet) && plain(packet, segment) {
         return Ok(());
     }
+    step_by_step(packet, segment)
+}
+
+/// Reads the headers one after another.
+#[cfg_attr(target_arch = "bpf", inline(never))]
+fn step_by_step<P: Packet>(packet: &P, segment: &mut Segment) -> Result<(), Ignored> {
+    let origin = packet.origin();
     segment.offset.set(0);
     match origin.link {
         Link::Ethernet => ethernet(packet, segment)?,
-        Link::Network(ethertype) => segment.next.set(u32::from(ethertype)),
+        Link::Network(ethertype) => {
+            segment.next.set(u32::from(ethertype));
+            vlan_tags(packet, segment)?;
+        }
     }
     let start = segment.offset.get();
     segment.end.set(packet.wire_length());
@@ -185,6 +195,12 @@ fn ethernet<P: Packet>(packet: &P, segment: &mut Segment) -> Result<(), Ignored>
     let ethertype = u16::from_be_bytes(packet.read(start + 12).ok_or(Ignored::Truncated)?);
     segment.offset.set(start + 14);
     segment.next.set(u32::from(ethertype));
+    vlan_tags(packet, segment)
+}
+
+/// Steps over up to two VLAN tags (IEEE 802.1Q), which may stand behind any link header.
+#[inline(always)]
+fn vlan_tags<P: Packet>(packet: &P, segment: &mut Segment) -> Result<(), Ignored> {
     for _ in 0..2 {
         if !is_vlan(segment.next.get()) {
             break;

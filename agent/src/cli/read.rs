@@ -116,6 +116,7 @@ impl Reading {
             }),
             engine: Engine::new(Limits {
                 slots: capture.flows.next_power_of_two(),
+                head_bytes: capture.head_bytes as usize,
                 ..Limits::default()
             }),
             writer: Writer::new(

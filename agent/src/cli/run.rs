@@ -107,6 +107,7 @@ async fn capture(
     );
     let engine = Engine::new(Limits {
         slots: config.capture.flows.next_power_of_two().max(4),
+        head_bytes: config.capture.head_bytes as usize,
         ..Limits::default()
     });
     let mut server = Server::start(listener).context("cannot start the server of metrics")?;

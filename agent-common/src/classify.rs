@@ -160,7 +160,14 @@ fn plain<P: Packet>(packet: &P, segment: &mut Segment) -> bool {
     let Some(headers) = packet.read::<36>(NETWORK - 2) else {
         return false;
     };
-    let word = |at: usize| [headers[at], headers[at + 1], headers[at + 2], headers[at + 3]];
+    let word = |at: usize| {
+        [
+            headers[at],
+            headers[at + 1],
+            headers[at + 2],
+            headers[at + 3],
+        ]
+    };
     let whole = headers[8] & 0x3f | headers[9] == 0;
     if headers[0] != 0x08 || headers[1] != 0 || headers[2] != 0x45 || !whole || headers[11] != 6 {
         return false;

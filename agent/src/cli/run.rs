@@ -111,7 +111,8 @@ async fn capture(
         ..Limits::default()
     });
     let mut server = Server::start(listener).context("cannot start the server of metrics")?;
-    let reader = Reader::start(kernel, engine, writer).context("cannot start the reader")?;
+    let cpus = hooks.programs().counters()?.len();
+    let reader = Reader::start(kernel, engine, writer, cpus).context("cannot start the reader")?;
     for interface in &interfaces {
         reader.name_interface(interface.index, &interface.name);
     }

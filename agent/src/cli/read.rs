@@ -58,7 +58,7 @@ pub fn read(config: Config, arguments: ReadArguments) -> anyhow::Result<Exit> {
     let summary = reading.finish()?;
     if arguments.json {
         super::write_result(&summary)?;
-    } else {
+    } else if result.is_ok() || summary.packets > 0 {
         tracing::info!(
             packets = summary.packets,
             heads = summary.heads,

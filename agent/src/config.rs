@@ -39,7 +39,7 @@ pub use key::Key;
 pub use print::print;
 pub use setting::{Origin, Refusal, Setting, Value};
 pub use units::parse_duration;
-pub use word::{Attach, DiagnosticsFormat, Level, LogFormat, Loopback, Word, XdpMode};
+pub use word::{Attach, DiagnosticsFormat, Level, LogFormat, Loopback, RedactQuery, Word, XdpMode};
 
 /// The resolved configuration of one run of the program.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
@@ -48,6 +48,8 @@ pub struct Config {
     pub capture: CaptureConfig,
     /// The lines and where they go.
     pub log: LogConfig,
+    /// What is taken out of heads before anything sees them.
+    pub redact: RedactConfig,
     /// Where metrics and health can be asked for.
     pub server: ServerConfig,
     /// What the program says about itself.
@@ -143,6 +145,17 @@ pub struct RetainConfig {
     pub size: Option<u64>,
 }
 
+/// `redact`: what is taken out of heads before anything sees them.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct RedactConfig {
+    /// Whether anything is.
+    pub enabled: bool,
+    /// Names of query keys whose values are secrets, beside the built-in ones.
+    pub keys: Vec<String>,
+    /// What happens to the rest of a query.
+    pub query: RedactQuery,
+}
+
 /// `server`: where metrics and health can be asked for.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct ServerConfig {
@@ -202,6 +215,16 @@ impl Default for RotateConfig {
             size: None,
             age: None,
             compress: true,
+        }
+    }
+}
+
+impl Default for RedactConfig {
+    fn default() -> Self {
+        Self {
+            enabled: true,
+            keys: Vec::new(),
+            query: RedactQuery::Keep,
         }
     }
 }

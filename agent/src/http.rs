@@ -8,4 +8,5 @@ mod framing;
 pub mod head;
 pub mod message;
 mod pool;
+pub mod redact;
 mod side;

@@ -8,7 +8,8 @@ use agent_common::record::{FIRST_POSITION, HEAD_MAX, PIECE_MAX, RecordHeader, VE
 use tapline::capture::offline::{Offline, OfflineSettings, Slice};
 use tapline::http::engine::{Engine, FoundHead, Limits, Output};
 use tapline::http::head::StartLine;
-use tapline::http::message::{Parsed, head_end, parse};
+use tapline::http::message::{Parsed, head_end, parse, parse_cut};
+use tapline::http::redact::{Query, RedactSettings, Redactor, Texts};
 
 /// A sequence of packets: every two bytes of length are followed by so many bytes of packet.
 ///
@@ -115,6 +116,61 @@ pub fn head(data: &[u8]) {
             output.0 >= 1,
             "the engine lost a head that the parser finds"
         );
+    }
+}
+
+/// The bytes of a head, whole or cut.
+///
+/// Holds: redacting what was redacted changes nothing, a secret that is put behind the target is not
+/// in what comes out, and switched off it changes nothing.
+pub fn redact(data: &[u8]) {
+    let message = match parse(data) {
+        Parsed::Whole(message) => message,
+        Parsed::More | Parsed::Not => match parse_cut(data) {
+            Some(message) => message,
+            None => return,
+        },
+    };
+    let asked = ["Cookie", "Referer", "X-Request-Id"].map(str::to_owned);
+    let texts = Texts {
+        line: message.line,
+        start: message.start,
+        fields: message.fields,
+        raw_fields: message.raw_fields,
+        partial: !matches!(parse(data), Parsed::Whole(_)),
+    };
+    for query in [Query::Keep, Query::Drop] {
+        let settings = RedactSettings {
+            query,
+            ..RedactSettings::default()
+        };
+        let [mut first, mut second] = [(); 2].map(|()| Redactor::new(&settings, &asked));
+        let once = first.texts(texts);
+        assert_eq!(second.texts(once), once);
+        if let StartLine::Request { target, .. } = once.start {
+            assert!(once.line.windows(target.len()).any(|part| part == target));
+        }
+    }
+    let off = RedactSettings {
+        enabled: false,
+        ..RedactSettings::default()
+    };
+    let mut none = Redactor::new(&off, &asked);
+    assert_eq!(none.texts(texts), texts);
+    let mut redactor = Redactor::new(&RedactSettings::default(), &asked);
+    if let StartLine::Request { method, target } = texts.start {
+        let target = [target, b"?&token=\x01SECRET"].concat();
+        let line = [method, b" ", &target, b" HTTP/1.1"].concat();
+        let redacted = redactor.texts(Texts {
+            line: &line,
+            start: StartLine::Request {
+                method,
+                target: &target,
+            },
+            ..texts
+        });
+        let has_secret = |text: &[u8]| text.windows(7).any(|part| part == b"\x01SECRET");
+        assert!(!has_secret(redacted.line), "a secret is left");
     }
 }
 

@@ -45,6 +45,20 @@ fn head_seeds() {
     }
 }
 
+const SECRETS: [&[u8]; 4] = [
+    b"GET http://u:p@h/?token=a&%74oken%3Db%26c;d[pwd]=e#sig=f HTTP/1.1\r\nCookie: a\r\n b\r\n\r\n",
+    b"CONNECT u:p@h:443 HTTP/1.1\r\nReferer: //u:p@h?to=%253Fjwt%253Dx\r\nHost: u@h\r\n\r\n",
+    b"HTTP/1.1 302 ?token=a\r\nX-Request-Id: http://u:p@h?sid=1, //v@w\r\n\r\n",
+    b"GET /?token=x;y;z=1 HTTP/1.0\n\n",
+];
+
+#[test]
+fn redact_seeds() {
+    for head in HEADS.into_iter().chain(SECRETS) {
+        each_byte_changed(head, tapline_fuzz::redact);
+    }
+}
+
 #[test]
 fn packet_seeds() {
     for head in HEADS {
@@ -55,6 +69,13 @@ fn packet_seeds() {
 }
 
 proptest! {
+    #[test]
+    fn any_target(target in "[a-z%0-9&;=?#/@:\\[\\]]{0,80}", cut in 0..200_usize) {
+        let mut head = format!("GET {target} HTTP/1.1\r\nReferer: {target}\r\nCookie: a\r\n\r\n");
+        head.truncate(cut);
+        tapline_fuzz::redact(head.as_bytes());
+    }
+
     #[test]
     fn any_head(bytes in proptest::collection::vec(any::<u8>(), 0..600)) {
         tapline_fuzz::head(&bytes);

@@ -1,5 +1,5 @@
 //! From a head as found to a head as written: which side is local, what the wall clock said, what the
-//! interface is called.
+//! interface is called, and what of it is a secret.
 
 use std::collections::HashMap;
 use std::net::{IpAddr, Ipv6Addr, SocketAddr};
@@ -12,6 +12,7 @@ use crate::host::clock::ClockMap;
 use crate::host::shared::Reader;
 use crate::http::engine::{FoundHead, Output};
 use crate::http::head::{Head, Kind, StartLine};
+use crate::http::redact::{Redactor, Texts};
 use crate::sink::log::LogSink;
 
 /// Describes heads and hands them to the sink; collects what the engine releases.
@@ -22,6 +23,7 @@ pub struct Writer {
     clock: Wall,
     /// Whether a head between two local endpoints is written from both sides.
     both_views: bool,
+    redactor: Redactor,
     interfaces: HashMap<u32, String>,
     releases: Vec<Slot>,
     heads: [u64; Kind::ALL.len()],
@@ -46,14 +48,21 @@ pub enum Wall {
 }
 
 impl Writer {
-    /// A writer to `sink`.
+    /// A writer to `sink`, which sees no head before `redactor` did.
     #[must_use]
-    pub fn new(sink: LogSink, local: Local, clock: Wall, both_views: bool) -> Self {
+    pub fn new(
+        sink: LogSink,
+        local: Local,
+        clock: Wall,
+        both_views: bool,
+        redactor: Redactor,
+    ) -> Self {
         Self {
             sink,
             local,
             clock,
             both_views,
+            redactor,
             interfaces: HashMap::new(),
             releases: Vec::new(),
             heads: [0; Kind::ALL.len()],
@@ -110,6 +119,13 @@ impl Output for Writer {
             Wall::Records => i64::try_from(found.time_ns).unwrap_or(i64::MAX),
             Wall::Monotonic(reader) => reader.latest().wall(found.time_ns),
         };
+        let texts = self.redactor.texts(Texts {
+            line: found.line,
+            start: found.start,
+            fields: found.fields,
+            raw_fields: found.raw_fields,
+            partial: found.partial,
+        });
         let mut head = Head {
             time_ns,
             kind: view.kind,
@@ -122,11 +138,11 @@ impl Output for Writer {
                 .get(&found.ifindex)
                 .map_or("", String::as_str),
             vlan: found.vlan,
-            line: found.line,
-            start: found.start,
+            line: texts.line,
+            start: texts.start,
             minor_version: found.minor_version,
-            fields: found.fields,
-            raw_fields: found.raw_fields,
+            fields: texts.fields,
+            raw_fields: texts.raw_fields,
             partial: found.partial,
         };
         self.heads[view.kind as usize] += 1;
@@ -202,7 +218,96 @@ fn endpoint(address: [u8; 16], port: u16) -> SocketAddr {
 
 #[cfg(test)]
 mod tests {
+    use std::fs;
+
+    use jiff::tz::TimeZone;
+
     use super::*;
+    use crate::http::head::Fields;
+    use crate::http::redact::RedactSettings;
+    use crate::sink::log::{Format, LogSettings, Output as Place};
+
+    const RAW: &[u8] = b"Authorization: Basic c2VjcmV0\r\nCookie: c=c2VjcmV0\r\n\
+        Location: http://c2VjcmV0@h/?sig=c2VjcmV0\r\nReferer: http://c2VjcmV0@r/?pwd=c2VjcmV0\r\n";
+
+    fn found() -> FoundHead<'static> {
+        FoundHead {
+            time_ns: 1_567_315_011_002_000_000,
+            end_time_ns: 1_567_315_011_002_000_000,
+            exchange: Some(0),
+            source: Ipv6Addr::LOCALHOST.octets(),
+            source_port: 50_905,
+            destination: Ipv6Addr::LOCALHOST.octets(),
+            destination_port: 80,
+            ifindex: 1,
+            cpu: 0,
+            vlan: [0, 0],
+            outgoing: false,
+            slot: 0,
+            generation: 0,
+            side: 0,
+            position: 0,
+            line: b"GET http://c2VjcmV0@h/a?token=c2VjcmV0&b=c HTTP/1.1",
+            start: StartLine::Request {
+                method: b"GET",
+                target: b"http://c2VjcmV0@h/a?token=c2VjcmV0&b=c",
+            },
+            minor_version: 1,
+            fields: Fields {
+                host: Some(b"c2VjcmV0@h"),
+                referer: Some(b"http://c2VjcmV0@r/?pwd=c2VjcmV0"),
+                ..Fields::default()
+            },
+            raw_fields: RAW,
+            partial: false,
+        }
+    }
+
+    /// The lines of a head, from both sides, with every field asked for.
+    fn lines(format: Format, enabled: bool) -> String {
+        let folder = tempfile::tempdir().unwrap();
+        let headers = ["Authorization", "Cookie", "Location", "Referer"].map(str::to_owned);
+        let sink = LogSink::start(LogSettings {
+            output: Place::Directory(folder.path().to_owned()),
+            format,
+            headers: headers.to_vec(),
+            zone: Some(TimeZone::UTC),
+            ..LogSettings::default()
+        });
+        let addresses = LocalAddresses::new(["::1/128".parse().unwrap()]);
+        let settings = RedactSettings {
+            enabled,
+            ..RedactSettings::default()
+        };
+        let redactor = Redactor::new(&settings, &headers);
+        let local = Local::Fixed(addresses);
+        let mut writer = Writer::new(sink.unwrap(), local, Wall::Records, true, redactor);
+        writer.head(&found());
+        assert_eq!(writer.into_sink().close().counts.stored, 2);
+        let mut files = fs::read_dir(folder.path()).unwrap();
+        fs::read_to_string(files.next().unwrap().unwrap().path()).unwrap()
+    }
+
+    #[test]
+    fn no_sink_sees_a_secret() {
+        for format in [Format::Classic, Format::Json] {
+            let text = lines(format, true);
+            assert!(
+                text.contains("http://REDACTED@h/a?token=REDACTED&b=c"),
+                "{text}"
+            );
+            assert!(!text.contains("c2VjcmV0"), "{text}");
+            assert_eq!(text.lines().count(), 2);
+        }
+        let json = lines(Format::Json, true);
+        assert!(
+            json.contains(r#""headers":{"Authorization":"REDACTED","Cookie":"REDACTED","Location":"http://REDACTED@h/?sig=REDACTED","Referer":"http://REDACTED@r/?pwd=REDACTED"}"#),
+            "{json}"
+        );
+        // Unless that was asked for.
+        let text = lines(Format::Json, false);
+        assert_eq!(text.matches("c2VjcmV0").count(), 2 * 11, "{text}");
+    }
 
     #[test]
     fn the_local_side_decides_the_kind() {

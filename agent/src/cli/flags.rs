@@ -12,8 +12,8 @@ use clap::{Args, Parser, Subcommand};
 use super::read::{CaptureSource, ReadArguments};
 use super::run::RunArguments;
 use crate::config::{
-    Attach, Config, DiagnosticsFormat, Key, Level, LogFormat, Origin, Refusal, Setting, Value,
-    Word, XdpMode, parse_duration,
+    Attach, Config, DiagnosticsFormat, Key, Level, LogFormat, Origin, RedactQuery, Refusal,
+    Setting, Value, Word, XdpMode, parse_duration,
 };
 use crate::exit::UsageError;
 
@@ -150,6 +150,16 @@ struct LineFlags {
     /// How a line looks
     #[arg(long, value_name = "NAME", value_parser = words::<LogFormat>())]
     format: Option<String>,
+    /// Take secrets out before anything sees them: on, unless false
+    #[arg(long, value_name = "BOOL", num_args = 0..=1, require_equals = true,
+        default_missing_value = "true", value_parser = Text(Key::RedactEnabled))]
+    redact: Option<String>,
+    /// Query key whose value is a secret, beside the built-in ones (again for more)
+    #[arg(long, value_name = "NAME", value_parser = Text(Key::RedactKeys))]
+    redact_key: Vec<String>,
+    /// What happens to queries
+    #[arg(long, value_name = "WHAT", value_parser = words::<RedactQuery>())]
+    redact_query: Option<String>,
 }
 
 /// The hooks and what stands behind them.
@@ -348,6 +358,13 @@ impl LineFlags {
             one(Key::LogDir, "--log-dir", self.log_dir.as_deref()),
             one(Key::LogSplit, "--split", self.split.as_deref()),
             one(Key::LogFormat, "--format", self.format.as_deref()),
+            one(Key::RedactEnabled, "--redact", self.redact.as_deref()),
+            many(Key::RedactKeys, "--redact-key", &self.redact_key),
+            one(
+                Key::RedactQuery,
+                "--redact-query",
+                self.redact_query.as_deref(),
+            ),
         ]
         .into_iter()
         .flatten()

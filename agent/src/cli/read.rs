@@ -124,6 +124,7 @@ impl Reading {
                 Local::Fixed(LocalAddresses::new(capture.local.iter().copied())),
                 Wall::Records,
                 capture.loopback == Loopback::Both,
+                settings::redactor(config),
             ),
             packets_left: arguments.packets,
             duration: arguments.duration,

@@ -104,6 +104,7 @@ async fn capture(
         Local::Current(local),
         Wall::Monotonic(wall),
         config.capture.loopback == Loopback::Both,
+        settings::redactor(config),
     );
     let engine = Engine::new(Limits {
         slots: config.capture.flows.next_power_of_two().max(4),

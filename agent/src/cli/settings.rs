@@ -1,6 +1,7 @@
 //! From the configuration to the settings of each part.
 
-use crate::config::{Config, LogFormat, LogOutput};
+use crate::config::{Config, LogFormat, LogOutput, RedactQuery};
+use crate::http::redact::{Query, RedactSettings, Redactor};
 use crate::sink::log::{Format, LogSettings, OnFull, Output, Retain, Rotate};
 
 /// Settings of the log sink for live capture: what is full loses lines and says so.
@@ -34,6 +35,20 @@ pub(super) fn log_of_read(config: &Config) -> LogSettings {
         on_full: OnFull::Block,
         ..common(config)
     }
+}
+
+/// What takes secrets out of heads.
+pub(super) fn redactor(config: &Config) -> Redactor {
+    let redact = &config.redact;
+    let settings = RedactSettings {
+        enabled: redact.enabled,
+        keys: redact.keys.clone(),
+        query: match redact.query {
+            RedactQuery::Keep => Query::Keep,
+            RedactQuery::Drop => Query::Drop,
+        },
+    };
+    Redactor::new(&settings, &config.log.headers)
 }
 
 fn common(config: &Config) -> LogSettings {

@@ -10,8 +10,8 @@ use super::read::{CaptureSource, ReadArguments};
 use super::run::RunArguments;
 use super::{Command, DoctorArguments, Task};
 use crate::config::{
-    Attach, DiagnosticsFormat, Interfaces, Level, LogFormat, LogOutput, XdpMode, print,
-    settings_from_yaml,
+    Attach, DiagnosticsFormat, Interfaces, Level, LogFormat, LogOutput, RedactQuery, XdpMode,
+    print, settings_from_yaml,
 };
 use crate::exit::Exit;
 
@@ -32,7 +32,7 @@ fn the_definition_is_sound() {
 #[test]
 fn every_flag_takes_effect() {
     let line = "tapline run -i eth0 --interface lo --attach xdp --xdp-mode generic --log-dir - \
-        --split --format json --local 10.0.0.0/8 --local ::1 --port 80 --port 8080 --net 10.1.0.0/16 \
+        --split --format json --redact=false --redact-key a --redact-key b --redact-query drop --local 10.0.0.0/8 --local ::1 --port 80 --port 8080 --net 10.1.0.0/16 \
         --duration 30s --packets 7 --ring 64KiB --flows 1000 --head-bytes 4KiB --statistics 10s --listen [::1]:0 \
         --user nobody -q --diagnostics said.log --diagnostics-format json";
     let line = line.split_whitespace().collect::<Vec<_>>().join(" ");
@@ -41,7 +41,7 @@ fn every_flag_takes_effect() {
         origins,
         command,
     } = task(&line, &[]).unwrap();
-    assert_eq!(origins.len(), 18);
+    assert_eq!(origins.len(), 21);
     let capture = config.capture;
     let names = vec!["eth0".to_owned(), "lo".to_owned()];
     assert_eq!(capture.interfaces, Interfaces::Named(names));
@@ -57,6 +57,9 @@ fn every_flag_takes_effect() {
     assert_eq!(config.log.output, LogOutput::Stdout);
     assert!(config.log.split);
     assert_eq!(config.log.format, LogFormat::Json);
+    assert!(!config.redact.enabled);
+    assert_eq!(config.redact.keys, ["a", "b"]);
+    assert_eq!(config.redact.query, RedactQuery::Drop);
     assert_eq!(config.log.statistics, Some(Duration::from_secs(10)));
     assert_eq!(
         config.server.listen.map(|listen| listen.to_string()),

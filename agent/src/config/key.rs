@@ -30,6 +30,9 @@ pub enum Key {
     LogMissing,
     LogHeaders,
     LogStatistics,
+    RedactEnabled,
+    RedactKeys,
+    RedactQuery,
     ServerListen,
     DiagnosticsLevel,
     DiagnosticsFormat,
@@ -38,7 +41,7 @@ pub enum Key {
 
 impl Key {
     /// All keys, in the order of the file.
-    pub const ALL: [Self; 26] = [
+    pub const ALL: [Self; 29] = [
         Self::CaptureInterfaces,
         Self::CaptureAttach,
         Self::CaptureXdpMode,
@@ -61,6 +64,9 @@ impl Key {
         Self::LogMissing,
         Self::LogHeaders,
         Self::LogStatistics,
+        Self::RedactEnabled,
+        Self::RedactKeys,
+        Self::RedactQuery,
         Self::ServerListen,
         Self::DiagnosticsLevel,
         Self::DiagnosticsFormat,
@@ -93,6 +99,9 @@ impl Key {
             Self::LogMissing => "log.missing",
             Self::LogHeaders => "log.headers",
             Self::LogStatistics => "log.statistics",
+            Self::RedactEnabled => "redact.enabled",
+            Self::RedactKeys => "redact.keys",
+            Self::RedactQuery => "redact.query",
             Self::ServerListen => "server.listen",
             Self::DiagnosticsLevel => "diagnostics.level",
             Self::DiagnosticsFormat => "diagnostics.format",
@@ -110,6 +119,7 @@ impl Key {
                 | Self::CaptureNets
                 | Self::CaptureLocal
                 | Self::LogHeaders
+                | Self::RedactKeys
         )
     }
 
@@ -168,6 +178,7 @@ mod tests {
             "log",
             "log.rotate",
             "log.retain",
+            "redact",
             "server",
             "diagnostics",
         ] {

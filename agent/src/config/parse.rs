@@ -20,6 +20,8 @@ const FLOWS_MAX: u32 = 1 << 22;
 const INTERFACE_NAME_MAX: usize = 15;
 const HEADERS_MAX: usize = 64;
 const MISSING_MAX: usize = 64;
+const REDACT_KEYS_MAX: usize = 256;
+const REDACT_KEY_MAX: usize = 64;
 /// The word that switches a limit or a report off.
 pub(super) const OFF: &str = "off";
 
@@ -209,6 +211,30 @@ pub(super) fn headers(names: &[String]) -> Result<Vec<String>, Refusal> {
             "must be the name of a header field, like X-Request-Id",
         )),
     }
+}
+
+pub(super) fn redact_keys(names: &[String]) -> Result<Vec<String>, Refusal> {
+    if names.len() > REDACT_KEYS_MAX {
+        return Err(Refusal::new(format!(
+            "must be at most {REDACT_KEYS_MAX} names"
+        )));
+    }
+    match names.iter().all(|name| is_query_key(name)) {
+        true => Ok(names.to_vec()),
+        false => Err(Refusal::new(format!(
+            "must be the name of a query key, like session_id: up to {REDACT_KEY_MAX} letters, digits, - and _"
+        ))),
+    }
+}
+
+/// What divides a query or is encoded in it cannot stand in a name; `-` and `_` alone say nothing.
+fn is_query_key(name: &str) -> bool {
+    let is_letter = |byte: u8| byte.is_ascii_alphanumeric();
+    name.len() <= REDACT_KEY_MAX
+        && name.bytes().any(is_letter)
+        && name
+            .bytes()
+            .all(|byte| is_letter(byte) || matches!(byte, b'-' | b'_'))
 }
 
 /// A token of RFC 9110, section 5.6.2.

@@ -8,7 +8,8 @@ use std::path::{Path, PathBuf};
 
 use super::parse::{
     OFF, days, diagnostics_file, each, flows, from_a_second, head_bytes, headers, interfaces,
-    listen, log_output, missing, network, port, ring, rotate_size, truth, unless_off, user,
+    listen, log_output, missing, network, port, redact_keys, ring, rotate_size, truth, unless_off,
+    user,
 };
 use super::units::{format_duration, format_size, parse_size};
 use super::word::{Word as _, from_word};
@@ -121,6 +122,7 @@ impl Config {
         let Self {
             capture,
             log,
+            redact,
             server,
             diagnostics,
         } = self;
@@ -142,6 +144,8 @@ impl Config {
             Key::LogRetainSize => log.retain.size = unless_off(text, parse_size)?,
             Key::LogMissing => log.missing = missing(text)?,
             Key::LogStatistics => log.statistics = unless_off(text, from_a_second)?,
+            Key::RedactEnabled => redact.enabled = truth(text)?,
+            Key::RedactQuery => redact.query = from_word(text)?,
             Key::ServerListen => server.listen = unless_off(text, listen)?,
             Key::DiagnosticsLevel => diagnostics.level = from_word(text)?,
             Key::DiagnosticsFormat => diagnostics.format = from_word(text)?,
@@ -150,7 +154,8 @@ impl Config {
             | Key::CapturePorts
             | Key::CaptureNets
             | Key::CaptureLocal
-            | Key::LogHeaders => return Err(Refusal::new("must be a list, like [first, second]")),
+            | Key::LogHeaders
+            | Key::RedactKeys => return Err(Refusal::new("must be a list, like [first, second]")),
         }
         Ok(())
     }
@@ -162,6 +167,7 @@ impl Config {
             Key::CaptureNets => self.capture.nets = each(items, network)?,
             Key::CaptureLocal => self.capture.local = each(items, network)?,
             Key::LogHeaders => self.log.headers = headers(items)?,
+            Key::RedactKeys => self.redact.keys = redact_keys(items)?,
             _ => return Err(Refusal::new("must be one value, not a list")),
         }
         Ok(())
@@ -173,6 +179,7 @@ impl Config {
         let Self {
             capture,
             log,
+            redact,
             server,
             diagnostics,
         } = self;
@@ -188,6 +195,7 @@ impl Config {
             Key::CaptureNets => return list(&capture.nets),
             Key::CaptureLocal => return list(&capture.local),
             Key::LogHeaders => return Value::List(log.headers.clone()),
+            Key::RedactKeys => return Value::List(redact.keys.clone()),
             Key::CaptureAttach => capture.attach.word().to_owned(),
             Key::CaptureXdpMode => capture.xdp_mode.word().to_owned(),
             Key::CaptureLoopback => capture.loopback.word().to_owned(),
@@ -208,6 +216,8 @@ impl Config {
             Key::LogRetainSize => off_or(log.retain.size, format_size),
             Key::LogMissing => log.missing.clone(),
             Key::LogStatistics => off_or(log.statistics, format_duration),
+            Key::RedactEnabled => redact.enabled.to_string(),
+            Key::RedactQuery => redact.query.word().to_owned(),
             Key::ServerListen => off_or(server.listen, |address| address.to_string()),
             Key::DiagnosticsLevel => diagnostics.level.word().to_owned(),
             Key::DiagnosticsFormat => diagnostics.format.word().to_owned(),

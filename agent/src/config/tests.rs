@@ -112,6 +112,7 @@ log:
   missing: ''
   headers: []
   statistics: off
+redact: {enabled: false, keys: [ticket], query: drop}
 server: {listen: off}
 diagnostics: {level: debug, format: json, file: /var/log/tapline}
 ";
@@ -130,6 +131,7 @@ diagnostics: {level: debug, format: json, file: /var/log/tapline}
     assert_eq!(config.log.output, LogOutput::Stdout);
     assert_eq!(config.log.missing, "");
     assert_eq!(config.log.statistics, None);
+    assert_eq!(config.redact.keys, ["ticket"]);
     assert_eq!(config.server.listen, None);
 }
 
@@ -302,6 +304,18 @@ fn messages_about_the_file() {
     check(
         "log: {headers: ['X Y']}",
         "1: log.headers is \"X Y\", but must be the name of a header field, like X-Request-Id",
+    );
+    for key in ["a=b", "a[b]", "", "-_", "a b", "kö"] {
+        check(
+            &format!("redact: {{keys: ['{key}']}}"),
+            &format!(
+                "1: redact.keys is \"{key}\", but must be the name of a query key, like session_id: up to 64 letters, digits, - and _"
+            ),
+        );
+    }
+    check(
+        "redact: {query: no}",
+        "1: redact.query is \"no\", but must be one of keep, drop",
     );
     for listen in [
         "localhost:8000",

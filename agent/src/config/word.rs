@@ -89,6 +89,16 @@ words! {
 }
 
 words! {
+    /// What happens to queries (`redact.query`).
+    RedactQuery {
+        /// They stay, with the values of secret keys redacted.
+        Keep = "keep",
+        /// They are left out.
+        Drop = "drop",
+    }
+}
+
+words! {
     /// How important a message is (`diagnostics.level`).
     Level {
         /// Something is broken or lost.

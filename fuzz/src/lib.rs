@@ -145,9 +145,14 @@ pub fn redact(data: &[u8]) {
             ..RedactSettings::default()
         };
         let [mut first, mut second] = [(); 2].map(|()| Redactor::new(&settings, &asked));
-        let once = first.texts(texts);
+        // What is left of a cut text does not end where it was cut.
+        let once = Texts {
+            partial: false,
+            ..first.texts(texts)
+        };
         assert_eq!(second.texts(once), once);
         if let StartLine::Request { target, .. } = once.start {
+            let target = [&b" "[..], target].concat();
             assert!(once.line.windows(target.len()).any(|part| part == target));
         }
     }

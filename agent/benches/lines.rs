@@ -6,7 +6,10 @@ use std::{hint::black_box, net::SocketAddr, time::Duration};
 use criterion::{Criterion, Throughput, criterion_group, criterion_main};
 use jiff::tz::TimeZone;
 use tapline::{
-    http::head::{Fields, Head, Kind, StartLine},
+    http::{
+        head::{Fields, Head, Kind, StartLine},
+        redact::{RedactSettings, Redactor, Texts},
+    },
     sink::log::{LogSettings, LogSink, OnFull, Output, classic::Classic, json::Json},
 };
 
@@ -109,6 +112,69 @@ fn lines(criterion: &mut Criterion) {
     group.finish();
 }
 
+/// What it costs to look for secrets in a head, and to take them out.
+fn redact(criterion: &mut Criterion) {
+    let mut group = criterion.benchmark_group("redact");
+    group.throughput(Throughput::Elements(1));
+    let head = |line: &'static [u8]| {
+        // Method and version are as long in each.
+        let target = &line[4..line.len() - 9];
+        let start = StartLine::Request {
+            method: b"GET",
+            target,
+        };
+        let (fields, raw_fields) = (Fields::default(), &b""[..]);
+        Head {
+            line,
+            start,
+            fields,
+            raw_fields,
+            ..request()
+        }
+    };
+    let cases = [
+        (
+            "path",
+            head(b"GET /computeMetadata/v1/instance/attributes HTTP/1.1"),
+        ),
+        (
+            "five keys",
+            head(b"GET /search?q=rust+books&page=2&sort=price&lang=en&limit=50 HTTP/1.1"),
+        ),
+        (
+            "one secret",
+            head(
+                b"GET /search?q=rust+books&page=2&token=8f14e45fceea167a&lang=en&limit=50 HTTP/1.1",
+            ),
+        ),
+        ("whole head", request()),
+    ];
+    let off = RedactSettings {
+        enabled: false,
+        ..RedactSettings::default()
+    };
+    for (state, settings) in [("off", off), ("on", RedactSettings::default())] {
+        for (name, head) in &cases {
+            let mut redactor = Redactor::new(&settings, &LogSettings::default().headers);
+            group.bench_function(format!("{name}/{state}"), |bencher| {
+                bencher.iter_custom(|count| {
+                    measure(count, head, |head| {
+                        let texts = Texts {
+                            line: head.line,
+                            start: head.start,
+                            fields: head.fields,
+                            raw_fields: head.raw_fields,
+                            partial: head.partial,
+                        };
+                        black_box(redactor.texts(texts));
+                    })
+                });
+            });
+        }
+    }
+    group.finish();
+}
+
 /// What the hot thread pays: line and queue. The writer thread works beside it.
 fn sink(criterion: &mut Criterion) {
     let Ok(folder) = tempfile::tempdir() else {
@@ -137,5 +203,5 @@ fn sink(criterion: &mut Criterion) {
     assert_eq!(counts.stored, counts.accepted, "lines were lost");
 }
 
-criterion_group!(benches, lines, sink);
+criterion_group!(benches, lines, redact, sink);
 criterion_main!(benches);

@@ -33,11 +33,13 @@ pub(crate) use self::folder::make as make_folder;
 use self::{
     classic::Classic,
     clock::Clock,
+    combined::Combined,
     counts::Shared,
     files::LogWriter,
     folder::LiveFiles,
+    frame::Frame,
     json::Json,
-    names::Series,
+    names::{Series, Topic},
     stream::Stream,
     tidy::Tidy,
     writer::{Batch, Target, Writer},
@@ -47,15 +49,21 @@ pub use self::{
     error::LogError,
     settings::{Format, LogSettings, OnFull, Output, Retain, Rotate},
 };
+use crate::http::exchange::record::ExchangeRecord;
 use crate::http::head::{Head, Kind};
+use crate::session::record::SessionRecord;
 
 mod asked;
 pub mod classic;
 mod clock;
+pub mod combined;
 mod counts;
+pub mod ecs;
 mod error;
+mod escaped;
 mod files;
 mod folder;
+mod frame;
 pub mod json;
 mod names;
 #[cfg(test)]
@@ -64,7 +72,9 @@ mod settings;
 mod stream;
 mod text;
 mod tidy;
+mod trace;
 mod writer;
+pub mod zeek;
 
 /// How a sink ended.
 #[derive(Debug)]
@@ -78,7 +88,7 @@ pub struct LogOutcome {
     pub sync_error: Option<io::Error>,
 }
 
-/// Takes heads and writes their lines. Belongs to one thread; see [`LogHandle`] for others.
+/// Takes heads, exchanges and sessions, and writes the lines that the format has. Belongs to one thread; see [`LogHandle`] for others.
 #[derive(Debug)]
 pub struct LogSink {
     lines: Lines,
@@ -130,18 +140,70 @@ impl LogSink {
         }
     }
 
-    /// Appends the line of `head` to its batch. Allocates nothing once the batches have grown.
+    /// Appends the line of `head` to its batch, where the format has lines of heads. Allocates nothing
+    /// once the batches have grown.
     pub fn write(&mut self, head: &Head<'_>) {
+        if !matches!(self.lines, Lines::Classic(_) | Lines::Json(_)) {
+            return;
+        }
         let index = if self.split { head.kind as usize } else { 0 };
+        self.begin_line(index, head.time_ns);
+        self.lines.append(head, &mut self.filling[index].lines);
+        self.end_line(index);
+    }
+
+    /// Appends the line of an exchange to its batch, where the format has such lines ([`Combined`],
+    /// [`ecs`], [`zeek`]). The file is that of the day of the request.
+    pub fn write_exchange(&mut self, record: &ExchangeRecord<'_>) {
+        if !self.lines.takes_exchanges() {
+            return;
+        }
+        self.begin_line(0, nanoseconds(record.ts));
+        self.lines
+            .append_exchange(record, &mut self.filling[0].lines);
+        self.end_line(0);
+    }
+
+    /// Appends the line of a session to its batch, where the format has such lines ([`zeek`], in files)
+    /// and the record is a final one. The file is that of the day of its end.
+    pub fn write_session(&mut self, record: &SessionRecord<'_>) {
+        let is_interim = record.details.is_some_and(|details| details.interim);
+        if is_interim || !self.takes_sessions() {
+            return;
+        }
+        let end = record
+            .details
+            .map_or(record.timestamp, |details| details.ended_at);
+        self.begin_line(1, nanoseconds(end));
+        zeek::write_session(record, &mut self.filling[1].lines);
+        self.end_line(1);
+    }
+
+    /// Whether exchanges are written at all.
+    #[must_use]
+    pub fn takes_exchanges(&self) -> bool {
+        self.lines.takes_exchanges()
+    }
+
+    /// Whether sessions are written at all: standard output has room for one kind of Zeek's lines.
+    #[must_use]
+    pub fn takes_sessions(&self) -> bool {
+        matches!(self.lines, Lines::Zeek(_)) && self.filling.len() > 1
+    }
+
+    /// Makes the batch one of the day of the record.
+    fn begin_line(&mut self, index: usize, time_ns: i64) {
         if let Some(clock) = &mut self.clock {
-            let day = clock.day(head.time_ns);
+            let day = clock.day(time_ns);
             if self.filling[index].series.day != day {
                 self.hand_over(index);
                 self.filling[index].series.day = day;
             }
         }
+    }
+
+    fn end_line(&mut self, index: usize) {
         let batch = &mut self.filling[index];
-        self.lines.append(head, &mut batch.lines);
         batch.records += 1;
         if batch.lines.len() >= self.batch_bytes {
             self.hand_over(index);
@@ -214,13 +276,14 @@ impl LogSink {
             .name("tapline-tidy".to_owned())
             .spawn(move || tidy.run(&woken, &tidy_zone))
             .map_err(|source| LogError::Thread { source })?;
+        let files = files.framed(frame(settings.format, &zone));
         let target = Target::Files(files, directory.clone());
         Self::start_writer(settings, target, zone, Some((tidy, stop)))
     }
 
     fn start_stream(settings: &LogSettings, file: File) -> Result<Self, LogError> {
         let zone = settings.zone.clone().unwrap_or_else(TimeZone::system);
-        let target = Target::Stream(Stream::new(file));
+        let target = Target::Stream(Stream::new(file).framed(frame(settings.format, &zone)));
         Self::start_writer(settings, target, zone, None)
     }
 
@@ -231,12 +294,17 @@ impl LogSink {
         tidy: Option<(JoinHandle<()>, Arc<AtomicBool>)>,
     ) -> Result<Self, LogError> {
         let has_days = matches!(target, Target::Files(..));
-        let split = settings.split && has_days;
-        let kinds: &[Option<Kind>] = if split { &Kind::ALL.map(Some) } else { &[None] };
+        let of_heads = matches!(settings.format, Format::Classic | Format::Json);
+        let split = settings.split && has_days && of_heads;
+        let topics: &[Topic] = match settings.format {
+            _ if split => &Kind::ALL.map(Topic::kind),
+            Format::Zeek if has_days => &[Topic::Http, Topic::Connections],
+            _ => &[Topic::Http],
+        };
         // Those in the queue, and the one that the writer holds.
         let unmade = settings.queue_batches + 1;
         let (queue, full) = sync_channel(settings.queue_batches);
-        let (give_back, empty) = sync_channel(unmade + kinds.len());
+        let (give_back, empty) = sync_channel(unmade + topics.len());
         let shared = Arc::<Shared>::default();
         let writer = Writer {
             target,
@@ -248,10 +316,10 @@ impl LogSink {
             .name("tapline-log".to_owned())
             .spawn(move || writer.run(&full, &give_back))
             .map_err(|source| LogError::Thread { source })?;
-        let filling = kinds.iter().map(|&kind| {
+        let filling = topics.iter().map(|&topic| {
             new_batch(
                 Series {
-                    kind,
+                    topic,
                     day: Date::ZERO,
                 },
                 settings.batch_bytes,
@@ -393,6 +461,9 @@ impl LogHandle {
 enum Lines {
     Classic(Classic),
     Json(Json),
+    Combined(Combined),
+    Ecs,
+    Zeek(zeek::Depths),
 }
 
 impl Lines {
@@ -400,6 +471,9 @@ impl Lines {
         match settings.format {
             Format::Classic => Self::Classic(Classic::new(zone.clone(), &settings.missing)),
             Format::Json => Self::Json(Json::new(&settings.headers)),
+            Format::Combined => Self::Combined(Combined::new(zone.clone())),
+            Format::Ecs => Self::Ecs,
+            Format::Zeek => Self::Zeek(zeek::Depths::new()),
         }
     }
 
@@ -407,8 +481,39 @@ impl Lines {
         match self {
             Self::Classic(lines) => lines.append(head, out),
             Self::Json(lines) => lines.append(head, out),
+            Self::Combined(_) | Self::Ecs | Self::Zeek(_) => {}
         }
     }
+
+    fn takes_exchanges(&self) -> bool {
+        matches!(self, Self::Combined(_) | Self::Ecs | Self::Zeek(_))
+    }
+
+    fn append_exchange(&mut self, record: &ExchangeRecord<'_>, out: &mut Vec<u8>) {
+        match self {
+            Self::Combined(lines) => lines.write_exchange(record, out),
+            Self::Ecs => ecs::write_exchange(record, out),
+            Self::Zeek(depths) => {
+                let depth = record.session_id.map(|session| depths.next(session));
+                zeek::write_exchange(record, depth, out);
+            }
+            Self::Classic(_) | Self::Json(_) => {}
+        }
+    }
+}
+
+/// What stands around the lines of a file.
+fn frame(format: Format, zone: &TimeZone) -> Frame {
+    match format {
+        Format::Zeek => Frame::Zeek(zone.clone()),
+        _ => Frame::None,
+    }
+}
+
+/// Since the epoch; what lies beyond 64 bits is at their end.
+fn nanoseconds(time: Timestamp) -> i64 {
+    let clamped = time.as_nanosecond().clamp(i64::MIN.into(), i64::MAX.into());
+    i64::try_from(clamped).unwrap_or_default()
 }
 
 /// With room for the line that goes beyond the size at which a batch is handed over.

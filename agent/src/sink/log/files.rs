@@ -24,6 +24,7 @@ use self::open_file::OpenFile;
 use super::{
     LogError,
     folder::{self, LiveFiles},
+    frame::Frame,
     names::{FileName, Form, Series},
     settings::Rotate,
     stream::whole_lines,
@@ -52,6 +53,8 @@ pub(super) struct LogWriter {
     /// The highest number given, by series: also files deleted since count.
     numbers: Vec<(Series, u64)>,
     live: Arc<LiveFiles>,
+    /// What stands around the lines of a file.
+    frame: Frame,
     tidy: SyncSender<()>,
     today: Date,
     aside_not_before: Option<Instant>,
@@ -93,6 +96,7 @@ impl LogWriter {
             open: Vec::new(),
             numbers: Vec::new(),
             live,
+            frame: Frame::None,
             tidy,
             today,
             aside_not_before: None,
@@ -100,6 +104,12 @@ impl LogWriter {
         };
         writer.put_closed_days_aside();
         Ok(writer)
+    }
+
+    /// The same with `frame` around the lines of every file.
+    pub(super) fn framed(mut self, frame: Frame) -> Self {
+        self.frame = frame;
+        self
     }
 
     /// Writes whole lines. Gives how many of their bytes are in the files, and what stopped it.
@@ -145,6 +155,7 @@ impl LogWriter {
     pub(super) fn close(mut self) -> io::Result<()> {
         let mut result = Ok(());
         for file in &mut self.open {
+            file.end();
             let synced = file.mend().and_then(|()| file.file.sync_all());
             result = result.and(synced);
         }
@@ -162,7 +173,11 @@ impl LogWriter {
             let now = Instant::now();
             let file = &mut self.open[index];
             let part = match self.rotate.max_bytes {
-                Some(most) => fitting(lines, most.saturating_sub(file.size), file.size == 0),
+                Some(most) => fitting(
+                    lines,
+                    most.saturating_sub(file.size + file.frame_bytes()),
+                    file.size == 0,
+                ),
                 None => lines,
             };
             let is_old = file.size > 0 && file.is_older_than(self.rotate.max_age, now);
@@ -195,7 +210,7 @@ impl LogWriter {
             .open
             .iter()
             .enumerate()
-            .filter(|(_, file)| file.series.kind == series.kind);
+            .filter(|(_, file)| file.series.topic == series.topic);
         if let (Some((first, a)), Some((second, b))) = (days.next(), days.next()) {
             let oldest = if a.last_write <= b.last_write {
                 first
@@ -234,7 +249,7 @@ impl LogWriter {
             // The folder is a new one. That somebody else was quicker must not stop the lines.
             self.lock = folder::lock(&self.directory).unwrap_or_default();
         }
-        OpenFile::new(file, name.series)
+        Ok(OpenFile::new(file, name.series)?.framed(self.frame.clone()))
     }
 
     /// Whether the file is put aside, so that the series has none open now.
@@ -263,7 +278,7 @@ impl LogWriter {
         let file = &mut self.open[index];
         let series = file.series;
         // A line that was cut off belongs to this file, but must not keep it from being put aside.
-        let _mended = file.mend();
+        file.end();
         let path = self.directory.join(file.name().to_string());
         if folder::is_same(&path, &file.file)? {
             self.rename_aside(series)?;
@@ -336,7 +351,7 @@ impl LogWriter {
     /// Closes a file. It is not live any more.
     fn forget(&mut self, index: usize) {
         let mut file = self.open.swap_remove(index);
-        let _mended = file.mend();
+        file.end();
         let name = file.name();
         drop(file);
         self.live.lock().retain(|&live| live != name);

@@ -3,6 +3,7 @@
 //! | name | what it is |
 //! |---|---|
 //! | `http-20190901.log`, `http-CQ-20190901.log` | lines go here |
+//! | `conn-20190901.log` | lines of sessions go here (Zeek's format) |
 //! | `http-20190901.3.log` | the third file of that day that was put aside |
 //! | `http-20190901.3.log.gz` | the same, compressed |
 //! | `http-20190901.3.log.gz.tmp` | being compressed |
@@ -13,11 +14,28 @@ use jiff::civil::Date;
 
 use crate::http::head::Kind;
 
-/// The files that go on one another: of one kind (or all), of one day.
+/// What the lines of a file are about.
+#[derive(Clone, Copy, Debug, Eq, Ord, PartialEq, PartialOrd)]
+pub(super) enum Topic {
+    /// Heads of all kinds, or exchanges.
+    Http,
+    /// Heads of this kind, by its place in [`Kind::ALL`].
+    Kind(usize),
+    /// Sessions.
+    Connections,
+}
+
+impl Topic {
+    /// The heads of one kind.
+    pub(super) fn kind(kind: Kind) -> Self {
+        Self::Kind(kind as usize)
+    }
+}
+
+/// The files that go on one another: on one topic, of one day.
 #[derive(Clone, Copy, Debug, Eq, PartialEq)]
 pub(super) struct Series {
-    /// None: all kinds in one file.
-    pub(super) kind: Option<Kind>,
+    pub(super) topic: Topic,
     pub(super) day: Date,
 }
 
@@ -55,14 +73,18 @@ pub(super) struct FileName {
 impl FileName {
     /// None when the name is not exactly one that [`fmt::Display`] gives.
     pub(super) fn parse(name: &str) -> Option<Self> {
-        let rest = name.strip_prefix("http-")?;
-        let (kind, rest) = Kind::ALL
-            .into_iter()
-            .find_map(|kind| {
-                let rest = rest.strip_prefix(kind.letters())?.strip_prefix('-')?;
-                Some((Some(kind), rest))
-            })
-            .unwrap_or((None, rest));
+        let (topic, rest) = if let Some(rest) = name.strip_prefix("conn-") {
+            (Topic::Connections, rest)
+        } else {
+            let rest = name.strip_prefix("http-")?;
+            Kind::ALL
+                .into_iter()
+                .find_map(|kind| {
+                    let rest = rest.strip_prefix(kind.letters())?.strip_prefix('-')?;
+                    Some((Topic::kind(kind), rest))
+                })
+                .unwrap_or((Topic::Http, rest))
+        };
         let (date, rest) = rest.split_at_checked(8)?;
         let date: u32 = digits(date)?.parse().ok()?;
         let day = Date::new(
@@ -85,7 +107,7 @@ impl FileName {
             }
         };
         Some(Self {
-            series: Series { kind, day },
+            series: Series { topic, day },
             form,
         })
     }
@@ -97,9 +119,13 @@ fn digits(text: &str) -> Option<&str> {
 
 impl fmt::Display for FileName {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str("http-")?;
-        if let Some(kind) = self.series.kind {
-            write!(f, "{}-", kind.letters())?;
+        match self.series.topic {
+            Topic::Http => f.write_str("http-")?,
+            Topic::Kind(index) => {
+                let letters = Kind::ALL.get(index).map_or("", |kind| kind.letters());
+                write!(f, "http-{letters}-")?;
+            }
+            Topic::Connections => f.write_str("conn-")?,
         }
         let day = self.series.day;
         write!(f, "{:04}{:02}{:02}", day.year(), day.month(), day.day())?;
@@ -118,9 +144,9 @@ mod tests {
 
     use super::*;
 
-    fn check(name: &str, kind: Option<Kind>, form: Form) {
+    fn check(name: &str, topic: Topic, form: Form) {
         let day = date(2019, 9, 1);
-        let series = Series { kind, day };
+        let series = Series { topic, day };
         let expected = FileName { series, form };
         assert_eq!(FileName::parse(name), Some(expected));
         assert_eq!(expected.to_string(), name);
@@ -128,15 +154,29 @@ mod tests {
 
     #[test]
     fn our_names() {
-        check("http-20190901.log", None, Form::Live);
-        check("http-CQ-20190901.log", Some(Kind::ClientQuery), Form::Live);
+        check("http-20190901.log", Topic::Http, Form::Live);
+        check(
+            "http-CQ-20190901.log",
+            Topic::kind(Kind::ClientQuery),
+            Form::Live,
+        );
         check(
             "http-SR-20190901.12.log",
-            Some(Kind::ServerResponse),
+            Topic::kind(Kind::ServerResponse),
             Form::Aside(12),
         );
-        check("http-20190901.1.log.gz", None, Form::Compressed(1));
-        check("http-20190901.7.log.gz.tmp", None, Form::Unfinished(7));
+        check("conn-20190901.log", Topic::Connections, Form::Live);
+        check(
+            "conn-20190901.2.log.gz",
+            Topic::Connections,
+            Form::Compressed(2),
+        );
+        check("http-20190901.1.log.gz", Topic::Http, Form::Compressed(1));
+        check(
+            "http-20190901.7.log.gz.tmp",
+            Topic::Http,
+            Form::Unfinished(7),
+        );
     }
 
     #[test]
@@ -163,6 +203,8 @@ mod tests {
             "http-20190901.99999999999999999999.log",
             "http-20190901.1.log.gz.tmp2",
             "http-CQ20190901.log",
+            "conn-CQ-20190901.log",
+            "conn_20190901.log",
         ] {
             assert_eq!(FileName::parse(name), None, "{name}");
         }

@@ -1,10 +1,15 @@
-//! Heads for the tests of the formats.
+//! Heads, exchanges and sessions for the tests of the formats.
 
 use std::net::{IpAddr, SocketAddr};
 
+use jiff::Timestamp;
 use proptest::prelude::*;
+use serde_json::value::RawValue;
 
+use crate::http::exchange::record::{ExchangeRecord, Outcome, Role};
 use crate::http::head::{Fields, Head, Kind, StartLine};
+use crate::session::identifier::Identifier;
+use crate::session::record::{Protocol, SessionDetails, SessionRecord};
 
 /// 2019-09-01 05:16:51.002 UTC.
 pub(super) const TIME_NS: i64 = 1_567_315_011_002_000_000;
@@ -157,6 +162,172 @@ pub(super) fn hostile_head() -> impl Strategy<Value = OwnedHead> {
                     interface,
                     texts,
                     optional,
+                    partial,
+                }
+            },
+        )
+}
+
+/// The exchange of the documentation.
+pub(super) fn exchange() -> ExchangeRecord<'static> {
+    ExchangeRecord {
+        exchange_id: Identifier::new(0xab, 7),
+        session_id: Some(Identifier::new(0xab, 3)),
+        ts: Timestamp::from_nanosecond(TIME_NS.into()).unwrap(),
+        role: Role::Server,
+        outcome: Outcome::Complete,
+        src_ip: IpAddr::from([223, 39, 188, 71]),
+        src_port: 50905,
+        dst_ip: IpAddr::from([10, 140, 0, 2]),
+        dst_port: 80,
+        method: Some("GET"),
+        target: Some("/a?b=c"),
+        version: "HTTP/1.1",
+        host: Some("cloud.example.com:8080"),
+        user_agent: Some("Mozilla/5.0 (Windows NT 10.0)"),
+        referer: None,
+        status: Some(302),
+        content_type: Some("text/html; charset=UTF-8"),
+        ttfb_us: Some(1_000),
+        total_us: Some(1_250),
+        request_bytes: Some(211),
+        response_bytes: Some(154),
+        interim_status: None,
+        traceparent: Some("00-0af7651916cd43dd8448eb211c80319c-b7ad6b7169203331-01"),
+        headers: None,
+        partial: false,
+        cpu_id: 1,
+        reply_cpu_id: Some(0),
+    }
+}
+
+/// The session of [`exchange`].
+pub(super) fn session() -> SessionRecord<'static> {
+    let exchange = exchange();
+    SessionRecord {
+        protocol: Protocol::Tcp,
+        src_ip: exchange.src_ip,
+        src_port: exchange.src_port,
+        dst_ip: exchange.dst_ip,
+        dst_port: exchange.dst_port,
+        packets: 10,
+        bytes: 905,
+        cpu_id: 1,
+        timestamp: Timestamp::from_nanosecond((TIME_NS - 1_000_000).into()).unwrap(),
+        details: Some(SessionDetails {
+            session_id: Identifier::new(0xab, 3),
+            revision: 1,
+            interim: false,
+            ended_at: Timestamp::from_nanosecond((TIME_NS + 2_000_000).into()).unwrap(),
+            duration_us: 3_000,
+            packets_out: 6,
+            packets_in: 4,
+            bytes_out: 531,
+            bytes_in: 374,
+            orig_bytes: 211,
+            resp_bytes: 154,
+            missed_bytes: 0,
+            reply_cpu_id: Some(0),
+            conn_state: "SF",
+            history: "ShADadFf",
+            retransmits: 0,
+            rtt_us: Some(80),
+            http_requests: 1,
+            http_errors: 0,
+            ifname: "eth0",
+        }),
+    }
+}
+
+/// An exchange with any text in any place.
+#[derive(Debug)]
+pub(super) struct OwnedExchange {
+    ts: Timestamp,
+    ends: [(IpAddr, u16); 2],
+    texts: [Option<String>; 7],
+    numbers: [Option<u64>; 4],
+    status: Option<u16>,
+    headers: Option<Box<RawValue>>,
+    partial: bool,
+}
+
+impl OwnedExchange {
+    pub(super) fn record(&self) -> ExchangeRecord<'_> {
+        let [
+            method,
+            target,
+            host,
+            user_agent,
+            referer,
+            content_type,
+            traceparent,
+        ] = self.texts.each_ref().map(Option::as_deref);
+        let [(src_ip, src_port), (dst_ip, dst_port)] = self.ends;
+        let [ttfb_us, total_us, request_bytes, response_bytes] = self.numbers;
+        ExchangeRecord {
+            ts: self.ts,
+            src_ip,
+            src_port,
+            dst_ip,
+            dst_port,
+            method,
+            target,
+            host,
+            user_agent,
+            referer,
+            content_type,
+            traceparent,
+            status: self.status,
+            ttfb_us,
+            total_us,
+            request_bytes,
+            response_bytes,
+            headers: self.headers.as_deref(),
+            partial: self.partial,
+            ..exchange()
+        }
+    }
+}
+
+/// Bytes as records hold them.
+fn record_text() -> impl Strategy<Value = String> {
+    bytes().prop_map(|bytes| {
+        let mut text = Vec::new();
+        super::text::append_plain(&bytes, &mut text);
+        String::from_utf8(text).unwrap()
+    })
+}
+
+pub(super) fn any_exchange() -> impl Strategy<Value = OwnedExchange> {
+    let text = || prop::option::of(record_text());
+    let target = prop::option::of(prop_oneof![
+        record_text(),
+        "(http://|/|)[a-z@:\\[\\]]{0,8}(:[0-9]{1,6})?[/?#a-z]{0,9}",
+    ]);
+    let headers = prop::option::of((record_text(), record_text()).prop_map(|(origin, via)| {
+        let value =
+            serde_json::json!({ "Origin": origin, "via": via, "X-Forwarded-For": "1.2.3.4, 5" });
+        serde_json::value::to_raw_value(&value).unwrap()
+    }));
+    (
+        any::<i64>(),
+        any::<[(IpAddr, u16); 2]>(),
+        (text(), target, text(), text(), text(), text(), text()),
+        any::<[Option<u64>; 4]>(),
+        prop::option::of(100..=999_u16),
+        headers,
+        any::<bool>(),
+    )
+        .prop_map(
+            |(time_ns, ends, texts, numbers, status, headers, partial)| {
+                let (a, b, c, d, e, f, g) = texts;
+                OwnedExchange {
+                    ts: Timestamp::from_nanosecond(time_ns.into()).unwrap(),
+                    ends,
+                    texts: [a, b, c, d, e, f, g],
+                    numbers,
+                    status,
+                    headers,
                     partial,
                 }
             },

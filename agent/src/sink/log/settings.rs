@@ -18,13 +18,20 @@ pub enum Output {
     Stdout,
 }
 
-/// How a line looks.
+/// How a line looks, and what it is about: a head (classic, JSON), an exchange (combined, ECS), or an
+/// exchange in one file and a session in another (Zeek).
 #[derive(Clone, Copy, Debug, Eq, PartialEq)]
 pub enum Format {
     /// See [`classic`](super::classic).
     Classic,
     /// See [`json`](super::json).
     Json,
+    /// See [`combined`](super::combined).
+    Combined,
+    /// See [`ecs`](super::ecs).
+    Ecs,
+    /// See [`zeek`](super::zeek).
+    Zeek,
 }
 
 /// What happens to lines when the disk is slower than the wire.
@@ -64,7 +71,8 @@ pub struct LogSettings {
     pub output: Output,
     /// How a line looks. Default: classic.
     pub format: Format,
-    /// Four files, one for each kind of head, instead of one. Default: no.
+    /// Four files, one for each kind of head, instead of one. Of no effect where lines are about
+    /// exchanges. Default: no.
     pub split: bool,
     /// What stands for a missing value in a classic line. Default: `-`.
     pub missing: String,

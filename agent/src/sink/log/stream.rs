@@ -7,6 +7,8 @@ use std::{
     time::Duration,
 };
 
+use super::{frame::Frame, names::Topic};
+
 /// How long to wait for a reader when the stream was made non-blocking by somebody else.
 const PAUSE: Duration = Duration::from_millis(1);
 
@@ -16,11 +18,32 @@ pub(super) struct Stream {
     file: File,
     /// The last line that got out is not whole.
     torn: bool,
+    frame: Frame,
+    framed: bool,
 }
 
 impl Stream {
     pub(super) fn new(file: File) -> Self {
-        Self { file, torn: false }
+        Self {
+            file,
+            torn: false,
+            frame: Frame::None,
+            framed: false,
+        }
+    }
+
+    /// The same with `frame` around its lines.
+    pub(super) fn framed(mut self, frame: Frame) -> Self {
+        self.frame = frame;
+        self
+    }
+
+    /// Writes what ends the lines.
+    pub(super) fn end(&mut self) {
+        if self.framed && !self.torn {
+            // For the reader's comfort: one that went away does not miss it.
+            let _written = write_all(&mut self.file, &self.frame.end());
+        }
     }
 
     /// Writes lines. Gives how many bytes of whole lines got out, and what stopped it.
@@ -31,6 +54,14 @@ impl Stream {
                 return (0, Some(error));
             }
             self.torn = false;
+        }
+        if !self.framed {
+            let begin = self.frame.begin(Topic::Http);
+            if let (written, Some(error)) = write_all(&mut self.file, &begin) {
+                self.torn = written > 0;
+                return (0, Some(error));
+            }
+            self.framed = true;
         }
         let (written, error) = write_all(&mut self.file, lines);
         let whole = whole_lines(&lines[..written]);

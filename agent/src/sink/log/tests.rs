@@ -9,7 +9,7 @@ use std::{
 use flate2::read::GzDecoder;
 
 use super::{
-    samples::{TIME_NS, request, response},
+    samples::{TIME_NS, exchange, request, response, session},
     *,
 };
 
@@ -258,4 +258,166 @@ fn a_bad_setting_is_refused_before_anything_is_made() {
     });
     assert!(matches!(refused, Err(LogError::Missing { .. })));
     assert!(!path.exists());
+}
+
+/// The text of a file, with the times of `#open` and `#close` taken out.
+fn timeless(path: &Path) -> String {
+    let text = fs::read_to_string(path).unwrap();
+    let line = |line: &str| match line.split_once('\t') {
+        Some((word @ ("#open" | "#close"), time)) if time.len() == 19 => format!("{word}\n"),
+        _ => format!("{line}\n"),
+    };
+    text.lines().map(line).collect()
+}
+
+#[test]
+fn exchanges_and_sessions_have_their_files() {
+    let check = |format, files: &[(&str, &[&str])]| {
+        let folder = tempfile::tempdir().unwrap();
+        let mut sink = LogSink::start(LogSettings {
+            format,
+            split: true,
+            ..settings(folder.path())
+        })
+        .unwrap();
+        let takes = (sink.takes_exchanges(), sink.takes_sessions());
+        let is_zeek = format == Format::Zeek;
+        assert_eq!(
+            takes,
+            (!matches!(format, Format::Classic | Format::Json), is_zeek)
+        );
+        let mut interim = session();
+        if let Some(details) = &mut interim.details {
+            details.interim = true;
+        }
+        for record in [interim, session()] {
+            sink.write_session(&record);
+        }
+        for _ in 0..2 {
+            sink.write_exchange(&exchange());
+            if takes.0 {
+                sink.write(&request());
+            }
+        }
+        let counts = sink.close().counts;
+        assert_eq!(counts.accepted, counts.stored);
+        let mut names: Vec<_> = fs::read_dir(folder.path())
+            .unwrap()
+            .map(|entry| entry.unwrap().file_name().into_string().unwrap())
+            .collect();
+        names.sort();
+        let expected: Vec<&str> = files.iter().map(|(name, _)| *name).collect();
+        assert_eq!(names, expected);
+        for (name, parts) in files {
+            let text = timeless(&folder.path().join(name));
+            let lines: Vec<&str> = text.lines().collect();
+            assert_eq!(lines.len(), parts.len(), "{text}");
+            for (line, part) in lines.into_iter().zip(*parts) {
+                assert!(line.contains(part), "{line}");
+            }
+        }
+    };
+    check(Format::Classic, &[]);
+    check(Format::Json, &[]);
+    check(
+        Format::Combined,
+        &[("http-20190901.log", &["GET /a?b=c"; 2])],
+    );
+    check(
+        Format::Ecs,
+        &[("http-20190901.log", &["\"@timestamp\":"; 2])],
+    );
+    let begin = ["#separator", "#set_", "#empty", "#unset"];
+    let lines = |own: &[&'static str]| [&begin, own, &["#close"]].concat();
+    let http = lines(&[
+        "#path\thttp",
+        "#open",
+        "trans_depth",
+        "#types",
+        "\t80\t1\tGET\t",
+        "\t80\t2\tGET\t",
+    ]);
+    let conn = lines(&["#path\tconn", "#open", "conn_state", "#types", "\tSF\t"]);
+    check(
+        Format::Zeek,
+        &[("conn-20190901.log", &conn), ("http-20190901.log", &http)],
+    );
+}
+
+#[test]
+fn every_file_of_zeek_is_whole_when_it_is_put_aside() {
+    let folder = tempfile::tempdir().unwrap();
+    let most = 2_000;
+    let mut sink = LogSink::start(LogSettings {
+        format: Format::Zeek,
+        batch_bytes: 1,
+        rotate: Rotate {
+            max_bytes: Some(most),
+            max_age: None,
+            compress: false,
+        },
+        on_full: OnFull::Block,
+        ..settings(folder.path())
+    })
+    .unwrap();
+    for _ in 0..50 {
+        sink.write_exchange(&exchange());
+    }
+    assert_eq!(sink.close().counts.stored, 50);
+    let (mut files, mut lines) = (0, 0);
+    for entry in fs::read_dir(folder.path()).unwrap() {
+        let text = fs::read_to_string(entry.unwrap().path()).unwrap();
+        assert!(text.len() as u64 <= most, "{}", text.len());
+        assert!(text.starts_with("#separator \\x09\n"), "{text}");
+        assert!(text.lines().last().unwrap().starts_with("#close\t20"));
+        assert_eq!(text.matches("#fields").count(), 1);
+        lines += text.lines().filter(|line| !line.starts_with('#')).count();
+        files += 1;
+    }
+    assert_eq!(lines, 50);
+    assert!(files > 5, "{files}");
+    // A file that is there already gets a header of its own behind what is in it.
+    let mut sink = LogSink::start(LogSettings {
+        format: Format::Zeek,
+        ..settings(folder.path())
+    })
+    .unwrap();
+    sink.write_exchange(&exchange());
+    drop(sink);
+    let text = fs::read_to_string(folder.path().join("http-20190901.log")).unwrap();
+    assert_eq!(text.matches("#fields").count(), 2);
+    assert_eq!(text.matches("#close").count(), 2);
+}
+
+#[test]
+fn a_stream_of_zeek_has_exchanges_alone() {
+    let (mut reader, writer) = io::pipe().unwrap();
+    let settings = LogSettings {
+        format: Format::Zeek,
+        zone: Some(TimeZone::UTC),
+        ..LogSettings::default()
+    };
+    let mut sink = LogSink::start_stream(&settings, File::from(OwnedFd::from(writer))).unwrap();
+    sink.write_exchange(&exchange());
+    sink.write_session(&session());
+    assert_eq!(sink.close().counts.stored, 1);
+    let mut text = String::new();
+    reader.read_to_string(&mut text).unwrap();
+    let kinds: Vec<&str> = text
+        .lines()
+        .map(|line| line.split(['\t', ' ']).next().unwrap())
+        .collect();
+    let expected = [
+        "#separator",
+        "#set_separator",
+        "#empty_field",
+        "#unset_field",
+        "#path",
+        "#open",
+        "#fields",
+        "#types",
+        "1567315011.002000",
+        "#close",
+    ];
+    assert_eq!(kinds, expected);
 }

@@ -191,8 +191,8 @@ impl Tidy {
         let mut entries = folder::list(&self.directory)?;
         entries.sort_by_key(|entry| {
             let FileName { series, form } = entry.name;
-            let kind = series.kind.map(|kind| kind as usize);
-            (series.day, form.number().unwrap_or(u64::MAX), kind)
+            let number = form.number().unwrap_or(u64::MAX);
+            (series.day, number, series.topic)
         });
         let oldest_kept = self.retain.days.map(|days| {
             today

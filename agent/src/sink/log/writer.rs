@@ -84,7 +84,10 @@ impl Writer {
         }
         match self.target {
             Target::Files(files, _) => files.close(),
-            Target::Stream(_) => Ok(()),
+            Target::Stream(mut stream) => {
+                stream.end();
+                Ok(())
+            }
         }
     }
 
@@ -190,7 +193,7 @@ mod tests {
     use tracing::subscriber::with_default;
 
     use super::*;
-    use crate::sink::log::settings::Rotate;
+    use crate::sink::log::{names::Topic, settings::Rotate};
 
     #[derive(Clone, Default)]
     struct Diagnostics(Arc<Mutex<Vec<u8>>>);
@@ -224,7 +227,10 @@ mod tests {
             outage: None,
         };
         let batch = Batch {
-            series: Series { kind: None, day },
+            series: Series {
+                topic: Topic::Http,
+                day,
+            },
             lines: b"a\nb\n".to_vec(),
             records: 2,
         };

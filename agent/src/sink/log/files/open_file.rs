@@ -8,6 +8,7 @@ use std::{
 
 use crate::sink::log::{
     folder,
+    frame::Frame,
     names::{FileName, Form, Series},
     stream::{whole_lines, write_all},
 };
@@ -23,6 +24,9 @@ pub(super) struct OpenFile {
     pub(super) age_when_opened: Duration,
     pub(super) tear: Tear,
     opened: Instant,
+    frame: Frame,
+    /// What begins the lines was written, what ends them was not.
+    framed: bool,
 }
 
 /// What a write that broke off left behind.
@@ -61,7 +65,24 @@ impl OpenFile {
             age_when_opened,
             last_write: now,
             tear,
+            frame: Frame::None,
+            framed: false,
         })
+    }
+
+    /// The same with `frame` around its lines.
+    pub(super) fn framed(mut self, frame: Frame) -> Self {
+        self.frame = frame;
+        self
+    }
+
+    /// Bytes that are still to be written around the lines.
+    pub(super) fn frame_bytes(&self) -> u64 {
+        let begin = match self.framed {
+            true => 0,
+            false => self.frame.begin(self.series.topic).len(),
+        };
+        (begin + self.frame.end().len()) as u64
     }
 
     pub(super) fn name(&self) -> FileName {
@@ -81,6 +102,26 @@ impl OpenFile {
         if let Err(error) = self.mend() {
             return (0, Some(error));
         }
+        if !self.framed {
+            let begin = self.frame.begin(self.series.topic);
+            if let (_, Some(error)) = self.append_whole(&begin) {
+                return (0, Some(error));
+            }
+            self.framed = true;
+        }
+        self.append_whole(lines)
+    }
+
+    /// Writes what ends the lines, as far as that goes: it is for the reader's comfort.
+    pub(super) fn end(&mut self) {
+        let mended = self.mend();
+        if mended.is_ok() && std::mem::take(&mut self.framed) {
+            let end = self.frame.end();
+            let _written = self.append_whole(&end);
+        }
+    }
+
+    fn append_whole(&mut self, lines: &[u8]) -> (usize, Option<io::Error>) {
         let start = self.size;
         let (written, error) = write_all(&mut self.file, lines);
         self.size += written as u64;

@@ -5,6 +5,7 @@ use tempfile::TempDir;
 
 use super::{open_file::Tear, *};
 use crate::http::head::Kind;
+use crate::sink::log::names::Topic;
 
 const DAY: Date = date(2019, 9, 1);
 const FOREVER: Rotate = Rotate {
@@ -15,7 +16,7 @@ const FOREVER: Rotate = Rotate {
 
 fn on(day: i8) -> Series {
     Series {
-        kind: None,
+        topic: Topic::Http,
         day: date(2019, 9, day),
     }
 }
@@ -60,7 +61,7 @@ fn lines_go_to_the_file_of_their_day() {
     write(&mut writer, on(2), "late\n");
     assert_eq!(writer.open.len(), 2);
     let split = Series {
-        kind: Some(Kind::ServerResponse),
+        topic: Topic::kind(Kind::ServerResponse),
         ..on(1)
     };
     write(&mut writer, split, "d\n");

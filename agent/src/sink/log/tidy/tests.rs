@@ -4,7 +4,7 @@ use jiff::civil::date;
 use tempfile::TempDir;
 
 use super::*;
-use crate::sink::log::names::Series;
+use crate::sink::log::names::{Series, Topic};
 
 const TODAY: Date = date(2019, 9, 10);
 
@@ -286,7 +286,7 @@ fn a_series_is_live_whatever_the_clock_says() {
     check(&folder, &["http-20300101.1.log", "http-20300101.log"]);
     // When the clock goes ahead, the files of a day that is written to stay.
     let series = Series {
-        kind: None,
+        topic: Topic::Http,
         day: date(2030, 1, 1),
     };
     let form = Form::Live;

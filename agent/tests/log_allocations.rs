@@ -1,4 +1,4 @@
-//! The hot thread allocates nothing for a line, whatever stands in it.
+//! The hot thread allocates nothing for a line, whatever stands in it, nor to take secrets out.
 
 use std::{
     alloc::{GlobalAlloc, Layout, System},
@@ -7,8 +7,14 @@ use std::{
     net::SocketAddr,
 };
 
+use jiff::Timestamp;
 use tapline::{
-    http::head::{Fields, Head, Kind, StartLine},
+    http::{
+        exchange::record::{ExchangeRecord, Outcome, Role},
+        head::{Fields, Head, Kind, StartLine},
+        redact::{RedactSettings, Redactor, Texts},
+    },
+    session::identifier::Identifier,
     sink::log::{Format, LogSettings, LogSink, OnFull, Output},
 };
 
@@ -42,6 +48,38 @@ unsafe impl GlobalAlloc for Counting {
 #[global_allocator]
 static ALLOCATOR: Counting = Counting;
 
+fn exchange() -> Result<ExchangeRecord<'static>, Box<dyn Error>> {
+    Ok(ExchangeRecord {
+        exchange_id: Identifier::new(1, 1),
+        session_id: None,
+        ts: Timestamp::UNIX_EPOCH,
+        role: Role::Server,
+        outcome: Outcome::Complete,
+        src_ip: "2001:db8::2".parse()?,
+        src_port: 50_905,
+        dst_ip: "2001:db8::1".parse()?,
+        dst_port: 80,
+        method: Some("GET"),
+        target: Some(r"/\x01?a=b&token=REDACTED"),
+        version: "HTTP/1.1",
+        host: Some("h:80"),
+        user_agent: Some("Mozilla/5.0 (Windows NT 10.0)"),
+        referer: Some("\"\\"),
+        status: Some(200),
+        content_type: Some("text/html; charset=UTF-8"),
+        ttfb_us: Some(1),
+        total_us: Some(2),
+        request_bytes: Some(3),
+        response_bytes: Some(4),
+        interim_status: None,
+        traceparent: None,
+        headers: None,
+        partial: false,
+        cpu_id: 0,
+        reply_cpu_id: Some(1),
+    })
+}
+
 fn check(format: Format) -> Result<(), Box<dyn Error>> {
     let folder = tempfile::tempdir()?;
     let mut sink = LogSink::start(LogSettings {
@@ -61,10 +99,10 @@ fn check(format: Format) -> Result<(), Box<dyn Error>> {
         cpu: 1,
         interface: "eth0",
         vlan: [1, 2],
-        line: b"GET /\x01 HTTP/1.1",
+        line: b"GET /\x01?a=b&token=c HTTP/1.1",
         start: StartLine::Request {
             method: b"GET",
-            target: b"/\x01",
+            target: b"/\x01?a=b&token=c",
         },
         minor_version: 1,
         fields: Fields {
@@ -75,11 +113,28 @@ fn check(format: Format) -> Result<(), Box<dyn Error>> {
         raw_fields: b"X-Request-Id: 1\r\nForwarded: a\r\n b\r\nForwarded: \"c\"\r\n\r\n",
         partial: true,
     };
+    let headers = LogSettings::default().headers;
+    let mut redactor = Redactor::new(&RedactSettings::default(), &headers);
+    let mut record = exchange()?;
     let mut write = |lines: u32| {
         for number in 0..lines {
             head.kind = Kind::ALL[number as usize % 4];
             head.time_ns += 100_000_000;
-            sink.write(&head);
+            let texts = redactor.texts(Texts {
+                line: head.line,
+                start: head.start,
+                fields: head.fields,
+                raw_fields: head.raw_fields,
+                partial: head.partial,
+            });
+            sink.write(&Head {
+                line: texts.line,
+                start: texts.start,
+                ..head
+            });
+            record.ts = Timestamp::from_nanosecond(head.time_ns.into()).unwrap_or_default();
+            record.session_id = Some(Identifier::new(1, (number / 3).into()));
+            sink.write_exchange(&record);
             if number % 100 == 0 {
                 sink.flush();
             }
@@ -105,5 +160,8 @@ fn check(format: Format) -> Result<(), Box<dyn Error>> {
 #[test]
 fn no_allocation_a_line() -> Result<(), Box<dyn Error>> {
     check(Format::Classic)?;
+    for format in [Format::Combined, Format::Ecs, Format::Zeek] {
+        check(format)?;
+    }
     check(Format::Json)
 }

@@ -85,9 +85,9 @@ impl Keys {
             .map(|name| {
                 let mut part = Part::new();
                 name.bytes().for_each(|byte| part.push(byte));
-                part.name().into()
+                Box::from(part.name())
             })
-            .filter(|name: &Box<[u8]>| (1..=LONGEST).contains(&name.len()))
+            .filter(|name| (1..=LONGEST).contains(&name.len()))
             .collect();
         names.sort_by(|one, other| (one.len(), one).cmp(&(other.len(), other)));
         names.dedup();

@@ -238,7 +238,7 @@ mod tests {
             };
             let address = record.src_ip.to_canonical().to_string().into_bytes();
             prop_assert_eq!(&fields[0], &address);
-            let number = |number: Option<u64>| number.map_or("-".to_owned(), |number| number.to_string());
+            let number = |number: Option<u64>| number.map_or_else(|| "-".to_owned(), |number| number.to_string());
             prop_assert_eq!(&fields[5], &number(record.status.map(u64::from)).into_bytes());
             prop_assert_eq!(&fields[6], &number(record.response_bytes).into_bytes());
             prop_assert_eq!(&fields[7], &wire(record.referer));

@@ -106,6 +106,10 @@ impl Kernel {
     }
 
     /// Looks at a packet; gives the records that came of it.
+    #[expect(
+        clippy::needless_pass_by_ref_mut,
+        reason = "that nobody else has it is what makes the workplace exclusive"
+    )]
     pub(crate) fn packet(&mut self, packet: &Memory<'_>) -> Vec<Record> {
         observe(packet, self);
         self.records.take()

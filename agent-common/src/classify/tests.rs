@@ -217,6 +217,15 @@ fn padding_does_not_count() {
     assert_eq!(seen.map(|seen| seen.network_length), Ok(40));
 }
 
+#[test]
+#[ignore = "a tag behind a header that is not Ethernet's is taken for another protocol than IP"]
+fn a_tag_may_stand_behind_a_cooked_header() {
+    // As `tcpdump -i any` writes it where the kernel left the tag in the packet.
+    let tagged = frame::vlan(7, IPV4, &packet4());
+    let seen = read(&Memory::new(Link::Network(VLAN), &tagged));
+    assert_eq!(seen.map(|seen| seen.vlan), Ok([7, 0]));
+}
+
 /// Frames of the table with some bytes changed, some gone, and some more.
 fn mutated() -> impl Strategy<Value = (Link, Vec<u8>)> {
     let frames: Vec<(Link, Vec<u8>)> = frames::all()

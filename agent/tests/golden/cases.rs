@@ -239,7 +239,8 @@ fn http10() -> Vec<Packet> {
         .client("GET /old HTTP/1.0\r\n\r\n")
         .server("HTTP/1.0 200 OK\r\nContent-Type: text/plain\r\n\r\n")
         .server("a body that ends with the connection\r\n")
-        .server("with a line such as\nHTTP/1.1 500 in its midst\r\n")
+        .server("HTTP/1.1 500 at the head of a segment\r\nContent-Length: 0\r\n\r\n")
+        .server("GET /as-well HTTP/1.1\r\n\r\n")
         .end()
 }
 

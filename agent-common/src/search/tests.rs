@@ -229,6 +229,10 @@ fn bare_line_feeds_leave_the_body_to_the_reader() {
             Body::Unknown,
         ),
         (
+            "POST / HTTP/1.1\r\nA: b\r\n\nContent-Length: 3\r\n\r\n",
+            Body::Unknown,
+        ),
+        (
             "POST / HTTP/1.1\r\nContent-Length: 3\r\nA: b\n\r\n",
             Body::Length(3),
         ),

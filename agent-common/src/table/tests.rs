@@ -167,6 +167,24 @@ fn who_comes_second_is_counted() {
     assert_eq!(claimed.count(), 3);
 }
 
+#[test]
+fn equal_hashes_are_not_equal_keys() {
+    for other in 0..3 {
+        let kernel = Kernel::new(1);
+        let mut counters = Counters::default();
+        let slot = touch(&kernel, 1, &mut counters).unwrap();
+        // Another connection whose hash is the same.
+        let connection = &kernel.buckets[0].places[slot as usize];
+        match other {
+            0 => connection.ports.set(key(2).ports),
+            1 => connection.low[1].set(8),
+            _ => connection.high[0].set(8),
+        }
+        assert_ne!(touch(&kernel, 1, &mut counters), Some(slot));
+        assert_eq!(counters.connections, 2);
+    }
+}
+
 #[derive(Clone, Copy, Debug)]
 enum Step {
     /// A packet of this connection, so many ticks later.

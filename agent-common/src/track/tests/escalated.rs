@@ -44,6 +44,46 @@ fn an_interim_response_escalates() {
 }
 
 #[test]
+fn an_interim_response_escalates_wherever_it_is_cut() {
+    let interim = b"HTTP/1.1 100 Continue\r\n\r\n";
+    for cut in 1..interim.len() {
+        let mut wire = Wire::new();
+        wire.say(CLIENT, POST);
+        wire.say(SERVER, &interim[..cut]);
+        wire.say(SERVER, &interim[cut..]);
+        assert_eq!(wire.escalated(), [0, 1, 0, 0], "{cut}");
+    }
+}
+
+#[test]
+fn a_release_forgets_what_was_outstanding() {
+    let mut wire = Wire::new();
+    wire.say(CLIENT, GET);
+    wire.say(CLIENT, GET);
+    wire.say(SERVER, &[OK, b"12345", OK, b"12345"].concat());
+    wire.release(3, false);
+    for _ in 0..3 {
+        let at = wire.next[CLIENT];
+        check("next", &wire.say(CLIENT, GET), &[(at, GET, WHOLE)]);
+        wire.say(SERVER, &[OK, b"12345"].concat());
+    }
+    assert_eq!(wire.escalated(), [1, 0, 0, 0]);
+}
+
+#[test]
+fn a_release_forgets_holes() {
+    let mut wire = Wire::new();
+    wire.say(CLIENT, GET);
+    wire.lose(SERVER, OK);
+    assert_eq!(wire.say(SERVER, b"12345")[0].hole, Some(0));
+    wire.release(2, false);
+    let at = wire.next[CLIENT];
+    check("next", &wire.say(CLIENT, GET), &[(at, GET, WHOLE)]);
+    let answer = wire.say(SERVER, OK);
+    assert_eq!(answer[0].hole, None);
+}
+
+#[test]
 fn a_chunked_request_escalates_until_it_is_released() {
     let mut wire = Wire::new();
     let records = wire.say(CLIENT, CHUNKED);

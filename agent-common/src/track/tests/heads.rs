@@ -54,6 +54,7 @@ fn kinds() -> Vec<(usize, Vec<u8>)> {
         (CLIENT, b"FROBNICATE /x HTTP/1.1\r\nA: b\r\n\r\n".to_vec()),
         (CLIENT, b"get /x HTTP/1.1\r\nA: b\r\n\r\n".to_vec()),
         (CLIENT, b"\r\nGET / HTTP/1.1\r\nA: b\r\n\r\n".to_vec()),
+        (CLIENT, b"\nGET / HTTP/1.1\r\nA: b\r\n\r\n".to_vec()),
         (SERVER, OK.to_vec()),
         (SERVER, b"HTTP/1.1 304 Not Modified\r\n\r\n".to_vec()),
         (SERVER, b"HTTP/1.1 100 Continue\r\n\r\n".to_vec()),
@@ -118,6 +119,65 @@ fn a_cut_head_of_a_request_without_body_escalates_nothing() {
         assert_eq!(wire.escalated().iter().sum::<u64>(), escalated, "{cut}");
         assert!(answer[0].bytes.starts_with(OK), "{cut}");
     }
+}
+
+#[test]
+fn a_lone_h_is_no_response_to_nothing() {
+    let head = b"HEAD / HTTP/1.1\r\nHost: a\r\n\r\n";
+    let mut wire = Wire::new();
+    check(
+        "H",
+        &wire.say(CLIENT, &head[..1]),
+        &[(0, b"H", flag::START)],
+    );
+    wire.say(CLIENT, &head[1..]);
+    assert_eq!(wire.escalated()[Escalated::Interim as usize], 0);
+    wire.say(SERVER, OK);
+    let request = wire.say(CLIENT, GET);
+    assert!(request[0].bytes.starts_with(GET));
+}
+
+#[test]
+fn heads_of_bare_line_feeds_end_with_their_packet() {
+    let mut wire = Wire::new();
+    let head = b"GET / HTTP/1.1\nHost: a\n\n";
+    check("GET", &wire.say(CLIENT, head), &[(0, head, flag::START)]);
+    let answer = b"HTTP/1.1 200 OK\r\nA: b\n\r\n";
+    check("OK", &wire.say(SERVER, answer), &[(0, answer, flag::START)]);
+    assert_eq!(wire.say(SERVER, b"body"), []);
+    assert_eq!(wire.escalated(), [0; 4]);
+    // Whether a body follows is not read from such a head.
+    let head = b"POST / HTTP/1.1\nHost: a\n\n";
+    wire.say(CLIENT, head);
+    assert_eq!(wire.escalated(), [0, 0, 1, 0]);
+    let at = wire.next[CLIENT];
+    check("all", &wire.say(CLIENT, b"x"), &[(at, b"x", flag::ALL)]);
+}
+
+#[test]
+fn a_body_that_looks_like_the_other_side_changes_no_role() {
+    let mut wire = Wire::new();
+    for _ in 0..3 {
+        wire.say(CLIENT, GET);
+        wire.say(SERVER, OK);
+        let at = wire.next[SERVER];
+        // The reader decides what it is.
+        check("body", &wire.say(SERVER, GET), &[(at, GET, WHOLE)]);
+    }
+    assert_eq!(wire.escalated(), [0; 4]);
+}
+
+#[test]
+fn whatever_follows_a_body_of_known_length_is_a_start() {
+    let odd = b"!odd / HTTP/1.1\r\n\r\n";
+    let mut wire = Wire::new();
+    assert_eq!(wire.say(CLIENT, odd), [], "first");
+    let mut wire = Wire::new();
+    wire.say(CLIENT, POST);
+    wire.say(SERVER, OK);
+    wire.say(CLIENT, &[b'x'; 60]);
+    let at = wire.next[CLIENT];
+    check("odd", &wire.say(CLIENT, odd), &[(at, odd, WHOLE)]);
 }
 
 #[test]
@@ -243,6 +303,19 @@ fn other_protocols_are_counted_once_and_left_alone() {
         expected[why as usize] = 1;
         assert_eq!(wire.kernel.counters().ignored, expected, "{why:?}");
         assert_eq!(wire.kernel.counters().records, 0);
+    }
+}
+
+#[test]
+fn bodies_that_look_like_other_protocols_are_bodies() {
+    for body in [&[22, 3, 1, 0, 200, 1, 0, 0][..], b"PRI * HTTP/2.0\r\n\r\n"] {
+        let mut wire = Wire::new();
+        wire.say(CLIENT, GET);
+        wire.say(SERVER, OK);
+        wire.say(SERVER, body);
+        assert_eq!(wire.kernel.counters().ignored, [0; Ignored::PLACES]);
+        let at = wire.next[CLIENT];
+        check("next", &wire.say(CLIENT, GET), &[(at, GET, WHOLE)]);
     }
 }
 

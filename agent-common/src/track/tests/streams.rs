@@ -126,6 +126,20 @@ fn an_end_is_told_while_something_waits_for_it() {
 }
 
 #[test]
+fn a_reset_ends_both_directions_and_a_fin_one() {
+    for (flags, ended) in [(tcp::FIN | tcp::ACK, 1), (tcp::RST, 2)] {
+        let mut wire = Wire::new();
+        wire.say(CLIENT, GET);
+        wire.at(CLIENT, GET.len(), flags, b"");
+        let places = &wire.kernel.buckets[0].places;
+        let place = places.iter().find(|place| place.tag.get() != 0);
+        let directions = &place.expect("a connection").directions;
+        let over = |direction: &&Direction| direction.state.get() & state::ENDED != 0;
+        assert_eq!(directions.iter().filter(over).count(), ended);
+    }
+}
+
+#[test]
 fn ports_used_again_are_another_connection() {
     for in_between in [0, 1] {
         let mut wire = Wire::new();

@@ -138,6 +138,18 @@ fn a_lone_h_is_no_response_to_nothing() {
 }
 
 #[test]
+fn an_empty_line_before_a_request_is_not_its_end() {
+    for blank in ["\r\n", "\n"] {
+        let head = [blank.as_bytes(), GET].concat();
+        check(
+            "blank",
+            &Wire::new().say(CLIENT, &head),
+            &[(0, &head, WHOLE)],
+        );
+    }
+}
+
+#[test]
 fn heads_of_bare_line_feeds_end_with_their_packet() {
     let mut wire = Wire::new();
     let head = b"GET / HTTP/1.1\nHost: a\n\n";
@@ -160,9 +172,11 @@ fn a_body_that_looks_like_the_other_side_changes_no_role() {
     for _ in 0..3 {
         wire.say(CLIENT, GET);
         wire.say(SERVER, OK);
-        let at = wire.next[SERVER];
-        // The reader decides what it is.
-        check("body", &wire.say(SERVER, GET), &[(at, GET, WHOLE)]);
+        for _ in 0..3 {
+            let at = wire.next[SERVER];
+            // The reader decides what it is.
+            check("body", &wire.say(SERVER, GET), &[(at, GET, WHOLE)]);
+        }
     }
     assert_eq!(wire.escalated(), [0; 4]);
 }

@@ -105,7 +105,7 @@ const EXTENSION_HEADERS_MAX: u32 = 8;
 ///
 /// # Errors
 /// The reason why the packet is not looked into; `segment` is then of no meaning.
-#[cfg_attr(target_arch = "bpf", inline(never))]
+#[inline(always)]
 pub fn classify<P: Packet>(packet: &P, segment: &mut Segment) -> Result<(), Ignored> {
     let origin = packet.origin();
     segment.vlan = [origin.vlan & 0x0fff, 0];
@@ -114,10 +114,20 @@ pub fn classify<P: Packet>(packet: &P, segment: &mut Segment) -> Result<(), Igno
     if matches!(origin.link, Link::Ethernet) && plain(packet, segment) {
         return Ok(());
     }
+    step_by_step(packet, segment)
+}
+
+/// Reads the headers one after another.
+#[cfg_attr(target_arch = "bpf", inline(never))]
+fn step_by_step<P: Packet>(packet: &P, segment: &mut Segment) -> Result<(), Ignored> {
+    let origin = packet.origin();
     segment.offset.set(0);
     match origin.link {
         Link::Ethernet => ethernet(packet, segment)?,
-        Link::Network(ethertype) => segment.next.set(u32::from(ethertype)),
+        Link::Network(ethertype) => {
+            segment.next.set(u32::from(ethertype));
+            vlan_tags(packet, segment)?;
+        }
     }
     let start = segment.offset.get();
     segment.end.set(packet.wire_length());
@@ -146,34 +156,41 @@ pub fn classify<P: Packet>(packet: &P, segment: &mut Segment) -> Result<(), Igno
 fn plain<P: Packet>(packet: &P, segment: &mut Segment) -> bool {
     const NETWORK: u32 = 14;
     const TRANSPORT: u32 = NETWORK + 20;
-    let Some(ethertype) = packet.read::<2>(12) else {
+    // From the EtherType to the TCP flags: one comparison with the end of the packet.
+    let Some(headers) = packet.read::<36>(NETWORK - 2) else {
         return false;
     };
-    let Some(header) = packet.read::<40>(NETWORK) else {
-        return false;
+    let word = |at: usize| {
+        [
+            headers[at],
+            headers[at + 1],
+            headers[at + 2],
+            headers[at + 3],
+        ]
     };
-    let whole = header[6] & 0x3f | header[7] == 0;
-    if ethertype != [0x08, 0x00] || header[0] != 0x45 || !whole || header[9] != 6 {
+    let whole = headers[8] & 0x3f | headers[9] == 0;
+    if headers[0] != 0x08 || headers[1] != 0 || headers[2] != 0x45 || !whole || headers[11] != 6 {
         return false;
     }
-    let total = u32::from(u16::from_be_bytes([header[2], header[3]]));
-    let length = packet.wire_length();
-    let header_length = u32::from(header[32] >> 4) * 4;
+    let total = u32::from(u16::from_be_bytes([headers[4], headers[5]]));
+    let header_length = u32::from(headers[34] >> 4) * 4;
     let payload = TRANSPORT + header_length;
     let end = NETWORK + total;
-    if header_length < 20 || payload > end || end > length {
+    if header_length < 20 || payload > end || end > packet.wire_length() {
         return false;
     }
-    segment.source = mapped([header[12], header[13], header[14], header[15]]);
-    segment.destination = mapped([header[16], header[17], header[18], header[19]]);
-    segment.source_port_be = u16::from_ne_bytes([header[20], header[21]]);
-    segment.destination_port_be = u16::from_ne_bytes([header[22], header[23]]);
-    segment.sequence = u32::from_be_bytes([header[24], header[25], header[26], header[27]]);
-    segment.tcp_flags = header[33] & 0x3f;
+    segment.source = mapped(word(14));
+    segment.destination = mapped(word(18));
+    let ports = u32::from_le_bytes(word(22));
+    segment.source_port_be = (ports as u16).to_le();
+    segment.destination_port_be = ((ports >> 16) as u16).to_le();
+    segment.sequence = u32::from_be_bytes(word(26));
+    segment.tcp_flags = headers[35] & 0x3f;
     segment.protocol = Protocol::Tcp as u32;
     segment.payload_offset = payload;
     segment.payload_length = end - payload;
-    segment.network_length = length - NETWORK;
+    // What the link put behind the packet to make its frame long enough does not count.
+    segment.network_length = total;
     segment.header_length = payload - NETWORK;
     true
 }
@@ -185,6 +202,12 @@ fn ethernet<P: Packet>(packet: &P, segment: &mut Segment) -> Result<(), Ignored>
     let ethertype = u16::from_be_bytes(packet.read(start + 12).ok_or(Ignored::Truncated)?);
     segment.offset.set(start + 14);
     segment.next.set(u32::from(ethertype));
+    vlan_tags(packet, segment)
+}
+
+/// Steps over up to two VLAN tags (IEEE 802.1Q), which may stand behind any link header.
+#[inline(always)]
+fn vlan_tags<P: Packet>(packet: &P, segment: &mut Segment) -> Result<(), Ignored> {
     for _ in 0..2 {
         if !is_vlan(segment.next.get()) {
             break;

@@ -42,19 +42,30 @@ pub fn head_end_near(scratch: &Scratch, index: u32, length: u32) -> u32 {
     let stretch = scratch.stretch(index);
     let mut probe = 0;
     while probe < STRIDE {
-        // The empty line may begin up to three bytes before the probe.
-        let word = stretch.word_before::<3>(probe);
-        let mut shift = 0;
-        while shift < 4 {
-            if (word >> (8 * shift)) as u32 == EMPTY_LINE {
-                // Window index of its first byte is three before the probe, and `shift`; of data, 4
-                // less; its end 4 more.
-                let end = index + probe + shift - 3;
-                return if end <= length { end } else { 0 };
+        // CR is the first or third of the four, LF the second or last.
+        let before = match stretch.byte(probe) {
+            b'\r' => 2,
+            b'\n' => 3,
+            _ => {
+                probe += 4;
+                continue;
             }
-            shift += 1;
-        }
-        probe += 4;
+        };
+        let word = if before == 2 {
+            stretch.word_before::<2>(probe)
+        } else {
+            stretch.word_before::<3>(probe)
+        };
+        let end = if word as u32 == EMPTY_LINE {
+            index + probe - before
+        } else if (word >> 16) as u32 == EMPTY_LINE {
+            index + probe - before + 2
+        } else {
+            probe += 4;
+            continue;
+        };
+        // A window index is four more than one of data, the end four more than the beginning.
+        return if end <= length { end } else { 0 };
     }
     0
 }

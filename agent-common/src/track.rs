@@ -39,6 +39,10 @@ pub fn track<P: Packet, H: Host>(packet: &P, host: &H, workplace: &mut Workplace
         work,
         scratch,
     } = workplace;
+    if segment.payload_length == 0 && segment.tcp_flags & (tcp::SYN | tcp::FIN | tcp::RST) == 0 {
+        // A bare acknowledgement: nothing of it is remembered.
+        return;
+    }
     let (key, side) = Key::of(segment);
     let Some(found) = find_or_insert(host, &key, counters) else {
         return;
@@ -55,7 +59,6 @@ pub fn track<P: Packet, H: Host>(packet: &P, host: &H, workplace: &mut Workplace
     if segment.payload_length == 0 && flags & (tcp::FIN | tcp::RST) == 0 {
         return;
     }
-    // Not for a bare acknowledgement: asking the time would double its cost.
     direction.last_seen.set(host.ticks() as u32);
     work.marks.set(0);
     work.kind.set(0);

@@ -31,6 +31,7 @@ use aya_ebpf::{
 
 use aya_log_ebpf::debug;
 
+use crate::maps::{SOCKET_ETHERNET, SOCKET_IP, SOCKET_PROGRAMS};
 use crate::{
     hook::{sk_buff::SocketPacket, tc::TcPacket, xdp::XdpPacket},
     host::Kernel,
@@ -83,7 +84,30 @@ pub fn tapline_xdp(context: XdpContext) -> u32 {
     xdp_action::XDP_PASS
 }
 
-/// Filter of a packet socket on an interface with Ethernet headers; it keeps no packet.
+/// Filter of a packet socket on an interface with Ethernet headers: goes on with [`tapline_socket`].
+///
+/// A program counts against the memory that its socket may use besides buffers (net.core.optmem_max,
+/// 20 KiB before Linux 6.7); what a tail call goes on with does not.
+#[socket_filter]
+pub fn tapline_enter(context: SkBuffContext) -> i64 {
+    go_on(&context, SOCKET_ETHERNET)
+}
+
+/// As [`tapline_enter`], on an interface without link headers: goes on with [`tapline_sock_ip`].
+#[socket_filter]
+pub fn tapline_enter_ip(context: SkBuffContext) -> i64 {
+    go_on(&context, SOCKET_IP)
+}
+
+#[inline(always)]
+fn go_on(context: &SkBuffContext, program: u32) -> i64 {
+    // SAFETY: a tail call leaves nothing behind that would have to be cleaned up. It fails only where
+    // the agent has put no program: it does before it attaches this one.
+    unsafe { SOCKET_PROGRAMS.tail_call(context, program) };
+    0
+}
+
+/// What filters of packet sockets go on with, on interfaces with Ethernet headers; it keeps no packet.
 #[socket_filter]
 pub fn tapline_socket(context: SkBuffContext) -> i64 {
     say(
@@ -93,7 +117,7 @@ pub fn tapline_socket(context: SkBuffContext) -> i64 {
     0
 }
 
-/// Filter of a packet socket on an interface without link headers; it keeps no packet.
+/// What filters of packet sockets go on with, on interfaces without link headers; it keeps no packet.
 #[socket_filter]
 pub fn tapline_sock_ip(context: SkBuffContext) -> i64 {
     say(

@@ -4,7 +4,7 @@ use agent_common::{scratch::Workplace, settings::Settings, shared::Shared, table
 use aya_ebpf::{
     bindings::BPF_F_MMAPABLE,
     macros::map,
-    maps::{Array, LpmTrie, PerCpuArray, RingBuf},
+    maps::{Array, LpmTrie, PerCpuArray, ProgramArray, RingBuf},
 };
 
 /// Records on their way to the agent. The agent sets its size.
@@ -37,6 +37,16 @@ pub(crate) static PORTS: Array<u64> = Array::with_max_entries(1024, 0);
 /// Wanted networks, IPv4 ones mapped into IPv6.
 #[map]
 pub(crate) static NETS: LpmTrie<[u64; 2], u32> = LpmTrie::with_max_entries(1024, 0);
+
+/// What the filters of packet sockets go on with, by index. The agent fills it in.
+#[map]
+pub(crate) static SOCKET_PROGRAMS: ProgramArray = ProgramArray::with_max_entries(2, 0);
+
+/// The place of the program for frames with Ethernet headers.
+pub(crate) const SOCKET_ETHERNET: u32 = 0;
+
+/// The place of the program for packets without link headers.
+pub(crate) const SOCKET_IP: u32 = 1;
 
 /// Set by the agent before loading.
 #[unsafe(no_mangle)]

@@ -197,6 +197,16 @@ impl Ended {
             self.sum("cpus", Some("records")),
             numbered,
         );
+        for (index, cpu) in self.ledger["cpus"]
+            .as_array()
+            .into_iter()
+            .flatten()
+            .enumerate()
+        {
+            let [records, received, lost] =
+                ["records", "received", "lost"].map(|name| cpu[name].as_u64().unwrap());
+            check(&format!("records of CPU {index}"), records, received + lost);
+        }
         check("lost by CPU", self.sum("cpus", Some("lost")), lost);
         check(
             "packets by CPU",

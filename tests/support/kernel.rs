@@ -72,14 +72,14 @@ pub const PROGRAMS: [Program; 7] = [
     program(
         "tapline_in_ip",
         UNSPECIFIED,
-        [147_000, 95_000],
+        [147_000, 98_000],
         Kind::Network,
         false,
     ),
     program(
         "tapline_out_ip",
         UNSPECIFIED,
-        [147_000, 95_000],
+        [147_000, 98_000],
         Kind::Network,
         true,
     ),

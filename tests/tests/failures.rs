@@ -275,7 +275,7 @@ fn a_file_that_cannot_be_read_is_named() {
     let copied = Copied::new();
     let check = |path: &str, words: &str| {
         let mut command = copied.as_nobody(&host, "");
-        command.args(["read", "--quiet", path]);
+        command.args(["read", path]);
         let done = Program::new(command).output();
         assert_eq!(
             (done.code, done.stdout.as_str()),

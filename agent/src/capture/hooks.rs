@@ -17,9 +17,7 @@ use std::fmt;
 
 use aya::programs::tc::{NlOptions, SchedClassifierLink, TcAttachOptions, TcError};
 use aya::programs::xdp::{XdpLink, XdpMode as AyaXdpMode};
-use aya::programs::{
-    LinkOrder, ProgramError, SchedClassifier, SocketFilter, TcAttachType, Xdp, tc,
-};
+use aya::programs::{LinkOrder, ProgramError, SchedClassifier, TcAttachType, Xdp, tc};
 use aya::util::KernelVersion;
 
 use super::programs::{LoadError, Programs, in_one_line};
@@ -276,18 +274,12 @@ impl Hooks {
     }
 
     fn socket(&mut self, target: &Target<'_>) -> Result<Vec<Hook>, HookError> {
-        let program_name = if target.raw {
-            "tapline_sock_ip"
-        } else {
-            "tapline_socket"
-        };
         let refused = |error: &dyn std::error::Error| HookError::Attach {
             hook: "packet socket",
             interface: target.name.to_owned(),
             reason: in_one_line(error),
         };
-        let program = self.programs.program(program_name)?;
-        let program = <&mut SocketFilter>::try_from(program).map_err(|error| refused(&error))?;
+        let program = self.programs.socket_filter(target.raw)?;
         // Filter first, then bind: no packet is seen without the filter.
         let socket = PacketSocket::new(target.loopback).map_err(|error| refused(&error))?;
         program.attach(&socket).map_err(|error| refused(&error))?;

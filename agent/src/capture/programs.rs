@@ -8,8 +8,8 @@ use agent_common::scratch::WorkplaceImage;
 use agent_common::settings::{Settings, filter};
 use agent_common::table::WAYS;
 use aya::maps::lpm_trie::Key;
-use aya::maps::{Array, LpmTrie, MapError, PerCpuArray, RingBuf};
-use aya::programs::{Program, ProgramError};
+use aya::maps::{Array, LpmTrie, MapData, MapError, PerCpuArray, ProgramArray, RingBuf};
+use aya::programs::{Program, ProgramError, SocketFilter};
 use aya::{Ebpf, EbpfError, EbpfLoader};
 use ipnet::IpNet;
 
@@ -19,6 +19,8 @@ use super::reader::KernelEnd;
 
 /// The bits that all IPv4-mapped addresses have in common.
 const MAPPED_BITS: u32 = 96;
+
+const SOCKET_PROGRAMS: &str = "SOCKET_PROGRAMS";
 
 /// What the programs are told.
 #[derive(Clone, Debug)]
@@ -74,7 +76,9 @@ pub enum LoadError {
 #[expect(missing_debug_implementations, reason = "aya's maps have none")]
 pub struct Programs {
     pub(super) ebpf: Ebpf,
-    counters: PerCpuArray<aya::maps::MapData, WorkplaceImage>,
+    counters: PerCpuArray<MapData, WorkplaceImage>,
+    /// What filters of packet sockets go on with. The kernel empties it when it is closed.
+    socket_programs: ProgramArray<MapData>,
     log: Option<KernelLog>,
 }
 
@@ -137,6 +141,7 @@ impl Programs {
             .then(|| KernelLog::new(&mut ebpf))
             .flatten();
         let counters = take(&mut ebpf, "WORKPLACE")?;
+        let socket_programs = take(&mut ebpf, SOCKET_PROGRAMS)?;
         let records: RingBuf<_> = take(&mut ebpf, "RECORDS")?;
         let connections = map(&ebpf, "CONNECTIONS", buckets as usize)?;
         let sleeping = map(&ebpf, "SLEEPING", 1)?;
@@ -145,6 +150,7 @@ impl Programs {
             Self {
                 ebpf,
                 counters,
+                socket_programs,
                 log,
             },
             kernel_end,
@@ -175,6 +181,31 @@ impl Programs {
                 reason: in_one_line(&error),
             }),
         }
+    }
+
+    /// The filter for a packet socket, loaded, with what it goes on with. `raw`: packets begin with the
+    /// IP header.
+    ///
+    /// # Errors
+    /// The kernel refuses one of the two programs.
+    pub(super) fn socket_filter(&mut self, raw: bool) -> Result<&mut SocketFilter, LoadError> {
+        let (place, entry, name) = if raw {
+            (1, "tapline_enter_ip", "tapline_sock_ip")
+        } else {
+            (0, "tapline_enter", "tapline_socket")
+        };
+        let refused = |program, error: &dyn std::error::Error| LoadError::Program {
+            program,
+            reason: in_one_line(error),
+        };
+        let program = <&mut SocketFilter>::try_from(self.program(name)?)
+            .map_err(|error| refused(name, &error))?;
+        let program = program.fd().map_err(|error| refused(name, &error))?;
+        let program = program.try_clone().map_err(|error| refused(name, &error))?;
+        self.socket_programs
+            .set(place, &program, 0)
+            .map_err(|error| map_error(SOCKET_PROGRAMS, &error))?;
+        <&mut SocketFilter>::try_from(self.program(entry)?).map_err(|error| refused(entry, &error))
     }
 
     /// Passes on what the programs have said since the last call.

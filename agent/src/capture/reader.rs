@@ -72,16 +72,29 @@ impl KernelEnd {
 }
 
 /// What the reader has taken so far; for other threads.
-#[derive(Debug, Default)]
+#[derive(Debug)]
 pub struct Progress {
-    /// Records taken out of the ring.
-    pub received: AtomicU64,
+    /// Records taken out of the ring, by the CPU that sent them.
+    pub received: Box<[AtomicU64]>,
     /// Records that were no records of this version.
     pub foreign: AtomicU64,
     /// Heads found.
     pub heads: AtomicU64,
     /// Heads found, by kind in the order of [`Kind::ALL`].
     pub heads_by_kind: [AtomicU64; Kind::ALL.len()],
+}
+
+impl Progress {
+    /// Nothing yet, of a host with at most so many CPUs.
+    #[must_use]
+    pub fn new(cpus: usize) -> Self {
+        Self {
+            received: (0..cpus).map(|_| AtomicU64::new(0)).collect(),
+            foreign: AtomicU64::new(0),
+            heads: AtomicU64::new(0),
+            heads_by_kind: Default::default(),
+        }
+    }
 }
 
 /// What a finished reader leaves.
@@ -93,8 +106,8 @@ pub struct Finished {
     pub heads: [u64; 4],
     /// What became of the lines.
     pub log: LogOutcome,
-    /// Records taken out of the ring.
-    pub received: u64,
+    /// Records taken out of the ring, by the CPU that sent them.
+    pub received: Vec<u64>,
 }
 
 /// A running reader.
@@ -113,16 +126,21 @@ struct Control {
 }
 
 impl Reader {
-    /// Starts the thread.
+    /// Starts the thread, on a host with at most so many CPUs.
     ///
     /// # Errors
     /// The kernel gives no thread or no event descriptor.
-    pub fn start(kernel: KernelEnd, engine: Engine, writer: Writer) -> io::Result<Self> {
+    pub fn start(
+        kernel: KernelEnd,
+        engine: Engine,
+        writer: Writer,
+        cpus: usize,
+    ) -> io::Result<Self> {
         let control = Arc::new(Control {
             stop: AtomicBool::new(false),
             wake: event_descriptor()?,
         });
-        let progress = Arc::new(Progress::default());
+        let progress = Arc::new(Progress::new(cpus));
         let (names, named) = mpsc::channel();
         let work = Work {
             kernel,
@@ -131,6 +149,7 @@ impl Reader {
             control: Arc::clone(&control),
             progress: Arc::clone(&progress),
             named,
+            received: vec![0; cpus],
             expired_ns: 0,
         };
         let thread = std::thread::Builder::new()
@@ -185,6 +204,8 @@ struct Work {
     control: Arc<Control>,
     progress: Arc<Progress>,
     named: mpsc::Receiver<(u32, String)>,
+    /// As in [`Progress`].
+    received: Vec<u64>,
     expired_ns: u64,
 }
 
@@ -218,7 +239,7 @@ impl Work {
         Finished {
             counts: self.engine.counts(),
             heads: self.writer.heads(),
-            received: self.progress.received.load(Ordering::Relaxed),
+            received: self.received,
             log: self.writer.into_sink().close(),
         }
     }
@@ -237,8 +258,11 @@ impl Work {
             taken += 1;
             match RecordHeader::ref_from_prefix(&item) {
                 Ok((header, bytes))
-                    if header.version == VERSION && header.captured as usize <= bytes.len() =>
+                    if header.version == VERSION
+                        && header.captured as usize <= bytes.len()
+                        && (header.cpu as usize) < self.received.len() =>
                 {
+                    self.received[header.cpu as usize] += 1;
                     let bytes = &bytes[..header.captured as usize];
                     self.engine.record(header, bytes, &mut self.writer);
                 }
@@ -259,7 +283,9 @@ impl Work {
         }
         if taken > 0 {
             let progress = &self.progress;
-            progress.received.fetch_add(taken, Ordering::Relaxed);
+            for (shared, received) in progress.received.iter().zip(&self.received) {
+                shared.store(*received, Ordering::Relaxed);
+            }
             progress.foreign.fetch_add(foreign, Ordering::Relaxed);
         }
         let heads = self.writer.heads().iter().sum();

@@ -58,7 +58,7 @@ pub fn read(config: Config, arguments: ReadArguments) -> anyhow::Result<Exit> {
     let summary = reading.finish()?;
     if arguments.json {
         super::write_result(&summary)?;
-    } else {
+    } else if result.is_ok() || summary.packets > 0 {
         tracing::info!(
             packets = summary.packets,
             heads = summary.heads,
@@ -116,6 +116,7 @@ impl Reading {
             }),
             engine: Engine::new(Limits {
                 slots: capture.flows.next_power_of_two(),
+                head_bytes: capture.head_bytes as usize,
                 ..Limits::default()
             }),
             writer: Writer::new(

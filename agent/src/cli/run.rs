@@ -107,10 +107,12 @@ async fn capture(
     );
     let engine = Engine::new(Limits {
         slots: config.capture.flows.next_power_of_two().max(4),
+        head_bytes: config.capture.head_bytes as usize,
         ..Limits::default()
     });
     let mut server = Server::start(listener).context("cannot start the server of metrics")?;
-    let reader = Reader::start(kernel, engine, writer).context("cannot start the reader")?;
+    let cpus = hooks.programs().counters()?.len();
+    let reader = Reader::start(kernel, engine, writer, cpus).context("cannot start the reader")?;
     for interface in &interfaces {
         reader.name_interface(interface.index, &interface.name);
     }

@@ -9,7 +9,7 @@
 //!
 //! Refused: anything but TCP payload; what stands in a body, behind `101` or behind a 2xx to CONNECT.
 
-use agent_common::record::{RecordHeader, VERSION};
+use agent_common::record::{HEAD_MAX, RecordHeader, VERSION};
 
 use super::connection::Connection;
 use super::head::{Fields, StartLine};
@@ -75,6 +75,8 @@ pub struct FoundHead<'a> {
 pub struct Limits {
     /// Slots of the connection table; records of higher ones are refused.
     pub slots: u32,
+    /// Bytes of a head that are handed out; a longer one is partial.
+    pub head_bytes: usize,
     /// Bytes held back of all connections together: split heads, segments behind holes, doubtful heads.
     pub held_bytes: usize,
     /// Bytes held back behind the hole of one direction.
@@ -93,6 +95,7 @@ impl Default for Limits {
     fn default() -> Self {
         Self {
             slots: 1 << 20,
+            head_bytes: HEAD_MAX,
             held_bytes: 8 << 20,
             connection_held_bytes: 64 << 10,
             hole_ns: 1_000_000_000,

@@ -51,8 +51,8 @@ pub struct Message<'a> {
     pub framing: Framing,
     /// The field lines with their line ends, without the empty line.
     pub raw_fields: &'a [u8],
-    /// Bytes of the head, its empty line included.
-    pub length: usize,
+    /// The head as on the wire, its empty line included; of one that was cut, what there is.
+    pub bytes: &'a [u8],
 }
 
 /// What the fields of a head say about the length of its body (RFC 9112, section 6).
@@ -130,7 +130,7 @@ impl<'a> Message<'a> {
             fields: Fields::default(),
             framing: Framing::default(),
             raw_fields: &[],
-            length: 0,
+            bytes: &[],
         }
     }
 

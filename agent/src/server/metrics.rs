@@ -4,7 +4,7 @@ use agent_common::counters::{Counters, Escalated, Ignored, Lost, Protocol};
 use prometheus::TextEncoder;
 use prometheus::proto::{self, Counter, Gauge, LabelPair, MetricFamily, MetricType};
 
-use super::{Process, Snapshot};
+use super::{Cpu, Process, Snapshot};
 use crate::http::head::Kind;
 use crate::sink::log::LossReason;
 
@@ -66,7 +66,7 @@ pub const METRICS: [Metric; 19] = [
         unit: "segments",
         labels: &["cpu"],
         help: "Segments that began like a head.",
-        read: |snapshot, samples| by_cpu(snapshot, samples, |cpu| cpu.candidates),
+        read: |snapshot, samples| by_cpu(snapshot, samples, |cpu| cpu.counters.candidates),
     },
     Metric {
         name: "tapline_retransmitted_total",
@@ -74,7 +74,7 @@ pub const METRICS: [Metric; 19] = [
         unit: "segments",
         labels: &["cpu"],
         help: "Segments seen before: retransmitted, or on a second interface.",
-        read: |snapshot, samples| by_cpu(snapshot, samples, |cpu| cpu.retransmitted),
+        read: |snapshot, samples| by_cpu(snapshot, samples, |cpu| cpu.counters.retransmitted),
     },
     Metric {
         name: "tapline_records_total",
@@ -82,15 +82,15 @@ pub const METRICS: [Metric; 19] = [
         unit: "records",
         labels: &["cpu"],
         help: "Records numbered by the kernel programs: each is received or lost in the ring.",
-        read: |snapshot, samples| by_cpu(snapshot, samples, |cpu| cpu.records),
+        read: |snapshot, samples| by_cpu(snapshot, samples, |cpu| cpu.counters.records),
     },
     Metric {
         name: "tapline_records_received_total",
         grows: true,
         unit: "records",
-        labels: &[],
-        help: "Records taken out of the ring.",
-        read: |snapshot, samples| samples.add(&[], snapshot.received),
+        labels: &["cpu"],
+        help: "Records taken out of the ring, by the CPU that sent them.",
+        read: |snapshot, samples| by_cpu(snapshot, samples, |cpu| cpu.received),
     },
     Metric {
         name: "tapline_lost_total",
@@ -287,9 +287,9 @@ impl Samples {
     }
 }
 
-fn by_cpu(snapshot: &Snapshot, samples: &mut Samples, of: fn(&Counters) -> u64) {
+fn by_cpu(snapshot: &Snapshot, samples: &mut Samples, of: fn(&Cpu) -> u64) {
     for cpu in &snapshot.cpus {
-        samples.add(&[&cpu.number.to_string()], of(&cpu.counters));
+        samples.add(&[&cpu.number.to_string()], of(cpu));
     }
 }
 
@@ -346,7 +346,7 @@ mod tests {
     use jiff::Timestamp;
 
     use super::*;
-    use crate::server::{Cpu, Health, Lines};
+    use crate::server::{Health, Lines};
 
     const LIST: &str = include_str!("metrics.md");
 
@@ -374,11 +374,14 @@ mod tests {
                 counters.retransmitted,
                 counters.evicted,
             ] = single;
-            Cpu { number, counters }
+            Cpu {
+                number,
+                counters,
+                received: 1 << 52,
+            }
         });
         Snapshot {
             cpus: cpus.to_vec(),
-            received: 1 << 52,
             heads: [11, 12, 13, 14],
             lines: Lines {
                 stored: 50,
@@ -423,7 +426,10 @@ mod tests {
         };
         let version = env!("CARGO_PKG_VERSION");
         check(&format!("tapline_build_info{{version=\"{version}\"}}"), 1.0);
-        for Cpu { number, counters } in &snapshot.cpus {
+        for Cpu {
+            number, counters, ..
+        } in &snapshot.cpus
+        {
             for (way, direction) in ["incoming", "outgoing"].iter().enumerate() {
                 for (index, protocol) in Protocol::NAMES.iter().enumerate() {
                     let labels = format!(
@@ -466,7 +472,10 @@ mod tests {
         }
         let evicted = one.evicted + other.evicted;
         check("tapline_flow_evictions_total", evicted as f64);
-        check("tapline_records_received_total", (1_u64 << 52) as f64);
+        for cpu in [0, 3] {
+            let name = format!("tapline_records_received_total{{cpu=\"{cpu}\"}}");
+            check(&name, (1_u64 << 52) as f64);
+        }
         check("tapline_heads_total{kind=\"CQ\"}", 11.0);
         check("tapline_heads_total{kind=\"CR\"}", 12.0);
         check("tapline_heads_total{kind=\"SQ\"}", 13.0);

@@ -16,8 +16,6 @@ use crate::sink::log::{LossReason, SinkCounts};
 pub struct Snapshot {
     /// The CPUs that are shown, in order.
     pub cpus: Vec<Cpu>,
-    /// Records taken out of the ring.
-    pub received: u64,
     /// Heads found, by kind in the order of [`Kind::ALL`].
     pub heads: [u64; Kind::ALL.len()],
     /// The account of the log.
@@ -37,6 +35,8 @@ pub struct Cpu {
     pub number: u32,
     /// What it has counted.
     pub counters: Counters,
+    /// Its records that were taken out of the ring.
+    pub received: u64,
 }
 
 /// The account of the log: what became of the lines.
@@ -72,14 +72,19 @@ impl Snapshot {
         log: &SinkCounts,
         interfaces: Vec<String>,
     ) -> Self {
-        let cpus = (0..)
-            .zip(counters)
-            .map(|(number, counters)| Cpu { number, counters });
+        let cpus =
+            (0..)
+                .zip(counters)
+                .zip(&progress.received)
+                .map(|((number, counters), received)| Cpu {
+                    number,
+                    counters,
+                    received: received.load(Relaxed),
+                });
         Self {
             cpus: cpus
                 .filter(|cpu| online.contains(&cpu.number) || has_counted(&cpu.counters))
                 .collect(),
-            received: progress.received.load(Relaxed),
             heads: progress
                 .heads_by_kind
                 .each_ref()
@@ -122,7 +127,7 @@ mod tests {
             for cpu in counted {
                 counters[*cpu].ignored[0] = 1;
             }
-            let progress = Progress::default();
+            let progress = Progress::new(4);
             let log = SinkCounts::default();
             let snapshot = Snapshot::new(counters, online, &progress, &log, Vec::new());
             let numbers: Vec<u32> = snapshot.cpus.iter().map(|cpu| cpu.number).collect();

@@ -68,7 +68,7 @@ async fn answer(
     mut stopped: oneshot::Receiver<()>,
 ) {
     let mut server = Server::start(listener).unwrap();
-    let progress = Progress::default();
+    let progress = Progress::new(1);
     progress.heads_by_kind[0].store(7, Relaxed);
     let mut asked = 0;
     loop {

@@ -35,7 +35,7 @@ pub(super) struct Ledger {
 
 #[derive(Debug, Serialize)]
 struct Records {
-    /// Numbered by the kernel programs: `received + lost.ring`.
+    /// Numbered by the kernel programs: `received + lost.ring`, of each CPU too.
     numbered: u64,
     received: u64,
     /// By reason; all but `ring` were never numbered.
@@ -75,7 +75,9 @@ struct Lines {
 #[derive(Debug, Serialize)]
 struct Cpu {
     packets: u64,
+    /// `received + lost`.
     records: u64,
+    received: u64,
     lost: u64,
 }
 
@@ -100,7 +102,7 @@ impl Ledger {
             escalated: named(&Escalated::NAMES, &total.escalated),
             records: Records {
                 numbered: total.records,
-                received: finished.received,
+                received: finished.received.iter().sum(),
                 lost: named(&Lost::NAMES, &total.lost),
                 lost_bytes: named(&Lost::NAMES, &total.lost_bytes),
             },
@@ -128,9 +130,11 @@ impl Ledger {
             },
             cpus: counters
                 .iter()
-                .map(|cpu| Cpu {
+                .zip(&finished.received)
+                .map(|(cpu, received)| Cpu {
                     packets: cpu.packets.iter().flatten().sum(),
                     records: cpu.records,
+                    received: *received,
                     lost: cpu.lost[Lost::Ring as usize],
                 })
                 .collect(),

@@ -44,7 +44,7 @@ impl Connection {
                 Verdict::Doubtful => {
                     self.sides[side].position = end;
                     self.drop_doubtful(side, core);
-                    match core.pool.take(&header, &rest[..message.length]) {
+                    match core.pool.take(&header, message.bytes) {
                         Some(piece) => self.sides[side].doubtful = Some(piece),
                         None => core.counts.look_alike(),
                     }

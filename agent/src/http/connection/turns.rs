@@ -61,7 +61,7 @@ impl Connection {
     ) {
         let (body, may_answer_head) = self.write(side, header, message, false, core, out);
         let state = &mut self.sides[side];
-        state.body_start = header.position + message.length as u64;
+        state.body_start = header.position + message.bytes.len() as u64;
         state.position = state.body_start;
         match body {
             Body::Bytes(bytes) => {
@@ -106,6 +106,12 @@ impl Connection {
             }
         };
         self.sides[side].untouched = false;
+        let cut = message
+            .bytes
+            .get(..core.limits.head_bytes)
+            .filter(|cut| cut.len() < message.bytes.len())
+            .and_then(message::parse_cut);
+        let (message, partial) = cut.as_ref().map_or((message, partial), |cut| (cut, true));
         core.counts.head(partial);
         out.head(&FoundHead::new(header, message, partial));
         followed_by

@@ -30,7 +30,7 @@ pub(super) fn parse(bytes: &[u8]) -> Parsed<'_> {
         let next = at + length + 1;
         if field.is_empty() {
             message.raw_fields = &bytes[fields_begin..at];
-            message.length = next;
+            message.bytes = &bytes[..next];
             return Parsed::Whole(message);
         }
         message.read_field(field);
@@ -47,7 +47,7 @@ pub fn parse_cut(bytes: &[u8]) -> Option<Message<'_>> {
         let line = without_carriage_return(bytes);
         let (start, minor_version) = start_line(line).or_else(|| cut_request_line(line))?;
         let mut message = Message::new(line, start, minor_version);
-        message.length = bytes.len();
+        message.bytes = bytes;
         return Some(message);
     };
     let line = without_carriage_return(&bytes[..line_end]);
@@ -55,7 +55,7 @@ pub fn parse_cut(bytes: &[u8]) -> Option<Message<'_>> {
     let mut message = Message::new(line, start, minor_version);
     let mut at = line_end + 1;
     message.raw_fields = &bytes[at..];
-    message.length = bytes.len();
+    message.bytes = bytes;
     while let Some(length) = memchr(b'\n', &bytes[at..]) {
         message.read_field(without_carriage_return(&bytes[at..at + length]));
         at += length + 1;

@@ -92,10 +92,11 @@ fn parsed<'a>(
         message.take_field(field.name.as_bytes(), field.value);
     }
     // The last line end is that of the empty line.
-    let fields_and_empty_line = bytes.get(line_end + 1..length)?;
+    let head = bytes.get(..length)?;
+    let fields_and_empty_line = head.get(line_end + 1..)?;
     let before = fields_and_empty_line.strip_suffix(b"\n")?;
     message.raw_fields = without_carriage_return(before);
-    message.length = length;
+    message.bytes = head;
     Some(Parsed::Whole(message))
 }
 

@@ -66,7 +66,7 @@ fn check(line: &str, minor_version: u8, expected: Option<StartLine<'_>>) {
             assert_eq!(found.minor_version, minor_version);
             assert_eq!(found.line, line.as_bytes());
             assert_eq!(found.raw_fields, fields.as_bytes());
-            assert_eq!(found.length, head.len());
+            assert_eq!(found.bytes, head.as_bytes());
             assert_eq!(head_end(bytes.as_bytes(), 0), Some(head.len()));
             for cut in 0..head.len() {
                 let cut_head = &head.as_bytes()[..cut];
@@ -427,10 +427,10 @@ proptest! {
     ], 0..80), prefix in prop_oneof![Just(""), Just("GET / HTTP/1.1\r\n"), Just("HTTP/1.1 2")]) {
         let bytes = [prefix.as_bytes(), &bytes].concat();
         check_readers(&bytes);
-        prop_assert!(parse_cut(&bytes).is_none_or(|message| message.length == bytes.len()));
+        prop_assert!(parse_cut(&bytes).is_none_or(|message| message.bytes == bytes));
         if let Parsed::Whole(message) = parse(&bytes) {
-            prop_assert_eq!(head_end(&bytes, 0), Some(message.length));
-            prop_assert_eq!(parse(&bytes[..message.length]), parse(&bytes));
+            prop_assert_eq!(head_end(&bytes, 0), Some(message.bytes.len()));
+            prop_assert_eq!(parse(message.bytes), parse(&bytes));
         }
     }
 }

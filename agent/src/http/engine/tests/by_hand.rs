@@ -89,6 +89,31 @@ fn a_head_of_16_kib_is_whole_and_a_longer_one_is_partial() {
 }
 
 #[test]
+fn of_a_head_that_is_longer_than_wanted_the_beginning_is_written() {
+    let fields = "Host: a.example\r\nUser-Agent: test\r\n\r\n";
+    let head = format!("GET /one HTTP/1.1\r\n{fields}");
+    for head_bytes in 1..=head.len() {
+        let mut hand = Hand::new();
+        hand.engine = Engine::new(Limits {
+            head_bytes,
+            ..Limits::default()
+        });
+        hand.start(CLIENT, 0, &head);
+        hand.start(SERVER, 0, "HTTP/1.1 204\r\n\r\n");
+        hand.start(CLIENT, 0, &head.replace("one", "two"));
+        let counts = hand.engine.counts();
+        assert_eq!(counts.heads, 3, "{head_bytes}");
+        // Of less than the first byte of a target no line can be made: then the head stays whole.
+        let is_cut = (5..head.len()).contains(&head_bytes);
+        assert_eq!(hand.found.heads[0].1, is_cut, "{head_bytes}");
+        if is_cut {
+            let line = &head[..head_bytes.min(head.find('\r').unwrap())];
+            assert_eq!(hand.lines()[0], format!("{line}…"), "{head_bytes}");
+        }
+    }
+}
+
+#[test]
 fn a_head_that_the_connection_cuts_off_is_partial() {
     for flags in [flag::FIN, flag::RST] {
         let mut hand = Hand::new();

@@ -62,6 +62,10 @@ pub(crate) fn all() -> Vec<Case> {
             bytes: pcap(LinkType::Ethernet, &cut(), 54 + 96),
         },
         linked("cooked.pcap", LinkType::LinuxCooked),
+        Case {
+            file: "cooked-vlan.pcap",
+            bytes: pcap(LinkType::LinuxCooked, &tagged(), WHOLE),
+        },
         linked("cooked-v2.pcap", LinkType::LinuxCookedV2),
         linked("raw-ip.pcap", LinkType::Raw),
         linked("nflog.pcap", LinkType::Nflog),
@@ -111,6 +115,22 @@ fn ipv6_vlan() -> Vec<Packet> {
                 frame::VLAN,
                 &frame::vlan(7, packet.ethertype, &packet.bytes),
             ),
+            ..packet
+        })
+        .collect()
+}
+
+/// A tag that the kernel left in the packet, as it does for some drivers.
+fn tagged() -> Vec<Packet> {
+    let packets = Talk::usual()
+        .client(get("/tagged"))
+        .server(ok("tagged"))
+        .end();
+    packets
+        .into_iter()
+        .map(|packet| Packet {
+            ethertype: frame::VLAN,
+            bytes: frame::vlan(7, packet.ethertype, &packet.bytes),
             ..packet
         })
         .collect()

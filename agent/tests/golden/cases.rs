@@ -69,6 +69,8 @@ pub(crate) fn all() -> Vec<Case> {
         linked("cooked-v2.pcap", LinkType::LinuxCookedV2),
         linked("raw-ip.pcap", LinkType::Raw),
         linked("nflog.pcap", LinkType::Nflog),
+        linked("bsd-loopback.pcap", LinkType::Null),
+        ethernet("tunnels.pcap", &tunnels()),
         Case {
             file: "interfaces.pcapng.gz",
             bytes: gzip(&pcapng(&both_families(), |index| index % 2 == 1)),
@@ -134,6 +136,51 @@ fn tagged() -> Vec<Packet> {
             ..packet
         })
         .collect()
+}
+
+/// The same connection in VXLAN, in GRE with a key, and in an IPv6 packet; then in two tunnels, which are
+/// not opened.
+fn tunnels() -> Vec<Packet> {
+    let outer = ([192, 0, 2, 1].into(), [192, 0, 2, 2].into());
+    let in4 = |protocol, inside: &[u8]| frame::ipv4(outer.0, outer.1, protocol, inside);
+    let host = |host| [0x2001, 0xdb8, 0, 0, 0, 0, 0, host].into();
+    let in_vxlan = |packet: &Packet| {
+        let inside = frame::vxlan(&frame::ethernet(packet.ethertype, &packet.bytes));
+        (
+            frame::IPV4,
+            in4(frame::UDP, &frame::udp([50_000, 4789], &inside)),
+        )
+    };
+    let in_gre = |packet: &Packet| {
+        let inside = frame::gre(0x20, packet.ethertype, &packet.bytes);
+        (frame::IPV4, in4(47, &inside))
+    };
+    let in_ipv6 = |packet: &Packet| {
+        let inside = frame::ipv6(host(1), host(2), 4, &packet.bytes);
+        (frame::IPV6, inside)
+    };
+    let in_two = |packet: &Packet| (frame::IPV4, in4(4, &in4(4, &packet.bytes)));
+    let ways: [(&str, &dyn Fn(&Packet) -> (u16, Vec<u8>)); 4] = [
+        ("192.0.2.7:50001", &in_vxlan),
+        ("192.0.2.7:50002", &in_gre),
+        ("192.0.2.7:50003", &in_ipv6),
+        ("192.0.2.7:50004", &in_two),
+    ];
+    let mut packets = Vec::new();
+    for (client, way) in ways {
+        let target = format!("/{}", &client[10..]);
+        let mut talk = Talk::new(client, "198.51.100.80:80");
+        talk.client(get(&target)).server(ok("tunnelled"));
+        packets.extend(talk.end().into_iter().map(|packet| {
+            let (ethertype, bytes) = way(&packet);
+            Packet {
+                ethertype,
+                bytes,
+                ..packet
+            }
+        }));
+    }
+    packets
 }
 
 fn pipelined() -> Vec<Packet> {

@@ -25,6 +25,9 @@ fn dressed(link: LinkType, packet: &Packet) -> Vec<u8> {
             [&ethertype[..], &rest].concat()
         }
         LinkType::Nflog => nflog(packet),
+        // The families of macOS, in the byte order of its hosts.
+        LinkType::Null if packet.ethertype == frame::IPV6 => vec![30, 0, 0, 0],
+        LinkType::Null => vec![2, 0, 0, 0],
         _ => Vec::new(),
     };
     [header, packet.bytes.clone()].concat()

@@ -149,6 +149,11 @@ fn an_empty_line_before_a_request_is_not_its_end() {
             &[(0, &head, flags)],
         );
     }
+    // Nothing that earlier packets left is taken for the beginning of an empty line.
+    let mut wire = Wire::new();
+    let cut = wire.say(CLIENT, b"\n");
+    check("cut", &cut, &[(0, b"\n", flag::START)]);
+    assert_eq!(wire.escalated(), [0; 4]);
 }
 
 #[test]

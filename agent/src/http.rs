@@ -3,6 +3,7 @@
 mod chunked;
 mod connection;
 pub mod engine;
+pub mod exchange;
 mod framing;
 pub mod head;
 pub mod message;

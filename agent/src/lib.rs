@@ -8,4 +8,5 @@ pub mod exit;
 pub mod host;
 pub mod http;
 pub mod server;
+pub mod session;
 pub mod sink;

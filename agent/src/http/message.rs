@@ -27,6 +27,10 @@ pub(super) use self::start_line::{
 
 /// What [`parse`] makes of the bytes at the place where a head may begin.
 #[derive(Clone, Copy, Debug, Eq, PartialEq)]
+#[expect(
+    clippy::large_enum_variant,
+    reason = "made where it is wanted and read at once: a box would allocate for each head"
+)]
 pub enum Parsed<'a> {
     /// The head is complete up to its empty line.
     Whole(Message<'a>),

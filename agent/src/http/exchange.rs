@@ -1,0 +1,3 @@
+//! Exchanges: a request and the response that answers it.
+
+pub mod record;

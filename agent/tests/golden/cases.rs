@@ -138,8 +138,11 @@ fn tagged() -> Vec<Packet> {
         .collect()
 }
 
-/// The same connection in VXLAN, in GRE with a key, and in an IPv6 packet; then in two tunnels, which are
-/// not opened.
+/// Puts a packet into another: its EtherType, and its bytes.
+type Way = dyn Fn(&Packet) -> (u16, Vec<u8>);
+
+/// A connection each in VXLAN, in GRE with a key, in an IPv6 packet, and in two tunnels, of which the
+/// second is not opened.
 fn tunnels() -> Vec<Packet> {
     let outer = ([192, 0, 2, 1].into(), [192, 0, 2, 2].into());
     let in4 = |protocol, inside: &[u8]| frame::ipv4(outer.0, outer.1, protocol, inside);
@@ -160,7 +163,7 @@ fn tunnels() -> Vec<Packet> {
         (frame::IPV6, inside)
     };
     let in_two = |packet: &Packet| (frame::IPV4, in4(4, &in4(4, &packet.bytes)));
-    let ways: [(&str, &dyn Fn(&Packet) -> (u16, Vec<u8>)); 4] = [
+    let ways: [(&str, &Way); 4] = [
         ("192.0.2.7:50001", &in_vxlan),
         ("192.0.2.7:50002", &in_gre),
         ("192.0.2.7:50003", &in_ipv6),

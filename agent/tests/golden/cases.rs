@@ -139,7 +139,7 @@ fn tagged() -> Vec<Packet> {
 }
 
 /// Puts a packet into another: its EtherType, and its bytes.
-type Way = dyn Fn(&Packet) -> (u16, Vec<u8>);
+type Way<'a> = dyn Fn(&Packet) -> (u16, Vec<u8>) + 'a;
 
 /// A connection each in VXLAN, in GRE with a key, in an IPv6 packet, and in two tunnels, of which the
 /// second is not opened.
@@ -163,7 +163,7 @@ fn tunnels() -> Vec<Packet> {
         (frame::IPV6, inside)
     };
     let in_two = |packet: &Packet| (frame::IPV4, in4(4, &in4(4, &packet.bytes)));
-    let ways: [(&str, &Way); 4] = [
+    let ways: [(&str, &Way<'_>); 4] = [
         ("192.0.2.7:50001", &in_vxlan),
         ("192.0.2.7:50002", &in_gre),
         ("192.0.2.7:50003", &in_ipv6),

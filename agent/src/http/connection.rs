@@ -34,7 +34,9 @@ pub(super) struct Connection {
     fresh: bool,
     sides: [Side; 2],
     /// Requests without a final response, oldest first.
-    requests: VecDeque<RequestKind>,
+    requests: VecDeque<Outstanding>,
+    /// Requests seen so far.
+    numbered: u32,
     /// The direction that sends requests, as far as is known.
     client: Option<usize>,
     /// A request and a response to it have shown which direction is which.
@@ -44,6 +46,16 @@ pub(super) struct Connection {
     /// Responses that came before their requests, which wait behind a hole.
     ahead: u32,
     last_time_ns: u64,
+}
+
+/// A request that waits for its final response.
+#[derive(Clone, Copy, Debug)]
+struct Outstanding {
+    kind: RequestKind,
+    /// Its number on the connection, from 0.
+    number: u32,
+    /// The next response is the answer to it, as far as can be told.
+    certain: bool,
 }
 
 /// One record on its way through a direction.
@@ -69,6 +81,7 @@ impl Connection {
             fresh,
             sides: [Side::new(), Side::new()],
             requests: VecDeque::new(),
+            numbered: 0,
             client: None,
             roles_certain: false,
             unsure: 0,

@@ -32,6 +32,11 @@ pub trait Output {
 pub struct FoundHead<'a> {
     /// When the packet with the first byte was seen, on the clock of the records, in nanoseconds.
     pub time_ns: u64,
+    /// When the packet with the last byte was seen; of a partial head as [`Self::time_ns`].
+    pub end_time_ns: u64,
+    /// Of a request its number on the connection, from 0; of a response the number of the request that
+    /// it answers, which may come later when segments were reordered. `None`: nobody knows.
+    pub exchange: Option<u32>,
     /// Source address; IPv4 as IPv4-mapped IPv6.
     pub source: [u8; 16],
     /// Source port.
@@ -345,6 +350,8 @@ impl<'a> FoundHead<'a> {
     pub(super) fn new(header: &RecordHeader, message: &Message<'a>, partial: bool) -> Self {
         Self {
             time_ns: header.time_ns,
+            end_time_ns: header.time_ns,
+            exchange: None,
             source: header.source,
             source_port: u16::from_be_bytes(header.source_port_be),
             destination: header.destination,

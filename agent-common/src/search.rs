@@ -178,7 +178,7 @@ impl Framing {
     }
 }
 
-/// Finds the first field that frames a body in the first `length` bytes of data (at most
+/// Finds the field that frames a body in the first `length` bytes of data (at most
 /// [`PIECE_MAX`]), which end with an empty line.
 #[inline(always)]
 #[must_use]
@@ -190,10 +190,31 @@ pub fn framing_field(scratch: &Scratch, length: u32) -> Framing {
 
 /// [`framing_field`] with [`framing_field_near`], as a number, as a parameter.
 #[inline(always)]
-pub fn framing_field_by(scratch: &Scratch, length: u32, near: impl FnMut(u32) -> u32) -> Framing {
+pub fn framing_field_by(
+    scratch: &Scratch,
+    length: u32,
+    mut near: impl FnMut(u32) -> u32,
+) -> Framing {
+    // Whether a length was found is kept in memory, as all that the verifier is not to follow.
+    scratch.cursor.set(0);
     // Line ends are two bytes, so every second byte is probed. Up to the empty line: what stands behind
     // it is another packet's, or body.
-    Framing::from_number(search(scratch, length, 0x0001_0001_0001_0001, near))
+    let found = search(scratch, length, 0x0001_0001_0001_0001, |index| {
+        let is_first = scratch.cursor.get() == 0;
+        let found = near(index);
+        if is_first && found == Framing::ContentLength as u32 {
+            // Transfer-Encoding overrides it, and a second one makes it doubtful (RFC 9112, section 6.3).
+            return 0;
+        }
+        found
+    });
+    if found != 0 {
+        Framing::Other
+    } else if scratch.cursor.get() != 0 {
+        Framing::ContentLength
+    } else {
+        Framing::None
+    }
 }
 
 /// The field behind a line end that has one of the bytes probed from window index `index` on.

@@ -50,6 +50,7 @@ pub(crate) fn all() -> Vec<Case> {
         ethernet("loss-in-a-head.pcap", &loss()),
         ethernet("continue.pcap", &interim()),
         ethernet("chunked-upload.pcap", &chunked()),
+        ethernet("length-and-coding.pcap", &length_and_coding()),
         ethernet("connect.pcap", &connect()),
         ethernet("websocket.pcap", &websocket()),
         ethernet("proxy.pcap", &proxy()),
@@ -266,6 +267,17 @@ fn chunked() -> Vec<Packet> {
         .server("\r\n0\r\n\r\n")
         .client(get("/last"))
         .server(ok("last"))
+        .end()
+}
+
+/// A length that means nothing, because the body is chunked: it must hide no request.
+fn length_and_coding() -> Vec<Packet> {
+    Talk::usual()
+        .client("POST /upload HTTP/1.1\r\nHost: www.example.com\r\nContent-Length: 9999\r\nTransfer-Encoding: chunked\r\n\r\n")
+        .client("0\r\n\r\n")
+        .server(ok("stored"))
+        .client(get("/not-hidden"))
+        .server(ok("seen"))
         .end()
 }
 

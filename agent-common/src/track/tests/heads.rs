@@ -365,3 +365,27 @@ fn filters_leave_out_before_anything_is_followed() {
     assert_eq!(counters.bytes[0][0], GET.len() as u64 + 3 * 40);
     assert_eq!(counters.connections, 0);
 }
+
+#[test]
+fn a_length_that_a_coding_overrides_hides_nothing() {
+    // RFC 9112, section 6.3, rule 3: Transfer-Encoding overrides Content-Length.
+    for fields in [
+        "Content-Length: 9999\r\nTransfer-Encoding: chunked",
+        "Transfer-Encoding: chunked\r\nContent-Length: 9999",
+        "Content-Length: 0\r\nContent-Length: 9999",
+        "Content-Length: 9999\r\nContent-Length: 0",
+    ] {
+        let mut wire = Wire::new();
+        wire.say(
+            CLIENT,
+            format!("POST / HTTP/1.1\r\n{fields}\r\n\r\n").as_bytes(),
+        );
+        wire.say(CLIENT, b"0\r\n\r\n");
+        wire.say(SERVER, &[OK, b"12345"].concat());
+        let next = wire.say(CLIENT, GET);
+        assert!(
+            next.iter().any(|got| got.bytes.ends_with(GET)),
+            "{fields:?}"
+        );
+    }
+}

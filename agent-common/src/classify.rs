@@ -494,3 +494,6 @@ fn words(bytes: &[u8; 40], at: usize) -> Address {
     };
     [word(at), word(at + 8)]
 }
+
+#[cfg(test)]
+mod tests;

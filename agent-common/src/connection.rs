@@ -181,3 +181,6 @@ impl Release {
 }
 
 const RECORDS: u32 = 0x3fff_ffff;
+
+#[cfg(test)]
+mod tests;

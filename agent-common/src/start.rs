@@ -237,3 +237,6 @@ const fn low_bytes(count: u32) -> u64 {
         (1 << (8 * count)) - 1
     }
 }
+
+#[cfg(test)]
+mod tests;

@@ -375,3 +375,6 @@ fn short_word<P: Packet>(packet: &P, offset: u32, length: u32, scratch: &mut Scr
     let unused = 64u32.saturating_sub(8 * copied) & 63;
     scratch.window_word(4) << unused >> unused
 }
+
+#[cfg(test)]
+mod tests;

@@ -37,6 +37,8 @@ struct Wire {
     /// Bytes that a capture keeps of a packet.
     snap: usize,
     outgoing: bool,
+    /// What segments acknowledge, if not what the other side has said.
+    acknowledged: Option<u32>,
 }
 
 impl Wire {
@@ -60,6 +62,7 @@ impl Wire {
             next: [0, 0],
             snap: usize::MAX,
             outgoing: false,
+            acknowledged: None,
         }
     }
 
@@ -75,7 +78,9 @@ impl Wire {
             ports.reverse();
             hosts.reverse();
         }
-        let segment = frame::tcp(ports, sequence, flags, &[], payload);
+        let mut segment = frame::tcp(ports, sequence, flags, &[], payload);
+        let other = self.first[1 - side].wrapping_add(self.next[1 - side] as u32);
+        segment[8..12].copy_from_slice(&self.acknowledged.unwrap_or(other).to_be_bytes());
         let packet = frame::ipv4(hosts[0].into(), hosts[1].into(), TCP, &segment);
         let bytes = frame::ethernet(IPV4, &packet);
         let mut packet = Memory::new(Link::Ethernet, &bytes);

@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
-use agent_common::counters::Ignored;
+use agent_common::counters::{Ignored, Lost};
 use agent_common::packet::{Link, Origin};
 use serde::Serialize;
 
@@ -73,6 +73,8 @@ pub fn read(config: Config, arguments: ReadArguments) -> anyhow::Result<Exit> {
             packets = summary.packets,
             heads = summary.heads,
             partial = summary.partial,
+            ignored = in_words(&summary.ignored),
+            lost = in_words(&summary.lost_records),
             lost_lines = summary.lost,
             "read the captures"
         );
@@ -98,6 +100,13 @@ struct Summary {
     kinds: BTreeMap<&'static str, u64>,
     /// Packets not looked into, by reason.
     ignored: BTreeMap<&'static str, u64>,
+    /// What was to be copied and could not, by reason.
+    lost_records: BTreeMap<&'static str, u64>,
+    /// Segments seen before.
+    retransmitted: u64,
+    /// Start lines that had been read before, and what looks like one and is none.
+    copies: u64,
+    look_alikes: u64,
     /// Lines written.
     lines: u64,
     /// Lines that could not be written although somebody was there to take them.
@@ -233,11 +242,11 @@ impl Reading {
                 .iter()
                 .map(|kind| (kind.letters(), heads[*kind as usize]))
                 .collect(),
-            ignored: Ignored::NAMES
-                .into_iter()
-                .zip(counters.ignored)
-                .filter(|(_, count)| *count > 0)
-                .collect(),
+            ignored: super::named(&Ignored::NAMES, &counters.ignored),
+            lost_records: super::named(&Lost::NAMES, &counters.lost),
+            retransmitted: counters.retransmitted,
+            copies: counts.copies,
+            look_alikes: counts.look_alikes,
             lines: outcome.counts.stored,
             lost: LossReason::ALL
                 .into_iter()
@@ -246,4 +255,11 @@ impl Reading {
                 .sum(),
         })
     }
+}
+
+/// `truncated 3, tls 1`; `None` when there is nothing to say.
+fn in_words(counts: &BTreeMap<&'static str, u64>) -> Option<String> {
+    let words = counts.iter().map(|(name, count)| format!("{name} {count}"));
+    let words: Vec<String> = words.collect();
+    (!words.is_empty()).then(|| words.join(", "))
 }

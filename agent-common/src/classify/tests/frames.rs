@@ -146,7 +146,7 @@ fn ipv6_headers(add: Add<'_>) {
         next = 60;
         let packet = frame::ethernet(IPV6, &frame::ipv6(CLIENT6, SERVER6, next, &inside));
         let expected = match count {
-            ..EXTENSION_HEADERS_MAX => Ok(extended(8 * count)),
+            ..=EXTENSION_HEADERS_MAX => Ok(extended(8 * count)),
             _ => Err(Ignored::ExtensionHeaders),
         };
         if count < 10 || count == 40 {

@@ -122,6 +122,7 @@ fn of_an_opaque_connection_nothing_is_copied_until_the_next() {
     wire.first = [5, 6];
     wire.next = [0, 0];
     wire.at(CLIENT, 0, tcp::SYN, b"");
+    wire.at(SERVER, 0, tcp::SYN | tcp::ACK, b"");
     check("anew", &wire.say(CLIENT, GET), &[(0, GET, WHOLE)]);
 }
 
@@ -207,8 +208,8 @@ fn of_one_packet_65_pieces_are_copied() {
 
 #[test]
 fn what_a_capture_cut_off_is_counted_and_flagged() {
-    // Ethernet, IPv4, TCP: 54 bytes. Fewer than 8 bytes of payload are no start of anything.
-    for kept in 8..GET.len() {
+    // Ethernet, IPv4, TCP: 54 bytes.
+    for kept in 1..GET.len() {
         let mut wire = Wire::new();
         wire.snap = 54 + kept;
         let records = wire.say(CLIENT, GET);
@@ -219,11 +220,10 @@ fn what_a_capture_cut_off_is_counted_and_flagged() {
         );
         assert_eq!(wire.lost(Lost::Cut), (1, (GET.len() - kept) as u64));
     }
-    for kept in 0..8 {
-        let mut wire = Wire::new();
-        wire.snap = 54 + kept;
-        assert_eq!(wire.say(CLIENT, GET), []);
-    }
+    let mut wire = Wire::new();
+    wire.snap = 54;
+    assert_eq!(wire.say(CLIENT, GET), []);
+    assert_eq!(wire.lost(Lost::Cut), (1, GET.len() as u64));
 }
 
 #[test]
@@ -243,4 +243,11 @@ fn a_first_fragment_is_flagged_as_cut() {
         &[(0, &GET[..20], flag::START | flag::CUT)],
     );
     assert_eq!(kernel.counters().first_fragments, 1);
+}
+
+#[test]
+fn the_gap_of_a_packet_too_long_stands_behind_its_last_piece() {
+    let (records, next, _) = pieces(1);
+    assert_eq!(records[64].number, records[0].number + 64);
+    assert_eq!(next[0].number, records[64].number + 2);
 }

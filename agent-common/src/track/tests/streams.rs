@@ -176,3 +176,74 @@ fn positions_go_on_where_sequence_numbers_wrap() {
         wire.say(SERVER, &[OK, b"12345"].concat());
     }
 }
+
+#[test]
+fn what_begins_before_the_first_segment_that_was_seen_is_new() {
+    let mut wire = Wire::from_the_middle();
+    assert_eq!(wire.at(CLIENT, GET.len(), tcp::ACK, &[b'{'; 40]), []);
+    let records = wire.at(CLIENT, 0, tcp::ACK, GET);
+    assert_eq!(records.len(), 1);
+    assert_eq!(records[0].bytes, GET);
+    assert_eq!(wire.kernel.counters().retransmitted, 0);
+}
+
+/// A connection in use, and a packet with other numbers.
+fn forged(offset: usize, flags: u8, acknowledged: Option<u32>, payload: &[u8]) -> Wire {
+    let mut wire = Wire::new();
+    wire.say(CLIENT, GET);
+    wire.say(SERVER, OK);
+    wire.acknowledged = acknowledged;
+    assert_eq!(wire.at(CLIENT, offset, flags, payload), []);
+    wire.acknowledged = None;
+    wire
+}
+
+#[test]
+fn a_forged_packet_hides_nothing_of_what_follows() {
+    let far = 1_000_000_000;
+    for (name, offset, flags, payload) in [
+        ("data", far, tcp::ACK, &b"x"[..]),
+        ("a head", far, tcp::ACK, GET),
+        ("old data", usize::MAX - far, tcp::ACK, GET),
+        ("FIN", far, tcp::ACK | tcp::FIN, b""),
+        ("RST", far, tcp::RST, b""),
+        ("RST with ACK", far, tcp::RST | tcp::ACK, b""),
+        ("SYN", far, tcp::SYN, b""),
+    ] {
+        let mut wire = forged(offset, flags, Some(77), payload);
+        let ignored = wire.kernel.counters().ignored[Ignored::Sequence as usize];
+        assert_eq!(ignored, 1, "{name}");
+        for _ in 0..3 {
+            let at = wire.next[CLIENT];
+            check(name, &wire.say(CLIENT, GET), &[(at, GET, WHOLE)]);
+            let at = wire.next[SERVER];
+            check(name, &wire.say(SERVER, OK), &[(at, OK, WHOLE)]);
+        }
+        assert_eq!(wire.escalated(), [0; 4], "{name}");
+    }
+}
+
+#[test]
+fn data_far_ahead_that_answers_what_was_seen_is_taken() {
+    let far = 1_000_000_000;
+    let mut wire = Wire::new();
+    wire.say(CLIENT, GET);
+    wire.say(SERVER, OK);
+    wire.next[CLIENT] += far;
+    let records = wire.say(CLIENT, GET);
+    assert_eq!(records.len(), 1);
+    assert_eq!(records[0].bytes, GET);
+    assert_eq!(wire.escalated()[Escalated::Gap as usize], 1);
+}
+
+#[test]
+fn a_connection_that_was_idle_may_go_on_anywhere() {
+    let far = 1_000_000_000;
+    let mut wire = Wire::new();
+    wire.say(CLIENT, GET);
+    wire.say(SERVER, OK);
+    wire.kernel.ticks.set(wire.kernel.ticks.get() + 1_001);
+    wire.next = [far, far];
+    wire.acknowledged = Some(77);
+    assert_eq!(wire.say(CLIENT, GET).len(), 1);
+}

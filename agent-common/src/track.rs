@@ -57,8 +57,7 @@ pub fn track<P: Packet, H: Host>(packet: &P, host: &H, workplace: &mut Workplace
     let idle = now.wrapping_sub(last_seen) > IDLE_TICKS;
     if flags & tcp::SYN != 0 {
         let contradicts = !idle && contradicts(direction, peer, segment);
-        if contradicts && flags & tcp::ACK == 0 {
-            // Whoever is asked tells: a living connection answers a SYN otherwise (RFC 5961).
+        if contradicts && !is_answer(direction, peer, segment) {
             counters.ignored[Ignored::Sequence as usize] += 1;
             return;
         }
@@ -82,13 +81,15 @@ pub fn track<P: Packet, H: Host>(packet: &P, host: &H, workplace: &mut Workplace
     work.from.set(0);
     if flags & (tcp::FIN | tcp::RST) != 0 {
         work.mark(mark::ENDS);
+    }
+    let escalated = connection.escalated.get() != 0;
+    place(segment, direction, peer, escalated, work, counters);
+    if work.is(mark::ENDS) {
         direction.state.set(direction.state.get() | state::ENDED);
         if flags & tcp::RST != 0 {
             peer.state.set(peer.state.get() | state::ENDED);
         }
     }
-    let escalated = connection.escalated.get() != 0;
-    place(segment, direction, peer, escalated, work, counters);
     let release = connection.release.get();
     if Release::is_opaque(release, connection.generation.get()) {
         return;
@@ -185,6 +186,12 @@ fn place(
         }
         return;
     }
+    if length == 0 {
+        // The end of a stream of which something is missing, or a lie: it moves nothing.
+        work.start.set(position);
+        work.unmark(mark::ENDS);
+        return;
+    }
     work.start
         .set(position.wrapping_add(i64::from(ahead) as u64));
     let may_hide_head = escalated || may_hide_head(direction, peer);
@@ -272,6 +279,23 @@ fn is_foreign(direction: &Direction, peer: &Direction, segment: &Segment) -> boo
 #[inline(always)]
 fn is_near(number: u32, expected: u32) -> bool {
     number.wrapping_sub(expected).wrapping_add(REACH) <= 2 * REACH
+}
+
+/// Whether a SYN that contradicts its connection is the answer to another such SYN: whoever is asked knows
+/// whether the connection is over (RFC 5961, section 4). That other one is noted here.
+#[inline(always)]
+fn is_answer(direction: &Direction, peer: &Direction, segment: &Segment) -> bool {
+    /// With the number that the answer acknowledges; no stream position is so large.
+    const ASKED: u64 = 1 << 63;
+    if segment.tcp_flags & tcp::ACK != 0 {
+        return peer.hole_start.get() == 0
+            && peer.hole_end.get() == ASKED | u64::from(segment.acknowledgement);
+    }
+    if direction.hole_start.get() == 0 {
+        let first = segment.sequence.wrapping_add(1);
+        direction.hole_end.set(ASKED | u64::from(first));
+    }
+    false
 }
 
 /// Whether a SYN contradicts a connection on which data flows in both directions and which nobody has

@@ -209,6 +209,7 @@ fn a_forged_packet_hides_nothing_of_what_follows() {
         ("RST", far, tcp::RST, b""),
         ("RST with ACK", far, tcp::RST | tcp::ACK, b""),
         ("SYN", far, tcp::SYN, b""),
+        ("SYN and ACK", far, tcp::SYN | tcp::ACK, b""),
     ] {
         let mut wire = forged(offset, flags, Some(77), payload);
         let ignored = wire.kernel.counters().ignored[Ignored::Sequence as usize];

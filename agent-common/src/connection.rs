@@ -97,7 +97,8 @@ pub struct Direction {
     pub body_end: Shared<u64>,
     /// Lowest stream position that is missing; 0 when nothing is.
     pub hole_start: Shared<u64>,
-    /// Stream position just behind what is missing.
+    /// Stream position just behind what is missing; when nothing is, of no meaning but to
+    /// `crate::track`, which notes there a SYN that was not believed.
     pub hole_end: Shared<u64>,
     /// TCP sequence number behind the highest byte seen.
     pub next_sequence: Shared<u32>,
@@ -181,3 +182,6 @@ impl Release {
 }
 
 const RECORDS: u32 = 0x3fff_ffff;
+
+#[cfg(test)]
+mod tests;

@@ -24,6 +24,9 @@ use crate::http::engine::{Counts, Engine};
 use crate::http::head::Kind;
 use crate::sink::log::LogOutcome;
 
+/// Records taken at the most before other things are looked at: names of interfaces, timeouts, the end.
+const TAKEN_MAX: u64 = 1 << 16;
+
 /// How long the reader rests between two looks while records come.
 const REST: Duration = Duration::from_millis(5);
 
@@ -219,7 +222,9 @@ impl Work {
                     asleep = false;
                     self.kernel.set_sleeping(false);
                 }
-                wait(&[self.control.wake.as_raw_fd()], REST);
+                if taken < TAKEN_MAX {
+                    wait(&[self.control.wake.as_raw_fd()], REST);
+                }
                 continue;
             }
             let ring = self.kernel.records.as_raw_fd();
@@ -234,7 +239,8 @@ impl Work {
                 wait(&both, REST);
             }
         }
-        self.drain();
+        // The programs are detached: what is there is all there will be.
+        while self.drain() == TAKEN_MAX {}
         self.engine.finish(&mut self.writer);
         Finished {
             counts: self.engine.counts(),
@@ -244,14 +250,14 @@ impl Work {
         }
     }
 
-    /// Takes every record that is there. Gives their number.
+    /// Takes the records that are there, [`TAKEN_MAX`] at the most. Gives their number.
     fn drain(&mut self) -> u64 {
         while let Ok((index, name)) = self.named.try_recv() {
             self.writer.name_interface(index, &name);
         }
         let mut taken = 0;
         let mut foreign = 0;
-        loop {
+        while taken < TAKEN_MAX {
             let Some(item) = self.kernel.records.next() else {
                 break;
             };

@@ -183,6 +183,7 @@ impl Connection {
         self.requests.is_empty()
             && self.ahead == 0
             && self.unsure < UNSURE
+            && !self.sides.iter().any(|side| side.went_back)
             && self
                 .sides
                 .iter()

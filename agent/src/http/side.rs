@@ -71,6 +71,8 @@ pub(super) struct Side {
     more: bool,
     /// No head was found yet.
     pub(super) untouched: bool,
+    /// The stream turned out to go on in a hole that was given up; what lies behind it is in doubt.
+    pub(super) went_back: bool,
 }
 
 /// The records behind a hole.
@@ -81,8 +83,12 @@ struct Waiting {
     held_bytes: usize,
     /// Where the hole begins, as last told.
     hole: u64,
+    /// Where the bytes begin that closed a part of it last.
+    filled: u64,
     /// A hole that is waited for no longer.
     abandoned: u64,
+    /// From here on what fills a hole was waited for in vain.
+    late: u64,
 }
 
 /// What the numbers of a record say about those before it.
@@ -111,6 +117,7 @@ impl Side {
             seen: false,
             more: false,
             untouched: true,
+            went_back: false,
         }
     }
 
@@ -162,10 +169,15 @@ impl Side {
     /// The position up to which nothing is missing, as far as `header` can tell.
     pub(super) fn complete_to(&mut self, header: &RecordHeader) -> u64 {
         if header.hole_start == 0 {
+            self.went_back = false;
             return u64::MAX;
         }
         let waiting = self.waiting.get_or_insert_default();
         waiting.hole = header.hole_start;
+        waiting.filled = match header.flags & flag::FILL {
+            0 => header.hole_start,
+            _ => header.position.min(header.hole_start),
+        };
         if waiting.hole == waiting.abandoned {
             u64::MAX
         } else {
@@ -225,9 +237,22 @@ impl Side {
         let Some(waiting) = self.waiting.as_mut() else {
             return false;
         };
-        waiting.abandoned = waiting.hole;
+        (waiting.abandoned, waiting.late) = (waiting.hole, waiting.filled);
         let first = waiting.held.front_mut();
         first.map(|piece| piece.lost = true).is_some()
+    }
+
+    /// Whether a record at `position` that fills a hole fills one that was given up.
+    pub(super) fn is_late(&self, position: u64) -> bool {
+        let late = self.waiting.as_ref().map_or(0, |waiting| waiting.late);
+        late != 0 && position >= late
+    }
+
+    /// Goes on at `position`, in a hole that was given up: what was read behind it may have been forged.
+    pub(super) fn go_back(&mut self, position: u64) {
+        (self.position, self.body_start) = (position, position);
+        self.mode = Mode::Lost;
+        self.went_back = true;
     }
 
     /// There is no head at `place`, and nothing else of use before `position`.

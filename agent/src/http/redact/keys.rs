@@ -81,14 +81,14 @@ impl Keys {
     /// The built-in names and `added`. Names that say nothing or are too long are passed over.
     pub(super) fn new(added: &[String]) -> Self {
         let all = BUILT_IN.into_iter().chain(added.iter().map(String::as_str));
-        let mut names: Vec<Box<[u8]>> = all
-            .map(|name| {
-                let mut part = Part::new();
-                name.bytes().for_each(|byte| part.push(byte));
-                Box::from(part.name())
-            })
-            .filter(|name| (1..=LONGEST).contains(&name.len()))
-            .collect();
+        let mut names: Vec<Box<[u8]>> = Vec::new();
+        for name in all {
+            let mut part = Part::new();
+            name.bytes().for_each(|byte| part.push(byte));
+            if (1..=LONGEST).contains(&part.length) {
+                names.push(part.name().into());
+            }
+        }
         names.sort_by(|one, other| (one.len(), one).cmp(&(other.len(), other)));
         names.dedup();
         let by_length = std::array::from_fn(|length| {

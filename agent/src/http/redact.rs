@@ -72,6 +72,8 @@ pub struct Redactor {
     /// None: nothing is redacted.
     rules: Option<Rules>,
     asked: Vec<Asked>,
+    /// A bit for each length of a name that is asked for, modulo 64: most lines are passed over by it.
+    lengths: u64,
     buffer: Vec<u8>,
 }
 
@@ -91,6 +93,9 @@ impl Redactor {
             keys: Keys::new(&settings.keys),
             drop_query: settings.query == Query::Drop,
         });
+        let lengths = asked
+            .iter()
+            .fold(0, |bits, name| bits | length_bit(name.len()));
         let asked = rules.iter().flat_map(|rules| {
             asked.iter().map(|name| Asked {
                 name: name.as_bytes().into(),
@@ -100,6 +105,7 @@ impl Redactor {
         Self {
             asked: asked.collect(),
             rules,
+            lengths,
             buffer: Vec::new(),
         }
     }
@@ -120,16 +126,21 @@ impl Redactor {
             .fields
             .host
             .is_none_or(|host| memchr(b'@', host).is_none());
+        let fields_are_clean = !texts.partial && !self.concerns_fields(texts.raw_fields);
         let is_clean = !texts.partial
-            && !needs_work(target)
-            && !needs_work(texts.fields.referer)
+            && fields_are_clean
             && host_is_clean
-            && !self.concerns_fields(texts.raw_fields);
+            && !needs_work(target)
+            && !needs_work(texts.fields.referer);
         if is_clean {
             return texts;
         }
+        let asked = match fields_are_clean {
+            true => &[],
+            false => &self.asked[..],
+        };
         self.buffer.clear();
-        redact(rules, &self.asked, texts, &mut self.buffer)
+        redact(rules, asked, self.lengths, texts, &mut self.buffer)
     }
 
     /// Whether there may be something to redact in the fields that are read.
@@ -142,6 +153,7 @@ impl Redactor {
 fn redact<'a>(
     rules: &Rules,
     asked: &[Asked],
+    lengths: u64,
     texts: Texts<'a>,
     buffer: &'a mut Vec<u8>,
 ) -> Texts<'a> {
@@ -155,7 +167,7 @@ fn redact<'a>(
     };
     let host = field(texts.fields.host, Form::Authority);
     let referer = field(texts.fields.referer, Form::Reference);
-    let raw_fields = redact_fields(rules, asked, &texts, buffer);
+    let raw_fields = redact_fields(rules, asked, lengths, &texts, buffer);
     // Nothing is appended any more.
     let buffer = &buffer[..];
     let mut redacted = texts;
@@ -225,6 +237,7 @@ fn target_place(line: &[u8], method: &[u8], target: &[u8]) -> Option<Range<usize
 fn redact_fields(
     rules: &Rules,
     asked: &[Asked],
+    lengths: u64,
     texts: &Texts<'_>,
     buffer: &mut Vec<u8>,
 ) -> Option<Range<usize>> {
@@ -244,9 +257,10 @@ fn redact_fields(
         }
         let found = name.as_ref().and_then(|name| {
             let name = raw[name.clone()].trim_ascii_end();
+            let may_be = lengths & length_bit(name.len()) != 0;
             asked
                 .iter()
-                .find(|asked| asked.name.eq_ignore_ascii_case(name))
+                .find(|asked| may_be && asked.name.eq_ignore_ascii_case(name))
         });
         if let (Some(name), Some(found)) = (name, found) {
             let value = trimmed(raw, name.end + 1..end);
@@ -260,6 +274,10 @@ fn redact_fields(
         at = end;
     }
     edit.finish()
+}
+
+fn length_bit(length: usize) -> u64 {
+    1 << (length % 64)
 }
 
 /// Where the line behind the one at `at` begins.

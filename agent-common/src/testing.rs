@@ -14,7 +14,7 @@ use crate::record::{PIECE_MAX, RecordHeader};
 use crate::scratch::{Scratch, Workplace};
 use crate::settings::Settings;
 use crate::shared::Shared;
-use crate::table::Bucket;
+use crate::table::{Bucket, WAYS};
 
 /// A packet in memory.
 #[derive(Clone, Copy, Debug)]
@@ -77,6 +77,8 @@ pub(crate) type Record = (RecordHeader, Vec<u8>);
 pub(crate) struct Kernel {
     pub(crate) settings: Settings,
     pub(crate) buckets: Vec<Bucket>,
+    /// By slot.
+    pub(crate) releases: Vec<Shared<u64>>,
     pub(crate) ticks: Cell<u64>,
     /// No room in the ring.
     pub(crate) ring_is_full: Cell<bool>,
@@ -97,6 +99,7 @@ impl Kernel {
         Self {
             settings,
             buckets: (0..buckets).map(|_| Bucket::default()).collect(),
+            releases: (0..buckets * WAYS as u32).map(|_| Shared::new(0)).collect(),
             ticks: Cell::new(1000),
             ring_is_full: Cell::new(false),
             slower: Cell::new(false),
@@ -163,6 +166,10 @@ unsafe impl Host for Kernel {
 
     fn bucket(&self, index: u32) -> Option<&Bucket> {
         self.buckets.get(index as usize)
+    }
+
+    fn release(&self, slot: u32) -> u64 {
+        self.releases.get(slot as usize).map_or(0, Shared::get)
     }
 
     fn claim(&self, place: &Shared<u64>, old: u64, tag: u64) -> bool {

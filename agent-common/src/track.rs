@@ -90,12 +90,14 @@ pub fn track<P: Packet, H: Host>(packet: &P, host: &H, workplace: &mut Workplace
             peer.state.set(peer.state.get() | state::ENDED);
         }
     }
-    let release = connection.release.get();
-    if Release::is_opaque(release, connection.generation.get()) {
-        return;
-    }
-    if connection.escalated.get() != 0 {
-        end_escalation(connection, direction, peer, release, work);
+    if escalated || work.is(mark::GAP) {
+        let release = host.release(found.slot);
+        if Release::is_opaque(release, connection.generation.get()) {
+            return;
+        }
+        if escalated {
+            end_escalation(connection, direction, peer, release, work);
+        }
     }
     if work.is(mark::GAP) {
         direction.state.set(direction.state.get() | state::UNSURE);
@@ -113,6 +115,10 @@ pub fn track<P: Packet, H: Host>(packet: &P, host: &H, workplace: &mut Workplace
     if work.from.get() < segment.payload_length {
         work.mark(mark::WANTED);
     } else if !tells_end {
+        return;
+    }
+    // Asked late: what is not copied costs no look at the word.
+    if !escalated && Release::is_opaque(host.release(found.slot), connection.generation.get()) {
         return;
     }
     copy(packet, host, workplace, found, side);
@@ -341,7 +347,6 @@ fn end_escalation(
         return;
     }
     connection.escalated.set(0);
-    connection.release.set(0);
     direction.messages.set(0);
     peer.messages.set(0);
     // What is still missing is nothing that the reader waits for.

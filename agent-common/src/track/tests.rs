@@ -120,14 +120,15 @@ impl Wire {
     /// The reader says that nothing is pending, after so many records.
     fn release(&self, records: u32, opaque: bool) {
         let places = &self.kernel.buckets[0].places;
-        let connection = places.iter().find(|place| place.tag.get() != 0);
-        let connection = connection.expect("a connection");
+        let slot = places.iter().position(|place| place.tag.get() != 0);
+        let slot = slot.expect("a connection");
+        let connection = &places[slot];
         let release = Release {
             generation: connection.generation.get(),
             records,
             opaque,
         };
-        connection.release.set(release.to_word());
+        self.kernel.releases[slot].set(release.to_word());
     }
 }
 

@@ -13,7 +13,6 @@ use std::time::Duration;
 
 use agent_common::record::{RecordHeader, VERSION};
 use agent_common::shared::Shared;
-use agent_common::table::{Bucket, WAYS};
 use aya::maps::{MapData, RingBuf};
 use zerocopy::FromBytes as _;
 
@@ -40,28 +39,27 @@ const EXPIRE_NS: u64 = 250_000_000;
 #[expect(missing_debug_implementations, reason = "aya's ring has none")]
 pub struct KernelEnd {
     records: RingBuf<MapData>,
-    connections: Mapped<Bucket>,
+    releases: Mapped<Shared<u64>>,
     sleeping: Mapped<Shared<u64>>,
 }
 
 impl KernelEnd {
     pub(super) fn new(
         records: RingBuf<MapData>,
-        connections: Mapped<Bucket>,
+        releases: Mapped<Shared<u64>>,
         sleeping: Mapped<Shared<u64>>,
     ) -> Self {
         Self {
             records,
-            connections,
+            releases,
             sleeping,
         }
     }
 
     fn release(&self, slot: Slot) {
         let Slot { slot, release } = slot;
-        let (bucket, place) = (slot as usize / WAYS, slot as usize % WAYS);
-        if let Some(bucket) = self.connections.get(bucket) {
-            bucket.places[place].release.set(release.to_word());
+        if let Some(word) = self.releases.get(slot as usize) {
+            word.set(release.to_word());
         }
     }
 

@@ -5,6 +5,7 @@ use std::collections::VecDeque;
 use agent_common::record::{FIRST_POSITION, RecordHeader, flag};
 
 use super::chunked::Chunks;
+use super::connection::{DormantMode, DormantSide};
 use super::pool::Piece;
 
 /// What the byte at [`Side::position`] is.
@@ -277,6 +278,39 @@ impl Side {
     /// Whether a record that begins at `position` begins within what is known to be body.
     pub(super) fn is_body(&self, position: u64) -> bool {
         self.mode != Mode::Head && (self.body_start..self.position).contains(&position)
+    }
+
+    /// What is left of the direction when nothing of it is kept or waits.
+    pub(super) fn dormant(&self) -> Option<DormantSide> {
+        let at_rest = self.is_idle() && !self.more && !self.went_back;
+        Some(DormantSide {
+            position: self.position,
+            last_record: self.last_record,
+            mode: DormantMode::of(self.mode).filter(|_| at_rest)?,
+            seen: self.seen,
+            untouched: self.untouched,
+        })
+    }
+
+    /// The inverse of [`Side::dormant`].
+    pub(super) fn wake(dormant: &DormantSide) -> Self {
+        let DormantSide {
+            position,
+            last_record,
+            mode,
+            seen,
+            untouched,
+        } = *dormant;
+        Self {
+            mode: mode.mode(),
+            position,
+            body_start: position,
+            reached: position,
+            last_record,
+            seen,
+            untouched,
+            ..Self::new()
+        }
     }
 
     /// Whether nothing of this direction is kept or waits.

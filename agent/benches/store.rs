@@ -151,7 +151,9 @@ fn exchange(number: u64, time: Timestamp) -> ExchangeRecord<'static> {
         target: Some("/api/v1/items/12345?page=2&order=newest"),
         version: "HTTP/1.1",
         host: Some("shop.example.com"),
-        user_agent: Some("Mozilla/5.0 (Windows NT 10.0; Win64; x64) AppleWebKit/537.36 (KHTML, like Gecko) Chrome/126.0 Safari/537.36"),
+        user_agent: Some(
+            "Mozilla/5.0 (Windows NT 10.0; Win64; x64) AppleWebKit/537.36 (KHTML, like Gecko) Chrome/126.0 Safari/537.36",
+        ),
         referer: None,
         status: Some(if number % 50 == 0 { 404 } else { 200 }),
         content_type: Some("application/json"),

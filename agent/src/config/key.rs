@@ -30,6 +30,10 @@ pub enum Key {
     LogMissing,
     LogHeaders,
     LogStatistics,
+    StoreEnabled,
+    StoreDir,
+    StoreRetainDays,
+    StoreRetainSize,
     ServerListen,
     DiagnosticsLevel,
     DiagnosticsFormat,
@@ -38,7 +42,7 @@ pub enum Key {
 
 impl Key {
     /// All keys, in the order of the file.
-    pub const ALL: [Self; 26] = [
+    pub const ALL: [Self; 30] = [
         Self::CaptureInterfaces,
         Self::CaptureAttach,
         Self::CaptureXdpMode,
@@ -61,6 +65,10 @@ impl Key {
         Self::LogMissing,
         Self::LogHeaders,
         Self::LogStatistics,
+        Self::StoreEnabled,
+        Self::StoreDir,
+        Self::StoreRetainDays,
+        Self::StoreRetainSize,
         Self::ServerListen,
         Self::DiagnosticsLevel,
         Self::DiagnosticsFormat,
@@ -93,6 +101,10 @@ impl Key {
             Self::LogMissing => "log.missing",
             Self::LogHeaders => "log.headers",
             Self::LogStatistics => "log.statistics",
+            Self::StoreEnabled => "store.enabled",
+            Self::StoreDir => "store.dir",
+            Self::StoreRetainDays => "store.retain.days",
+            Self::StoreRetainSize => "store.retain.size",
             Self::ServerListen => "server.listen",
             Self::DiagnosticsLevel => "diagnostics.level",
             Self::DiagnosticsFormat => "diagnostics.format",
@@ -168,12 +180,14 @@ mod tests {
             "log",
             "log.rotate",
             "log.retain",
+            "store",
+            "store.retain",
             "server",
             "diagnostics",
         ] {
             assert!(Key::is_section(section), "{section}");
         }
-        for other in ["", "lo", "log.", "log.dir", "store", "log.rotate.size"] {
+        for other in ["", "lo", "log.", "log.dir", "stor", "log.rotate.size"] {
             assert!(!Key::is_section(other), "{other}");
         }
     }

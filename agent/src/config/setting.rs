@@ -8,7 +8,8 @@ use std::path::{Path, PathBuf};
 
 use super::parse::{
     OFF, days, diagnostics_file, each, flows, from_a_second, head_bytes, headers, interfaces,
-    listen, log_output, missing, network, port, ring, rotate_size, truth, unless_off, user,
+    listen, log_output, missing, network, port, ring, rotate_size, store_dir, truth, unless_off,
+    user,
 };
 use super::units::{format_duration, format_size, parse_size};
 use super::word::{Word as _, from_word};
@@ -121,6 +122,7 @@ impl Config {
         let Self {
             capture,
             log,
+            store,
             server,
             diagnostics,
         } = self;
@@ -142,6 +144,10 @@ impl Config {
             Key::LogRetainSize => log.retain.size = unless_off(text, parse_size)?,
             Key::LogMissing => log.missing = missing(text)?,
             Key::LogStatistics => log.statistics = unless_off(text, from_a_second)?,
+            Key::StoreEnabled => store.enabled = truth(text)?,
+            Key::StoreDir => store.dir = store_dir(text)?,
+            Key::StoreRetainDays => store.retain.days = unless_off(text, days)?,
+            Key::StoreRetainSize => store.retain.size = unless_off(text, parse_size)?,
             Key::ServerListen => server.listen = unless_off(text, listen)?,
             Key::DiagnosticsLevel => diagnostics.level = from_word(text)?,
             Key::DiagnosticsFormat => diagnostics.format = from_word(text)?,
@@ -173,6 +179,7 @@ impl Config {
         let Self {
             capture,
             log,
+            store,
             server,
             diagnostics,
         } = self;
@@ -208,6 +215,10 @@ impl Config {
             Key::LogRetainSize => off_or(log.retain.size, format_size),
             Key::LogMissing => log.missing.clone(),
             Key::LogStatistics => off_or(log.statistics, format_duration),
+            Key::StoreEnabled => store.enabled.to_string(),
+            Key::StoreDir => path_text(&store.dir),
+            Key::StoreRetainDays => off_or(store.retain.days, |days| days.to_string()),
+            Key::StoreRetainSize => off_or(store.retain.size, format_size),
             Key::ServerListen => off_or(server.listen, |address| address.to_string()),
             Key::DiagnosticsLevel => diagnostics.level.word().to_owned(),
             Key::DiagnosticsFormat => diagnostics.format.word().to_owned(),

@@ -112,6 +112,7 @@ log:
   missing: ''
   headers: []
   statistics: off
+store: {enabled: false, dir: /var/lib/tapline, retain: {days: 30, size: off}}
 server: {listen: off}
 diagnostics: {level: debug, format: json, file: /var/log/tapline}
 ";
@@ -130,6 +131,9 @@ diagnostics: {level: debug, format: json, file: /var/log/tapline}
     assert_eq!(config.log.output, LogOutput::Stdout);
     assert_eq!(config.log.missing, "");
     assert_eq!(config.log.statistics, None);
+    assert!(!config.store.enabled);
+    assert_eq!(config.store.dir, Path::new("/var/lib/tapline"));
+    assert_eq!(config.store.retain.size, None);
     assert_eq!(config.server.listen, None);
 }
 

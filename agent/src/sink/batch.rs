@@ -201,6 +201,16 @@ impl Batch {
         sessions.chain(self.exchanges.iter().map(|row| row.ts))
     }
 
+    /// Exchanges in it.
+    pub(crate) fn exchange_count(&self) -> usize {
+        self.exchanges.len()
+    }
+
+    /// Sessions in it.
+    pub(crate) fn session_count(&self) -> usize {
+        self.sessions.len()
+    }
+
     /// Records in it, of both sorts.
     #[must_use]
     pub fn len(&self) -> usize {

@@ -92,8 +92,7 @@ impl FanOut {
         // A second time into an empty batch, which has room for any record.
         for _ in 0..2 {
             let taken = Arc::get_mut(&mut self.filling).is_some_and(&push);
-            let is_full =
-                self.filling.len() >= RECORDS || self.filling.text_bytes() >= TEXT_BYTES;
+            let is_full = self.filling.len() >= RECORDS || self.filling.text_bytes() >= TEXT_BYTES;
             if is_full || !taken {
                 self.flush();
             }
@@ -167,7 +166,13 @@ mod tests {
         let first = Arc::as_ptr(&sinks[0].0.lock().unwrap()[0]);
         fan_out.flush();
         sinks[0].0.lock().unwrap().clear();
-        assert_eq!(fan_out.counts().map(|(_, counts)| counts.accepted).sum::<u64>(), RECORDS as u64 + 2);
+        assert_eq!(
+            fan_out
+                .counts()
+                .map(|(_, counts)| counts.accepted)
+                .sum::<u64>(),
+            RECORDS as u64 + 2
+        );
         // Held by the second sink still, so it is not filled again.
         assert_ne!(Arc::as_ptr(&fan_out.filling), first);
         sinks[1].0.lock().unwrap().clear();

@@ -164,8 +164,7 @@ pub(super) fn connect(path: &Path, busy_timeout: Duration) -> Result<Connection,
     schema::migrate(&mut connection)?;
     let length = std::fs::metadata(path)?.len();
     if length <= CHECKED_BYTES {
-        let said: String =
-            connection.query_row("PRAGMA quick_check(1)", [], |row| row.get(0))?;
+        let said: String = connection.query_row("PRAGMA quick_check(1)", [], |row| row.get(0))?;
         if said != "ok" {
             return Err(FileError::Unusable(format!("it is damaged: {said}")));
         }

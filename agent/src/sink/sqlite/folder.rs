@@ -86,13 +86,18 @@ pub(super) fn make(path: &Path) -> io::Result<Identity> {
 
 /// Tells a file from another one of the same name.
 #[derive(Clone, Copy, Debug, Eq, PartialEq)]
-pub(super) struct Identity(u64, u64);
+pub(crate) struct Identity(u64, u64);
 
 impl Identity {
+    /// That of the file of this name; None when there is none.
+    pub(crate) fn of(path: &Path) -> Option<Self> {
+        let metadata = fs::symlink_metadata(path).ok()?;
+        Some(Self(metadata.dev(), metadata.ino()))
+    }
+
     /// Whether the path still names this file.
-    pub(super) fn is_at(self, path: &Path) -> bool {
-        fs::symlink_metadata(path)
-            .is_ok_and(|metadata| self == Self(metadata.dev(), metadata.ino()))
+    pub(crate) fn is_at(self, path: &Path) -> bool {
+        Self::of(path) == Some(self)
     }
 }
 
@@ -216,11 +221,17 @@ mod tests {
             ("tapline-19700101.db.damaged-1", 0),
             ("tapline-19700102.db", 2),
         ];
-        assert_eq!(found, expected.map(|(name, bytes)| (name.to_owned(), bytes)));
+        assert_eq!(
+            found,
+            expected.map(|(name, bytes)| (name.to_owned(), bytes))
+        );
 
         let aside = move_aside(folder.path(), name(0)).unwrap();
         assert_eq!(aside, path("tapline-19700101.db.damaged-2"));
-        assert_eq!(fs::read(path("tapline-19700101.db.damaged-2-wal")).unwrap(), b"234");
+        assert_eq!(
+            fs::read(path("tapline-19700101.db.damaged-2-wal")).unwrap(),
+            b"234"
+        );
         assert!(path("tapline-19700101.db.damaged-2-shm").exists());
         assert!(!path("tapline-19700101.db-wal").exists());
         let damaged = FileName {

@@ -33,13 +33,7 @@ impl fmt::Display for Day {
         let date = EPOCH
             .checked_add(jiff::Span::new().days(self.0.clamp(-719_528, 2_932_896)))
             .unwrap_or(EPOCH);
-        write!(
-            f,
-            "{:04}{:02}{:02}",
-            date.year(),
-            date.month(),
-            date.day()
-        )
+        write!(f, "{:04}{:02}{:02}", date.year(), date.month(), date.day())
     }
 }
 

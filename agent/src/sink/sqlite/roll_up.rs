@@ -173,16 +173,44 @@ impl RollUps {
     /// What the database says.
     pub(super) fn write(&self, connection: &Connection) -> rusqlite::Result<()> {
         let exchanges = |(time, role): &(i64, Role)| (*time, vec![name(role.name())]);
-        write(connection, "exchange", &["role"], &EXCHANGE_SUMS, &self.exchanges, exchanges)?;
+        write(
+            connection,
+            "exchange",
+            &["role"],
+            &EXCHANGE_SUMS,
+            &self.exchanges,
+            exchanges,
+        )?;
         let latencies = |(time, role, from): &(i64, Role, i64)| {
             (*time, vec![name(role.name()), Value::Integer(*from)])
         };
         let keys = ["role", "from_us"];
-        write(connection, "latency", &keys, &["exchanges"], &self.latencies, latencies)?;
+        write(
+            connection,
+            "latency",
+            &keys,
+            &["exchanges"],
+            &self.latencies,
+            latencies,
+        )?;
         let sessions = |(time, protocol): &(i64, Protocol)| (*time, vec![name(protocol.name())]);
-        write(connection, "session", &["protocol"], &SESSION_SUMS, &self.sessions, sessions)?;
+        write(
+            connection,
+            "session",
+            &["protocol"],
+            &SESSION_SUMS,
+            &self.sessions,
+            sessions,
+        )?;
         let cpus = |(time, cpu): &(i64, u32)| (*time, vec![Value::Integer(i64::from(*cpu))]);
-        write(connection, "session_cpu", &["cpu_id"], &CPU_SUMS, &self.cpus, cpus)
+        write(
+            connection,
+            "session_cpu",
+            &["cpu_id"],
+            &CPU_SUMS,
+            &self.cpus,
+            cpus,
+        )
     }
 }
 
@@ -239,8 +267,20 @@ fn write<K, const N: usize>(
         }
         rows.push((time, rest, *sums));
     }
-    add_rows(connection, &format!("{table}_seconds"), keys, columns, &rows)?;
-    add_rows(connection, &format!("{table}_minutes"), keys, columns, &minutes)
+    add_rows(
+        connection,
+        &format!("{table}_seconds"),
+        keys,
+        columns,
+        &rows,
+    )?;
+    add_rows(
+        connection,
+        &format!("{table}_minutes"),
+        keys,
+        columns,
+        &minutes,
+    )
 }
 
 fn add_rows<const N: usize>(

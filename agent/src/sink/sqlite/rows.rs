@@ -144,7 +144,11 @@ impl<'c> Rows<'c> {
         record: &SessionRecord<'_>,
     ) -> rusqlite::Result<Placed> {
         let home = home(record.timestamp.as_microsecond());
-        let mut id = if self.last.0 == home { self.last.1 } else { home };
+        let mut id = if self.last.0 == home {
+            self.last.1
+        } else {
+            home
+        };
         let mut step = 1;
         while id - home <= DRIFT {
             if self.insert_session(id, record)? {
@@ -168,7 +172,8 @@ impl<'c> Rows<'c> {
             if row.get_ref(0)?.as_bytes_or_null()? != Some(identifier.as_bytes()) {
                 return Ok(Found::Other);
             }
-            let number = |index| Ok::<_, rusqlite::Error>(row.get::<_, Option<i64>>(index)?.unwrap_or(0));
+            let number =
+                |index| Ok::<_, rusqlite::Error>(row.get::<_, Option<i64>>(index)?.unwrap_or(0));
             Ok(Found::Same {
                 revision: number(1)?,
                 totals: SessionTotals {

@@ -117,10 +117,7 @@ mod tests {
         assert_eq!(count(&old, "PRAGMA user_version"), VERSION as i64);
         assert_eq!(count(&old, "SELECT sum(id) FROM exchanges"), before);
         // Three are timed: 900, 901 and 5000 microseconds; the last in another minute.
-        assert_eq!(
-            count(&old, "SELECT sum(exchanges) FROM latency_seconds"),
-            3
-        );
+        assert_eq!(count(&old, "SELECT sum(exchanges) FROM latency_seconds"), 3);
         assert_eq!(
             count(
                 &old,

@@ -120,6 +120,7 @@ mod tests {
 
     use super::*;
     use crate::sink::batch::samples::{exchange, session};
+    use crate::sink::counts::SharedCounts;
 
     /// Holds the batches that it takes until it is told to let them go.
     #[derive(Clone, Default)]
@@ -136,10 +137,9 @@ mod tests {
 
         fn counts(&self) -> Counts {
             let batches = self.0.lock().unwrap();
-            Counts {
-                accepted: batches.iter().map(|batch| batch.len() as u64).sum(),
-                ..Counts::default()
-            }
+            let shared = SharedCounts::default();
+            shared.add_accepted(batches.iter().map(|batch| batch.len() as u64).sum());
+            shared.counts()
         }
 
         fn close(self: Box<Self>) -> Counts {

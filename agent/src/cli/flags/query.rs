@@ -288,7 +288,7 @@ mod tests {
         };
         check("10m", Some("2026-11-21T11:50:00Z"));
         check("2026-11-21T13:00:00+02:00", Some("2026-11-21T11:00:00Z"));
-        check("36500d", Some("1926-12-15T12:00:00Z"));
+        check("36500d", Some("1926-12-16T12:00:00Z"));
         check("yesterday", None);
         check("", None);
     }

@@ -76,7 +76,8 @@ mod tests {
             let mut texts = Texts::default();
             prop_assert_eq!(texts.address(address), address.to_string());
             let identifier = Identifier::new(run, number);
-            prop_assert_eq!(texts.identifier(identifier).as_str(), identifier.to_string());
+            let text = texts.identifier(identifier);
+            prop_assert_eq!(text.as_str(), identifier.to_string());
         }
     }
 }

@@ -2,6 +2,8 @@
 //! `cargo bench -p tapline --bench store -- [sessions] [exchanges]`: counts of rows, 5 million
 //! sessions and 1 million exchanges unless told otherwise. Writes some gigabytes, and deletes them.
 
+#![expect(clippy::print_stdout, reason = "a benchmark says what it measured")]
+
 use std::net::{IpAddr, Ipv4Addr};
 use std::time::Instant;
 
@@ -155,7 +157,7 @@ fn exchange(number: u64, time: Timestamp) -> ExchangeRecord<'static> {
             "Mozilla/5.0 (Windows NT 10.0; Win64; x64) AppleWebKit/537.36 (KHTML, like Gecko) Chrome/126.0 Safari/537.36",
         ),
         referer: None,
-        status: Some(if number % 50 == 0 { 404 } else { 200 }),
+        status: Some(if number.is_multiple_of(50) { 404 } else { 200 }),
         content_type: Some("application/json"),
         ttfb_us: Some(500 + number % 5_000),
         total_us: Some(600 + number % 5_000),

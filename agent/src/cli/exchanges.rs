@@ -34,7 +34,7 @@ impl Rows for Exchanges {
         store.exchanges(filter, order, after, limit)
     }
 
-    fn new(
+    fn fresh(
         store: &mut Store,
         follower: &mut Follower,
         filter: &ExchangeFilter,

@@ -47,7 +47,7 @@ pub(super) trait Rows {
         limit: usize,
     ) -> Result<Page, ReadError>;
 
-    fn new(
+    fn fresh(
         store: &mut Store,
         follower: &mut Follower,
         filter: &Self::Filter,
@@ -83,7 +83,7 @@ pub(super) fn run<R: Rows>(
             R::show(&page, &mut output)?;
             output.end_page()?;
             std::thread::sleep(POLL);
-            page = R::new(&mut store, &mut follower, filter)?;
+            page = R::fresh(&mut store, &mut follower, filter)?;
             if follower.has_missed() {
                 tracing::warn!("rows were passed over: more came than can be shown");
             }

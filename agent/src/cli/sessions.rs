@@ -41,7 +41,7 @@ impl Rows for Sessions {
         store.sessions(filter, order, after, limit)
     }
 
-    fn new(
+    fn fresh(
         store: &mut Store,
         follower: &mut Follower,
         filter: &SessionFilter,

@@ -72,7 +72,7 @@ pub(crate) fn list(directory: &Path) -> io::Result<Vec<Entry>> {
 pub(super) fn make(path: &Path) -> io::Result<Identity> {
     let file = match open(path) {
         Err(error) if error.kind() == io::ErrorKind::NotFound => {
-            make_folder(path.parent().unwrap_or(Path::new(".")))?;
+            make_folder(path.parent().unwrap_or_else(|| Path::new(".")))?;
             open(path)?
         }
         other => other?,

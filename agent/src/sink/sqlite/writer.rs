@@ -117,12 +117,24 @@ impl Writer {
         let range = self.range();
         let mut days: Vec<(Day, u64)> = Vec::new();
         let times = batches.iter().flat_map(|batch| batch.times());
+        let mut last = 0;
         for time in times {
             let day = range.day(time);
+            // Nearly always the day of the record before.
+            if let Some((other, records)) = days.get_mut(last)
+                && *other == day
+            {
+                *records += 1;
+                continue;
+            }
             match days.iter_mut().find(|(other, _)| *other == day) {
                 Some((_, records)) => *records += 1,
                 None => days.push((day, 1)),
             }
+            last = days
+                .iter()
+                .position(|(other, _)| *other == day)
+                .unwrap_or(0);
         }
         days.sort();
         days

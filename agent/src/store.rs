@@ -1,8 +1,8 @@
 //! Reads what the store holds: pages of exchanges or sessions over the databases of all days, and
 //! what comes new.
 //!
-//! The databases are opened read-only and read while they are written; no transaction lasts longer
-//! than the query of one page. A page begins behind the last row of the page before it (a key, not a
+//! The databases are opened read-only and read while they are written; no transaction looks
+//! at more than five minutes of records. A page begins behind the last row of the page before it (a key, not a
 //! count), so that the thousandth page costs as much as the first.
 
 mod filter;
@@ -10,6 +10,7 @@ mod follow;
 mod read;
 
 use std::io;
+use std::ops::RangeInclusive;
 use std::path::{Path, PathBuf};
 
 use rusqlite::{Connection, OpenFlags, params_from_iter, types::Value};
@@ -28,6 +29,10 @@ use read::Table;
 
 /// How long to wait for a writer that has a database to itself, as it is while it is being made.
 const BUSY: std::time::Duration = std::time::Duration::from_secs(5);
+
+/// Keys that one transaction looks at: five minutes. A longer one would keep the writer from reusing
+/// the log beside the database.
+const WINDOW: i64 = 2 * 300 * 1_000_000;
 
 /// Which end of time comes first.
 #[derive(Clone, Copy, Debug, Eq, PartialEq)]
@@ -313,36 +318,85 @@ impl ReadFile {
         limit: usize,
         page: &mut Page,
     ) -> Result<(), ReadError> {
-        let mut sql = query.select();
-        let mut values = query.values.clone();
+        let mut first = query.first_id;
+        let mut last = query.last_id;
         if let Some(Cursor { id, day }) = after {
-            let is_behind = match order {
-                Order::Newest => self.day < day,
-                Order::Oldest => self.day > day,
-            };
-            let sign = match order {
-                Order::Newest => "<",
-                Order::Oldest => ">",
-            };
-            let equal = if is_behind { "=" } else { "" };
-            sql += &format!(" AND id {sign}{equal} ?");
-            values.push(Value::Integer(id));
+            // The row itself was there already; one of another file may have the same key.
+            match order {
+                Order::Newest => last = last.min(id.saturating_sub((self.day >= day).into())),
+                Order::Oldest => first = first.max(id.saturating_add((self.day <= day).into())),
+            }
         }
+        let wanted = page.rows.len().saturating_add(limit);
+        while first <= last && page.rows.len() < wanted {
+            // From one that is there, so that empty stretches cost nothing.
+            let Some(edge) = self.edge(query.table, order, first, last)? else {
+                break;
+            };
+            let window = match order {
+                Order::Newest => first.max(edge.saturating_sub(WINDOW))..=edge,
+                Order::Oldest => edge..=last.min(edge.saturating_add(WINDOW)),
+            };
+            self.read_window(query, order, &window, wanted - page.rows.len(), page)
+                .map_err(|source| self.failed(source))?;
+            match order {
+                Order::Newest => last = window.start().saturating_sub(1),
+                Order::Oldest => first = window.end().saturating_add(1),
+            }
+        }
+        Ok(())
+    }
+
+    /// The first key, in this order, that is there.
+    fn edge(
+        &self,
+        table: Table,
+        order: Order,
+        first: i64,
+        last: i64,
+    ) -> Result<Option<i64>, ReadError> {
+        let end = match order {
+            Order::Newest => "max",
+            Order::Oldest => "min",
+        };
+        let sql = format!(
+            "SELECT {end}(id) FROM {} WHERE id BETWEEN ? AND ?",
+            table.name()
+        );
+        self.connection
+            .prepare_cached(&sql)
+            .and_then(|mut statement| statement.query_row([first, last], |row| row.get(0)))
+            .map_err(|source| self.failed(source))
+    }
+
+    fn read_window(
+        &self,
+        query: &Query,
+        order: Order,
+        window: &RangeInclusive<i64>,
+        limit: usize,
+        page: &mut Page,
+    ) -> rusqlite::Result<()> {
         let direction = match order {
             Order::Newest => "DESC",
             Order::Oldest => "ASC",
         };
-        sql += &format!(" ORDER BY id {direction} LIMIT ?");
-        values.push(Value::Integer(i64::try_from(limit).unwrap_or(i64::MAX)));
-        let mut read = || {
-            let mut statement = self.connection.prepare_cached(&sql)?;
-            let mut rows = statement.query(params_from_iter(&values))?;
-            while let Some(row) = rows.next()? {
-                page.take(query.table, self.day, row)?;
-            }
-            Ok(())
-        };
-        read().map_err(|source| self.failed(source))
+        let sql = format!(
+            "{} AND id BETWEEN ? AND ? ORDER BY id {direction} LIMIT ?",
+            query.select()
+        );
+        let more = [
+            *window.start(),
+            *window.end(),
+            i64::try_from(limit).unwrap_or(i64::MAX),
+        ]
+        .map(Value::Integer);
+        let mut statement = self.connection.prepare_cached(&sql)?;
+        let mut rows = statement.query(params_from_iter(query.values.iter().chain(&more)))?;
+        while let Some(row) = rows.next()? {
+            page.take(query.table, self.day, row)?;
+        }
+        Ok(())
     }
 
     fn failed(&self, source: rusqlite::Error) -> ReadError {

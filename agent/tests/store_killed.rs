@@ -12,20 +12,21 @@ use jiff::Timestamp;
 use tapline::session::identifier::Identifier;
 use tapline::session::record::{Protocol, SessionDetails, SessionRecord};
 use tapline::sink::fan_out::FanOut;
-use tapline::sink::sqlite::{SqliteSettings, SqliteSink};
+use tapline::sink::sqlite::{OnFull, SqliteSettings, SqliteSink};
 use tapline::store::{Order, SessionFilter, Store};
 
 const FOLDER: &str = "STORE_KILLED_FOLDER";
 
-/// The process that is killed: stores as fast as it can, and says how far it is.
+/// The process that is killed: stores as fast as it can, and says how far it is. Nothing unless the
+/// other test starts it.
 #[test]
-#[ignore = "runs in a process of its own, which the other test starts"]
 fn child() {
     let Some(folder) = std::env::var_os(FOLDER) else {
         return;
     };
     let sink = SqliteSink::start(SqliteSettings {
         directory: folder.into(),
+        on_full: OnFull::Block,
         ..SqliteSettings::default()
     })
     .unwrap();
@@ -84,7 +85,7 @@ fn session(number: i64, time: Timestamp) -> SessionRecord<'static> {
 /// that, and in all.
 fn run_and_kill(folder: &Path, after: Duration) -> (i64, i64) {
     let mut child = Command::new(std::env::current_exe().unwrap())
-        .args(["--exact", "child", "--ignored", "--nocapture"])
+        .args(["--exact", "child", "--nocapture"])
         .env(FOLDER, folder)
         .stdout(Stdio::piped())
         .stderr(Stdio::null())

@@ -103,6 +103,7 @@ impl SqliteSink {
             clock: Arc::clone(&clock),
             busy_timeout: settings.busy_timeout,
             finished: HashSet::new(),
+            last_today: None,
         };
         let tidy = thread::Builder::new()
             .name("tapline-tidy-db".to_owned())

@@ -138,11 +138,14 @@ impl Query {
         // The key tells the time nearly: it narrows, and the time itself decides.
         if let Some(since) = since {
             query.first_id = home(since.as_microsecond());
-            query.number("id >= ?", Some(query.first_id));
+            let condition = match table {
+                Table::Exchanges => "ts >= ?",
+                Table::Sessions => "timestamp >= ?",
+            };
+            query.number(condition, Some(since.as_microsecond()));
         }
         if let Some(until) = until {
             query.last_id = home(until.as_microsecond()).saturating_add(DRIFT);
-            query.number("id <= ?", Some(query.last_id));
             let condition = match table {
                 Table::Exchanges => "ts < ?",
                 Table::Sessions => "timestamp < ?",

@@ -11,7 +11,7 @@ use crate::session::identifier::Identifier;
 use crate::session::record::{Protocol, SessionDetails};
 use crate::sink::batch::samples::{details, exchange, session, time};
 use crate::sink::fan_out::FanOut;
-use crate::sink::sqlite::{Retain, SqliteSettings, SqliteSink};
+use crate::sink::sqlite::{OnFull, Retain, SqliteSettings, SqliteSink};
 
 const DAY_US: i64 = 86_400_000_000;
 
@@ -19,6 +19,7 @@ fn start(directory: &Path) -> FanOut {
     let sink = SqliteSink::start(SqliteSettings {
         directory: directory.to_owned(),
         retain: Retain::default(),
+        on_full: OnFull::Block,
         commit_after: Duration::from_millis(2),
         ..SqliteSettings::default()
     });

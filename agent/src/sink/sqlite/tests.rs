@@ -40,6 +40,7 @@ fn settings(directory: &Path) -> SqliteSettings {
     SqliteSettings {
         directory: directory.to_owned(),
         retain: Retain::default(),
+        on_full: OnFull::Block,
         commit_after: Duration::from_millis(5),
         busy_timeout: Duration::from_millis(200),
         ..SqliteSettings::default()
@@ -420,6 +421,67 @@ fn old_days_are_deleted_whole_and_what_began_then_is_kept_all_the_same() {
     wait_until(|| !names().contains(&name(1)) && !names().contains(&name(2)));
     close(store);
     assert!(names().contains(&name(0)));
+}
+
+#[test]
+fn a_clock_that_jumps_and_jumps_back_deletes_nothing_and_loses_nothing() {
+    let folder = tempfile::tempdir().unwrap();
+    let retain = Retain {
+        days: Some(2),
+        bytes: None,
+    };
+    let mut store = start(folder.path());
+    store.push_session(&revision(1, 1, 1));
+    close(store);
+    let now = Now::at(START_US);
+    let days = Arc::<Days>::default();
+    let mut tidy = Tidy {
+        directory: folder.path().to_owned(),
+        retain,
+        days: Arc::clone(&days),
+        clock: now.clock(),
+        busy_timeout: Duration::from_secs(1),
+        finished: HashSet::new(),
+        last_today: None,
+    };
+    let is_there = || path(folder.path(), today()).exists();
+    let mut look = |shift: i64| {
+        now.0.store(START_US + shift * DAY_US, Relaxed);
+        tidy.once().unwrap();
+    };
+    look(0);
+    look(1000);
+    look(0);
+    assert!(is_there());
+    look(1);
+    look(2);
+    assert!(is_there());
+    // It stays there: it is right.
+    look(1000);
+    look(1000);
+    assert!(!is_there());
+    // Back again: what comes now is not put into a day of the future.
+    now.0.store(START_US, Relaxed);
+    let shared = Arc::<SharedCounts>::default();
+    let (queue, full) = sync_channel(1);
+    let writer = Writer {
+        directory: folder.path().to_owned(),
+        commit_records: 10,
+        commit_after: Duration::from_millis(1),
+        busy_timeout: Duration::from_secs(5),
+        clock: now.clock(),
+        shared: Arc::clone(&shared),
+        days,
+        wake_tidy: sync_channel(1).0,
+        state: WriterState::default(),
+    };
+    let mut batch = Batch::default();
+    batch.push_session(&revision(2, 1, 1)).unwrap();
+    queue.send(Arc::new(batch)).unwrap();
+    drop(queue);
+    writer.run(&full);
+    assert_eq!(shared.counts().stored, 1);
+    assert!(is_there());
 }
 
 #[test]

@@ -37,6 +37,8 @@ pub(super) struct Tidy {
     pub(super) busy_timeout: Duration,
     /// Days that have their indexes, as far as is known.
     pub(super) finished: HashSet<Day>,
+    /// The day of the last look.
+    pub(super) last_today: Option<Day>,
 }
 
 impl Tidy {
@@ -66,7 +68,13 @@ impl Tidy {
     /// error.
     pub(super) fn once(&mut self) -> Result<(), FileError> {
         let now = (self.clock)().as_microsecond();
-        let mut result = self.delete_oldest(Day::of(now));
+        let today = Day::of(now);
+        // A clock that jumped may jump back: nothing is deleted by it before the next look.
+        let last = self.last_today.replace(today).unwrap_or(today);
+        let mut result = match (today.0 - last.0).abs() {
+            0 | 1 => self.delete_oldest(today),
+            _ => Ok(()),
+        };
         let settled = Day::of(now - SETTLED_US);
         for entry in self.list()? {
             let FileName { day, damaged } = entry.name;

@@ -292,7 +292,8 @@ impl Writer {
     fn range(&self) -> Range {
         let today = Day::of((self.clock)().as_microsecond());
         Range {
-            first: self.days.horizon(),
+            // A clock that was put back is before what was deleted.
+            first: self.days.horizon().map(|first| first.min(today)),
             last: Day(today.0 + 1),
         }
     }

@@ -25,6 +25,8 @@ pub struct Segment {
     pub destination_port_be: u16,
     /// TCP sequence number of the first payload byte, or of the SYN.
     pub sequence: u32,
+    /// TCP acknowledgement number; of meaning with [`tcp::ACK`].
+    pub acknowledgement: u32,
     /// Where the payload begins in the packet.
     pub payload_offset: u32,
     /// How many payload bytes the headers announce.
@@ -44,7 +46,7 @@ pub struct Segment {
     pub fragment: u8,
     /// 1: found inside a tunnel.
     pub tunnelled: u8,
-    unused: u8,
+    unused: [u8; 5],
     /// Where the header to be read next begins. Shared, as all of [`crate::scratch::Work`], so that the
     /// verifier follows one unknown offset instead of every combination of header lengths.
     offset: Shared<u32>,
@@ -185,6 +187,7 @@ fn plain<P: Packet>(packet: &P, segment: &mut Segment) -> bool {
     segment.source_port_be = (ports as u16).to_le();
     segment.destination_port_be = ((ports >> 16) as u16).to_le();
     segment.sequence = u32::from_be_bytes(word(26));
+    segment.acknowledgement = u32::from_be_bytes(word(30));
     segment.tcp_flags = headers[35] & 0x3f;
     segment.protocol = Protocol::Tcp as u32;
     segment.payload_offset = payload;
@@ -284,7 +287,8 @@ fn ipv6<P: Packet>(packet: &P, segment: &mut Segment) -> Result<(), Ignored> {
     segment.destination = words(&header, 24);
     segment.next.set(u32::from(header[6]));
     segment.offset.set(offset + 40);
-    for _ in 0..EXTENSION_HEADERS_MAX {
+    // Once more, to see what stands behind the last.
+    for _ in 0..=EXTENSION_HEADERS_MAX {
         if !is_extension(segment.next.get()) {
             return if segment.offset.get() > segment.end.get() {
                 Err(Ignored::BadLength)
@@ -411,7 +415,9 @@ fn generic_routing<P: Packet>(packet: &P, segment: &Segment, offset: u32) -> Opt
     Some(inside)
 }
 
-/// RFC 7348, section 5: behind UDP, flags of which only the I bit is set, then the identifier.
+/// RFC 7348, section 5: behind UDP, flags with the I bit, then the identifier. Other bits are reserved or
+/// of extensions (a group policy) that do not move what is inside; but for the P bit, which says that
+/// another protocol is.
 #[inline(always)]
 fn vxlan<P: Packet>(packet: &P, segment: &Segment, offset: u32) -> Option<Tunnel> {
     let header: [u8; 4] = packet.read(offset)?;
@@ -420,7 +426,7 @@ fn vxlan<P: Packet>(packet: &P, segment: &Segment, offset: u32) -> Option<Tunnel
         return None;
     }
     let flags: [u8; 4] = packet.read(offset + 8)?;
-    if flags != [0x08, 0, 0, 0] {
+    if flags[0] & 0x0c != 0x08 {
         return None;
     }
     segment.offset.set(offset + 16);
@@ -451,6 +457,8 @@ fn transport<P: Packet>(packet: &P, segment: &mut Segment) -> Result<(), Ignored
             segment.source_port_be = u16::from_ne_bytes([header[0], header[1]]);
             segment.destination_port_be = u16::from_ne_bytes([header[2], header[3]]);
             segment.sequence = u32::from_be_bytes([header[4], header[5], header[6], header[7]]);
+            segment.acknowledgement =
+                u32::from_be_bytes([header[8], header[9], header[10], header[11]]);
             segment.tcp_flags = header[13] & 0x3f;
             segment.payload_offset = payload;
             segment.payload_length = end - payload;
@@ -494,3 +502,6 @@ fn words(bytes: &[u8; 40], at: usize) -> Address {
     };
     [word(at), word(at + 8)]
 }
+
+#[cfg(test)]
+mod tests;

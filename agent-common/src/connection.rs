@@ -73,8 +73,7 @@ pub struct Connection {
     pub ports: Shared<u32>,
     /// Counts the connections that have lived here.
     pub generation: Shared<u32>,
-    /// Written by the reader alone, see [`Release`]; 0 when there is none.
-    pub release: Shared<u64>,
+    unused: Shared<u64>,
     /// Not 0: everything is copied, in both directions.
     pub escalated: Shared<u16>,
     /// The span of time that `budget_used` belongs to.
@@ -97,7 +96,8 @@ pub struct Direction {
     pub body_end: Shared<u64>,
     /// Lowest stream position that is missing; 0 when nothing is.
     pub hole_start: Shared<u64>,
-    /// Stream position just behind what is missing.
+    /// Stream position just behind what is missing; when nothing is, of no meaning but to
+    /// `crate::track`, which notes there a SYN that was not believed.
     pub hole_end: Shared<u64>,
     /// TCP sequence number behind the highest byte seen.
     pub next_sequence: Shared<u32>,
@@ -141,8 +141,9 @@ pub mod state {
     pub const UNSURE: u32 = 1 << 8;
 }
 
-/// The word by which the reader ends an escalation: it has seen so many records and nothing is
-/// pending. It counts only while the kernel has sent no more than that.
+/// The word by which the reader ends an escalation: it has seen so many records and nothing is pending.
+/// It counts only while the kernel has sent no more than that. There is one for each slot of the table,
+/// in an array of their own, which the reader maps: a twentieth of the table.
 #[derive(Clone, Copy, Debug, Eq, PartialEq)]
 pub struct Release {
     /// The connection meant; [`Connection::generation`].
@@ -181,3 +182,6 @@ impl Release {
 }
 
 const RECORDS: u32 = 0x3fff_ffff;
+
+#[cfg(test)]
+mod tests;

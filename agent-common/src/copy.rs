@@ -104,6 +104,10 @@ impl<P: Packet, H: Host> Copier<'_, P, H> {
         header.time_ns = self.host.now_ns();
         header.segment_end = self.work.start.get() + u64::from(segment.payload_length);
         header.hole_start = self.direction.hole_start.get();
+        header.peer_position = self.peer.position.get();
+        header.ticks = self.direction.last_seen.get();
+        header.last_ticks = self.work.last_seen.get();
+        header.peer_ticks = self.peer.last_seen.get();
         header.source = bytes_of(segment.source);
         header.destination = bytes_of(segment.destination);
         header.source_port_be = segment.source_port_be.to_ne_bytes();
@@ -301,12 +305,13 @@ impl<P: Packet, H: Host> Copier<'_, P, H> {
             self.collect(from, copied);
         }
         let left = length.saturating_sub(work.resume.get());
-        let mut more = left > 0 && work.marks.get() & (mark::COLLECTING | mark::ESCALATED) != 0;
-        if more && round >= PIECES_MAX - 1 {
-            self.lose(Lost::Cut, left);
-            more = false;
-        }
+        let wanted = left > 0 && work.marks.get() & (mark::COLLECTING | mark::ESCALATED) != 0;
+        let more = wanted && round < PIECES_MAX - 1;
         self.send(from, if more { flag::MORE } else { 0 });
+        if wanted && !more {
+            // Behind what was sent: there the number is missing.
+            self.lose(Lost::Cut, left);
+        }
         more
     }
 

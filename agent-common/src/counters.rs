@@ -24,11 +24,14 @@ pub enum Ignored {
     Tls = 8,
     /// Begins an HTTP/2 connection: not HTTP/1.
     Http2 = 9,
+    /// Sequence and acknowledgement number are those of no packet of its connection: forged, or of
+    /// another one.
+    Sequence = 10,
 }
 
 impl Ignored {
     /// Number of reasons.
-    pub const COUNT: usize = 10;
+    pub const COUNT: usize = 11;
 
     /// Places for them: a power of two, so that a mask proves bounds to the verifier.
     pub const PLACES: usize = 16;
@@ -45,6 +48,7 @@ impl Ignored {
         "protocol",
         "tls",
         "http2",
+        "sequence",
     ];
 }
 

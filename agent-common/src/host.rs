@@ -37,6 +37,9 @@ pub unsafe trait Host {
     fn workplace(&self) -> Option<&mut Workplace>;
     /// A bucket of the connection table.
     fn bucket(&self, index: u32) -> Option<&Bucket>;
+    /// The release word of a slot, which the reader alone writes: see [`crate::connection::Release`]; 0
+    /// when there is none.
+    fn release(&self, slot: u32) -> u64;
     /// Makes `tag` the owner of a place whose tag was `old`; false when somebody was faster.
     fn claim(&self, place: &crate::shared::Shared<u64>, old: u64, tag: u64) -> bool;
 

@@ -22,4 +22,6 @@ pub mod settings;
 pub mod shared;
 pub mod start;
 pub mod table;
+#[cfg(test)]
+mod testing;
 pub mod track;

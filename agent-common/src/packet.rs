@@ -38,6 +38,12 @@ pub trait Packet {
     /// The `N` bytes at `offset`, or `None` when the packet does not hold all of them.
     fn read<const N: usize>(&self, offset: u32) -> Option<[u8; N]>;
 
+    /// The eight bytes at `offset`, the first one lowest, or `None` when the packet does not hold all of
+    /// them or they cannot be had at once: then [`Packet::copy`] tells.
+    fn word(&self, offset: u32) -> Option<u64> {
+        self.read::<8>(offset).map(u64::from_le_bytes)
+    }
+
     /// Copies `length` bytes (at most [`crate::record::PIECE_MAX`]) at `offset` to the data of
     /// `scratch`. Gives the number of bytes copied: fewer than asked for when the packet ends.
     fn copy(&self, offset: u32, length: u32, scratch: &mut Scratch) -> u32;

@@ -7,7 +7,7 @@
 use zerocopy::{FromBytes, Immutable, IntoBytes, KnownLayout};
 
 /// Version of the layout; both sides are built together, so a mismatch means a foreign program.
-pub const VERSION: u8 = 1;
+pub const VERSION: u8 = 2;
 
 /// Payload bytes that one record carries at the most. Longer stretches come as several records.
 pub const PIECE_MAX: usize = 2048;
@@ -36,6 +36,9 @@ pub struct RecordHeader {
     /// Lowest stream position that is missing before this record, because a segment was lost or is
     /// late; 0 when nothing is missing.
     pub hole_start: u64,
+    /// Stream position behind all that the other direction has sent so far, as far as it was seen; 0
+    /// when nothing was.
+    pub peer_position: u64,
     /// Source address, as on the wire.
     pub source: [u8; 16],
     /// Destination address, as on the wire.
@@ -57,6 +60,14 @@ pub struct RecordHeader {
     pub cpu: u32,
     /// Number of payload bytes behind this header.
     pub captured: u32,
+    /// When the packet was seen, in coarse ticks (see [`crate::host::Host::ticks`]), wrapping.
+    pub ticks: u32,
+    /// When this direction last carried data before this packet, in coarse ticks.
+    pub last_ticks: u32,
+    /// When the other direction last carried data, in coarse ticks.
+    pub peer_ticks: u32,
+    /// Always 0.
+    pub unused: u32,
     /// VLAN identifiers, outermost first; 0 is "no tag".
     pub vlan: [u16; 2],
     /// A set of `flag` bits.
@@ -78,6 +89,7 @@ impl RecordHeader {
         position: 0,
         segment_end: 0,
         hole_start: 0,
+        peer_position: 0,
         source: [0; 16],
         destination: [0; 16],
         source_port_be: [0; 2],
@@ -88,6 +100,10 @@ impl RecordHeader {
         ifindex: 0,
         cpu: 0,
         captured: 0,
+        ticks: 0,
+        last_ticks: 0,
+        peer_ticks: 0,
+        unused: 0,
         vlan: [0; 2],
         flags: 0,
         version: 0,
@@ -96,7 +112,7 @@ impl RecordHeader {
     };
 }
 
-const _: () = assert!(size_of::<RecordHeader>() == 112);
+const _: () = assert!(size_of::<RecordHeader>() == 136);
 const _: () = assert!(align_of::<RecordHeader>() == 8);
 
 #[cfg(feature = "user")]

@@ -31,6 +31,8 @@ pub struct Workplace {
 pub struct Work {
     /// Stream position of the first payload byte.
     pub start: Shared<u64>,
+    /// When the direction last carried data before this packet, in coarse ticks.
+    pub last_seen: Shared<u32>,
     /// The first payload byte of interest.
     pub from: Shared<u32>,
     /// A set of `mark` bits.

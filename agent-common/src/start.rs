@@ -203,9 +203,11 @@ const METHOD_MAX: u32 = 32;
 /// How far the end of a line with such a method is searched.
 const LINE_MAX: u32 = 512;
 
+/// Whether the byte may stand in a method (RFC 9110, section 5.6.2).
 #[inline(always)]
-fn is_token_byte(byte: u8) -> bool {
-    // RFC 9110, section 5.6.2, as two words of 64 bits: one bit a character.
+#[must_use]
+pub fn is_token_byte(byte: u8) -> bool {
+    // Two words of 64 bits: one bit a character.
     const LOW: u64 = bits(b"!#$%&'*+-.0123456789", 0);
     const HIGH: u64 = bits(
         b"ABCDEFGHIJKLMNOPQRSTUVWXYZ^_`abcdefghijklmnopqrstuvwxyz|~",
@@ -237,3 +239,6 @@ const fn low_bytes(count: u32) -> u64 {
         (1 << (8 * count)) - 1
     }
 }
+
+#[cfg(test)]
+mod tests;

@@ -186,3 +186,6 @@ fn hash<H: Host>(host: &H, key: &Key) -> u64 {
     sum = sum.wrapping_mul(0xbf58_476d_1ce4_e5b9);
     sum ^ sum >> 32
 }
+
+#[cfg(test)]
+mod tests;

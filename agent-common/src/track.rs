@@ -19,12 +19,12 @@
 use crate::classify::{Segment, tcp};
 use crate::connection::{Connection, Direction, Key, Release, state};
 use crate::copy::copy;
-use crate::counters::{Counters, Escalated, Ignored};
+use crate::counters::{Counters, Escalated, Ignored, Lost};
 use crate::host::Host;
 use crate::packet::Packet;
 use crate::record::FIRST_POSITION;
 use crate::scratch::{Scratch, Work, Workplace, mark};
-use crate::start::Start;
+use crate::start::{Start, is_token_byte};
 use crate::table::{Found, find_or_insert, restart};
 
 /// Content type of a TLS handshake record (RFC 8446, section 5.1).
@@ -52,31 +52,52 @@ pub fn track<P: Packet, H: Host>(packet: &P, host: &H, workplace: &mut Workplace
     let peer = &connection.directions[(side & 1 ^ 1) as usize];
 
     let flags = segment.tcp_flags;
+    let last_seen = direction.last_seen.get();
+    let now = host.ticks() as u32;
+    let idle = now.wrapping_sub(last_seen) > IDLE_TICKS;
     if flags & tcp::SYN != 0 {
+        let contradicts = !idle && contradicts(direction, peer, segment);
+        if contradicts && !is_answer(direction, peer, segment) {
+            counters.ignored[Ignored::Sequence as usize] += 1;
+            return;
+        }
         on_syn(&found, direction, segment);
+        if contradicts {
+            begin_at(peer, segment.acknowledgement);
+        }
         segment.sequence = segment.sequence.wrapping_add(1);
     }
     if segment.payload_length == 0 && flags & (tcp::FIN | tcp::RST) == 0 {
         return;
     }
-    direction.last_seen.set(host.ticks() as u32);
+    if !idle && is_foreign(direction, peer, segment) {
+        counters.ignored[Ignored::Sequence as usize] += 1;
+        return;
+    }
+    work.last_seen.set(last_seen);
+    direction.last_seen.set(now);
     work.marks.set(0);
     work.kind.set(0);
     work.from.set(0);
     if flags & (tcp::FIN | tcp::RST) != 0 {
         work.mark(mark::ENDS);
+    }
+    let escalated = connection.escalated.get() != 0;
+    place(segment, direction, peer, escalated, work, counters);
+    if work.is(mark::ENDS) {
         direction.state.set(direction.state.get() | state::ENDED);
         if flags & tcp::RST != 0 {
             peer.state.set(peer.state.get() | state::ENDED);
         }
     }
-    place(segment, direction, peer, work, counters);
-    let release = connection.release.get();
-    if Release::is_opaque(release, connection.generation.get()) {
-        return;
-    }
-    if connection.escalated.get() != 0 {
-        end_escalation(connection, direction, peer, release, work);
+    if escalated || work.is(mark::GAP) {
+        let release = host.release(found.slot);
+        if Release::is_opaque(release, connection.generation.get()) {
+            return;
+        }
+        if escalated {
+            end_escalation(connection, direction, peer, release, work);
+        }
     }
     if work.is(mark::GAP) {
         direction.state.set(direction.state.get() | state::UNSURE);
@@ -94,6 +115,10 @@ pub fn track<P: Packet, H: Host>(packet: &P, host: &H, workplace: &mut Workplace
     if work.from.get() < segment.payload_length {
         work.mark(mark::WANTED);
     } else if !tells_end {
+        return;
+    }
+    // Asked late: what is not copied costs no look at the word.
+    if !escalated && Release::is_opaque(host.release(found.slot), connection.generation.get()) {
         return;
     }
     copy(packet, host, workplace, found, side);
@@ -117,6 +142,12 @@ fn on_syn(found: &Found<'_>, direction: &Direction, segment: &Segment) {
     {
         restart(found.connection);
     }
+    begin_at(direction, first);
+}
+
+/// A direction begins: its first byte has this sequence number.
+#[inline(always)]
+fn begin_at(direction: &Direction, first: u32) {
     direction.next_sequence.set(first);
     direction.position.set(FIRST_POSITION);
     direction.body_end.set(0);
@@ -131,6 +162,7 @@ fn place(
     segment: &Segment,
     direction: &Direction,
     peer: &Direction,
+    escalated: bool,
     work: &Work,
     counters: &mut Counters,
 ) {
@@ -160,9 +192,16 @@ fn place(
         }
         return;
     }
+    if length == 0 {
+        // The end of a stream of which something is missing, or a lie: it moves nothing.
+        work.start.set(position);
+        work.unmark(mark::ENDS);
+        return;
+    }
     work.start
         .set(position.wrapping_add(i64::from(ahead) as u64));
-    out_of_order(segment, direction, peer, work, position, counters);
+    let may_hide_head = escalated || may_hide_head(direction, peer);
+    out_of_order(segment, direction, may_hide_head, work, position, counters);
 }
 
 /// A segment that does not begin where the last one ended: a copy, a late piece, or one behind a
@@ -171,7 +210,7 @@ fn place(
 fn out_of_order(
     segment: &Segment,
     direction: &Direction,
-    peer: &Direction,
+    may_hide_head: bool,
     work: &Work,
     position: u64,
     counters: &mut Counters,
@@ -191,6 +230,8 @@ fn out_of_order(
             } else if end >= hole_end {
                 direction.hole_end.set(start);
             }
+        } else if start < FIRST_POSITION && direction.state.get() & state::FROM_START == 0 {
+            // What was seen first was not the first: this comes late, but not again.
         } else if end <= position {
             counters.retransmitted += 1;
             work.from.set(length);
@@ -198,7 +239,7 @@ fn out_of_order(
         } else {
             work.from.set((position - start) as u32);
         }
-    } else if may_hide_head(direction, peer) {
+    } else if may_hide_head {
         let body_end = direction.body_end.get();
         if body_end == 0 || start > body_end || hole_start != 0 {
             if hole_start == 0 {
@@ -216,6 +257,69 @@ fn out_of_order(
             .next_sequence
             .set(segment.sequence.wrapping_add(length));
     }
+}
+
+/// How far from what is expected a sequence number may be without further proof: more than any window
+/// that is in use.
+const REACH: u32 = 1 << 26;
+
+/// Coarse ticks (1 to 10 milliseconds each) without data after which a connection may have gone on unseen.
+const IDLE_TICKS: u32 = 1_000;
+
+/// Whether a segment with data or an end is none of its connection: neither its sequence number nor what
+/// it acknowledges is near what was seen (compare RFC 5961). One forged packet that was believed would
+/// hide all that follows.
+#[inline(always)]
+fn is_foreign(direction: &Direction, peer: &Direction, segment: &Segment) -> bool {
+    if is_near(segment.sequence, direction.next_sequence.get())
+        || direction.state.get() & state::SEEN == 0
+    {
+        return false;
+    }
+    // A reset proves nothing by what it acknowledges: often that is 0.
+    segment.tcp_flags & (tcp::ACK | tcp::RST) != tcp::ACK
+        || peer.state.get() & state::SEEN == 0
+        || !is_near(segment.acknowledgement, peer.next_sequence.get())
+}
+
+#[inline(always)]
+fn is_near(number: u32, expected: u32) -> bool {
+    number.wrapping_sub(expected).wrapping_add(REACH) <= 2 * REACH
+}
+
+/// Whether a SYN that contradicts its connection is the answer to another such SYN: whoever is asked knows
+/// whether the connection is over (RFC 5961, section 4). That other one is noted here.
+#[inline(always)]
+fn is_answer(direction: &Direction, peer: &Direction, segment: &Segment) -> bool {
+    /// With the number that the answer acknowledges; no stream position is so large.
+    const ASKED: u64 = 1 << 63;
+    if segment.tcp_flags & tcp::ACK != 0 {
+        return peer.hole_start.get() == 0
+            && peer.hole_end.get() == ASKED | u64::from(segment.acknowledgement);
+    }
+    if direction.hole_start.get() == 0 {
+        let first = segment.sequence.wrapping_add(1);
+        direction.hole_end.set(ASKED | u64::from(first));
+    }
+    false
+}
+
+/// Whether a SYN contradicts a connection on which data flows in both directions and which nobody has
+/// ended: it begins elsewhere.
+#[inline(always)]
+fn contradicts(direction: &Direction, peer: &Direction, segment: &Segment) -> bool {
+    let both = direction.state.get() | peer.state.get();
+    if direction.state.get() & peer.state.get() & state::SEEN == 0
+        || both & state::ENDED != 0
+        || both & state::PAYLOAD == 0
+    {
+        return false;
+    }
+    let back = direction
+        .next_sequence
+        .get()
+        .wrapping_sub(segment.sequence.wrapping_add(1));
+    direction.position.get().wrapping_sub(u64::from(back)) != FIRST_POSITION
 }
 
 /// Whether what is missing matters: HTTP was seen on the connection, or nothing in order yet. Anything
@@ -243,7 +347,6 @@ fn end_escalation(
         return;
     }
     connection.escalated.set(0);
-    connection.release.set(0);
     direction.messages.set(0);
     peer.messages.set(0);
     // What is still missing is nothing that the reader waits for.
@@ -317,19 +420,24 @@ fn look<P: Packet, H: Host>(
         return work.is(mark::ESCALATED);
     }
     let from = work.from.get();
-    let word = if length - from >= 8 {
-        u64::from_le_bytes(
-            packet
-                .read::<8>(segment.payload_offset + from)
-                .unwrap_or_default(),
-        )
+    let offset = segment.payload_offset + from;
+    let whole = if length - from >= 8 {
+        packet.word(offset)
     } else {
-        short_word(
-            packet,
-            segment.payload_offset + from,
-            length - from,
-            scratch,
-        )
+        None
+    };
+    let word = if let Some(word) = whole {
+        word
+    } else {
+        // The segment is short, or the capture cut it.
+        let copied = packet.copy(offset, (length - from).min(8), scratch);
+        if copied == 0 {
+            counters.lost[Lost::Cut as usize] += 1;
+            counters.lost_bytes[Lost::Cut as usize] += u64::from(length - from);
+            return false;
+        }
+        let unused = 64u32.saturating_sub(8 * copied) & 63;
+        scratch.window_word(4) << unused >> unused
     };
     let first = word as u8;
     // Most bodies begin with neither: they are spared the test.
@@ -353,7 +461,7 @@ fn look<P: Packet, H: Host>(
 /// be: bodies of known length are skipped, and others escalate.
 #[inline(always)]
 fn request_may_be_due(first: u8, seen: u32) -> bool {
-    let fits = first.is_ascii_alphanumeric() || matches!(first, b'\r' | b'\n' | b'_' | b'-');
+    let fits = is_token_byte(first) || matches!(first, b'\r' | b'\n');
     fits && seen & state::RESPONSES == 0
         && (seen & state::PAYLOAD == 0 || seen & state::REQUESTS != 0)
 }
@@ -368,10 +476,5 @@ fn foreign(direction: &Direction, peer: &Direction, counters: &mut Counters, why
     }
 }
 
-/// The word of a payload shorter than eight bytes.
-#[inline(always)]
-fn short_word<P: Packet>(packet: &P, offset: u32, length: u32, scratch: &mut Scratch) -> u64 {
-    let copied = packet.copy(offset, length, scratch);
-    let unused = 64u32.saturating_sub(8 * copied) & 63;
-    scratch.window_word(4) << unused >> unused
-}
+#[cfg(test)]
+mod tests;

@@ -20,7 +20,7 @@ use aya_ebpf::{
 use core::ffi::{c_long, c_void};
 
 use crate::functions;
-use crate::maps::{CONNECTIONS, NETS, PORTS, RECORDS, SETTINGS, SLEEPING, WORKPLACE};
+use crate::maps::{CONNECTIONS, NETS, PORTS, RECORDS, RELEASES, SETTINGS, SLEEPING, WORKPLACE};
 
 /// Maps and helpers.
 pub(crate) struct Kernel;
@@ -90,6 +90,11 @@ unsafe impl Host for Kernel {
     #[inline(always)]
     fn bucket(&self, index: u32) -> Option<&Bucket> {
         CONNECTIONS.get(index)
+    }
+
+    #[inline(always)]
+    fn release(&self, slot: u32) -> u64 {
+        RELEASES.get(slot).map_or(0, Shared::get)
     }
 
     #[inline(always)]

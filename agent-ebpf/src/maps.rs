@@ -11,9 +11,13 @@ use aya_ebpf::{
 #[map]
 pub(crate) static RECORDS: RingBuf = RingBuf::with_byte_size(4096, 0);
 
-/// The connection table. The agent sets its size, and maps it to write releases.
+/// The connection table. The agent sets its size.
 #[map]
-pub(crate) static CONNECTIONS: Array<Bucket> = Array::with_max_entries(1, BPF_F_MMAPABLE);
+pub(crate) static CONNECTIONS: Array<Bucket> = Array::with_max_entries(1, 0);
+
+/// The release words, by slot of the table. The agent sets the size, and maps and writes them.
+#[map]
+pub(crate) static RELEASES: Array<Shared<u64>> = Array::with_max_entries(1, BPF_F_MMAPABLE);
 
 /// One word: not 0 while the agent sleeps and wants to be woken by the next record.
 #[map]

@@ -36,7 +36,7 @@ fn parses(criterion: &mut Criterion) {
     for (name, head) in [("request", REQUEST), ("response", RESPONSE), ("odd", ODD)] {
         assert_eq!(head.len(), 200, "{name}");
         assert!(
-            matches!(parse(head), Parsed::Whole(message) if message.length == head.len()),
+            matches!(parse(head), Parsed::Whole(message) if message.bytes.len() == head.len()),
             "{name}"
         );
         group.throughput(Throughput::Elements(1));

@@ -14,6 +14,7 @@ pub mod settings;
 #[cfg(test)]
 mod tests;
 
+use std::collections::BTreeMap;
 use std::ffi::OsString;
 use std::io::{self, Write as _};
 use std::path::Path;
@@ -157,6 +158,12 @@ impl Task {
             command,
         })
     }
+}
+
+/// Counts with their names, those that are not 0.
+fn named(names: &[&'static str], counts: &[u64]) -> BTreeMap<&'static str, u64> {
+    let all = names.iter().copied().zip(counts.iter().copied());
+    all.filter(|(_, count)| *count > 0).collect()
 }
 
 /// Writes what `--json` asks for: one document and a line end.

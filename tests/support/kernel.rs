@@ -3,14 +3,13 @@
 
 use std::io;
 
-use agent_common::connection::{Connection, Release};
 use agent_common::counters::Counters;
 use agent_common::frame;
 use agent_common::packet::{Link, Origin};
 use agent_common::record::RecordHeader;
 use agent_common::scratch::WorkplaceImage;
 use agent_common::settings::Settings;
-use agent_common::table::{Bucket, WAYS};
+use agent_common::table::WAYS;
 use aya::maps::{Array, MapData, PerCpuArray, RingBuf};
 use aya::programs::{Program as AyaProgram, ProgramError, TestRun as _, TestRunOptions};
 use aya::{Ebpf, EbpfLoader};
@@ -208,11 +207,9 @@ impl Record {
 pub struct Kernel {
     ebpf: Ebpf,
     records: RingBuf<MapData>,
-    connections: Array<MapData, BucketWords>,
+    releases: Array<MapData, u64>,
     workplaces: PerCpuArray<MapData, WorkplaceImage>,
 }
-
-type BucketWords = [u64; size_of::<Bucket>() / 8];
 
 impl Kernel {
     /// Makes the maps. `verbose`: with the messages for `-v` compiled in.
@@ -233,12 +230,13 @@ impl Kernel {
             .override_global("AYA_LOG_LEVEL", &level, true)
             .map_max_entries("RECORDS", 4 << 20)
             .map_max_entries("CONNECTIONS", settings.bucket_mask + 1)
+            .map_max_entries("RELEASES", (settings.bucket_mask + 1) * WAYS as u32)
             .load(object)
             .unwrap();
         let mut take = |name| ebpf.take_map(name).unwrap();
         Self {
             records: take("RECORDS").try_into().unwrap(),
-            connections: take("CONNECTIONS").try_into().unwrap(),
+            releases: take("RELEASES").try_into().unwrap(),
             workplaces: take("WORKPLACE").try_into().unwrap(),
             ebpf,
         }
@@ -318,11 +316,7 @@ impl Kernel {
     /// There is no such slot.
     pub fn release(&mut self, slot: Slot) {
         let Slot { slot, release } = slot;
-        let (bucket, place) = (slot / WAYS as u32, slot as usize % WAYS);
-        let offset = place * size_of::<Connection>() + core::mem::offset_of!(Connection, release);
-        let mut words = self.connections.get(&bucket, 0).unwrap();
-        words[offset / 8] = Release::to_word(release);
-        self.connections.set(bucket, words, 0).unwrap();
+        self.releases.set(slot, release.to_word(), 0).unwrap();
     }
 
     /// What all CPUs counted.

@@ -306,3 +306,43 @@ fn a_file_that_cannot_be_read_is_named() {
         done.stderr
     );
 }
+
+#[test]
+fn after_a_damaged_capture_the_next_ones_are_read_and_the_failure_is_told() {
+    let host = Namespace::new();
+    let folder = tempfile::tempdir().unwrap();
+    let damaged = folder.path().join("damaged.pcap");
+    let whole = folder.path().join("whole.pcap");
+    let bytes = capture(&exchanges(1));
+    fs::write(&whole, &bytes).unwrap();
+    fs::write(&damaged, &bytes[..bytes.len() - 5]).unwrap();
+    for paths in [[&damaged, &whole], [&whole, &damaged]] {
+        let mut command = Tapline::command(&host, "read");
+        command.args(["--quiet", "--format", "json"]).args(paths);
+        let done = Program::new(command).output();
+        assert_eq!(done.code, Some(1), "{}", done.stderr);
+        assert!(done.stderr.contains("damaged.pcap"), "{}", done.stderr);
+        assert_eq!(done.stderr.lines().count(), 1, "{}", done.stderr);
+        // One conversation, of which the damaged capture lacks the last packet.
+        let heads = summaries(&heads_of(&done.stdout));
+        assert_eq!(heads, ["CQ GET /0", "CR 200"]);
+    }
+}
+
+#[test]
+fn lines_that_cannot_be_written_are_a_failure() {
+    let host = Namespace::new();
+    let folder = tempfile::tempdir().unwrap();
+    let path = folder.path().join("whole.pcap");
+    fs::write(&path, capture(&exchanges(1))).unwrap();
+    let full = fs::OpenOptions::new()
+        .write(true)
+        .open("/dev/full")
+        .unwrap();
+    let mut command = Tapline::command(&host, "read");
+    let output = command.arg(&path).stdout(full).output().unwrap();
+    let stderr = String::from_utf8(output.stderr).unwrap();
+    assert_eq!(output.status.code(), Some(1), "{stderr}");
+    assert!(stderr.contains("No space left on device"), "{stderr}");
+    assert!(stderr.contains("lost_lines=2"), "{stderr}");
+}

@@ -53,6 +53,12 @@ impl<const ETHERNET: bool> Packet for SocketPacket<ETHERNET> {
     }
 
     #[inline(always)]
+    fn word(&self, _offset: u32) -> Option<u64> {
+        // A copy is all there is.
+        None
+    }
+
+    #[inline(always)]
     fn copy(&self, offset: u32, length: u32, scratch: &mut Scratch) -> u32 {
         let available = self.wire_length().saturating_sub(offset);
         // SAFETY: as in `read`.

@@ -52,6 +52,13 @@ impl<const ETHERNET: bool, const OUTGOING: bool> Packet for TcPacket<ETHERNET, O
     }
 
     #[inline(always)]
+    fn word(&self, offset: u32) -> Option<u64> {
+        // SAFETY: as in `read`.
+        let (data, end) = unsafe { ((*self.skb).data as usize, (*self.skb).data_end as usize) };
+        direct(data, end, offset).map(u64::from_le_bytes)
+    }
+
+    #[inline(always)]
     fn copy(&self, offset: u32, length: u32, scratch: &mut Scratch) -> u32 {
         let available = self.wire_length().saturating_sub(offset);
         // SAFETY: as in `read`.

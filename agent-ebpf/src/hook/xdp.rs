@@ -63,6 +63,18 @@ impl Packet for XdpPacket {
     }
 
     #[inline(always)]
+    fn word(&self, offset: u32) -> Option<u64> {
+        // SAFETY: as in `read`.
+        let (data, end) = unsafe {
+            (
+                (*self.context).data as usize,
+                (*self.context).data_end as usize,
+            )
+        };
+        direct(data, end, offset).map(u64::from_le_bytes)
+    }
+
+    #[inline(always)]
     fn copy(&self, offset: u32, length: u32, scratch: &mut Scratch) -> u32 {
         let available = self.length.saturating_sub(offset);
         // SAFETY: as in `read`.

@@ -6,7 +6,6 @@ use std::os::fd::{AsRawFd as _, BorrowedFd};
 use std::ptr::NonNull;
 
 use agent_common::shared::Shared;
-use agent_common::table::Bucket;
 
 /// Values that may be mapped: every part of them is a [`Shared`] word, so that nobody holds a
 /// reference to memory that the kernel changes, and every bit pattern is one of them.
@@ -17,8 +16,6 @@ pub(super) unsafe trait Mappable {}
 
 // SAFETY: a shared word.
 unsafe impl Mappable for Shared<u64> {}
-// SAFETY: connections and directions consist of shared words.
-unsafe impl Mappable for Bucket {}
 
 /// An array map, mapped.
 #[derive(Debug)]

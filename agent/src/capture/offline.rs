@@ -88,6 +88,7 @@ impl Offline {
                 ports,
                 nets,
                 buckets: (0..buckets).map(|_| Bucket::default()).collect(),
+                releases: (0..buckets * WAYS).map(|_| Shared::new(0)).collect(),
                 workplace: UnsafeCell::default(),
                 now_ns: Cell::new(0),
                 records: RefCell::default(),
@@ -122,9 +123,8 @@ impl Offline {
     /// Releases a connection between two packets, as what [`Offline::drain`] is given does within one.
     pub fn release(&self, slot: Slot) {
         let Slot { slot, release } = slot;
-        let (bucket, place) = (slot as usize / WAYS, slot as usize % WAYS);
-        if let Some(bucket) = self.surroundings.buckets.get(bucket) {
-            bucket.places[place].release.set(release.to_word());
+        if let Some(word) = self.surroundings.releases.get(slot as usize) {
+            word.set(release.to_word());
         }
     }
 
@@ -184,6 +184,8 @@ struct Surroundings {
     ports: Vec<u16>,
     nets: Vec<IpNet>,
     buckets: Vec<Bucket>,
+    /// By slot.
+    releases: Vec<Shared<u64>>,
     workplace: UnsafeCell<Box<Workplace>>,
     now_ns: Cell<u64>,
     records: RefCell<Vec<u8>>,
@@ -235,6 +237,10 @@ unsafe impl Host for Surroundings {
 
     fn bucket(&self, index: u32) -> Option<&Bucket> {
         self.buckets.get(index as usize)
+    }
+
+    fn release(&self, slot: u32) -> u64 {
+        self.releases.get(slot as usize).map_or(0, Shared::get)
     }
 
     fn claim(&self, place: &Shared<u64>, old: u64, tag: u64) -> bool {

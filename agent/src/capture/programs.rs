@@ -131,6 +131,7 @@ impl Programs {
             .override_global(kernel_log::LEVEL, &level, false)
             .map_max_entries("RECORDS", settings.ring)
             .map_max_entries("CONNECTIONS", buckets)
+            .map_max_entries("RELEASES", buckets * WAYS as u32)
             .map_max_entries("NETS", nets.len().max(1) as u32)
             .load(OBJECT)
             .map_err(|error| object_error(&error))?;
@@ -143,9 +144,9 @@ impl Programs {
         let counters = take(&mut ebpf, "WORKPLACE")?;
         let socket_programs = take(&mut ebpf, SOCKET_PROGRAMS)?;
         let records: RingBuf<_> = take(&mut ebpf, "RECORDS")?;
-        let connections = map(&ebpf, "CONNECTIONS", buckets as usize)?;
+        let releases = map(&ebpf, "RELEASES", buckets as usize * WAYS)?;
         let sleeping = map(&ebpf, "SLEEPING", 1)?;
-        let kernel_end = KernelEnd::new(records, connections, sleeping);
+        let kernel_end = KernelEnd::new(records, releases, sleeping);
         Ok((
             Self {
                 ebpf,

@@ -13,7 +13,6 @@ use std::time::Duration;
 
 use agent_common::record::{RecordHeader, VERSION};
 use agent_common::shared::Shared;
-use agent_common::table::{Bucket, WAYS};
 use aya::maps::{MapData, RingBuf};
 use zerocopy::FromBytes as _;
 
@@ -23,6 +22,9 @@ use super::writer::Writer;
 use crate::http::engine::{Counts, Engine};
 use crate::http::head::Kind;
 use crate::sink::log::LogOutcome;
+
+/// Records taken at the most before other things are looked at: names of interfaces, timeouts, the end.
+const TAKEN_MAX: u64 = 1 << 16;
 
 /// How long the reader rests between two looks while records come.
 const REST: Duration = Duration::from_millis(5);
@@ -37,28 +39,27 @@ const EXPIRE_NS: u64 = 250_000_000;
 #[expect(missing_debug_implementations, reason = "aya's ring has none")]
 pub struct KernelEnd {
     records: RingBuf<MapData>,
-    connections: Mapped<Bucket>,
+    releases: Mapped<Shared<u64>>,
     sleeping: Mapped<Shared<u64>>,
 }
 
 impl KernelEnd {
     pub(super) fn new(
         records: RingBuf<MapData>,
-        connections: Mapped<Bucket>,
+        releases: Mapped<Shared<u64>>,
         sleeping: Mapped<Shared<u64>>,
     ) -> Self {
         Self {
             records,
-            connections,
+            releases,
             sleeping,
         }
     }
 
     fn release(&self, slot: Slot) {
         let Slot { slot, release } = slot;
-        let (bucket, place) = (slot as usize / WAYS, slot as usize % WAYS);
-        if let Some(bucket) = self.connections.get(bucket) {
-            bucket.places[place].release.set(release.to_word());
+        if let Some(word) = self.releases.get(slot as usize) {
+            word.set(release.to_word());
         }
     }
 
@@ -219,7 +220,9 @@ impl Work {
                     asleep = false;
                     self.kernel.set_sleeping(false);
                 }
-                wait(&[self.control.wake.as_raw_fd()], REST);
+                if taken < TAKEN_MAX {
+                    wait(&[self.control.wake.as_raw_fd()], REST);
+                }
                 continue;
             }
             let ring = self.kernel.records.as_raw_fd();
@@ -234,7 +237,8 @@ impl Work {
                 wait(&both, REST);
             }
         }
-        self.drain();
+        // The programs are detached: what is there is all there will be.
+        while self.drain() == TAKEN_MAX {}
         self.engine.finish(&mut self.writer);
         Finished {
             counts: self.engine.counts(),
@@ -244,14 +248,14 @@ impl Work {
         }
     }
 
-    /// Takes every record that is there. Gives their number.
+    /// Takes the records that are there, [`TAKEN_MAX`] at the most. Gives their number.
     fn drain(&mut self) -> u64 {
         while let Ok((index, name)) = self.named.try_recv() {
             self.writer.name_interface(index, &name);
         }
         let mut taken = 0;
         let mut foreign = 0;
-        loop {
+        while taken < TAKEN_MAX {
             let Some(item) = self.kernel.records.next() else {
                 break;
             };

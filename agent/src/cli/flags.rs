@@ -120,7 +120,7 @@ struct EndFlags {
     /// Stop after this time: 500ms, 30s, 5m, 1h, 1d
     #[arg(long, value_name = "TIME", value_parser = parse_duration)]
     duration: Option<Duration>,
-    /// Stop after this many packets
+    /// Stop once this many packets were seen; under load it is some more
     #[arg(long, value_name = "N", value_parser = packets)]
     packets: Option<u64>,
 }

@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
-use agent_common::counters::Ignored;
+use agent_common::counters::{Ignored, Lost};
 use agent_common::packet::{Link, Origin};
 use serde::Serialize;
 
@@ -17,7 +17,7 @@ use crate::exit::Exit;
 use crate::host::addresses::LocalAddresses;
 use crate::http::engine::{Engine, Limits};
 use crate::http::head::Kind;
-use crate::sink::log::LogSink;
+use crate::sink::log::{LogSink, LossReason};
 
 /// What `tapline read` is told beside its configuration.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -43,15 +43,25 @@ pub enum CaptureSource {
 
 /// Reads captures and writes their lines.
 ///
+/// Gives [`Exit::Failed`] when a capture could not be read to its end, or lines could not be written,
+/// and it was said already. What stood before the damage, and behind it in other files, is written.
+///
 /// # Errors
-/// A capture cannot be read to its end, or lines cannot be written. What stood before the damage is
-/// written all the same.
+/// As above, for the last capture.
 pub fn read(config: Config, arguments: ReadArguments) -> anyhow::Result<Exit> {
     let mut reading = Reading::new(&config, &arguments)?;
     let mut result = Ok(());
+    let mut failed = false;
     for source in &arguments.sources {
-        result = reading.file(source);
-        if result.is_err() || reading.done || reading.writer.sink().reader_gone() {
+        if let Err(error) = std::mem::replace(&mut result, reading.file(source)) {
+            // The last one is said at the end.
+            tracing::error!(
+                error = error.as_ref() as &dyn std::error::Error,
+                "a capture cannot be read to its end"
+            );
+            failed = true;
+        }
+        if reading.done || reading.writer.sink().reader_gone() {
             break;
         }
     }
@@ -63,10 +73,18 @@ pub fn read(config: Config, arguments: ReadArguments) -> anyhow::Result<Exit> {
             packets = summary.packets,
             heads = summary.heads,
             partial = summary.partial,
+            ignored = in_words(&summary.ignored),
+            lost = in_words(&summary.lost_records),
+            lost_lines = summary.lost,
             "read the captures"
         );
     }
-    result.map(|()| Exit::Done)
+    result?;
+    Ok(if failed || summary.lost > 0 {
+        Exit::Failed
+    } else {
+        Exit::Done
+    })
 }
 
 /// What was read, as `--json` gives it.
@@ -82,8 +100,17 @@ struct Summary {
     kinds: BTreeMap<&'static str, u64>,
     /// Packets not looked into, by reason.
     ignored: BTreeMap<&'static str, u64>,
+    /// What was to be copied and could not, by reason.
+    lost_records: BTreeMap<&'static str, u64>,
+    /// Segments seen before.
+    retransmitted: u64,
+    /// Start lines that had been read before, and what looks like one and is none.
+    copies: u64,
+    look_alikes: u64,
     /// Lines written.
     lines: u64,
+    /// Lines that could not be written although somebody was there to take them.
+    lost: u64,
 }
 
 struct Reading {
@@ -215,12 +242,24 @@ impl Reading {
                 .iter()
                 .map(|kind| (kind.letters(), heads[*kind as usize]))
                 .collect(),
-            ignored: Ignored::NAMES
-                .into_iter()
-                .zip(counters.ignored)
-                .filter(|(_, count)| *count > 0)
-                .collect(),
+            ignored: super::named(&Ignored::NAMES, &counters.ignored),
+            lost_records: super::named(&Lost::NAMES, &counters.lost),
+            retransmitted: counters.retransmitted,
+            copies: counts.copies,
+            look_alikes: counts.look_alikes,
             lines: outcome.counts.stored,
+            lost: LossReason::ALL
+                .into_iter()
+                .filter(|reason| *reason != LossReason::ReaderGone)
+                .map(|reason| outcome.counts.lost(reason).records)
+                .sum(),
         })
     }
+}
+
+/// `truncated 3, tls 1`; `None` when there is nothing to say.
+fn in_words(counts: &BTreeMap<&'static str, u64>) -> Option<String> {
+    let words = counts.iter().map(|(name, count)| format!("{name} {count}"));
+    let words: Vec<String> = words.collect();
+    (!words.is_empty()).then(|| words.join(", "))
 }

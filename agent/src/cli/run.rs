@@ -50,7 +50,7 @@ pub struct RunArguments {
 /// Capture cannot begin, or cannot go on.
 pub fn run(config: Config, arguments: RunArguments) -> anyhow::Result<Exit> {
     let attach = possible(config.capture.attach)?;
-    let targets = Targets::new(&config.capture.interfaces)?;
+    let mut targets = Targets::new(&config.capture.interfaces)?;
     // Before privileges are given up, because of ports below 1024; before anything is attached,
     // because of ports that are taken.
     let listener = Listener::bind(config.server.listen)?;

@@ -12,6 +12,7 @@
 //! | a copy | its bytes were read before |
 //! | a look-alike | it is no start line of HTTP/1, or stands in a body |
 
+mod dormant;
 mod heads;
 mod read;
 mod turns;
@@ -24,6 +25,7 @@ use agent_common::record::{RecordHeader, flag};
 use super::engine::{Core, Output};
 use super::framing::RequestKind;
 use super::side::{Mode, Side};
+pub(super) use dormant::{Dormant, DormantMode, DormantSide};
 
 /// All that is known of one connection.
 #[derive(Debug)]
@@ -34,7 +36,9 @@ pub(super) struct Connection {
     fresh: bool,
     sides: [Side; 2],
     /// Requests without a final response, oldest first.
-    requests: VecDeque<RequestKind>,
+    requests: VecDeque<Outstanding>,
+    /// Requests seen so far.
+    numbered: u32,
     /// The direction that sends requests, as far as is known.
     client: Option<usize>,
     /// A request and a response to it have shown which direction is which.
@@ -46,6 +50,16 @@ pub(super) struct Connection {
     last_time_ns: u64,
 }
 
+/// A request that waits for its final response.
+#[derive(Clone, Copy, Debug)]
+struct Outstanding {
+    kind: RequestKind,
+    /// Its number on the connection, from 0.
+    number: u32,
+    /// The next response is the answer to it, as far as can be told.
+    certain: bool,
+}
+
 /// One record on its way through a direction.
 #[derive(Clone, Copy)]
 struct Arrival<'a> {
@@ -55,6 +69,14 @@ struct Arrival<'a> {
     lost: bool,
     /// It is the first record of its packet.
     first: bool,
+}
+
+/// What becomes of a connection that was looked at.
+#[derive(Debug)]
+pub(super) enum Fate {
+    Stays,
+    Forgotten,
+    Rests(Dormant),
 }
 
 /// How long [`Connection::unsure`] lasts, in requests.
@@ -69,6 +91,7 @@ impl Connection {
             fresh,
             sides: [Side::new(), Side::new()],
             requests: VecDeque::new(),
+            numbered: 0,
             client: None,
             roles_certain: false,
             unsure: 0,
@@ -120,8 +143,8 @@ impl Connection {
         }
     }
 
-    /// Gives up what has waited too long at `now_ns`; says whether the connection may be forgotten.
-    pub(super) fn expire(&mut self, now_ns: u64, core: &mut Core, out: &mut impl Output) -> bool {
+    /// Gives up what has waited too long at `now_ns`; says what becomes of the connection.
+    pub(super) fn expire(&mut self, now_ns: u64, core: &mut Core, out: &mut impl Output) -> Fate {
         for side in 0..2 {
             let held_since = self.sides[side].held_since();
             if held_since.is_some_and(|since| now_ns.saturating_sub(since) >= core.limits.hole_ns) {
@@ -134,9 +157,18 @@ impl Connection {
             }
         }
         let idle_ns = now_ns.saturating_sub(self.last_time_ns);
+        if idle_ns >= core.limits.rest_ns
+            && let Some(dormant) = self.dormant()
+        {
+            return Fate::Rests(dormant);
+        }
         let opaque = self.sides[0].mode == Mode::Opaque;
         let idle = self.sides.iter().all(Side::is_idle);
-        idle && !opaque && idle_ns >= core.limits.idle_ns
+        if idle && !opaque && idle_ns >= core.limits.idle_ns {
+            Fate::Forgotten
+        } else {
+            Fate::Stays
+        }
     }
 
     /// Writes all that is held back: no more bytes will come.
@@ -170,6 +202,7 @@ impl Connection {
         self.requests.is_empty()
             && self.ahead == 0
             && self.unsure < UNSURE
+            && !self.sides.iter().any(|side| side.went_back)
             && self
                 .sides
                 .iter()

@@ -11,7 +11,7 @@
 
 use agent_common::record::{HEAD_MAX, RecordHeader, VERSION};
 
-use super::connection::Connection;
+use super::connection::{Connection, Dormant, Fate};
 use super::head::{Fields, StartLine};
 use super::message::Message;
 use super::pool::Pool;
@@ -32,6 +32,11 @@ pub trait Output {
 pub struct FoundHead<'a> {
     /// When the packet with the first byte was seen, on the clock of the records, in nanoseconds.
     pub time_ns: u64,
+    /// When the packet with the last byte was seen; of a partial head as [`Self::time_ns`].
+    pub end_time_ns: u64,
+    /// Of a request its number on the connection, from 0; of a response the number of the request that
+    /// it answers, which may come later when segments were reordered. `None`: nobody knows.
+    pub exchange: Option<u32>,
     /// Source address; IPv4 as IPv4-mapped IPv6.
     pub source: [u8; 16],
     /// Source port.
@@ -87,6 +92,9 @@ pub struct Limits {
     pub head_idle_ns: u64,
     /// When a connection without records is forgotten, in nanoseconds.
     pub idle_ns: u64,
+    /// When the memory of a connection is given back that has no records and waits for nothing, in
+    /// nanoseconds; what has to be known of it stays.
+    pub rest_ns: u64,
     /// Requests outstanding on a connection.
     pub requests: usize,
 }
@@ -101,6 +109,7 @@ impl Default for Limits {
             hole_ns: 1_000_000_000,
             head_idle_ns: 60_000_000_000,
             idle_ns: 600_000_000_000,
+            rest_ns: 1_000_000_000,
             requests: 1024,
         }
     }
@@ -196,6 +205,8 @@ struct Slot {
     connection: u32,
     /// A generation was seen here.
     used: bool,
+    /// What was left of it, when there is no connection.
+    dormant: Option<Dormant>,
 }
 
 impl Engine {
@@ -242,12 +253,33 @@ impl Engine {
     pub fn expire(&mut self, now_ns: u64, out: &mut impl Output) {
         for (index, place) in self.connections.iter_mut().enumerate() {
             let Some(connection) = place else { continue };
-            if connection.expire(now_ns, &mut self.core, out) {
-                if let Some(slot) = self.slots.get_mut(connection.slot() as usize) {
-                    slot.connection = 0;
-                }
-                *place = None;
-                self.free.extend(u32::try_from(index));
+            let dormant = match connection.expire(now_ns, &mut self.core, out) {
+                Fate::Stays => continue,
+                Fate::Forgotten => None,
+                Fate::Rests(dormant) => Some(dormant),
+            };
+            if let Some(slot) = self.slots.get_mut(connection.slot() as usize) {
+                (slot.connection, slot.dormant) = (0, dormant);
+            }
+            *place = None;
+            self.free.extend(u32::try_from(index));
+        }
+        self.give_back();
+    }
+
+    /// Gives memory back when most of it is not used any more.
+    fn give_back(&mut self) {
+        /// Places that are not worth the work.
+        const FEW: usize = 4096;
+        if self.connections.len() < FEW || self.free.len() < self.connections.len() / 4 * 3 {
+            return;
+        }
+        self.connections.retain(Option::is_some);
+        self.connections.shrink_to_fit();
+        self.free = Vec::new();
+        for (index, connection) in self.connections.iter().flatten().enumerate() {
+            if let Some(slot) = self.slots.get_mut(connection.slot() as usize) {
+                slot.connection = u32::try_from(index + 1).unwrap_or(0);
             }
         }
     }
@@ -297,7 +329,11 @@ impl Engine {
         if slot.connection != 0 && !fresh {
             return Some(slot.connection as usize - 1);
         }
-        let next = Connection::new(header.slot, generation, fresh);
+        let dormant = slot.dormant.take().filter(|_| !fresh);
+        let next = match dormant {
+            Some(dormant) => Connection::wake(header.slot, generation, &dormant),
+            None => Connection::new(header.slot, generation, fresh),
+        };
         if let Some(index) = (slot.connection as usize).checked_sub(1) {
             let kept = self.connections.get_mut(index)?;
             if let Some(mut before) = kept.replace(next) {
@@ -345,6 +381,8 @@ impl<'a> FoundHead<'a> {
     pub(super) fn new(header: &RecordHeader, message: &Message<'a>, partial: bool) -> Self {
         Self {
             time_ns: header.time_ns,
+            end_time_ns: header.time_ns,
+            exchange: None,
             source: header.source,
             source_port: u16::from_be_bytes(header.source_port_be),
             destination: header.destination,

@@ -5,6 +5,7 @@ use std::collections::VecDeque;
 use agent_common::record::{FIRST_POSITION, RecordHeader, flag};
 
 use super::chunked::Chunks;
+use super::connection::{DormantMode, DormantSide};
 use super::pool::Piece;
 
 /// What the byte at [`Side::position`] is.
@@ -71,6 +72,8 @@ pub(super) struct Side {
     more: bool,
     /// No head was found yet.
     pub(super) untouched: bool,
+    /// The stream turned out to go on in a hole that was given up; what lies behind it is in doubt.
+    pub(super) went_back: bool,
 }
 
 /// The records behind a hole.
@@ -81,8 +84,12 @@ struct Waiting {
     held_bytes: usize,
     /// Where the hole begins, as last told.
     hole: u64,
+    /// Where the bytes begin that closed a part of it last.
+    filled: u64,
     /// A hole that is waited for no longer.
     abandoned: u64,
+    /// From here on what fills a hole was waited for in vain.
+    late: u64,
 }
 
 /// What the numbers of a record say about those before it.
@@ -111,6 +118,7 @@ impl Side {
             seen: false,
             more: false,
             untouched: true,
+            went_back: false,
         }
     }
 
@@ -162,10 +170,15 @@ impl Side {
     /// The position up to which nothing is missing, as far as `header` can tell.
     pub(super) fn complete_to(&mut self, header: &RecordHeader) -> u64 {
         if header.hole_start == 0 {
+            self.went_back = false;
             return u64::MAX;
         }
         let waiting = self.waiting.get_or_insert_default();
         waiting.hole = header.hole_start;
+        waiting.filled = match header.flags & flag::FILL {
+            0 => header.hole_start,
+            _ => header.position.min(header.hole_start),
+        };
         if waiting.hole == waiting.abandoned {
             u64::MAX
         } else {
@@ -225,9 +238,22 @@ impl Side {
         let Some(waiting) = self.waiting.as_mut() else {
             return false;
         };
-        waiting.abandoned = waiting.hole;
+        (waiting.abandoned, waiting.late) = (waiting.hole, waiting.filled);
         let first = waiting.held.front_mut();
         first.map(|piece| piece.lost = true).is_some()
+    }
+
+    /// Whether a record at `position` that fills a hole fills one that was given up.
+    pub(super) fn is_late(&self, position: u64) -> bool {
+        let late = self.waiting.as_ref().map_or(0, |waiting| waiting.late);
+        late != 0 && position >= late
+    }
+
+    /// Goes on at `position`, in a hole that was given up: what was read behind it may have been forged.
+    pub(super) fn go_back(&mut self, position: u64) {
+        (self.position, self.body_start) = (position, position);
+        self.mode = Mode::Lost;
+        self.went_back = true;
     }
 
     /// There is no head at `place`, and nothing else of use before `position`.
@@ -252,6 +278,39 @@ impl Side {
     /// Whether a record that begins at `position` begins within what is known to be body.
     pub(super) fn is_body(&self, position: u64) -> bool {
         self.mode != Mode::Head && (self.body_start..self.position).contains(&position)
+    }
+
+    /// What is left of the direction when nothing of it is kept or waits.
+    pub(super) fn dormant(&self) -> Option<DormantSide> {
+        let at_rest = self.is_idle() && !self.more && !self.went_back;
+        Some(DormantSide {
+            position: self.position,
+            last_record: self.last_record,
+            mode: DormantMode::of(self.mode).filter(|_| at_rest)?,
+            seen: self.seen,
+            untouched: self.untouched,
+        })
+    }
+
+    /// The inverse of [`Side::dormant`].
+    pub(super) fn wake(dormant: &DormantSide) -> Self {
+        let DormantSide {
+            position,
+            last_record,
+            mode,
+            seen,
+            untouched,
+        } = *dormant;
+        Self {
+            mode: mode.mode(),
+            position,
+            body_start: position,
+            reached: position,
+            last_record,
+            seen,
+            untouched,
+            ..Self::new()
+        }
     }
 
     /// Whether nothing of this direction is kept or waits.

@@ -34,6 +34,7 @@ struct Found {
     releases: Vec<Slot>,
 }
 
+#[expect(clippy::print_stderr, reason = "with TRACE=1 a test says what it sees")]
 impl Output for Found {
     fn head(&mut self, head: &FoundHead<'_>) {
         let text = |bytes| String::from_utf8_lossy(bytes).into_owned();
@@ -78,6 +79,7 @@ impl Observer {
     }
 
     /// One frame, on an interface.
+    #[expect(clippy::print_stderr, reason = "with TRACE=1 a test says what it sees")]
     pub(crate) fn frame(&mut self, bytes: &[u8], ifindex: u32) {
         self.now_ns += 10_000;
         let packet = Slice {

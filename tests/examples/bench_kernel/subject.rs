@@ -125,6 +125,7 @@ impl Subject {
             .override_global("SETTINGS", &settings, true)
             .map_max_entries("RECORDS", RING)
             .map_max_entries("CONNECTIONS", BUCKETS)
+            .map_max_entries("RELEASES", BUCKETS * WAYS as u32)
             .load(object)
             .context("load the object")?;
         let name = hook.program();

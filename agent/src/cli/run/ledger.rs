@@ -7,6 +7,7 @@ use std::time::Duration;
 use agent_common::counters::{Counters, Escalated, Ignored, Lost, Protocol};
 use serde::Serialize;
 
+use super::super::named;
 use super::status::sum;
 use crate::capture::reader::Finished;
 use crate::http::head::Kind;
@@ -183,14 +184,4 @@ impl Ledger {
         // Where stderr is gone there is nobody to tell.
         drop(io::stderr().write_all(text.as_bytes()));
     }
-}
-
-/// Counts with their names, those that are not 0.
-fn named(names: &[&'static str], counts: &[u64]) -> BTreeMap<&'static str, u64> {
-    names
-        .iter()
-        .copied()
-        .zip(counts.iter().copied())
-        .filter(|(_, count)| *count > 0)
-        .collect()
 }

@@ -1,5 +1,7 @@
 //! Which interfaces are wanted, and keeping hooks on them as they come and go.
 
+use std::collections::BTreeSet;
+
 use anyhow::bail;
 
 use crate::capture::hooks::Hooks;
@@ -13,6 +15,8 @@ use crate::host::watch::Event;
 pub(super) struct Targets {
     wanted: Wanted,
     present: Vec<Interface>,
+    /// Indices of those that cannot be captured; it was said.
+    passed_over: BTreeSet<u32>,
 }
 
 #[derive(Debug)]
@@ -28,12 +32,14 @@ impl Targets {
             Interfaces::Any => Self {
                 wanted: Wanted::Any,
                 present: interfaces::list()?,
+                passed_over: BTreeSet::new(),
             },
             Interfaces::DefaultRoute => {
                 let interface = interfaces::of_default_route().map_err(usage)?;
                 Self {
                     wanted: Wanted::Named(vec![interface.name.clone()]),
                     present: vec![interface],
+                    passed_over: BTreeSet::new(),
                 }
             }
             Interfaces::Named(names) => {
@@ -52,6 +58,7 @@ impl Targets {
                             .collect(),
                     ),
                     present,
+                    passed_over: BTreeSet::new(),
                 }
             }
         })
@@ -59,7 +66,7 @@ impl Targets {
 
     /// Attaches to what is there. With `any`, interfaces that cannot be captured are passed over with
     /// a warning, unless none can.
-    pub(super) fn attach_present(&self, hooks: &mut Hooks) -> anyhow::Result<()> {
+    pub(super) fn attach_present(&mut self, hooks: &mut Hooks) -> anyhow::Result<()> {
         let mut first_error = None;
         for interface in &self.present {
             match hooks.attach(interface) {
@@ -69,6 +76,7 @@ impl Targets {
                         error = &error as &dyn std::error::Error,
                         "an interface is passed over"
                     );
+                    self.passed_over.insert(interface.index);
                     first_error.get_or_insert(error);
                 }
                 Err(error) => return Err(error.into()),
@@ -95,7 +103,7 @@ impl Targets {
     }
 
     /// Follows a change.
-    pub(super) fn event(&self, event: &Event, hooks: &mut Hooks) {
+    pub(super) fn event(&mut self, event: &Event, hooks: &mut Hooks) {
         match event {
             Event::Appeared { index, name } | Event::Renamed { index, name } => {
                 if let Ok(interface) = interfaces::by_name(name)
@@ -105,6 +113,7 @@ impl Targets {
                 }
             }
             Event::Gone { index } => {
+                self.passed_over.remove(index);
                 if hooks.is_attached(*index) {
                     tracing::warn!(
                         interface = hooks.describe_one(*index),
@@ -117,12 +126,13 @@ impl Targets {
         }
     }
 
-    fn attach_wanted(&self, interface: &Interface, hooks: &mut Hooks) {
+    fn attach_wanted(&mut self, interface: &Interface, hooks: &mut Hooks) {
         let wanted = match &self.wanted {
             Wanted::Any => true,
             Wanted::Named(names) => names.contains(&interface.name),
         };
-        if !wanted || hooks.is_attached(interface.index) {
+        let known = self.passed_over.contains(&interface.index);
+        if !wanted || known || hooks.is_attached(interface.index) {
             return;
         }
         match hooks.attach(interface) {
@@ -130,10 +140,13 @@ impl Targets {
                 interface = hooks.describe_one(interface.index),
                 "captures on an interface that appeared"
             ),
-            Err(error) => tracing::error!(
-                error = &error as &dyn std::error::Error,
-                "cannot capture on an interface that appeared"
-            ),
+            Err(error) => {
+                self.passed_over.insert(interface.index);
+                tracing::error!(
+                    error = &error as &dyn std::error::Error,
+                    "cannot capture on an interface that appeared"
+                );
+            }
         }
     }
 }

@@ -36,7 +36,9 @@ impl Connection {
         header.position = state.position;
         match message::parse(&rest[..rest.len().min(HEAD_MAX)]) {
             Parsed::Whole(message) => match self.verdict(side, &message.start, place) {
-                Verdict::Head => self.accept(side, &header, &message, core, out),
+                Verdict::Head => {
+                    self.accept(side, &header, header.time_ns, &message, core, out);
+                }
                 Verdict::LookAlike => {
                     core.counts.look_alike();
                     self.sides[side].no_head(place, end);
@@ -138,7 +140,9 @@ impl Connection {
         };
         state.no_head(place, state.position);
         match self.verdict(side, &message.start, place) {
-            Verdict::Head => self.accept(side, &piece.header, &message, core, out),
+            Verdict::Head => {
+                self.accept(side, &piece.header, piece.touched_ns, &message, core, out);
+            }
             Verdict::LookAlike => core.counts.look_alike(),
             Verdict::Doubtful => {
                 self.drop_doubtful(side, core);
@@ -201,7 +205,7 @@ impl Connection {
                 if is_plausible(&message, bytes, place)
                     && self.verdict(side, &message.start, place) == Verdict::Head =>
             {
-                self.write(side, header, &message, true, core, out);
+                self.write(side, header, header.time_ns, &message, true, core, out);
                 core.counts.desyncs += 1;
                 self.sides[side].mode = Mode::Lost;
             }

@@ -35,7 +35,7 @@ impl Connection {
             self.sides[side].skip_body();
         }
         if begin < self.sides[side].position {
-            self.read_again(side, arrival, core);
+            self.read_again(side, arrival, core, out);
         } else if begin > self.sides[side].position {
             if lost {
                 self.lose(side, core, out);
@@ -58,7 +58,13 @@ impl Connection {
     }
 
     /// Bytes that begin before those that are dealt with: a copy, or part of a known body.
-    pub(super) fn read_again(&mut self, side: usize, arrival: Arrival<'_>, core: &mut Core) {
+    pub(super) fn read_again(
+        &mut self,
+        side: usize,
+        arrival: Arrival<'_>,
+        core: &mut Core,
+        out: &mut impl Output,
+    ) {
         let begin = arrival.header.position;
         let state = &mut self.sides[side];
         if state.untouched && state.mode == Mode::Lost {
@@ -69,6 +75,20 @@ impl Connection {
         if !arrival.may_begin_head() || !message::begins_with_start_line(arrival.bytes) {
             return;
         }
+        let fills = arrival.header.flags & flag::FILL != 0;
+        if fills && state.is_late(begin) && state.mode != Mode::Opaque {
+            // It comes for the first time: what was read behind the hole was perhaps never sent.
+            if state.place == Place::Lost {
+                self.end_head(side, Ending::Left, core, out);
+            }
+            if self.sides[side].is_idle() {
+                self.sides[side].go_back(begin);
+                core.counts.desyncs += 1;
+                self.unsure = UNSURE;
+                return;
+            }
+        }
+        let state = &mut self.sides[side];
         if !state.is_body(begin) {
             core.counts.copy();
         } else {

@@ -1,6 +1,6 @@
 //! Whose turn it is: which start lines begin a message, and which response answers which request.
 
-use agent_common::record::RecordHeader;
+use agent_common::record::{RecordHeader, flag};
 
 use super::super::chunked::Chunks;
 use super::super::engine::{Core, FoundHead, Output};
@@ -9,7 +9,7 @@ use super::super::head::StartLine;
 use super::super::message::{self, Message, Parsed};
 use super::super::side::{Mode, Place};
 use super::heads::Ending;
-use super::{Connection, UNSURE};
+use super::{Connection, Outstanding, UNSURE};
 
 /// What becomes of a head that was found.
 #[derive(Clone, Copy, Debug, Eq, PartialEq)]
@@ -55,11 +55,13 @@ impl Connection {
         &mut self,
         side: usize,
         header: &RecordHeader,
+        end_time_ns: u64,
         message: &Message<'_>,
         core: &mut Core,
         out: &mut impl Output,
     ) {
-        let (body, may_answer_head) = self.write(side, header, message, false, core, out);
+        let (body, may_answer_head) =
+            self.write(side, header, end_time_ns, message, false, core, out);
         let state = &mut self.sides[side];
         state.body_start = header.position + message.bytes.len() as u64;
         state.position = state.body_start;
@@ -84,25 +86,33 @@ impl Connection {
     }
 
     /// Hands a head out and keeps the account of requests; gives what follows the head, and whether
-    /// it may be the answer to a HEAD that is not known.
+    /// it may be the answer to a HEAD that is not known. `header`: of the record with the first byte;
+    /// `end_time_ns`: when the last byte came.
+    #[expect(
+        clippy::too_many_arguments,
+        reason = "what is known of one head, and where it goes"
+    )]
     pub(super) fn write(
         &mut self,
         side: usize,
         header: &RecordHeader,
+        end_time_ns: u64,
         message: &Message<'_>,
         partial: bool,
         core: &mut Core,
         out: &mut impl Output,
     ) -> (Body, bool) {
-        let followed_by = match message.start {
+        let (followed_by, exchange) = match message.start {
             StartLine::Request { method, .. } => {
-                self.request(side, RequestKind::of(method), core);
-                (framing::request_body(message.framing), false)
+                let escalated = header.flags & flag::ALL != 0;
+                let number = self.request(side, RequestKind::of(method), escalated, core);
+                let body = framing::request_body(message.framing);
+                ((body, false), Some(number))
             }
             StartLine::Response { status, .. } => {
-                let request = self.response(side, status, core, out);
+                let (request, exchange) = self.response(side, status, core, out);
                 let body = framing::response_body(status, message.framing, request);
-                (body, request.is_none())
+                ((body, request.is_none()), exchange)
             }
         };
         self.sides[side].untouched = false;
@@ -113,12 +123,22 @@ impl Connection {
             .and_then(message::parse_cut);
         let (message, partial) = cut.as_ref().map_or((message, partial), |cut| (cut, true));
         core.counts.head(partial);
-        out.head(&FoundHead::new(header, message, partial));
+        out.head(&FoundHead {
+            end_time_ns,
+            exchange,
+            ..FoundHead::new(header, message, partial)
+        });
         followed_by
     }
 
-    /// A request begins: it is outstanding from now on.
-    pub(super) fn request(&mut self, side: usize, kind: RequestKind, core: &mut Core) {
+    /// A request begins: it is outstanding from now on. Gives its number on the connection.
+    pub(super) fn request(
+        &mut self,
+        side: usize,
+        kind: RequestKind,
+        escalated: bool,
+        core: &mut Core,
+    ) -> u32 {
         self.drop_doubtful(side, core);
         if self.client != Some(side) {
             self.set_client(side);
@@ -126,6 +146,8 @@ impl Connection {
         if self.requests.is_empty() {
             self.unsure = self.unsure.saturating_sub(1);
         }
+        let number = self.numbered;
+        self.numbered = self.numbered.wrapping_add(1);
         if self.ahead > 0 {
             self.ahead -= 1;
         } else if self.requests.len() >= core.limits.requests {
@@ -133,18 +155,25 @@ impl Connection {
             self.requests.clear();
             self.unsure = UNSURE;
         } else {
-            self.requests.push_back(kind);
+            self.requests.push_back(Outstanding {
+                kind,
+                number,
+                // Requests may have been lost; of several at once then nobody knows which these are.
+                certain: self.unsure == 0 || !escalated,
+            });
         }
+        number
     }
 
-    /// A response begins; gives the kind of the request it answers, where that is certain.
+    /// A response begins; gives the kind of the request it answers, where that is certain, and its
+    /// number.
     pub(super) fn response(
         &mut self,
         side: usize,
         status: u16,
         core: &mut Core,
         out: &mut impl Output,
-    ) -> Option<RequestKind> {
+    ) -> (Option<RequestKind>, Option<u32>) {
         let client = 1 - side;
         if self.client != Some(client) {
             self.set_client(client);
@@ -157,19 +186,27 @@ impl Connection {
         if self.requests.is_empty() {
             self.accept_doubtful(client, core, out);
         }
+        let mut exchange = None;
         let request = if is_interim(status) {
             self.requests.front().copied()
         } else {
             let request = self.requests.pop_front();
-            let waits = self.sides[client].held_from().is_some();
-            self.ahead += u32::from(request.is_none() && waits);
+            if request.is_none() && self.sides[client].held_from().is_some() {
+                // The request that it answers has come, behind a hole, and will be read next.
+                exchange = Some(self.numbered.wrapping_add(self.ahead));
+                self.ahead += 1;
+            }
             request
         };
         self.roles_certain |= request.is_some();
+        if let Some(request) = request.filter(|request| request.certain) {
+            exchange = Some(request.number);
+        }
+        let kind = request.map(|request| request.kind);
         // An error about HEAD or CONNECT heals at the next segment; an error about a body that is
         // skipped costs the heads in it.
-        let special = status == 101 || request != Some(RequestKind::Other);
-        request.filter(|_| self.unsure == 0 || special)
+        let special = status == 101 || kind != Some(RequestKind::Other);
+        (kind.filter(|_| self.unsure == 0 || special), exchange)
     }
 
     pub(super) fn set_client(&mut self, client: usize) {
@@ -206,7 +243,8 @@ impl Connection {
         };
         match message::parse(&piece.bytes) {
             Parsed::Whole(message) => {
-                self.write(side, &piece.header, &message, false, core, out);
+                let (header, end) = (&piece.header, piece.header.time_ns);
+                self.write(side, header, end, &message, false, core, out);
             }
             Parsed::More | Parsed::Not => core.counts.look_alike(),
         }

@@ -5,6 +5,7 @@
 
 use memchr::memchr;
 
+use super::super::head::StartLine;
 use super::start_line::{cut_request_line, may_become_start_line, start_line};
 use super::text::{trim, trim_end, without_carriage_return};
 use super::{Message, Parsed};
@@ -69,10 +70,16 @@ pub fn parse_cut(bytes: &[u8]) -> Option<Message<'_>> {
 }
 
 impl<'a> Message<'a> {
-    /// Takes what is of use from one field line; a line that is no field is passed over.
+    /// Takes what is of use from one field line; a line that is no field is passed over. White space
+    /// before the colon is left out in responses, as proxies do, and makes a line of a request no field,
+    /// as servers have it (RFC 9112, section 5.1).
     fn read_field(&mut self, line: &'a [u8]) {
         if let Some(colon) = memchr(b':', line) {
-            self.take_field(trim_end(&line[..colon]), trim(&line[colon + 1..]));
+            let name = match self.start {
+                StartLine::Request { .. } => &line[..colon],
+                StartLine::Response { .. } => trim_end(&line[..colon]),
+            };
+            self.take_field(name, trim(&line[colon + 1..]));
         }
     }
 }

@@ -204,8 +204,16 @@ fn what_cannot_become_a_start_line_is_refused_at_once() {
 }
 
 #[test]
+fn white_space_before_the_colon_is_left_out_in_responses_alone() {
+    let message = whole(b"GET / HTTP/1.1\r\nHost : evil\r\nHost: good\r\n\r\n").unwrap();
+    assert_eq!(message.fields.host, Some(b"good".as_slice()));
+    let message = whole(b"HTTP/1.1 200 OK\r\nContent-Length : 5\r\n\r\n").unwrap();
+    assert_eq!(message.framing.length, Length::Bytes(5));
+}
+
+#[test]
 fn reads_fields_leniently() {
-    let head = b"POST / HTTP/1.1\r\nHOST:a.example\r\nUser-Agent : \t spaced out \t\r\n\
+    let head = b"POST / HTTP/1.1\r\nHOST:a.example\r\nUser-Agent: \t spaced out \t\r\n\
         no field at all\r\nReferer:\r\nReferer: second\r\n folded: line\r\n: nameless\r\n\
         content-type: text/plain; a=b\r\ntraceparent: 00-1-2-3\r\nContent-Length: 7\r\n\
         Content-Length: 8\r\nX\0\xff: y\r\nTransfer-Encoding: gzip , chunked\r\n\r\n";

@@ -1,0 +1,253 @@
+//! Connections of which everything is copied: why, how much, and until when.
+
+use super::*;
+
+#[test]
+fn a_second_request_before_the_answer_escalates() {
+    let mut wire = Wire::new();
+    wire.say(CLIENT, GET);
+    let second = wire.say(CLIENT, GET);
+    check(
+        "second",
+        &second,
+        &[(GET.len(), GET, flag::START | flag::ALL)],
+    );
+    let mut wire = Wire::new();
+    let both = [GET, GET].concat();
+    let records = wire.say(CLIENT, &both);
+    check("both", &records, &[(0, &both, flag::START | flag::ALL)]);
+    assert_eq!(wire.escalated()[Escalated::Pipelined as usize], 1);
+    let answers = [OK, b"12345", OK, b"12345"].concat();
+    let records = wire.say(SERVER, &answers);
+    check(
+        "answers",
+        &records,
+        &[(0, &answers, flag::START | flag::ALL)],
+    );
+    // Once a connection.
+    wire.say(CLIENT, &both);
+    assert_eq!(wire.escalated(), [1, 0, 0, 0]);
+}
+
+#[test]
+fn an_interim_response_escalates() {
+    let mut wire = Wire::new();
+    wire.say(CLIENT, POST);
+    let interim = b"HTTP/1.1 100 Continue\r\n\r\n";
+    let records = wire.say(SERVER, interim);
+    check(
+        "interim",
+        &records,
+        &[(0, interim, flag::START | flag::ALL)],
+    );
+    assert_eq!(wire.escalated()[Escalated::Interim as usize], 1);
+}
+
+#[test]
+fn an_interim_response_escalates_wherever_it_is_cut() {
+    let interim = b"HTTP/1.1 100 Continue\r\n\r\n";
+    for cut in 1..interim.len() {
+        let mut wire = Wire::new();
+        wire.say(CLIENT, POST);
+        wire.say(SERVER, &interim[..cut]);
+        wire.say(SERVER, &interim[cut..]);
+        assert_eq!(wire.escalated(), [0, 1, 0, 0], "{cut}");
+    }
+}
+
+#[test]
+fn a_release_forgets_what_was_outstanding() {
+    let mut wire = Wire::new();
+    wire.say(CLIENT, GET);
+    wire.say(CLIENT, GET);
+    wire.say(SERVER, &[OK, b"12345", OK, b"12345"].concat());
+    wire.release(3, false);
+    for _ in 0..3 {
+        let at = wire.next[CLIENT];
+        check("next", &wire.say(CLIENT, GET), &[(at, GET, WHOLE)]);
+        wire.say(SERVER, &[OK, b"12345"].concat());
+    }
+    assert_eq!(wire.escalated(), [1, 0, 0, 0]);
+}
+
+#[test]
+fn a_release_forgets_holes() {
+    let mut wire = Wire::new();
+    wire.say(CLIENT, GET);
+    wire.lose(SERVER, OK);
+    assert_eq!(wire.say(SERVER, b"12345")[0].hole, Some(0));
+    wire.release(2, false);
+    let at = wire.next[CLIENT];
+    check("next", &wire.say(CLIENT, GET), &[(at, GET, WHOLE)]);
+    let answer = wire.say(SERVER, OK);
+    assert_eq!(answer[0].hole, None);
+}
+
+#[test]
+fn a_chunked_request_escalates_until_it_is_released() {
+    let mut wire = Wire::new();
+    let records = wire.say(CLIENT, CHUNKED);
+    check("head", &records, &[(0, CHUNKED, flag::START | flag::ALL)]);
+    assert_eq!(wire.escalated()[Escalated::Body as usize], 1);
+    let chunk = b"5\r\nhello\r\n0\r\n\r\n";
+    let at = CHUNKED.len();
+    check("chunk", &wire.say(CLIENT, chunk), &[(at, chunk, flag::ALL)]);
+    check(
+        "answer",
+        &wire.say(SERVER, OK),
+        &[(0, OK, flag::START | flag::ALL)],
+    );
+    // A release that is not of the last record is too early.
+    wire.release(2, false);
+    check(
+        "early",
+        &wire.say(SERVER, b"12345"),
+        &[(OK.len(), b"12345", flag::ALL)],
+    );
+    wire.release(4, false);
+    let at = wire.next[CLIENT];
+    check("released", &wire.say(CLIENT, GET), &[(at, GET, WHOLE)]);
+    let at = wire.next[SERVER];
+    let answer = [OK, b"12345"].concat();
+    check("released", &wire.say(SERVER, &answer), &[(at, OK, WHOLE)]);
+}
+
+#[test]
+fn of_an_opaque_connection_nothing_is_copied_until_the_next() {
+    let mut wire = Wire::new();
+    wire.say(CLIENT, GET);
+    wire.release(1, true);
+    assert_eq!(wire.say(SERVER, OK), []);
+    assert_eq!(wire.say(CLIENT, GET), []);
+    wire.first = [5, 6];
+    wire.next = [0, 0];
+    wire.at(CLIENT, 0, tcp::SYN, b"");
+    wire.at(SERVER, 0, tcp::SYN | tcp::ACK, b"");
+    check("anew", &wire.say(CLIENT, GET), &[(0, GET, WHOLE)]);
+}
+
+/// A connection of which everything is copied.
+fn escalated() -> Wire {
+    let mut wire = Wire::new();
+    wire.say(CLIENT, CHUNKED);
+    wire
+}
+
+#[test]
+fn what_a_spent_budget_refuses_is_counted() {
+    for of_connection in [true, false] {
+        let mut wire = escalated();
+        let why = if of_connection {
+            wire.kernel.settings.connection_budget = 3000;
+            Lost::ConnectionBudget
+        } else {
+            wire.kernel.settings.cpu_budget = 3000;
+            Lost::CpuBudget
+        };
+        let (mut copied, mut said) = (0, 0);
+        let mut numbers = Vec::new();
+        for _ in 0..10 {
+            let records = wire.say(CLIENT, &[b'x'; 500]);
+            said += 500;
+            copied += records.iter().map(|got| got.bytes.len()).sum::<usize>();
+            numbers.extend(records.iter().map(|got| got.number));
+        }
+        let (lost, bytes) = wire.lost(why);
+        assert!((2500..=3500).contains(&copied), "{why:?}: {copied}");
+        assert_eq!(copied as u64 + bytes, said);
+        assert_eq!(lost + numbers.len() as u64, 10);
+        // Time passes; the loss is a gap in the numbers.
+        wire.kernel.ticks.set(wire.kernel.ticks.get() + 256);
+        let records = wire.say(CLIENT, b"again");
+        assert_eq!(records.len(), 1);
+        // 1 is the head's.
+        assert_eq!(records[0].number, 1 + 10 + 1);
+    }
+}
+
+#[test]
+fn a_full_ring_is_counted_and_seen_in_the_numbers() {
+    let mut wire = Wire::new();
+    wire.kernel.ring_is_full.set(true);
+    assert_eq!(wire.say(CLIENT, GET), []);
+    wire.kernel.ring_is_full.set(false);
+    assert_eq!(wire.lost(Lost::Ring), (1, GET.len() as u64));
+    wire.say(SERVER, &[OK, b"12345"].concat());
+    assert_eq!(wire.say(CLIENT, GET)[0].number, 2);
+    assert_eq!(wire.kernel.counters().records, 3);
+}
+
+/// The records of one packet that has so many bytes more than are copied of one, those of the packet
+/// behind it, and what was lost.
+fn pieces(more: usize) -> (Vec<Got>, Vec<Got>, (u64, u64)) {
+    let most = 65 * PIECE_MAX;
+    let mut wire = escalated();
+    // A packet that long says no length.
+    let payload: Vec<u8> = (0..most + more).map(|index| (index % 251) as u8).collect();
+    let records = wire.say(CLIENT, &payload);
+    assert_eq!(records.len(), 65);
+    let bytes: Vec<u8> = records.iter().flat_map(|got| got.bytes.clone()).collect();
+    assert_eq!(bytes, &payload[..most]);
+    assert_eq!(records[64].flags & flag::MORE, 0);
+    let next = wire.say(CLIENT, b"next");
+    (records, next, wire.lost(Lost::Cut))
+}
+
+#[test]
+fn of_one_packet_65_pieces_are_copied() {
+    let (records, next, lost) = pieces(0);
+    assert_eq!(next[0].number, records[64].number + 1);
+    assert_eq!(lost, (0, 0));
+    for more in [1, 5000] {
+        let (records, next, lost) = pieces(more);
+        // One number is missing.
+        assert_eq!(next[0].number, records[0].number + 65 + 1);
+        assert_eq!(lost, (1, more as u64));
+    }
+}
+
+#[test]
+fn what_a_capture_cut_off_is_counted_and_flagged() {
+    // Ethernet, IPv4, TCP: 54 bytes.
+    for kept in 1..GET.len() {
+        let mut wire = Wire::new();
+        wire.snap = 54 + kept;
+        let records = wire.say(CLIENT, GET);
+        check(
+            "cut",
+            &records,
+            &[(0, &GET[..kept], flag::START | flag::CUT)],
+        );
+        assert_eq!(wire.lost(Lost::Cut), (1, (GET.len() - kept) as u64));
+    }
+    let mut wire = Wire::new();
+    wire.snap = 54;
+    assert_eq!(wire.say(CLIENT, GET), []);
+    assert_eq!(wire.lost(Lost::Cut), (1, GET.len() as u64));
+}
+
+#[test]
+fn a_first_fragment_is_flagged_as_cut() {
+    let segment = frame::tcp([40_000, 80], 1, tcp::ACK, &[], &GET[..20]);
+    let mut packet = frame::ipv4([10, 0, 0, 9].into(), [10, 0, 0, 1].into(), TCP, &segment);
+    packet[6] = 0x20;
+    let mut kernel = Kernel::new(1);
+    let records = kernel.packet(&Memory::new(Link::Network(IPV4), &packet));
+    let records: Vec<_> = records
+        .into_iter()
+        .map(|record| got(CLIENT, record))
+        .collect();
+    check(
+        "fragment",
+        &records,
+        &[(0, &GET[..20], flag::START | flag::CUT)],
+    );
+    assert_eq!(kernel.counters().first_fragments, 1);
+}
+
+#[test]
+fn the_gap_of_a_packet_too_long_stands_behind_its_last_piece() {
+    let (records, next, _) = pieces(1);
+    assert_eq!(records[64].number, records[0].number + 64);
+    assert_eq!(next[0].number, records[64].number + 2);
+}

@@ -1,0 +1,147 @@
+//! Golden captures: what `tapline read` prints of each file in `captures`, to the letter.
+//!
+//! The captures are made by `cases`, byte for byte the same everywhere, and lie beside what is printed
+//! of them, so that a change is seen in review, and other programs can be asked about them.
+//! `TAPLINE_BLESS=1 cargo test -p tapline --test golden` writes both anew.
+
+#![expect(clippy::expect_used, reason = "a test that cannot go on fails")]
+
+mod cases;
+mod files;
+mod talk;
+
+use std::fmt::Write as _;
+use std::path::{Path, PathBuf};
+use std::process::{Command, Output};
+use std::{env, fs};
+
+use cases::Case;
+
+/// Whether the files are to be written instead of compared.
+fn blesses() -> bool {
+    env::var_os("TAPLINE_BLESS").is_some_and(|value| value == "1")
+}
+
+fn folder() -> PathBuf {
+    Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/captures")
+}
+
+/// What the program prints of a capture.
+fn read(capture: &Path, format: &str) -> String {
+    let mut command = Command::new(env!("CARGO_BIN_EXE_tapline"));
+    command.env_clear().env("TZ", "UTC");
+    command.args(["read", "--format", format, "--log-dir", "-"]);
+    let output = command.arg(capture).output().expect("it starts");
+    let Output {
+        status,
+        stdout,
+        stderr,
+    } = output;
+    let said = String::from_utf8_lossy(&stderr);
+    assert!(status.success(), "{}: {said}", capture.display());
+    String::from_utf8(stdout).expect("lines are UTF-8")
+}
+
+/// The first line in which two texts differ, with what stands around it; `None` when they are equal.
+fn difference(expected: &str, got: &str) -> Option<String> {
+    if expected == got {
+        return None;
+    }
+    let (expected, got): (Vec<&str>, Vec<&str>) =
+        (expected.split('\n').collect(), got.split('\n').collect());
+    let same = expected
+        .iter()
+        .zip(&got)
+        .take_while(|(a, b)| a == b)
+        .count();
+    let mut text = format!("line {} differs\n", same + 1);
+    let (expected, got) = (&expected[same..], &got[same..]);
+    let tail = expected
+        .iter()
+        .rev()
+        .zip(got.iter().rev())
+        .take_while(|(a, b)| a == b)
+        .count();
+    for (sign, lines) in [('-', expected), ('+', got)] {
+        for line in &lines[..lines.len() - tail] {
+            writeln!(text, "{sign} {line}").expect("a string has room");
+        }
+    }
+    Some(text)
+}
+
+fn name(case: &Case) -> &str {
+    case.file.split('.').next().unwrap_or(case.file)
+}
+
+#[test]
+fn captures_print_what_is_written_beside_them() {
+    let folder = folder();
+    let mut wrong = String::new();
+    for case in &cases::all() {
+        let capture = folder.join(case.file);
+        if blesses() {
+            fs::write(&capture, &case.bytes).expect("the folder can be written to");
+        }
+        for format in ["classic", "json"] {
+            let log = folder.join(format!("{}.{format}.log", name(case)));
+            let got = read(&capture, format);
+            if blesses() {
+                fs::write(&log, &got).expect("the folder can be written to");
+            }
+            let expected = fs::read_to_string(&log).unwrap_or_default();
+            if let Some(difference) = difference(&expected, &got) {
+                writeln!(wrong, "\n{}: {difference}", log.display()).expect("a string has room");
+            }
+        }
+    }
+    assert!(
+        wrong.is_empty(),
+        "- is what is written, + what is printed.\n{wrong}\nIf that is as it should be: TAPLINE_BLESS=1 cargo test -p tapline --test golden"
+    );
+}
+
+#[test]
+fn captures_are_those_that_are_made_here() {
+    if blesses() {
+        // They are being written by the other test.
+        return;
+    }
+    let mut known: Vec<String> = Vec::new();
+    for case in &cases::all() {
+        let there = fs::read(folder().join(case.file)).expect("the capture is there");
+        let same = match case.file.ends_with(".gz") {
+            // Compressors may differ.
+            true => unpacked(&there) == unpacked(&case.bytes),
+            false => there == case.bytes,
+        };
+        assert!(same, "{} is not as cases.rs makes it: bless", case.file);
+        known.push(case.file.to_owned());
+        known.extend(["classic", "json"].map(|format| format!("{}.{format}.log", name(case))));
+    }
+    for entry in fs::read_dir(folder()).expect("the folder is there") {
+        let file = entry.expect("it can be read").file_name();
+        let file = file.to_string_lossy();
+        assert!(known.contains(&file.to_string()), "{file} is of no case");
+    }
+}
+
+fn unpacked(bytes: &[u8]) -> Vec<u8> {
+    use std::io::Read as _;
+    let mut unpacked = Vec::new();
+    let mut decoder = flate2::read::GzDecoder::new(bytes);
+    decoder.read_to_end(&mut unpacked).expect("it is gzip");
+    unpacked
+}
+
+#[test]
+fn a_difference_can_be_read() {
+    assert_eq!(difference("a\nb\n", "a\nb\n"), None);
+    let check = |expected: &str, got: &str, text: &str| {
+        assert_eq!(difference(expected, got).as_deref(), Some(text));
+    };
+    check("a\nb\nc\n", "a\nx\nc\n", "line 2 differs\n- b\n+ x\n");
+    check("a\nc\n", "a\nb\nc\n", "line 2 differs\n+ b\n");
+    check("a\nb\n", "a\n", "line 2 differs\n- b\n");
+    check("", "a\n", "line 1 differs\n+ a\n");
+}

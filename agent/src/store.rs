@@ -265,7 +265,7 @@ impl ReadFile {
     fn open(day: Day, path: PathBuf) -> Result<Option<Self>, ReadError> {
         let opened = (|| {
             let flags = OpenFlags::SQLITE_OPEN_READ_ONLY | OpenFlags::SQLITE_OPEN_NO_MUTEX;
-            let connection = Connection::open_with_flags(&path, flags)?;
+            let connection = Connection::open_with_flags(folder::plain(&path), flags)?;
             connection.busy_timeout(BUSY)?;
             let version: i64 =
                 connection.pragma_query_value(None, "user_version", |row| row.get(0))?;

@@ -110,3 +110,67 @@ impl Drop for Claim<'_> {
         state.interrupt = None;
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use std::sync::Arc;
+    use std::time::Instant;
+
+    use rusqlite::{Connection, ErrorCode};
+
+    use super::*;
+
+    #[test]
+    fn a_claim_waits_for_the_writer_and_keeps_it_away() {
+        let days = Arc::<Days>::default();
+        assert!(days.begin(Day(1)));
+        let other = Arc::clone(&days);
+        let claiming = thread::spawn(move || {
+            let claim = other.claim(Day(1));
+            let refused = !other.begin(Day(1));
+            let elsewhere = other.begin(Day(2));
+            other.end();
+            drop(claim);
+            (refused, elsewhere, other.begin(Day(1)))
+        });
+        thread::sleep(Duration::from_millis(50));
+        assert!(!claiming.is_finished());
+        days.end();
+        assert_eq!(claiming.join().unwrap(), (true, true, true));
+    }
+
+    #[test]
+    fn what_is_under_way_ends_when_all_stops() {
+        let days = Arc::<Days>::default();
+        let other = Arc::clone(&days);
+        let start = Instant::now();
+        let working = thread::spawn(move || {
+            let claim = other.claim(Day(1)).unwrap();
+            let connection = Connection::open_in_memory().unwrap();
+            claim.can_be_interrupted_by(connection.get_interrupt_handle());
+            let endless = "WITH RECURSIVE n(i) AS (SELECT 1 UNION ALL SELECT i + 1 FROM n) SELECT count(*) FROM n";
+            connection.query_row(endless, [], |_| Ok(())).unwrap_err()
+        });
+        while days.lock().interrupt.is_none() {
+            thread::sleep(Duration::from_millis(1));
+        }
+        thread::sleep(Duration::from_millis(20));
+        days.stop();
+        let error = working.join().unwrap();
+        assert_eq!(
+            error.sqlite_error_code(),
+            Some(ErrorCode::OperationInterrupted)
+        );
+        assert!(start.elapsed() < Duration::from_secs(10));
+        assert!(days.claim(Day(1)).is_none());
+    }
+
+    #[test]
+    fn the_horizon_only_rises() {
+        let days = Days::default();
+        assert_eq!(days.horizon(), None);
+        days.raise_horizon(Day(5));
+        days.raise_horizon(Day(3));
+        assert_eq!(days.horizon(), Some(Day(5)));
+    }
+}

@@ -158,7 +158,7 @@ impl Stored {
 /// Opens an existing file as a database of ours of today's schema, to write to it.
 pub(super) fn connect(path: &Path, busy_timeout: Duration) -> Result<Connection, FileError> {
     let flags = OpenFlags::SQLITE_OPEN_READ_WRITE | OpenFlags::SQLITE_OPEN_NO_MUTEX;
-    let mut connection = Connection::open_with_flags(path, flags)?;
+    let mut connection = Connection::open_with_flags(folder::plain(path), flags)?;
     connection.busy_timeout(busy_timeout)?;
     // A file that is not ours is not changed, not even its mode of journal.
     schema::migrate(&mut connection)?;

@@ -67,6 +67,14 @@ pub(crate) fn list(directory: &Path) -> io::Result<Vec<Entry>> {
     Ok(entries)
 }
 
+/// The path as SQLite takes it for one: what begins with `file:` would be an address to it.
+pub(crate) fn plain(path: &Path) -> PathBuf {
+    match path.is_relative() {
+        true => Path::new(".").join(path),
+        false => path.to_owned(),
+    }
+}
+
 /// Makes an empty file where there is none, so that it has our mode; refuses links and what is no
 /// file. Gives what tells this file from another of the same name.
 pub(super) fn make(path: &Path) -> io::Result<Identity> {

@@ -105,7 +105,8 @@ impl Writer {
         }
     }
 
-    fn store(&mut self, batches: &[Arc<Batch>]) {
+    /// Stores what is in the batches, or counts it as lost.
+    pub(super) fn store(&mut self, batches: &[Arc<Batch>]) {
         let batches: Vec<&Batch> = batches.iter().map(AsRef::as_ref).collect();
         for (day, records) in self.by_day(&batches) {
             self.store_day(day, records, &batches);

@@ -217,6 +217,65 @@ fn a_claimed_day_keeps_its_records_waiting_and_no_other() {
     assert_eq!(number(&late, "SELECT count(*) FROM exchanges"), 1);
 }
 
+#[derive(Clone, Default)]
+struct Diagnostics(Arc<std::sync::Mutex<Vec<u8>>>);
+
+impl std::io::Write for Diagnostics {
+    fn write(&mut self, bytes: &[u8]) -> std::io::Result<usize> {
+        self.0.lock().unwrap().write(bytes)
+    }
+
+    fn flush(&mut self) -> std::io::Result<()> {
+        Ok(())
+    }
+}
+
+#[test]
+fn an_outage_is_said_once_at_its_begin_and_once_at_its_end() {
+    let parent = tempfile::tempdir().unwrap();
+    let folder = parent.path().join("data");
+    let shared = Arc::<SharedCounts>::default();
+    let mut writer = Writer {
+        directory: folder.clone(),
+        commit_records: 10,
+        commit_after: Duration::from_millis(1),
+        busy_timeout: Duration::from_secs(1),
+        clock: Now::at(START_US).clock(),
+        shared: Arc::clone(&shared),
+        days: Arc::default(),
+        wake_tidy: sync_channel(1).0,
+        state: WriterState::default(),
+    };
+    let mut batch = Batch::default();
+    batch.push_session(&session()).unwrap();
+    batch.push_exchange(&exchange()).unwrap();
+    let batches = [Arc::new(batch)];
+    let diagnostics = Diagnostics::default();
+    let copy = diagnostics.clone();
+    let subscriber = tracing_subscriber::fmt()
+        .with_ansi(false)
+        .with_writer(move || copy.clone())
+        .finish();
+    tracing::subscriber::with_default(subscriber, || {
+        for _ in 0..2 {
+            writer.store(&batches);
+            fs::remove_dir_all(&folder).unwrap();
+            fs::write(&folder, "in the way").unwrap();
+            for _ in 0..3 {
+                writer.store(&batches);
+            }
+            fs::remove_file(&folder).unwrap();
+            writer.store(&batches);
+        }
+    });
+    let text = String::from_utf8(diagnostics.0.lock().unwrap().clone()).unwrap();
+    let count = |word: &str| text.lines().filter(|line| line.contains(word)).count();
+    assert_eq!(count("ERROR"), 2, "{text}");
+    assert_eq!(count("records=6"), 2, "{text}");
+    let counts = shared.counts();
+    assert_eq!((counts.stored, counts.lost_in_all()), (8, 12));
+}
+
 /// A file system of a megabyte, gone when it is dropped.
 struct Small(tempfile::TempDir);
 

@@ -4,9 +4,12 @@
 mod flags;
 
 pub mod doctor;
+pub mod exchanges;
+pub mod query;
 pub mod read;
 pub mod run;
-mod settings;
+pub mod sessions;
+pub mod settings;
 
 #[cfg(test)]
 mod tests;
@@ -25,8 +28,10 @@ use crate::config::{
 use crate::diagnostics;
 use crate::exit::{Exit, UsageError, report};
 
+use crate::store::{ExchangeFilter, SessionFilter};
 use doctor::DoctorArguments;
 use flags::{Cli, CommandFlags};
+use query::QueryArguments;
 use read::ReadArguments;
 use run::RunArguments;
 
@@ -70,6 +75,8 @@ fn execute(cli: Cli) -> anyhow::Result<Exit> {
         Command::PrintConfig => Ok(Exit::Done),
         Command::Run(arguments) => run::run(config, arguments),
         Command::Read(arguments) => read::read(config, arguments),
+        Command::Exchanges(arguments) => exchanges::exchanges(config, arguments),
+        Command::Sessions(arguments) => sessions::sessions(config, arguments),
         Command::Doctor(arguments) => doctor::doctor(config, arguments),
     };
     if let Err(error) = &result {
@@ -91,6 +98,8 @@ enum Command {
     PrintConfig,
     Run(RunArguments),
     Read(ReadArguments),
+    Exchanges(QueryArguments<ExchangeFilter>),
+    Sessions(QueryArguments<SessionFilter>),
     Doctor(DoctorArguments),
 }
 
@@ -114,6 +123,14 @@ impl Task {
                 let file = read_file(flags.config.path())?;
                 (Config::defaults_of_read(), file, flags.settings())
             }
+            CommandFlags::Exchanges(flags) => {
+                let file = read_file(flags.show.config.path())?;
+                (Config::default(), file, flags.show.settings())
+            }
+            CommandFlags::Sessions(flags) => {
+                let file = read_file(flags.show.config.path())?;
+                (Config::default(), file, flags.show.settings())
+            }
             CommandFlags::Doctor => (Config::default(), Vec::new(), Vec::new()),
         };
         flags.extend(common.settings());
@@ -121,6 +138,10 @@ impl Task {
         let command = match command {
             CommandFlags::Run(flags) if flags.config.print() => Command::PrintConfig,
             CommandFlags::Read(flags) if flags.config.print() => Command::PrintConfig,
+            CommandFlags::Exchanges(flags) if flags.show.config.print() => Command::PrintConfig,
+            CommandFlags::Sessions(flags) if flags.show.config.print() => Command::PrintConfig,
+            CommandFlags::Exchanges(flags) => Command::Exchanges(flags.arguments(common.json)),
+            CommandFlags::Sessions(flags) => Command::Sessions(flags.arguments(common.json)),
             CommandFlags::Run(flags) => {
                 refuse_two_on_stdout(common.json, &config)?;
                 Command::Run(flags.arguments(common.json))

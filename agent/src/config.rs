@@ -50,6 +50,8 @@ pub struct Config {
     pub log: LogConfig,
     /// What is taken out of heads before anything sees them.
     pub redact: RedactConfig,
+    /// The database of exchanges and sessions.
+    pub store: StoreConfig,
     /// Where metrics and health can be asked for.
     pub server: ServerConfig,
     /// What the program says about itself.
@@ -136,12 +138,12 @@ pub struct RotateConfig {
     pub compress: bool,
 }
 
-/// `log.retain`: how long files that are set aside stay.
+/// `log.retain` and `store.retain`: how long files of the past stay.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct RetainConfig {
     /// Days; `None`: for ever.
     pub days: Option<u32>,
-    /// Bytes of all log files together; `None`: any number.
+    /// Bytes of all files together; `None`: any number.
     pub size: Option<u64>,
 }
 
@@ -154,6 +156,17 @@ pub struct RedactConfig {
     pub keys: Vec<String>,
     /// What happens to the rest of a query.
     pub query: RedactQuery,
+}
+
+/// `store`: the database of exchanges and sessions.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct StoreConfig {
+    /// Whether `tapline run` stores at all.
+    pub enabled: bool,
+    /// The folder of the databases, one a day.
+    pub dir: PathBuf,
+    /// How long the databases of past days stay.
+    pub retain: RetainConfig,
 }
 
 /// `server`: where metrics and health can be asked for.
@@ -225,6 +238,19 @@ impl Default for RedactConfig {
             enabled: true,
             keys: Vec::new(),
             query: RedactQuery::Keep,
+        }
+    }
+}
+
+impl Default for StoreConfig {
+    fn default() -> Self {
+        Self {
+            enabled: true,
+            dir: PathBuf::from("./data"),
+            retain: RetainConfig {
+                days: Some(14),
+                size: Some(10 << 30),
+            },
         }
     }
 }

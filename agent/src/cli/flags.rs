@@ -3,6 +3,8 @@
 //! A flag that stands for a key of the configuration is read with the parser of that key, so that a
 //! bad value is refused with the same words wherever it comes from.
 
+mod query;
+
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
@@ -16,12 +18,14 @@ use crate::config::{
     Setting, Value, Word, XdpMode, parse_duration,
 };
 use crate::exit::UsageError;
+pub(super) use query::{ExchangesFlags, SessionsFlags};
 
 const AFTER_HELP: &str = "\
 Examples:
   sudo tapline run                            capture on the interface of the default route
   sudo tapline run -i any --log-dir -         all interfaces, lines to stdout
   tapline read traffic.pcap                   the lines of a capture file
+  tapline exchanges --since 10m --status 5xx  what the store holds
   tapline doctor                              what this host allows
 
 Exit codes: 0 done, 1 failed, 2 wrong usage or configuration.";
@@ -65,6 +69,12 @@ pub(super) enum CommandFlags {
     /// Write the lines of pcap and pcapng files (needs no privileges)
     #[command(after_help = READ_HELP)]
     Read(Box<ReadFlags>),
+    /// Show exchanges of the store (needs no privileges)
+    #[command(after_help = query::EXCHANGES_HELP)]
+    Exchanges(Box<ExchangesFlags>),
+    /// Show sessions of the store (needs no privileges)
+    #[command(after_help = query::SESSIONS_HELP)]
+    Sessions(Box<SessionsFlags>),
     /// Say what this host allows, and what to do about what it does not
     Doctor,
 }
@@ -162,6 +172,22 @@ struct LineFlags {
     redact_query: Option<String>,
 }
 
+/// The database.
+#[derive(Debug, Args)]
+#[command(next_help_heading = "Store")]
+struct StoreFlags {
+    /// Folder of the databases of exchanges and sessions
+    #[arg(long, value_name = "DIR", value_parser = Text(Key::StoreDir))]
+    data_dir: Option<String>,
+    /// Store exchanges and sessions; they are unless told otherwise
+    #[arg(long, value_name = "BOOL", num_args = 0..=1, require_equals = true,
+        default_missing_value = "true", value_parser = Text(Key::StoreEnabled))]
+    store: Option<String>,
+    /// Store nothing
+    #[arg(long, conflicts_with = "store")]
+    no_store: bool,
+}
+
 /// The hooks and what stands behind them.
 #[derive(Debug, Args)]
 #[command(next_help_heading = "Interfaces and hooks")]
@@ -202,6 +228,8 @@ pub(super) struct RunFlags {
     filter: FilterFlags,
     #[command(flatten)]
     lines: LineFlags,
+    #[command(flatten)]
+    store: StoreFlags,
 }
 
 /// Flags of `tapline read`.
@@ -236,6 +264,7 @@ impl RunFlags {
         let mut settings = self.hooks.settings();
         settings.extend(self.filter.settings());
         settings.extend(self.lines.settings());
+        settings.extend(self.store.settings());
         settings
     }
 
@@ -365,6 +394,20 @@ impl LineFlags {
                 "--redact-query",
                 self.redact_query.as_deref(),
             ),
+        ]
+        .into_iter()
+        .flatten()
+        .collect()
+    }
+}
+
+impl StoreFlags {
+    fn settings(&self) -> Vec<Setting> {
+        let no_store = self.no_store.then_some("false");
+        [
+            one(Key::StoreDir, "--data-dir", self.data_dir.as_deref()),
+            one(Key::StoreEnabled, "--store", self.store.as_deref()),
+            one(Key::StoreEnabled, "--no-store", no_store),
         ]
         .into_iter()
         .flatten()

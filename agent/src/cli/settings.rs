@@ -3,6 +3,7 @@
 use crate::config::{Config, LogFormat, LogOutput, RedactQuery};
 use crate::http::redact::{Query, RedactSettings, Redactor};
 use crate::sink::log::{Format, LogSettings, OnFull, Output, Retain, Rotate};
+use crate::sink::sqlite::SqliteSettings;
 
 /// Settings of the log sink for live capture: what is full loses lines and says so.
 pub(super) fn log_of_run(config: &Config) -> LogSettings {
@@ -19,6 +20,20 @@ pub(super) fn log_of_run(config: &Config) -> LogSettings {
         },
         on_full: OnFull::Drop,
         ..common(config)
+    }
+}
+
+/// Settings of the store for live capture.
+pub fn store_of_run(config: &Config) -> SqliteSettings {
+    let store = &config.store;
+    SqliteSettings {
+        directory: store.dir.clone(),
+        retain: Retain {
+            days: store.retain.days,
+            bytes: store.retain.size,
+        },
+        on_full: OnFull::Drop,
+        ..SqliteSettings::default()
     }
 }
 

@@ -1,11 +1,13 @@
 //! What is typed, and what comes of it.
 
 use std::ffi::OsString;
+use std::path::Path;
 use std::time::Duration;
 
 use clap::{CommandFactory as _, Parser as _};
 
 use super::flags::Cli;
+use super::query::QueryArguments;
 use super::read::{CaptureSource, ReadArguments};
 use super::run::RunArguments;
 use super::{Command, DoctorArguments, Task};
@@ -14,6 +16,10 @@ use crate::config::{
     print, settings_from_yaml,
 };
 use crate::exit::Exit;
+use crate::http::exchange::record::{Outcome, Role};
+use crate::session::identifier::Identifier;
+use crate::session::record::Protocol;
+use crate::store::{Common, ExchangeFilter, Order, SessionFilter};
 
 /// The task of a command line (words separated by spaces) and variables (`NAME=value`).
 fn task(line: &str, variables: &[(&str, &str)]) -> anyhow::Result<Task> {
@@ -34,14 +40,14 @@ fn every_flag_takes_effect() {
     let line = "tapline run -i eth0 --interface lo --attach xdp --xdp-mode generic --log-dir - \
         --split --format json --redact=false --redact-key a --redact-key b --redact-query drop --local 10.0.0.0/8 --local ::1 --port 80 --port 8080 --net 10.1.0.0/16 \
         --duration 30s --packets 7 --ring 64KiB --flows 1000 --head-bytes 4KiB --statistics 10s --listen [::1]:0 \
-        --user nobody -q --diagnostics said.log --diagnostics-format json";
+        --user nobody --data-dir kept --no-store -q --diagnostics said.log --diagnostics-format json";
     let line = line.split_whitespace().collect::<Vec<_>>().join(" ");
     let Task {
         config,
         origins,
         command,
     } = task(&line, &[]).unwrap();
-    assert_eq!(origins.len(), 21);
+    assert_eq!(origins.len(), 23);
     let capture = config.capture;
     let names = vec!["eth0".to_owned(), "lo".to_owned()];
     assert_eq!(capture.interfaces, Interfaces::Named(names));
@@ -65,6 +71,8 @@ fn every_flag_takes_effect() {
         config.server.listen.map(|listen| listen.to_string()),
         Some("[::1]:0".to_owned())
     );
+    assert!(!config.store.enabled);
+    assert_eq!(config.store.dir, Path::new("kept"));
     assert_eq!(config.diagnostics.level, Level::Error);
     assert_eq!(config.diagnostics.format, DiagnosticsFormat::Json);
     assert_eq!(
@@ -125,6 +133,77 @@ fn a_flag_can_take_back_what_a_file_says() {
     };
     check("", true);
     check(" --split=false", false);
+}
+
+#[test]
+fn the_store_can_be_switched_both_ways() {
+    let check = |line: &str, variables: &[(&str, &str)], enabled: bool| {
+        assert_eq!(
+            task(line, variables).unwrap().config.store.enabled,
+            enabled,
+            "{line}"
+        );
+    };
+    let off = [("TAPLINE_STORE_ENABLED", "false")];
+    check("tapline run", &[], true);
+    check("tapline run", &off, false);
+    check("tapline run --store", &off, true);
+    check("tapline run --store=false", &[], false);
+    check("tapline run --no-store", &[], false);
+}
+
+#[test]
+fn queries_are_told_what_to_look_for() {
+    let line = "tapline exchanges --data-dir d --since 2026-11-21T12:00:00Z --until 2026-11-21T13:00:00+01:00 --ip ::1 \
+        --port 80 --session-id 000000000000000000000000000000ab --method GET --host h --target /t --status 4xx \
+        --outcome complete --role client --min-latency 2ms --limit all --oldest --json";
+    let line = line.split_whitespace().collect::<Vec<_>>().join(" ");
+    let Task {
+        config, command, ..
+    } = task(&line, &[]).unwrap();
+    assert_eq!(config.store.dir, Path::new("d"));
+    let time = "2026-11-21T12:00:00Z".parse().unwrap();
+    let expected = QueryArguments {
+        filter: ExchangeFilter {
+            common: Common {
+                since: Some(time),
+                until: Some(time),
+                ip: Some("::1".parse().unwrap()),
+                port: Some(80),
+                session_id: Some(Identifier::new(0, 0xab)),
+            },
+            method: Some("GET".to_owned()),
+            host: Some("h".to_owned()),
+            target: Some("/t".to_owned()),
+            status: Some(400..=499),
+            outcome: Some(Outcome::Complete),
+            role: Some(Role::Client),
+            min_latency_us: Some(2000),
+        },
+        order: Order::Oldest,
+        limit: None,
+        follow: false,
+        json: true,
+    };
+    assert_eq!(command, Command::Exchanges(expected));
+
+    let line = "tapline sessions --protocol tcp --min-duration 1s --conn-state SF --follow";
+    let expected = QueryArguments {
+        filter: SessionFilter {
+            common: Common::default(),
+            protocol: Some(Protocol::Tcp),
+            min_duration_us: Some(1_000_000),
+            conn_state: Some("SF".to_owned()),
+        },
+        order: Order::Newest,
+        limit: Some(100),
+        follow: true,
+        json: false,
+    };
+    assert_eq!(
+        task(line, &[]).unwrap().command,
+        Command::Sessions(expected)
+    );
 }
 
 #[test]
@@ -199,6 +278,22 @@ fn wrong_usage_is_named() {
     check(
         "tapline run --split=perhaps",
         "invalid value 'perhaps' for '--split[=<BOOL>]': must be true or false",
+    );
+    check(
+        "tapline exchanges --limit 0",
+        "invalid value '0' for '--limit <N>': must be a number of rows, at least 1, or all",
+    );
+    check(
+        "tapline exchanges --status ok",
+        "invalid value 'ok' for '--status <STATUS>': must be a status like 404, some like 400-499, or a class like 5xx",
+    );
+    check(
+        "tapline sessions --since yesterday",
+        "invalid value 'yesterday' for '--since <TIME>': must be a time like 2026-11-21T12:00:00Z, or how long ago, like 500ms, 30s, 5m, 1h or 1d",
+    );
+    check(
+        "tapline sessions --session-id 1",
+        "invalid value '1' for '--session-id <ID>': an identifier has 32 hexadecimal digits",
     );
     check(
         "tapline run -q -v",

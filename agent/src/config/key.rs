@@ -33,6 +33,10 @@ pub enum Key {
     RedactEnabled,
     RedactKeys,
     RedactQuery,
+    StoreEnabled,
+    StoreDir,
+    StoreRetainDays,
+    StoreRetainSize,
     ServerListen,
     DiagnosticsLevel,
     DiagnosticsFormat,
@@ -41,7 +45,7 @@ pub enum Key {
 
 impl Key {
     /// All keys, in the order of the file.
-    pub const ALL: [Self; 29] = [
+    pub const ALL: [Self; 33] = [
         Self::CaptureInterfaces,
         Self::CaptureAttach,
         Self::CaptureXdpMode,
@@ -67,6 +71,10 @@ impl Key {
         Self::RedactEnabled,
         Self::RedactKeys,
         Self::RedactQuery,
+        Self::StoreEnabled,
+        Self::StoreDir,
+        Self::StoreRetainDays,
+        Self::StoreRetainSize,
         Self::ServerListen,
         Self::DiagnosticsLevel,
         Self::DiagnosticsFormat,
@@ -102,6 +110,10 @@ impl Key {
             Self::RedactEnabled => "redact.enabled",
             Self::RedactKeys => "redact.keys",
             Self::RedactQuery => "redact.query",
+            Self::StoreEnabled => "store.enabled",
+            Self::StoreDir => "store.dir",
+            Self::StoreRetainDays => "store.retain.days",
+            Self::StoreRetainSize => "store.retain.size",
             Self::ServerListen => "server.listen",
             Self::DiagnosticsLevel => "diagnostics.level",
             Self::DiagnosticsFormat => "diagnostics.format",
@@ -179,12 +191,14 @@ mod tests {
             "log.rotate",
             "log.retain",
             "redact",
+            "store",
+            "store.retain",
             "server",
             "diagnostics",
         ] {
             assert!(Key::is_section(section), "{section}");
         }
-        for other in ["", "lo", "log.", "log.dir", "store", "log.rotate.size"] {
+        for other in ["", "lo", "log.", "log.dir", "stor", "log.rotate.size"] {
             assert!(!Key::is_section(other), "{other}");
         }
     }

@@ -150,6 +150,10 @@ pub(super) fn log_output(text: &str) -> Result<LogOutput, Refusal> {
     }
 }
 
+pub(super) fn store_dir(text: &str) -> Result<PathBuf, Refusal> {
+    path(text, "must be a folder")
+}
+
 /// An address, not a name: what a name stands for may change between two starts.
 pub(super) fn listen(text: &str) -> Result<SocketAddr, Refusal> {
     text.parse().map_err(|_none| {

@@ -8,8 +8,8 @@ use std::path::{Path, PathBuf};
 
 use super::parse::{
     OFF, days, diagnostics_file, each, flows, from_a_second, head_bytes, headers, interfaces,
-    listen, log_output, missing, network, port, redact_keys, ring, rotate_size, truth, unless_off,
-    user,
+    listen, log_output, missing, network, port, redact_keys, ring, rotate_size, store_dir, truth,
+    unless_off, user,
 };
 use super::units::{format_duration, format_size, parse_size};
 use super::word::{Word as _, from_word};
@@ -123,6 +123,7 @@ impl Config {
             capture,
             log,
             redact,
+            store,
             server,
             diagnostics,
         } = self;
@@ -146,6 +147,10 @@ impl Config {
             Key::LogStatistics => log.statistics = unless_off(text, from_a_second)?,
             Key::RedactEnabled => redact.enabled = truth(text)?,
             Key::RedactQuery => redact.query = from_word(text)?,
+            Key::StoreEnabled => store.enabled = truth(text)?,
+            Key::StoreDir => store.dir = store_dir(text)?,
+            Key::StoreRetainDays => store.retain.days = unless_off(text, days)?,
+            Key::StoreRetainSize => store.retain.size = unless_off(text, parse_size)?,
             Key::ServerListen => server.listen = unless_off(text, listen)?,
             Key::DiagnosticsLevel => diagnostics.level = from_word(text)?,
             Key::DiagnosticsFormat => diagnostics.format = from_word(text)?,
@@ -180,6 +185,7 @@ impl Config {
             capture,
             log,
             redact,
+            store,
             server,
             diagnostics,
         } = self;
@@ -218,6 +224,10 @@ impl Config {
             Key::LogStatistics => off_or(log.statistics, format_duration),
             Key::RedactEnabled => redact.enabled.to_string(),
             Key::RedactQuery => redact.query.word().to_owned(),
+            Key::StoreEnabled => store.enabled.to_string(),
+            Key::StoreDir => path_text(&store.dir),
+            Key::StoreRetainDays => off_or(store.retain.days, |days| days.to_string()),
+            Key::StoreRetainSize => off_or(store.retain.size, format_size),
             Key::ServerListen => off_or(server.listen, |address| address.to_string()),
             Key::DiagnosticsLevel => diagnostics.level.word().to_owned(),
             Key::DiagnosticsFormat => diagnostics.format.word().to_owned(),

@@ -113,6 +113,7 @@ log:
   headers: []
   statistics: off
 redact: {enabled: false, keys: [ticket], query: drop}
+store: {enabled: false, dir: /var/lib/tapline, retain: {days: 30, size: off}}
 server: {listen: off}
 diagnostics: {level: debug, format: json, file: /var/log/tapline}
 ";
@@ -132,6 +133,9 @@ diagnostics: {level: debug, format: json, file: /var/log/tapline}
     assert_eq!(config.log.missing, "");
     assert_eq!(config.log.statistics, None);
     assert_eq!(config.redact.keys, ["ticket"]);
+    assert!(!config.store.enabled);
+    assert_eq!(config.store.dir, Path::new("/var/lib/tapline"));
+    assert_eq!(config.store.retain.size, None);
     assert_eq!(config.server.listen, None);
 }
 

@@ -1,0 +1,561 @@
+//! The store as a whole: what goes in, what stands in the databases, and what is counted.
+
+use std::collections::HashSet;
+use std::fs;
+use std::path::Path;
+use std::sync::atomic::{AtomicI64, Ordering::Relaxed};
+use std::time::{Duration, Instant};
+
+use proptest::prelude::*;
+use rusqlite::Connection;
+
+use super::names::{Day, FileName};
+use super::*;
+use crate::http::exchange::record::{ExchangeRecord, Outcome};
+use crate::session::identifier::Identifier;
+use crate::session::record::{SessionDetails, SessionRecord};
+use crate::sink::batch::samples::{START_US, details, exchange, session, time};
+use crate::sink::fan_out::FanOut;
+
+mod faults;
+
+const DAY_US: i64 = 86_400_000_000;
+
+/// A clock that tests set.
+#[derive(Clone)]
+struct Now(Arc<AtomicI64>);
+
+impl Now {
+    fn at(microseconds: i64) -> Self {
+        Self(Arc::new(AtomicI64::new(microseconds)))
+    }
+
+    fn clock(&self) -> Clock {
+        let now = Arc::clone(&self.0);
+        Arc::new(move || time(now.load(Relaxed)))
+    }
+}
+
+fn settings(directory: &Path) -> SqliteSettings {
+    SqliteSettings {
+        directory: directory.to_owned(),
+        retain: Retain::default(),
+        on_full: OnFull::Block,
+        commit_after: Duration::from_millis(5),
+        busy_timeout: Duration::from_millis(200),
+        ..SqliteSettings::default()
+    }
+}
+
+/// A store whose today is that of the samples.
+fn start(directory: &Path) -> FanOut {
+    start_with(settings(directory), &Now::at(START_US))
+}
+
+fn start_with(settings: SqliteSettings, now: &Now) -> FanOut {
+    let sink = SqliteSink::start_at(settings, now.clock()).unwrap();
+    FanOut::new(vec![Box::new(sink)])
+}
+
+/// The final account of the only sink.
+fn close(fan_out: FanOut) -> Counts {
+    let counts = fan_out.close()[0].1;
+    assert_eq!(counts.queued, 0, "{counts:?}");
+    assert_eq!(counts.accepted, counts.stored + counts.lost_in_all());
+    counts
+}
+
+fn path(directory: &Path, day: Day) -> std::path::PathBuf {
+    directory.join(FileName { day, damaged: None }.to_string())
+}
+
+fn database(directory: &Path, day: Day) -> Connection {
+    Connection::open(path(directory, day)).unwrap()
+}
+
+fn today() -> Day {
+    Day::of(START_US)
+}
+
+fn number(connection: &Connection, sql: &str) -> i64 {
+    connection.query_row(sql, [], |row| row.get(0)).unwrap()
+}
+
+fn check_whole(connection: &Connection) {
+    let said: String = connection
+        .query_row("PRAGMA integrity_check", [], |row| row.get(0))
+        .unwrap();
+    assert_eq!(said, "ok");
+}
+
+#[track_caller]
+fn wait_until(mut condition: impl FnMut() -> bool) {
+    let start = Instant::now();
+    while !condition() {
+        assert!(
+            start.elapsed() < Duration::from_secs(20),
+            "it did not come to pass"
+        );
+        thread::sleep(Duration::from_millis(5));
+    }
+}
+
+/// A revision of the session with this number.
+fn revision(number: u64, revision: u32, packets: u64) -> SessionRecord<'static> {
+    SessionRecord {
+        packets,
+        details: Some(SessionDetails {
+            session_id: Identifier::new(9, number),
+            revision,
+            interim: false,
+            packets_out: packets,
+            packets_in: 0,
+            ..details()
+        }),
+        ..session()
+    }
+}
+
+#[test]
+fn records_stand_in_the_database_of_their_day_with_their_sums() {
+    let folder = tempfile::tempdir().unwrap();
+    let mut store = start(folder.path());
+    store.push_session(&session());
+    store.push_exchange(&exchange());
+    store.push_exchange(&ExchangeRecord {
+        exchange_id: Identifier::new(7, 3),
+        status: Some(503),
+        ttfb_us: Some(901),
+        ..exchange()
+    });
+    store.push_exchange(&ExchangeRecord {
+        exchange_id: Identifier::new(7, 4),
+        outcome: Outcome::Unanswered,
+        status: None,
+        ttfb_us: None,
+        response_bytes: None,
+        ..exchange()
+    });
+    // The same again is no second row, and counts in no sum.
+    store.push_exchange(&exchange());
+    store.push_session(&session());
+    let counts = close(store);
+    assert_eq!((counts.accepted, counts.stored), (6, 6));
+
+    let database = database(folder.path(), today());
+    check_whole(&database);
+    let number = |sql: &str| number(&database, sql);
+    assert_eq!(number("SELECT id FROM sessions"), 2 * START_US);
+    assert_eq!(number("SELECT count(*) FROM exchanges"), 3);
+    assert_eq!(number("SELECT max(id) FROM exchanges"), 2 * START_US + 2);
+    for (table, time) in [
+        ("seconds", START_US / 1_000_000),
+        ("minutes", START_US / 60_000_000 * 60),
+    ] {
+        let sums = format!(
+            "SELECT time = {time} AND exchanges = 3 AND complete = 2 AND unanswered = 1 AND status_2xx = 1 \
+             AND status_5xx = 1 AND errors = 1 AND request_bytes = 630 AND response_bytes = 2800 \
+             AND timed = 2 AND ttfb_us = 1801 FROM exchange_{table} WHERE role = 'server'"
+        );
+        assert_eq!(number(&sums), 1, "{table}");
+        let latencies = format!("SELECT exchanges = 2 FROM latency_{table} WHERE from_us = 896");
+        assert_eq!(number(&latencies), 1, "{table}");
+    }
+    // Opened at its start, all else at its end; by the CPU that carried it.
+    let second = START_US / 1_000_000;
+    let opened = format!("SELECT opened * 10 + packets FROM session_seconds WHERE time = {second}");
+    assert_eq!(number(&opened), 10);
+    let ended = format!(
+        "SELECT ended = 1 AND packets = 10 AND bytes = 2400 AND http_requests = 1 FROM session_seconds \
+         WHERE time = {}",
+        second + 2
+    );
+    assert_eq!(number(&ended), 1);
+    assert_eq!(
+        number("SELECT packets FROM session_cpu_seconds WHERE cpu_id = 1"),
+        6
+    );
+    assert_eq!(
+        number("SELECT packets FROM session_cpu_seconds WHERE cpu_id = 0"),
+        4
+    );
+}
+
+#[test]
+fn a_late_record_goes_to_yesterday_and_one_of_the_future_to_tomorrow() {
+    let folder = tempfile::tempdir().unwrap();
+    let mut store = start(folder.path());
+    let midnight = today().0 * DAY_US;
+    let check = |offset: i64, store: &mut FanOut| {
+        let record = SessionRecord {
+            timestamp: time(midnight + offset),
+            details: None,
+            ..session()
+        };
+        store.push_session(&record);
+    };
+    check(-1, &mut store);
+    check(0, &mut store);
+    check(DAY_US - 1, &mut store);
+    check(DAY_US, &mut store);
+    check(1000 * DAY_US, &mut store);
+    assert_eq!(close(store).stored, 5);
+    let count = |day| {
+        number(
+            &database(folder.path(), day),
+            "SELECT count(*) FROM sessions",
+        )
+    };
+    assert_eq!(count(Day(today().0 - 1)), 1);
+    assert_eq!(count(today()), 2);
+    assert_eq!(count(Day(today().0 + 1)), 2);
+    let files = folder::list(folder.path()).unwrap();
+    assert_eq!(files.len(), 3, "{files:?}");
+}
+
+#[test]
+fn a_later_revision_takes_the_place_of_the_earlier_also_on_the_next_day() {
+    let folder = tempfile::tempdir().unwrap();
+    let now = Now::at(START_US);
+    let interim = |mut record: SessionRecord<'static>, ended_at| {
+        if let Some(details) = &mut record.details {
+            details.interim = true;
+            details.ended_at = time(ended_at);
+        }
+        record
+    };
+    let mut store = start_with(settings(folder.path()), &now);
+    store.push_session(&interim(revision(1, 1, 5), START_US));
+    assert_eq!(close(store).stored, 1);
+    now.0.store(START_US + DAY_US, Relaxed);
+    let mut store = start_with(settings(folder.path()), &now);
+    store.push_session(&interim(revision(1, 3, 12), START_US + DAY_US));
+    // Too late: a later one is there.
+    store.push_session(&interim(revision(1, 2, 7), START_US + 1));
+    store.push_session(&revision(2, 1, 100));
+    assert_eq!(close(store).stored, 3);
+    assert!(!path(folder.path(), Day(today().0 + 1)).exists());
+    let database = database(folder.path(), today());
+    let number = |sql: &str| number(&database, sql);
+    assert_eq!(number("SELECT count(*) FROM sessions"), 2);
+    assert_eq!(
+        number("SELECT packets FROM sessions WHERE revision = 3"),
+        12
+    );
+    assert_eq!(number("SELECT sum(opened) FROM session_seconds"), 2);
+    assert_eq!(number("SELECT sum(ended) FROM session_minutes"), 1);
+    assert_eq!(number("SELECT sum(packets) FROM session_seconds"), 112);
+    let next_day = format!(
+        "SELECT packets FROM session_seconds WHERE time = {}",
+        (START_US + DAY_US) / 1_000_000
+    );
+    assert_eq!(number(&next_day), 7);
+}
+
+#[test]
+fn thousands_of_records_of_one_microsecond_find_a_place() {
+    let folder = tempfile::tempdir().unwrap();
+    let mut store = start(folder.path());
+    for _ in 0..10_000 {
+        store.push_session(&SessionRecord {
+            details: None,
+            ..session()
+        });
+    }
+    assert_eq!(close(store).stored, 10_000);
+    let mut store = start(folder.path());
+    for number in 0..100 {
+        store.push_session(&SessionRecord {
+            details: None,
+            ..session()
+        });
+        store.push_exchange(&ExchangeRecord {
+            exchange_id: Identifier::new(1, number),
+            ..exchange()
+        });
+    }
+    assert_eq!(close(store).stored, 200);
+    let database = database(folder.path(), today());
+    assert_eq!(number(&database, "SELECT count(*) FROM sessions"), 10_100);
+    assert_eq!(number(&database, "SELECT count(*) FROM exchanges"), 100);
+}
+
+#[test]
+fn a_session_finds_no_place_where_thousands_stand_and_that_is_counted() {
+    let folder = tempfile::tempdir().unwrap();
+    let mut store = start(folder.path());
+    for _ in 0..5_000 {
+        store.push_session(&SessionRecord {
+            details: None,
+            ..session()
+        });
+    }
+    store.push_session(&session());
+    let counts = close(store);
+    assert_eq!(
+        (counts.stored, counts.lost(LossReason::Refused)),
+        (5_000, 1)
+    );
+}
+
+#[test]
+fn sums_stop_at_the_largest_number() {
+    let folder = tempfile::tempdir().unwrap();
+    for number in 0..3 {
+        let mut store = start(folder.path());
+        store.push_session(&SessionRecord {
+            bytes: u64::MAX,
+            ..revision(number, 1, u64::MAX)
+        });
+        assert_eq!(close(store).stored, 1);
+    }
+    let database = database(folder.path(), today());
+    assert_eq!(number(&database, "SELECT count(*) FROM sessions"), 3);
+    let most = "SELECT max(packets), typeof(packets) FROM session_seconds";
+    assert_eq!(number(&database, most), i64::MAX);
+}
+
+#[test]
+fn the_last_transactions_say_which_rows_they_touched() {
+    let folder = tempfile::tempdir().unwrap();
+    for number in 0..3 {
+        let mut store = start(folder.path());
+        store.push_session(&revision(number, 1, 1));
+        close(store);
+    }
+    let database = database(folder.path(), today());
+    assert_eq!(number(&database, "SELECT max(sequence) FROM changes"), 3);
+    let key: Vec<u8> = database
+        .query_row(
+            "SELECT sessions FROM changes WHERE sequence = 2",
+            [],
+            |row| row.get(0),
+        )
+        .unwrap();
+    assert_eq!(key, (2 * START_US + 1).to_be_bytes());
+}
+
+#[test]
+fn a_day_that_is_over_gets_its_indexes_and_can_be_written_to_still() {
+    let folder = tempfile::tempdir().unwrap();
+    let mut store = start(folder.path());
+    store.push_session(&revision(1, 1, 1));
+    close(store);
+    let indexes = "SELECT count(*) FROM sqlite_schema WHERE type = 'index' AND name LIKE '%\\_by\\_%' ESCAPE '\\'";
+    let partial = number(&database(folder.path(), today()), indexes);
+    assert_eq!(partial, 1);
+    let now = Now::at(START_US + DAY_US);
+    let mut store = start_with(settings(folder.path()), &now);
+    let all = partial + schema::INDEXES.len() as i64;
+    wait_until(|| number(&database(folder.path(), today()), indexes) == all);
+    store.push_session(&revision(1, 2, 4));
+    store.push_session(&revision(2, 1, 4));
+    assert_eq!(close(store).stored, 2);
+    let database = database(folder.path(), today());
+    check_whole(&database);
+    assert_eq!(number(&database, "SELECT sum(packets) FROM sessions"), 8);
+}
+
+#[test]
+fn old_days_are_deleted_whole_and_what_began_then_is_kept_all_the_same() {
+    let folder = tempfile::tempdir().unwrap();
+    let mut store = start(folder.path());
+    for age in 0..5 {
+        store.push_session(&SessionRecord {
+            timestamp: time(START_US - age * DAY_US),
+            ..revision(age as u64, 1, 1)
+        });
+    }
+    assert_eq!(close(store).stored, 5);
+    fs::write(folder.path().join("tapline-20000101.db.damaged-1"), "x").unwrap();
+    fs::write(folder.path().join("tapline-20000101.db.mine"), "x").unwrap();
+    let names = || -> HashSet<String> {
+        fs::read_dir(folder.path())
+            .unwrap()
+            .map(|entry| entry.unwrap().file_name().into_string().unwrap())
+            .collect()
+    };
+    let retain = Retain {
+        days: Some(2),
+        bytes: None,
+    };
+    let now = Now::at(START_US);
+    let with_retain = || SqliteSettings {
+        retain,
+        ..settings(folder.path())
+    };
+    let mut store = start_with(with_retain(), &now);
+    let name = |age: i64| {
+        let day = Day(today().0 - age);
+        FileName { day, damaged: None }.to_string()
+    };
+    wait_until(|| !names().contains(&name(3)) && !names().contains(&name(4)));
+    wait_until(|| !names().contains("tapline-20000101.db.damaged-1"));
+    for age in 0..3 {
+        assert!(names().contains(&name(age)), "{:?}", names());
+    }
+    assert!(names().contains("tapline-20000101.db.mine"));
+    // It has lasted since before the first day that is kept.
+    store.push_session(&SessionRecord {
+        timestamp: time(START_US - 4 * DAY_US),
+        ..revision(4, 2, 7)
+    });
+    assert_eq!(close(store).stored, 1);
+    assert!(!names().contains(&name(4)));
+    let first = database(folder.path(), Day(today().0 - 2));
+    assert_eq!(number(&first, "SELECT max(packets) FROM sessions"), 7);
+    drop(first);
+
+    // By size: the oldest first, and never today's.
+    let retain = Retain {
+        days: None,
+        bytes: Some(1),
+    };
+    let store = start_with(
+        SqliteSettings {
+            retain,
+            ..settings(folder.path())
+        },
+        &now,
+    );
+    wait_until(|| !names().contains(&name(1)) && !names().contains(&name(2)));
+    close(store);
+    assert!(names().contains(&name(0)));
+}
+
+#[test]
+fn a_clock_that_jumps_and_jumps_back_deletes_nothing_and_loses_nothing() {
+    let folder = tempfile::tempdir().unwrap();
+    let retain = Retain {
+        days: Some(2),
+        bytes: None,
+    };
+    let mut store = start(folder.path());
+    store.push_session(&revision(1, 1, 1));
+    close(store);
+    let now = Now::at(START_US);
+    let days = Arc::<Days>::default();
+    let mut tidy = Tidy {
+        directory: folder.path().to_owned(),
+        retain,
+        days: Arc::clone(&days),
+        clock: now.clock(),
+        busy_timeout: Duration::from_secs(1),
+        finished: HashSet::new(),
+        last_today: None,
+    };
+    let is_there = || path(folder.path(), today()).exists();
+    let mut look = |shift: i64| {
+        now.0.store(START_US + shift * DAY_US, Relaxed);
+        tidy.once().unwrap();
+    };
+    look(0);
+    look(1000);
+    look(0);
+    assert!(is_there());
+    look(1);
+    look(2);
+    assert!(is_there());
+    // It stays there: it is right.
+    look(1000);
+    look(1000);
+    assert!(!is_there());
+    // Back again: what comes now is not put into a day of the future.
+    now.0.store(START_US, Relaxed);
+    let shared = Arc::<SharedCounts>::default();
+    let (queue, full) = sync_channel(1);
+    let writer = Writer {
+        directory: folder.path().to_owned(),
+        commit_records: 10,
+        commit_after: Duration::from_millis(1),
+        busy_timeout: Duration::from_secs(5),
+        clock: now.clock(),
+        shared: Arc::clone(&shared),
+        days,
+        wake_tidy: sync_channel(1).0,
+        state: WriterState::default(),
+    };
+    let mut batch = Batch::default();
+    batch.push_session(&revision(2, 1, 1)).unwrap();
+    queue.send(Arc::new(batch)).unwrap();
+    drop(queue);
+    writer.run(&full);
+    assert_eq!(shared.counts().stored, 1);
+    assert!(is_there());
+}
+
+#[test]
+fn whoever_reads_sees_whole_transactions_while_it_is_written() {
+    let folder = tempfile::tempdir().unwrap();
+    let mut store = start(folder.path());
+    store.push_session(&revision(0, 1, 1));
+    store.flush();
+    wait_until(|| {
+        path(folder.path(), today()).exists() && {
+            let reader = database(folder.path(), today());
+            reader.query_row("SELECT count(*) FROM sessions", [], |row| {
+                row.get::<_, i64>(0)
+            }) == Ok(1)
+        }
+    });
+    let reader = database(folder.path(), today());
+    let mut last = 0;
+    for round in 1..50_u64 {
+        for number in 0..20 {
+            store.push_session(&SessionRecord {
+                timestamp: time(START_US + round as i64 * 1000 + number),
+                ..revision(round * 20 + number as u64, 1, 1)
+            });
+        }
+        store.flush();
+        let transaction = reader.unchecked_transaction().unwrap();
+        let rows = number(&transaction, "SELECT count(*) FROM sessions");
+        let sum = number(&transaction, "SELECT sum(opened) FROM session_seconds");
+        assert_eq!(rows, sum);
+        assert!(rows >= last);
+        last = rows;
+    }
+    assert_eq!(close(store).stored, 49 * 20 + 1);
+}
+
+proptest! {
+    #![proptest_config(ProptestConfig::with_cases(24))]
+
+    /// Whatever comes in whatever order: of each session the largest revision stays, and the sums
+    /// are those of the rows.
+    #[test]
+    fn sums_are_those_of_the_rows(
+        records in prop::collection::vec((0..6_u64, 1..5_u32, 0..3_i64, 0..1000_u64), 1..60),
+    ) {
+        let folder = tempfile::tempdir().unwrap();
+        let mut store = start(folder.path());
+        let mut expected = std::collections::HashMap::new();
+        for (index, (session, number, shift, packets)) in records.iter().enumerate() {
+            // Sessions of one microsecond, and of the next ones, contend for places.
+            let record = SessionRecord {
+                timestamp: time(START_US + *session as i64 / 3),
+                ..revision(*session, *number, *packets)
+            };
+            store.push_session(&record);
+            let kept = expected.entry(*session).or_insert((*number, *packets));
+            if *number > kept.0 {
+                *kept = (*number, *packets);
+            }
+            if *shift == 0 || index % 7 == 0 {
+                store.flush();
+            }
+        }
+        prop_assert_eq!(close(store).stored, records.len() as u64);
+        let database = database(folder.path(), today());
+        let rows = number(&database, "SELECT count(*) FROM sessions");
+        let packets = number(&database, "SELECT sum(packets) FROM sessions");
+        prop_assert_eq!(rows, expected.len() as i64);
+        prop_assert_eq!(packets, expected.values().map(|(_, packets)| *packets as i64).sum::<i64>());
+        for table in ["session_seconds", "session_minutes"] {
+            prop_assert_eq!(number(&database, &format!("SELECT sum(packets) FROM {table}")), packets);
+            prop_assert_eq!(number(&database, &format!("SELECT sum(opened) FROM {table}")), rows);
+            prop_assert_eq!(number(&database, &format!("SELECT sum(ended) FROM {table}")), rows);
+        }
+        prop_assert_eq!(number(&database, "SELECT sum(packets) FROM session_cpu_minutes"), packets);
+    }
+}

@@ -1,0 +1,411 @@
+//! Reads what the store holds: pages of exchanges or sessions over the databases of all days, and
+//! what comes new.
+//!
+//! The databases are opened read-only and read while they are written; no transaction looks
+//! at more than five minutes of records. A page begins behind the last row of the page before it (a key, not a
+//! count), so that the thousandth page costs as much as the first.
+
+mod filter;
+mod follow;
+mod read;
+
+use std::io;
+use std::ops::RangeInclusive;
+use std::path::{Path, PathBuf};
+
+use rusqlite::{Connection, OpenFlags, params_from_iter, types::Value};
+
+pub use filter::{Common, ExchangeFilter, SessionFilter};
+pub use follow::Follower;
+
+use crate::http::exchange::record::ExchangeRecord;
+use crate::session::record::SessionRecord;
+use crate::sink::batch::Batch;
+use crate::sink::sqlite::folder;
+use crate::sink::sqlite::names::{Day, FileName};
+use crate::sink::sqlite::schema;
+use filter::Query;
+use read::Table;
+
+/// How long to wait for a writer that has a database to itself, as it is while it is being made.
+const BUSY: std::time::Duration = std::time::Duration::from_secs(5);
+
+/// Keys that one transaction looks at: five minutes. A longer one would keep the writer from reusing
+/// the log beside the database.
+const WINDOW: i64 = 2 * 300 * 1_000_000;
+
+/// Which end of time comes first.
+#[derive(Clone, Copy, Debug, Eq, PartialEq)]
+pub enum Order {
+    /// The newest.
+    Newest,
+    /// The oldest.
+    Oldest,
+}
+
+/// A place between two rows, to go on from.
+#[derive(Clone, Copy, Debug, Eq, PartialEq)]
+pub struct Cursor {
+    id: i64,
+    day: Day,
+}
+
+/// Why the store cannot be read.
+#[derive(Debug, thiserror::Error)]
+#[non_exhaustive]
+pub enum ReadError {
+    /// The folder cannot be listed.
+    #[error("data folder {} cannot be read; name another with --data-dir", path.display())]
+    Folder {
+        /// The folder.
+        path: PathBuf,
+        /// What the system said.
+        source: io::Error,
+    },
+    /// A database cannot be read.
+    #[error("the database {} cannot be read", path.display())]
+    Database {
+        /// The file.
+        path: PathBuf,
+        /// What SQLite said.
+        source: rusqlite::Error,
+    },
+    /// A database is of a newer version.
+    #[error("the database {} has the schema {version}, and this version of Tapline knows {known}", path.display())]
+    Newer {
+        /// The file.
+        path: PathBuf,
+        /// Its version.
+        version: i64,
+        /// The newest version that is known.
+        known: usize,
+    },
+}
+
+/// The databases of a folder, to be read.
+#[derive(Debug)]
+pub struct Store {
+    directory: PathBuf,
+    files: Vec<ReadFile>,
+}
+
+/// Rows of a page, in the order that was asked for.
+#[derive(Debug, Default)]
+pub struct Page {
+    batch: Batch,
+    /// The key of each row, and its place in the batch.
+    rows: Vec<(i64, Day, usize)>,
+}
+
+#[derive(Debug)]
+struct ReadFile {
+    day: Day,
+    path: PathBuf,
+    identity: folder::Identity,
+    connection: Connection,
+    has_changes: bool,
+}
+
+impl Store {
+    /// Opens the databases of a folder. One without any is an empty store.
+    ///
+    /// # Errors
+    /// The folder or a database cannot be read.
+    pub fn open(directory: &Path) -> Result<Self, ReadError> {
+        let mut store = Self {
+            directory: directory.to_owned(),
+            files: Vec::new(),
+        };
+        store.refresh()?;
+        Ok(store)
+    }
+
+    /// Opens databases that are new, and lets those go that were deleted.
+    ///
+    /// # Errors
+    /// The folder or a database cannot be read.
+    pub fn refresh(&mut self) -> Result<(), ReadError> {
+        self.files.retain(|file| file.identity.is_at(&file.path));
+        let entries = folder::list(&self.directory).map_err(|source| ReadError::Folder {
+            path: self.directory.clone(),
+            source,
+        })?;
+        for entry in entries {
+            let FileName { day, damaged } = entry.name;
+            let is_open = self.files.iter().any(|file| file.day == day);
+            // An empty file is one that is just being made.
+            if damaged.is_some() || is_open || entry.bytes == 0 {
+                continue;
+            }
+            let path = self.directory.join(entry.name.to_string());
+            if let Some(file) = ReadFile::open(day, path)? {
+                self.files.push(file);
+            }
+        }
+        Ok(())
+    }
+
+    /// The next exchanges behind `after` (None: from the beginning), at most `limit`.
+    ///
+    /// # Errors
+    /// A database cannot be read.
+    pub fn exchanges(
+        &self,
+        filter: &ExchangeFilter,
+        order: Order,
+        after: Option<Cursor>,
+        limit: usize,
+    ) -> Result<Page, ReadError> {
+        self.page(&filter.query(), order, after, limit)
+    }
+
+    /// The next sessions behind `after` (None: from the beginning), at most `limit`.
+    ///
+    /// # Errors
+    /// A database cannot be read.
+    pub fn sessions(
+        &self,
+        filter: &SessionFilter,
+        order: Order,
+        after: Option<Cursor>,
+        limit: usize,
+    ) -> Result<Page, ReadError> {
+        self.page(&filter.query(), order, after, limit)
+    }
+
+    /// Files are read in their order until no other can have a row that belongs into the page: the
+    /// days of the rows of a file may overlap with those of another.
+    fn page(
+        &self,
+        query: &Query,
+        order: Order,
+        after: Option<Cursor>,
+        limit: usize,
+    ) -> Result<Page, ReadError> {
+        let mut files = Vec::new();
+        for file in &self.files {
+            if let Some((first, last)) = file.range(query.table)?
+                && first <= query.last_id
+                && last >= query.first_id
+            {
+                files.push((first, last, file));
+            }
+        }
+        match order {
+            Order::Newest => files.sort_by_key(|(_, last, _)| std::cmp::Reverse(*last)),
+            Order::Oldest => files.sort_by_key(|(first, _, _)| *first),
+        }
+        let mut page = Page::default();
+        for (first, last, file) in files {
+            if page.rows.len() >= limit
+                && let Some((id, _, _)) = page.rows.last()
+                && match order {
+                    Order::Newest => *id > last,
+                    Order::Oldest => *id < first,
+                }
+            {
+                break;
+            }
+            file.read(query, order, after, limit, &mut page)?;
+            match order {
+                Order::Newest => page.rows.sort_by_key(|row| std::cmp::Reverse(*row)),
+                Order::Oldest => page.rows.sort(),
+            }
+            page.rows.truncate(limit);
+        }
+        Ok(page)
+    }
+}
+
+impl Page {
+    /// The exchanges in it.
+    pub fn exchanges(&self) -> impl Iterator<Item = ExchangeRecord<'_>> {
+        let place = |(_, _, index): &(i64, Day, usize)| self.batch.exchange(*index);
+        self.rows.iter().filter_map(place)
+    }
+
+    /// The sessions in it.
+    pub fn sessions(&self) -> impl Iterator<Item = SessionRecord<'_>> {
+        let place = |(_, _, index): &(i64, Day, usize)| self.batch.session(*index);
+        self.rows.iter().filter_map(place)
+    }
+
+    /// Turns the order around.
+    pub fn reverse(&mut self) {
+        self.rows.reverse();
+    }
+
+    /// The keys of its rows in the database, in the same order.
+    pub fn ids(&self) -> impl Iterator<Item = i64> {
+        self.rows.iter().map(|(id, _, _)| *id)
+    }
+
+    /// How many rows it has; fewer than were asked for: there are no more.
+    #[must_use]
+    pub fn len(&self) -> usize {
+        self.rows.len()
+    }
+
+    /// Whether there are none.
+    #[must_use]
+    pub fn is_empty(&self) -> bool {
+        self.rows.is_empty()
+    }
+
+    /// Where the next page begins.
+    #[must_use]
+    pub fn next(&self) -> Option<Cursor> {
+        let (id, day, _) = *self.rows.last()?;
+        Some(Cursor { id, day })
+    }
+}
+
+impl ReadFile {
+    /// None when the database is only being made.
+    fn open(day: Day, path: PathBuf) -> Result<Option<Self>, ReadError> {
+        let opened = (|| {
+            let flags = OpenFlags::SQLITE_OPEN_READ_ONLY | OpenFlags::SQLITE_OPEN_NO_MUTEX;
+            let connection = Connection::open_with_flags(folder::plain(&path), flags)?;
+            connection.busy_timeout(BUSY)?;
+            let version: i64 =
+                connection.pragma_query_value(None, "user_version", |row| row.get(0))?;
+            Ok((connection, version))
+        })();
+        let (connection, version) = opened.map_err(|source| ReadError::Database {
+            path: path.clone(),
+            source,
+        })?;
+        if usize::try_from(version).is_ok_and(|version| version > schema::VERSION) {
+            return Err(ReadError::Newer {
+                path,
+                version,
+                known: schema::VERSION,
+            });
+        }
+        let Some(identity) = folder::Identity::of(&path) else {
+            return Ok(None);
+        };
+        Ok((version > 0).then_some(Self {
+            day,
+            path,
+            identity,
+            connection,
+            has_changes: version >= 2,
+        }))
+    }
+
+    /// The first and the last key.
+    fn range(&self, table: Table) -> Result<Option<(i64, i64)>, ReadError> {
+        let name = table.name();
+        // Two questions, since SQLite answers each alone from one end of the table.
+        let sql = format!("SELECT (SELECT min(id) FROM {name}), (SELECT max(id) FROM {name})");
+        let range = self
+            .connection
+            .prepare_cached(&sql)
+            .and_then(|mut statement| statement.query_row([], |row| Ok((row.get(0)?, row.get(1)?))))
+            .map_err(|source| self.failed(source))?;
+        Ok(match range {
+            (Some(first), Some(last)) => Some((first, last)),
+            _ => None,
+        })
+    }
+
+    fn read(
+        &self,
+        query: &Query,
+        order: Order,
+        after: Option<Cursor>,
+        limit: usize,
+        page: &mut Page,
+    ) -> Result<(), ReadError> {
+        let mut first = query.first_id;
+        let mut last = query.last_id;
+        if let Some(Cursor { id, day }) = after {
+            // The row itself was there already; one of another file may have the same key.
+            match order {
+                Order::Newest => last = last.min(id.saturating_sub((self.day >= day).into())),
+                Order::Oldest => first = first.max(id.saturating_add((self.day <= day).into())),
+            }
+        }
+        let wanted = page.rows.len().saturating_add(limit);
+        while first <= last && page.rows.len() < wanted {
+            // From one that is there, so that empty stretches cost nothing.
+            let Some(edge) = self.edge(query.table, order, first, last)? else {
+                break;
+            };
+            let window = match order {
+                Order::Newest => first.max(edge.saturating_sub(WINDOW))..=edge,
+                Order::Oldest => edge..=last.min(edge.saturating_add(WINDOW)),
+            };
+            self.read_window(query, order, &window, wanted - page.rows.len(), page)
+                .map_err(|source| self.failed(source))?;
+            match order {
+                Order::Newest => last = window.start().saturating_sub(1),
+                Order::Oldest => first = window.end().saturating_add(1),
+            }
+        }
+        Ok(())
+    }
+
+    /// The first key, in this order, that is there.
+    fn edge(
+        &self,
+        table: Table,
+        order: Order,
+        first: i64,
+        last: i64,
+    ) -> Result<Option<i64>, ReadError> {
+        let end = match order {
+            Order::Newest => "max",
+            Order::Oldest => "min",
+        };
+        let sql = format!(
+            "SELECT {end}(id) FROM {} WHERE id BETWEEN ? AND ?",
+            table.name()
+        );
+        self.connection
+            .prepare_cached(&sql)
+            .and_then(|mut statement| statement.query_row([first, last], |row| row.get(0)))
+            .map_err(|source| self.failed(source))
+    }
+
+    fn read_window(
+        &self,
+        query: &Query,
+        order: Order,
+        window: &RangeInclusive<i64>,
+        limit: usize,
+        page: &mut Page,
+    ) -> rusqlite::Result<()> {
+        let direction = match order {
+            Order::Newest => "DESC",
+            Order::Oldest => "ASC",
+        };
+        let sql = format!(
+            "{} AND id BETWEEN ? AND ? ORDER BY id {direction} LIMIT ?",
+            query.select()
+        );
+        let more = [
+            *window.start(),
+            *window.end(),
+            i64::try_from(limit).unwrap_or(i64::MAX),
+        ]
+        .map(Value::Integer);
+        let mut statement = self.connection.prepare_cached(&sql)?;
+        let mut rows = statement.query(params_from_iter(query.values.iter().chain(&more)))?;
+        while let Some(row) = rows.next()? {
+            page.take(query.table, self.day, row)?;
+        }
+        Ok(())
+    }
+
+    fn failed(&self, source: rusqlite::Error) -> ReadError {
+        ReadError::Database {
+            path: self.path.clone(),
+            source,
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests;

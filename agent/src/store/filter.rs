@@ -1,0 +1,201 @@
+//! What is looked for, and the SQL that finds it. Every value is bound, none becomes text of a query.
+
+use std::net::IpAddr;
+use std::ops::RangeInclusive;
+
+use jiff::Timestamp;
+use rusqlite::types::Value;
+
+use super::read::Table;
+use crate::http::exchange::record::{Outcome, Role};
+use crate::session::identifier::Identifier;
+use crate::session::record::Protocol;
+use crate::sink::sqlite::rows::{DRIFT, home};
+
+/// What exchanges and sessions are looked for by. None: by any.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Common {
+    /// They began then or later.
+    pub since: Option<Timestamp>,
+    /// They began before then.
+    pub until: Option<Timestamp>,
+    /// The address of either side.
+    pub ip: Option<IpAddr>,
+    /// The port of either side.
+    pub port: Option<u16>,
+    /// The session.
+    pub session_id: Option<Identifier>,
+}
+
+/// What exchanges are looked for by. None: by any.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct ExchangeFilter {
+    /// What sessions have too.
+    pub common: Common,
+    /// The method, exactly.
+    pub method: Option<String>,
+    /// The host, exactly, in any case.
+    pub host: Option<String>,
+    /// A part of the target, exactly.
+    pub target: Option<String>,
+    /// The status, from and to.
+    pub status: Option<RangeInclusive<u16>>,
+    /// What became of it.
+    pub outcome: Option<Outcome>,
+    /// The part that this host plays.
+    pub role: Option<Role>,
+    /// Microseconds to the head of the response, at least.
+    pub min_latency_us: Option<u64>,
+}
+
+/// What sessions are looked for by. None: by any.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct SessionFilter {
+    /// What exchanges have too.
+    pub common: Common,
+    /// The protocol.
+    pub protocol: Option<Protocol>,
+    /// Microseconds from the first to the last packet, at least.
+    pub min_duration_us: Option<u64>,
+    /// Zeek's word for how it ended.
+    pub conn_state: Option<String>,
+}
+
+/// A filter as SQL.
+#[derive(Clone, Debug)]
+pub(super) struct Query {
+    pub(super) table: Table,
+    /// The keys between which all rows lie.
+    pub(super) first_id: i64,
+    pub(super) last_id: i64,
+    conditions: Vec<&'static str>,
+    pub(super) values: Vec<Value>,
+}
+
+impl ExchangeFilter {
+    pub(super) fn query(&self) -> Query {
+        let Self {
+            common,
+            method,
+            host,
+            target,
+            status,
+            outcome,
+            role,
+            min_latency_us,
+        } = self;
+        let mut query = Query::new(Table::Exchanges, common);
+        query.text("method = ?", method.as_deref());
+        query.text("host = ? COLLATE NOCASE", host.as_deref());
+        query.text("instr(target, ?) > 0", target.as_deref());
+        query.number(
+            "status >= ?",
+            status.as_ref().map(|status| (*status.start()).into()),
+        );
+        query.number(
+            "status <= ?",
+            status.as_ref().map(|status| (*status.end()).into()),
+        );
+        query.text("outcome = ?", outcome.map(Outcome::name));
+        query.text("role = ?", role.map(Role::name));
+        query.number("ttfb_us >= ?", min_latency_us.map(whole));
+        query
+    }
+}
+
+impl SessionFilter {
+    pub(super) fn query(&self) -> Query {
+        let Self {
+            common,
+            protocol,
+            min_duration_us,
+            conn_state,
+        } = self;
+        let mut query = Query::new(Table::Sessions, common);
+        query.text("protocol = ?", protocol.map(Protocol::name));
+        query.number("duration_us >= ?", min_duration_us.map(whole));
+        query.text("conn_state = ?", conn_state.as_deref());
+        query
+    }
+}
+
+impl Query {
+    fn new(table: Table, common: &Common) -> Self {
+        let Common {
+            since,
+            until,
+            ip,
+            port,
+            session_id,
+        } = common;
+        let mut query = Self {
+            table,
+            first_id: i64::MIN,
+            last_id: i64::MAX,
+            conditions: Vec::new(),
+            values: Vec::new(),
+        };
+        // The key tells the time nearly: it narrows, and the time itself decides.
+        if let Some(since) = since {
+            query.first_id = home(since.as_microsecond());
+            let condition = match table {
+                Table::Exchanges => "ts >= ?",
+                Table::Sessions => "timestamp >= ?",
+            };
+            query.number(condition, Some(since.as_microsecond()));
+        }
+        if let Some(until) = until {
+            query.last_id = home(until.as_microsecond()).saturating_add(DRIFT);
+            let condition = match table {
+                Table::Exchanges => "ts < ?",
+                Table::Sessions => "timestamp < ?",
+            };
+            query.number(condition, Some(until.as_microsecond()));
+        }
+        if let Some(ip) = ip {
+            let ip = Value::Text(ip.to_string());
+            query.conditions.push("(src_ip = ? OR dst_ip = ?)");
+            query.values.extend([ip.clone(), ip]);
+        }
+        if let Some(port) = port {
+            let port = Value::Integer(i64::from(*port));
+            query.conditions.push("(src_port = ? OR dst_port = ?)");
+            query.values.extend([port.clone(), port]);
+        }
+        let session_id = session_id.map(|identifier| identifier.to_string());
+        query.text("session_id = ?", session_id.as_deref());
+        query
+    }
+
+    /// The query without its order; more conditions can be added behind it.
+    pub(super) fn select(&self) -> String {
+        let mut sql = format!(
+            "SELECT id, {} FROM {} WHERE true",
+            self.table.columns(),
+            self.table.name()
+        );
+        for condition in &self.conditions {
+            sql += " AND ";
+            sql += condition;
+        }
+        sql
+    }
+
+    fn text(&mut self, condition: &'static str, value: Option<&str>) {
+        if let Some(value) = value {
+            self.conditions.push(condition);
+            self.values.push(Value::Text(value.to_owned()));
+        }
+    }
+
+    fn number(&mut self, condition: &'static str, value: Option<i64>) {
+        if let Some(value) = value {
+            self.conditions.push(condition);
+            self.values.push(Value::Integer(value));
+        }
+    }
+}
+
+fn whole(number: u64) -> i64 {
+    i64::try_from(number).unwrap_or(i64::MAX)
+}

@@ -111,8 +111,7 @@ pub struct Direction {
     pub head_bytes: Shared<u32>,
     /// The last payload bytes of the head in progress.
     pub carry: Shared<u32>,
-    /// Bytes that may still be copied because of the open hole.
-    pub hole_budget: Shared<u32>,
+    unused: Shared<u32>,
     /// When the last packet came, in coarse ticks.
     pub last_seen: Shared<u32>,
 }

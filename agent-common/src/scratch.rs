@@ -67,6 +67,8 @@ pub mod mark {
     pub const BODY_DUE: u32 = 1 << 7;
     /// The head is not complete yet.
     pub const COLLECTING: u32 = 1 << 8;
+    /// The packet ends both directions.
+    pub const RESETS: u32 = 1 << 9;
 }
 
 impl Work {

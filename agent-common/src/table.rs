@@ -67,7 +67,8 @@ fn insert<'a, H: Host>(
     counters: &mut Counters,
 ) -> Option<Found<'a>> {
     let now = host.ticks() as u32;
-    // A free place, else one whose connection has ended, else the one idle for longest.
+    // A free place, else one whose connection has ended, else one without data, else the one idle for
+    // longest.
     let mut chosen = &bucket.places[0];
     let mut chosen_place = 0;
     let mut best = 0;
@@ -103,6 +104,8 @@ fn insert<'a, H: Host>(
 
 const FREE: u64 = 1 << 34;
 const ENDED: u64 = 1 << 33;
+/// Nothing was said: a flood of SYNs is to drive itself out, not those that talk.
+const SILENT: u64 = 1 << 32;
 
 /// How willingly a place is given away.
 #[inline(always)]
@@ -119,8 +122,9 @@ fn merit(connection: &Connection, now: u32) -> u64 {
         .wrapping_sub(a.last_seen.get())
         .min(now.wrapping_sub(b.last_seen.get()));
     let ended = a.state.get() & b.state.get() & state::ENDED != 0;
+    let silent = (a.state.get() | b.state.get()) & state::PAYLOAD == 0;
     // At least 1: any place is better than none.
-    1 + u64::from(idle) + if ended { ENDED } else { 0 }
+    1 + u64::from(idle) + if ended { ENDED } else { 0 } + if silent { SILENT } else { 0 }
 }
 
 #[inline(always)]
@@ -164,7 +168,6 @@ pub fn restart(connection: &Connection) {
         direction.messages.set(0);
         direction.head_bytes.set(0);
         direction.carry.set(0);
-        direction.hole_budget.set(0);
         side += 1;
     }
 }

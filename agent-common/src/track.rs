@@ -79,23 +79,24 @@ pub fn track<P: Packet, H: Host>(packet: &P, host: &H, workplace: &mut Workplace
     work.marks.set(0);
     work.kind.set(0);
     work.from.set(0);
-    if flags & (tcp::FIN | tcp::RST) != 0 {
+    if flags & tcp::RST != 0 {
+        work.mark(mark::ENDS | mark::RESETS);
+    } else if flags & tcp::FIN != 0 {
         work.mark(mark::ENDS);
     }
-    let escalated = connection.escalated.get() != 0;
-    place(segment, direction, peer, escalated, work, counters);
+    place(segment, connection, direction, peer, work, counters);
     if work.is(mark::ENDS) {
         direction.state.set(direction.state.get() | state::ENDED);
-        if flags & tcp::RST != 0 {
+        if work.is(mark::RESETS) {
             peer.state.set(peer.state.get() | state::ENDED);
         }
     }
-    if escalated || work.is(mark::GAP) {
+    if connection.escalated.get() != 0 || work.is(mark::GAP) {
         let release = host.release(found.slot);
         if Release::is_opaque(release, connection.generation.get()) {
             return;
         }
-        if escalated {
+        if connection.escalated.get() != 0 {
             end_escalation(connection, direction, peer, release, work);
         }
     }
@@ -118,7 +119,9 @@ pub fn track<P: Packet, H: Host>(packet: &P, host: &H, workplace: &mut Workplace
         return;
     }
     // Asked late: what is not copied costs no look at the word.
-    if !escalated && Release::is_opaque(host.release(found.slot), connection.generation.get()) {
+    if connection.escalated.get() == 0
+        && Release::is_opaque(host.release(found.slot), connection.generation.get())
+    {
         return;
     }
     copy(packet, host, workplace, found, side);
@@ -160,9 +163,9 @@ fn begin_at(direction: &Direction, first: u32) {
 #[inline(always)]
 fn place(
     segment: &Segment,
+    connection: &Connection,
     direction: &Direction,
     peer: &Direction,
-    escalated: bool,
     work: &Work,
     counters: &mut Counters,
 ) {
@@ -181,7 +184,7 @@ fn place(
     let position = direction.position.get();
     let ahead = segment.sequence.wrapping_sub(direction.next_sequence.get()) as i32;
     // The end of a direction has its place behind the data that is still missing; a reset has none.
-    let in_order = ahead == 0 || length == 0 && segment.tcp_flags & tcp::FIN == 0;
+    let in_order = ahead == 0 || length == 0 && work.is(mark::RESETS);
     if in_order {
         work.start.set(position);
         direction.position.set(position + u64::from(length));
@@ -200,7 +203,7 @@ fn place(
     }
     work.start
         .set(position.wrapping_add(i64::from(ahead) as u64));
-    let may_hide_head = escalated || may_hide_head(direction, peer);
+    let may_hide_head = connection.escalated.get() != 0 || may_hide_head(direction, peer);
     out_of_order(segment, direction, may_hide_head, work, position, counters);
 }
 

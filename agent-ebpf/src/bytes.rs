@@ -43,6 +43,25 @@ fn masked(offset: u32) -> usize {
     bounded
 }
 
+/// A length from 1 to [`PIECE_MAX`], in a form in which the verifier knows that it is one; see [`masked`].
+#[inline(always)]
+fn bounded(length: u32) -> u32 {
+    const { assert!(PIECE_MAX.is_power_of_two()) };
+    let mut bounded = u64::from(length);
+    // SAFETY: three instructions on one register.
+    unsafe {
+        core::arch::asm!(
+            "{bounded} += -1",
+            "{bounded} &= {mask}",
+            "{bounded} += 1",
+            bounded = inout(reg) bounded,
+            mask = const PIECE_MAX - 1,
+            options(pure, nomem, nostack),
+        );
+    }
+    bounded as u32
+}
+
 /// Reads `N` bytes through a helper that copies to its first argument and gives 0 on success.
 ///
 /// The bytes pass through memory of this CPU, not the stack: that is 512 bytes for everything.
@@ -70,12 +89,12 @@ pub(crate) fn to_scratch(
     load: impl FnOnce(*mut c_void, u32) -> i64,
 ) -> u32 {
     let length = length.min(available);
-    // Spelled in assembly by aya: the compiler may not rewrite it into a form whose bounds the
-    // verifier loses.
+    // Spelled in assembly by aya: a compiler that knew the bounds would drop masks of indices that are
+    // made of the length, which the verifier needs.
     if !check_bounds_signed(i64::from(length), 1, PIECE_MAX as i64) {
         return 0;
     }
-    if load((&raw mut scratch.data).cast(), length) == 0 {
+    if load((&raw mut scratch.data).cast(), bounded(length)) == 0 {
         length
     } else {
         0

@@ -57,49 +57,49 @@ pub const PROGRAMS: [Program; 7] = [
     program(
         "tapline_ingress",
         UNSPECIFIED,
-        [144_000, 96_000],
+        [180_000, 190_000],
         Kind::Ethernet,
         false,
     ),
     program(
         "tapline_egress",
         UNSPECIFIED,
-        [144_000, 96_000],
+        [180_000, 190_000],
         Kind::Ethernet,
         true,
     ),
     program(
         "tapline_in_ip",
         UNSPECIFIED,
-        [147_000, 98_000],
+        [180_000, 190_000],
         Kind::Network,
         false,
     ),
     program(
         "tapline_out_ip",
         UNSPECIFIED,
-        [147_000, 98_000],
+        [180_000, 190_000],
         Kind::Network,
         true,
     ),
     program(
         "tapline_xdp",
         PASS,
-        [140_000, 96_000],
+        [180_000, 190_000],
         Kind::Ethernet,
         false,
     ),
     program(
         "tapline_socket",
         KEEP_NOTHING,
-        [162_000, 100_000],
+        [180_000, 190_000],
         Kind::SocketEthernet,
         false,
     ),
     program(
         "tapline_sock_ip",
         KEEP_NOTHING,
-        [159_000, 99_000],
+        [180_000, 190_000],
         Kind::SocketNetwork,
         false,
     ),
@@ -193,6 +193,9 @@ impl Record {
     pub fn without_time(&self) -> Vec<u8> {
         let header = RecordHeader {
             time_ns: 0,
+            ticks: 0,
+            last_ticks: 0,
+            peer_ticks: 0,
             cpu: 0,
             ..self.header
         };

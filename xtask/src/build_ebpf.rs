@@ -84,13 +84,17 @@ fn target() -> &'static str {
 
 /// v3 has 32-bit arithmetic and atomic operations that give the old value; every kernel from
 /// 5.12 on takes it.
-fn flags() -> [String; 5] {
+///
+/// Warnings are left out: the compiler says each time that the feature for unaligned loads is not stable.
+/// `cargo xtask lint` shows those about the code.
+fn flags() -> [String; 6] {
     [
         format!("--cfg=bpf_target_arch=\"{}\"", env::consts::ARCH),
         "-Cdebuginfo=2".to_owned(),
         "-Ctarget-cpu=v3".to_owned(),
         "-Ctarget-feature=+allows-misaligned-mem-access".to_owned(),
         "-Clink-arg=--btf".to_owned(),
+        "-Awarnings".to_owned(),
     ]
 }
 

@@ -112,7 +112,6 @@ fn what_lived_in_a_place_does_not_shine_through() {
             &direction.messages,
             &direction.head_bytes,
             &direction.carry,
-            &direction.hole_budget,
         ] {
             word.set(state::ENDED | 9);
         }
@@ -139,9 +138,8 @@ fn what_lived_in_a_place_does_not_shine_through() {
             direction.messages.get(),
             direction.head_bytes.get(),
             direction.carry.get(),
-            direction.hole_budget.get(),
         ];
-        assert_eq!(words, [0; 7]);
+        assert_eq!(words, [0; 6]);
     }
 }
 

@@ -9,6 +9,7 @@ mod status;
 mod targets;
 
 use std::io::{self, IsTerminal as _, Write as _};
+use std::net::SocketAddr;
 use std::time::{Duration, Instant};
 
 use anyhow::Context as _;
@@ -19,15 +20,15 @@ use crate::capture::hooks::Hooks;
 use crate::capture::programs::{ProgramSettings, Programs};
 use crate::capture::reader::{KernelEnd, Reader};
 use crate::capture::writer::{Local, Wall, Writer};
-use crate::config::{Attach, Config, Level, LogOutput, Loopback};
+use crate::config::{Attach, Config, Level, LogOutput, Loopback, ServerConfig};
 use crate::diagnostics;
-use crate::exit::Exit;
+use crate::exit::{Exit, UsageError};
 use crate::host::addresses::AddressKeeper;
 use crate::host::clock::ClockKeeper;
 use crate::host::privileges::{self, Capability, Hook, User};
 use crate::host::watch::{Event, Watcher};
 use crate::http::engine::{Engine, Limits};
-use crate::server::{Listener, Server};
+use crate::server::{Listener, Server, ServerError};
 use crate::sink::log::{LogHandle, LogSink, make_folder};
 use ledger::Ledger;
 use status::Status;
@@ -53,7 +54,7 @@ pub fn run(config: Config, arguments: RunArguments) -> anyhow::Result<Exit> {
     let mut targets = Targets::new(&config.capture.interfaces)?;
     // Before privileges are given up, because of ports below 1024; before anything is attached,
     // because of ports that are taken.
-    let listener = Listener::bind(config.server.listen)?;
+    let listener = listener(config.server.listen)?;
     let (programs, kernel) = Programs::load(&ProgramSettings {
         ring: config.capture.ring,
         flows: config.capture.flows,
@@ -119,7 +120,7 @@ async fn capture(
     }
     // What appeared between attaching and watching.
     targets.compare(&interfaces, &mut hooks);
-    greet(config, &hooks, &server)?;
+    greet(config, &hooks, &server);
 
     let mut status = Status::new(io::stderr().is_terminal(), config.log.statistics);
     let started = Instant::now();
@@ -223,7 +224,7 @@ fn hooks_of(attach: Attach) -> &'static [Hook] {
 /// Keeps only what is needed to attach again, and becomes another user where that is asked for.
 fn give_up_privileges(config: &Config, attach: Attach) -> anyhow::Result<()> {
     let user = match &config.capture.user {
-        Some(name) => Some(User::find(name)?),
+        Some(name) => Some(User::find(name).map_err(|error| UsageError(error.to_string()))?),
         None => None,
     };
     if let LogOutput::Folder(folder) = &config.log.output {
@@ -256,7 +257,7 @@ fn release_memory() {
 }
 
 /// The first lines: where it sits, where lines go, how to stop it.
-fn greet(config: &Config, hooks: &Hooks, server: &Server) -> anyhow::Result<()> {
+fn greet(config: &Config, hooks: &Hooks, server: &Server) {
     let place = match &config.log.output {
         LogOutput::Stdout => "stdout".to_owned(),
         LogOutput::Folder(folder) => folder
@@ -279,13 +280,28 @@ fn greet(config: &Config, hooks: &Hooks, server: &Server) -> anyhow::Result<()> 
         Some(address) => format!("; metrics at http://{address}/metrics"),
         None => String::new(),
     };
-    writeln!(
-        io::stderr(),
+    let greeting = format!(
         "tapline captures on {where_it_sits}\n\
-         lines go to {place}{metrics}; stop with Ctrl-C (process {})",
+         lines go to {place}{metrics}; stop with Ctrl-C (process {})\n",
         std::process::id()
-    )
-    .context("cannot write to stderr")
+    );
+    // Where stderr is gone or full there is nobody to tell, and capture is what was asked for.
+    drop(io::stderr().write_all(greeting.as_bytes()));
+}
+
+/// Where metrics are asked for. That another program has taken the address that nobody chose is no reason
+/// to capture nothing.
+fn listener(address: Option<SocketAddr>) -> Result<Listener, ServerError> {
+    match Listener::bind(address) {
+        Err(error @ ServerError::InUse { .. }) if address == ServerConfig::default().listen => {
+            tracing::warn!(
+                error = &error as &dyn std::error::Error,
+                "no metrics are served"
+            );
+            Listener::bind(None)
+        }
+        bound => bound,
+    }
 }
 
 fn reopen(log: &LogHandle) {

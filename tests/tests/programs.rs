@@ -135,8 +135,10 @@ impl Check {
         self.check_headers(&what, &records);
 
         let side = usize::from(self.program.origin(ethertype).outgoing);
-        let mut wanted = Counters::default();
-        wanted.connections = u64::from(matches!(expected.protocol, Protocol::Tcp));
+        let mut wanted = Counters {
+            connections: u64::from(matches!(expected.protocol, Protocol::Tcp)),
+            ..Counters::default()
+        };
         (expected.count)(&mut wanted);
         wanted.packets[side][expected.protocol as usize] = 1;
         // Packets that cannot be read count with all their bytes.

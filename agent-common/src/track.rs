@@ -118,10 +118,12 @@ pub fn track<P: Packet, H: Host>(packet: &P, host: &H, workplace: &mut Workplace
     } else if !tells_end {
         return;
     }
-    // Asked late: what is not copied costs no look at the word.
-    if connection.escalated.get() == 0
+    // Asked now and then, and only where something is to be copied: whatever looks like a head there is
+    // none to the reader either.
+    if direction.records.get() & ASK_MASK == ASK_MASK
         && Release::is_opaque(host.release(found.slot), connection.generation.get())
     {
+        direction.state.set(direction.state.get() | state::OPAQUE);
         return;
     }
     copy(packet, host, workplace, found, side);
@@ -261,6 +263,9 @@ fn out_of_order(
             .set(segment.sequence.wrapping_add(length));
     }
 }
+
+/// The release word of a connection is looked at with one record in so many, plus one.
+const ASK_MASK: u32 = 7;
 
 /// How far from what is expected a sequence number may be without further proof: more than any window
 /// that is in use.
@@ -419,7 +424,7 @@ fn look<P: Packet, H: Host>(
         work.mark(mark::CONTINUES);
         return true;
     }
-    if (seen | peer.state.get()) & state::FOREIGN != 0 {
+    if (seen | peer.state.get()) & (state::FOREIGN | state::OPAQUE) != 0 {
         return work.is(mark::ESCALATED);
     }
     let from = work.from.get();

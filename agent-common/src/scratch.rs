@@ -31,6 +31,8 @@ pub struct Workplace {
 pub struct Work {
     /// Stream position of the first payload byte.
     pub start: Shared<u64>,
+    /// When the packet was seen, in coarse ticks.
+    pub now: Shared<u32>,
     /// When the direction last carried data before this packet, in coarse ticks.
     pub last_seen: Shared<u32>,
     /// The first payload byte of interest.

@@ -52,11 +52,10 @@ pub fn track<P: Packet, H: Host>(packet: &P, host: &H, workplace: &mut Workplace
     let peer = &connection.directions[(side & 1 ^ 1) as usize];
 
     let flags = segment.tcp_flags;
-    let last_seen = direction.last_seen.get();
-    let now = host.ticks() as u32;
-    let idle = now.wrapping_sub(last_seen) > IDLE_TICKS;
+    work.now.set(host.ticks() as u32);
+    work.last_seen.set(direction.last_seen.get());
     if flags & tcp::SYN != 0 {
-        let contradicts = !idle && contradicts(direction, peer, segment);
+        let contradicts = !is_idle(work) && contradicts(direction, peer, segment);
         if contradicts && !is_answer(direction, peer, segment) {
             counters.ignored[Ignored::Sequence as usize] += 1;
             return;
@@ -70,12 +69,6 @@ pub fn track<P: Packet, H: Host>(packet: &P, host: &H, workplace: &mut Workplace
     if segment.payload_length == 0 && flags & (tcp::FIN | tcp::RST) == 0 {
         return;
     }
-    if !idle && is_foreign(direction, peer, segment) {
-        counters.ignored[Ignored::Sequence as usize] += 1;
-        return;
-    }
-    work.last_seen.set(last_seen);
-    direction.last_seen.set(now);
     work.marks.set(0);
     work.kind.set(0);
     work.from.set(0);
@@ -84,7 +77,10 @@ pub fn track<P: Packet, H: Host>(packet: &P, host: &H, workplace: &mut Workplace
     } else if flags & tcp::FIN != 0 {
         work.mark(mark::ENDS);
     }
-    place(segment, connection, direction, peer, work, counters);
+    if !place(segment, connection, direction, peer, work, counters) {
+        return;
+    }
+    direction.last_seen.set(work.now.get());
     if work.is(mark::ENDS) {
         direction.state.set(direction.state.get() | state::ENDED);
         if work.is(mark::RESETS) {
@@ -161,7 +157,8 @@ fn begin_at(direction: &Direction, first: u32) {
     direction.state.set(state::SEEN | state::FROM_START);
 }
 
-/// Finds out where a segment stands in its stream, and which part of it is new.
+/// Finds out where a segment stands in its stream, and which part of it is new. False: it is none of its
+/// connection.
 #[inline(always)]
 fn place(
     segment: &Segment,
@@ -170,7 +167,7 @@ fn place(
     peer: &Direction,
     work: &Work,
     counters: &mut Counters,
-) {
+) -> bool {
     let length = segment.payload_length;
     if direction.state.get() & state::SEEN == 0 {
         work.start.set(FIRST_POSITION);
@@ -181,10 +178,14 @@ fn place(
                 .set(segment.sequence.wrapping_add(length));
             direction.state.set(direction.state.get() | state::SEEN);
         }
-        return;
+        return true;
     }
     let position = direction.position.get();
     let ahead = segment.sequence.wrapping_sub(direction.next_sequence.get()) as i32;
+    if ahead != 0 && !is_idle(work) && is_foreign(direction, peer, segment) {
+        counters.ignored[Ignored::Sequence as usize] += 1;
+        return false;
+    }
     // The end of a direction has its place behind the data that is still missing; a reset has none.
     let in_order = ahead == 0 || length == 0 && work.is(mark::RESETS);
     if in_order {
@@ -195,18 +196,19 @@ fn place(
                 .next_sequence
                 .set(segment.sequence.wrapping_add(length));
         }
-        return;
+        return true;
     }
     if length == 0 {
         // The end of a stream of which something is missing, or a lie: it moves nothing.
         work.start.set(position);
         work.unmark(mark::ENDS);
-        return;
+        return true;
     }
     work.start
         .set(position.wrapping_add(i64::from(ahead) as u64));
     let may_hide_head = connection.escalated.get() != 0 || may_hide_head(direction, peer);
     out_of_order(segment, direction, may_hide_head, work, position, counters);
+    true
 }
 
 /// A segment that does not begin where the last one ended: a copy, a late piece, or one behind a
@@ -274,14 +276,18 @@ const REACH: u32 = 1 << 26;
 /// Coarse ticks (1 to 10 milliseconds each) without data after which a connection may have gone on unseen.
 const IDLE_TICKS: u32 = 1_000;
 
+/// Whether so much time has passed without data that a connection may have gone on unseen.
+#[inline(always)]
+fn is_idle(work: &Work) -> bool {
+    work.now.get().wrapping_sub(work.last_seen.get()) > IDLE_TICKS
+}
+
 /// Whether a segment with data or an end is none of its connection: neither its sequence number nor what
 /// it acknowledges is near what was seen (compare RFC 5961). One forged packet that was believed would
 /// hide all that follows.
 #[inline(always)]
 fn is_foreign(direction: &Direction, peer: &Direction, segment: &Segment) -> bool {
-    if is_near(segment.sequence, direction.next_sequence.get())
-        || direction.state.get() & state::SEEN == 0
-    {
+    if is_near(segment.sequence, direction.next_sequence.get()) {
         return false;
     }
     // A reset proves nothing by what it acknowledges: often that is 0.

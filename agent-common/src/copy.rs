@@ -105,9 +105,9 @@ impl<P: Packet, H: Host> Copier<'_, P, H> {
         header.segment_end = self.work.start.get() + u64::from(segment.payload_length);
         header.hole_start = self.direction.hole_start.get();
         header.peer_position = self.peer.position.get();
-        header.ticks = self.direction.last_seen.get();
-        header.last_ticks = self.work.last_seen.get();
-        header.peer_ticks = self.peer.last_seen.get();
+        let now = self.work.now.get();
+        header.last_ago = ago(now, self.work.last_seen.get());
+        header.peer_ago = ago(now, self.peer.last_seen.get());
         header.source = bytes_of(segment.source);
         header.destination = bytes_of(segment.destination);
         header.source_port_be = segment.source_port_be.to_ne_bytes();
@@ -487,6 +487,11 @@ impl<P: Packet, H: Host> Copier<'_, P, H> {
             self.counters.lost_bytes[Lost::Ring as usize] += u64::from(captured);
         }
     }
+}
+
+#[inline(always)]
+fn ago(now: u32, then: u32) -> u16 {
+    now.wrapping_sub(then).min(u32::from(u16::MAX)) as u16
 }
 
 #[inline(always)]

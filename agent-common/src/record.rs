@@ -60,12 +60,11 @@ pub struct RecordHeader {
     pub cpu: u32,
     /// Number of payload bytes behind this header.
     pub captured: u32,
-    /// When the packet was seen, in coarse ticks (see [`crate::host::Host::ticks`]), wrapping.
-    pub ticks: u32,
-    /// When this direction last carried data before this packet, in coarse ticks.
-    pub last_ticks: u32,
-    /// When the other direction last carried data, in coarse ticks.
-    pub peer_ticks: u32,
+    /// How long ago this direction carried data before this packet, in coarse ticks (see
+    /// [`crate::host::Host::ticks`]); [`u16::MAX`] is that long or longer.
+    pub last_ago: u16,
+    /// How long ago the other direction carried data, in the same way.
+    pub peer_ago: u16,
     /// Always 0.
     pub unused: u32,
     /// VLAN identifiers, outermost first; 0 is "no tag".
@@ -100,9 +99,8 @@ impl RecordHeader {
         ifindex: 0,
         cpu: 0,
         captured: 0,
-        ticks: 0,
-        last_ticks: 0,
-        peer_ticks: 0,
+        last_ago: 0,
+        peer_ago: 0,
         unused: 0,
         vlan: [0; 2],
         flags: 0,
@@ -112,7 +110,7 @@ impl RecordHeader {
     };
 }
 
-const _: () = assert!(size_of::<RecordHeader>() == 136);
+const _: () = assert!(size_of::<RecordHeader>() == 128);
 const _: () = assert!(align_of::<RecordHeader>() == 8);
 
 #[cfg(feature = "user")]

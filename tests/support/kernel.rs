@@ -193,9 +193,8 @@ impl Record {
     pub fn without_time(&self) -> Vec<u8> {
         let header = RecordHeader {
             time_ns: 0,
-            ticks: 0,
-            last_ticks: 0,
-            peer_ticks: 0,
+            last_ago: 0,
+            peer_ago: 0,
             cpu: 0,
             ..self.header
         };

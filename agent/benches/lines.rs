@@ -39,6 +39,9 @@ fn request() -> Head<'static> {
             ..Fields::default()
         },
         raw_fields: FIELDS,
+        session_id: None,
+        exchange_id: None,
+        latency_us: None,
         partial: false,
     }
 }

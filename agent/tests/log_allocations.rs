@@ -111,6 +111,9 @@ fn check(format: Format) -> Result<(), Box<dyn Error>> {
             ..Fields::default()
         },
         raw_fields: b"X-Request-Id: 1\r\nForwarded: a\r\n b\r\nForwarded: \"c\"\r\n\r\n",
+        session_id: None,
+        exchange_id: None,
+        latency_us: None,
         partial: true,
     };
     let headers = LogSettings::default().headers;

@@ -78,6 +78,8 @@ impl Tapline {
                 command.env_remove(name);
             }
         }
+        // Tests that want a store ask for one, in a folder of their own.
+        command.env("TAPLINE_STORE_ENABLED", "false");
         command
     }
 

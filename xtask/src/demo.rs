@@ -81,7 +81,14 @@ pub(crate) fn run(workspace: &Workspace, options: &Options) -> Result<bool> {
     let mut agent = namespaces
         .in_server(workspace.tapline())
         .folder(&folder.0)
-        .args(["run", "-i", SERVER_INTERFACE, "--log-dir", "-"])
+        .args([
+            "run",
+            "-i",
+            SERVER_INTERFACE,
+            "--log-dir",
+            "-",
+            "--no-store",
+        ])
         .start(Stdio::piped(), Stdio::inherit())?;
     let lines = Arc::new(AtomicU64::new(0));
     let reader = agent

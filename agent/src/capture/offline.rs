@@ -19,8 +19,8 @@ use agent_common::table::{Bucket, WAYS};
 use ipnet::IpNet;
 use zerocopy::FromBytes as _;
 
-/// Ticks of the coarse clock: 4 ms, as most kernels have.
-const TICK_NS: u64 = 4_000_000;
+/// A tick of the coarse clock, in nanoseconds of the capture's clock: as short as kernels have it.
+pub const TICK_NS: u64 = 1_000_000;
 
 /// Classifies packets one after another and keeps the records they gave.
 #[derive(Debug)]

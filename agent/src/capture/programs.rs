@@ -234,7 +234,11 @@ fn buckets(flows: u32) -> u32 {
     flows.max(1).div_ceil(WAYS as u32).next_power_of_two()
 }
 
-fn random() -> Result<u64, LoadError> {
+/// A number that nobody can guess.
+///
+/// # Errors
+/// The kernel gives none.
+pub fn random() -> Result<u64, LoadError> {
     let mut bytes = [0; 8];
     // SAFETY: the buffer is valid for writes of its length.
     let read = unsafe { libc::getrandom(bytes.as_mut_ptr().cast(), bytes.len(), 0) };

@@ -9,7 +9,7 @@ use std::os::fd::{AsRawFd as _, OwnedFd};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::sync::mpsc;
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use agent_common::record::{RecordHeader, VERSION};
 use agent_common::shared::Shared;
@@ -19,8 +19,9 @@ use zerocopy::FromBytes as _;
 use super::mapped::Mapped;
 use super::offline::Slot;
 use super::writer::Writer;
-use crate::http::engine::{Counts, Engine};
+use crate::http::engine::{Counts as EngineCounts, Engine};
 use crate::http::head::Kind;
+use crate::sink::counts::Counts;
 use crate::sink::log::LogOutcome;
 
 /// Records taken at the most before other things are looked at: names of interfaces, timeouts, the end.
@@ -102,11 +103,13 @@ impl Progress {
 #[derive(Debug)]
 pub struct Finished {
     /// What the engine counted.
-    pub counts: Counts,
+    pub counts: EngineCounts,
     /// Heads by kind, in the order of [`crate::http::head::Kind::ALL`].
     pub heads: [u64; 4],
     /// What became of the lines.
     pub log: LogOutcome,
+    /// What became of exchanges and sessions, by sink.
+    pub sinks: Vec<(&'static str, Counts)>,
     /// Records taken out of the ring, by the CPU that sent them.
     pub received: Vec<u64>,
 }
@@ -240,11 +243,14 @@ impl Work {
         // The programs are detached: what is there is all there will be.
         while self.drain() == TAKEN_MAX {}
         self.engine.finish(&mut self.writer);
+        let heads = self.writer.heads();
+        let (log, sinks) = self.writer.close();
         Finished {
             counts: self.engine.counts(),
-            heads: self.writer.heads(),
+            heads,
             received: self.received,
-            log: self.writer.into_sink().close(),
+            log,
+            sinks,
         }
     }
 
@@ -281,6 +287,7 @@ impl Work {
         if now_ns.saturating_sub(self.expired_ns) >= EXPIRE_NS {
             self.expired_ns = now_ns;
             self.engine.expire(now_ns, &mut self.writer);
+            self.writer.expire(now_ns);
             while let Some(slot) = self.writer.take_release() {
                 self.kernel.release(slot);
             }
@@ -298,8 +305,8 @@ impl Work {
             for (shared, heads) in self.progress.heads_by_kind.iter().zip(self.writer.heads()) {
                 shared.store(heads, Ordering::Relaxed);
             }
-            self.writer.sink().flush();
         }
+        self.writer.flush(Instant::now());
         taken
     }
 }

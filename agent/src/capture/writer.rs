@@ -3,6 +3,7 @@
 
 use std::collections::HashMap;
 use std::net::{IpAddr, Ipv6Addr, SocketAddr};
+use std::time::Instant;
 
 use agent_common::connection::Release;
 
@@ -11,9 +12,12 @@ use crate::host::addresses::LocalAddresses;
 use crate::host::clock::ClockMap;
 use crate::host::shared::Reader;
 use crate::http::engine::{FoundHead, Output};
+use crate::http::exchange::pairing::Pairing;
 use crate::http::head::{Head, Kind, StartLine};
 use crate::http::redact::{Redactor, Texts};
-use crate::sink::log::LogSink;
+use crate::sink::counts::Counts;
+use crate::sink::fan_out::FanOut;
+use crate::sink::log::{LogOutcome, LogSink};
 
 /// Describes heads and hands them to the sink; collects what the engine releases.
 #[derive(Debug)]
@@ -27,6 +31,22 @@ pub struct Writer {
     interfaces: HashMap<u32, String>,
     releases: Vec<Slot>,
     heads: [u64; Kind::ALL.len()],
+    exchanges: Option<Exchanges>,
+}
+
+/// Joins heads to exchanges, and where those go beside the log.
+#[derive(Debug)]
+pub struct Exchanges {
+    pairing: Pairing,
+    records: FanOut,
+}
+
+impl Exchanges {
+    /// Exchanges by `pairing`; they go to the log, and to `records`.
+    #[must_use]
+    pub fn new(pairing: Pairing, records: FanOut) -> Self {
+        Self { pairing, records }
+    }
 }
 
 /// What this host's own addresses are.
@@ -66,6 +86,39 @@ impl Writer {
             interfaces: HashMap::new(),
             releases: Vec::new(),
             heads: [0; Kind::ALL.len()],
+            exchanges: None,
+        }
+    }
+
+    /// Has heads joined to exchanges from now on.
+    #[must_use]
+    pub fn with_exchanges(mut self, exchanges: Exchanges) -> Self {
+        self.exchanges = Some(exchanges);
+        self
+    }
+
+    /// Gives the run its name, where that is known only once the first packet was seen.
+    pub fn name_run(&mut self, run: u64) {
+        if let Some(exchanges) = &mut self.exchanges {
+            exchanges.pairing.name_run(run);
+        }
+    }
+
+    /// Hands on the exchanges that have waited too long at `now_ns`, on the clock of the records.
+    pub fn expire(&mut self, now_ns: u64) {
+        if let Some(Exchanges { pairing, records }) = &mut self.exchanges {
+            pairing.expire(now_ns, &mut |record| {
+                self.sink.write_exchange(record);
+                records.push_exchange(record);
+            });
+        }
+    }
+
+    /// To be called at the end of a drain, and when there was nothing to drain.
+    pub fn flush(&mut self, now: Instant) {
+        self.sink.flush();
+        if let Some(exchanges) = &mut self.exchanges {
+            exchanges.records.flush_if_due(now);
         }
     }
 
@@ -97,16 +150,37 @@ impl Writer {
         &mut self.sink
     }
 
-    /// Gives the sink back, to be closed.
+    /// Hands on the exchanges that are left, and closes all sinks: no more heads will come. Gives what
+    /// became of the lines, and of the records, by sink.
     #[must_use]
-    pub fn into_sink(self) -> LogSink {
-        self.sink
+    pub fn close(mut self) -> (LogOutcome, Vec<(&'static str, Counts)>) {
+        let mut counts = Vec::new();
+        if let Some(Exchanges {
+            mut pairing,
+            mut records,
+        }) = self.exchanges
+        {
+            pairing.finish(&mut |record| {
+                self.sink.write_exchange(record);
+                records.push_exchange(record);
+            });
+            counts = records.close();
+        }
+        (self.sink.close(), counts)
     }
 }
 
 impl Output for Writer {
     fn head(&mut self, found: &FoundHead<'_>) {
-        let addresses = match &mut self.local {
+        let Self {
+            sink,
+            local,
+            clock,
+            redactor,
+            exchanges,
+            ..
+        } = self;
+        let addresses = match local {
             Local::Fixed(addresses) => addresses,
             Local::Current(reader) => reader.latest(),
         };
@@ -115,11 +189,11 @@ impl Output for Writer {
             addresses.contains_bytes(&found.source),
             addresses.contains_bytes(&found.destination),
         );
-        let time_ns = match &mut self.clock {
+        let time_ns = match clock {
             Wall::Records => i64::try_from(found.time_ns).unwrap_or(i64::MAX),
             Wall::Monotonic(reader) => reader.latest().wall(found.time_ns),
         };
-        let texts = self.redactor.texts(Texts {
+        let texts = redactor.texts(Texts {
             line: found.line,
             start: found.start,
             fields: found.fields,
@@ -143,13 +217,25 @@ impl Output for Writer {
             minor_version: found.minor_version,
             fields: texts.fields,
             raw_fields: texts.raw_fields,
+            session_id: None,
+            exchange_id: None,
+            latency_us: None,
             partial: found.partial,
         };
+        if let Some(Exchanges { pairing, records }) = exchanges {
+            let part = pairing.head(found, &head, &mut |record| {
+                sink.write_exchange(record);
+                records.push_exchange(record);
+            });
+            head.session_id = Some(part.session);
+            head.exchange_id = Some(part.exchange);
+            head.latency_us = part.latency_us;
+        }
         self.heads[view.kind as usize] += 1;
-        self.sink.write(&head);
+        sink.write(&head);
         if let Some(kind) = view.other_kind.filter(|_| self.both_views) {
             head.kind = kind;
-            self.sink.write(&head);
+            sink.write(&head);
         }
     }
 
@@ -235,6 +321,11 @@ mod tests {
             time_ns: 1_567_315_011_002_000_000,
             end_time_ns: 1_567_315_011_002_000_000,
             exchange: Some(0),
+            expected: None,
+            segment_end: 0,
+            peer_position: 0,
+            last_ago: 0,
+            peer_ago: 0,
             source: Ipv6Addr::LOCALHOST.octets(),
             source_port: 50_905,
             destination: Ipv6Addr::LOCALHOST.octets(),
@@ -283,7 +374,7 @@ mod tests {
         let local = Local::Fixed(addresses);
         let mut writer = Writer::new(sink.unwrap(), local, Wall::Records, true, redactor);
         writer.head(&found());
-        assert_eq!(writer.into_sink().close().counts.stored, 2);
+        assert_eq!(writer.close().0.counts.stored, 2);
         let mut files = fs::read_dir(folder.path()).unwrap();
         fs::read_to_string(files.next().unwrap().unwrap().path()).unwrap()
     }

@@ -9,14 +9,16 @@ use agent_common::packet::{Link, Origin};
 use serde::Serialize;
 
 use super::settings;
-use crate::capture::offline::{Offline, OfflineSettings, Slice};
+use crate::capture::offline::{Offline, OfflineSettings, Slice, TICK_NS};
 use crate::capture::pcap::{CaptureFile, Frame, Link as FrameLink};
-use crate::capture::writer::{Local, Wall, Writer};
+use crate::capture::writer::{Exchanges, Local, Wall, Writer};
 use crate::config::{Config, Loopback};
 use crate::exit::Exit;
 use crate::host::addresses::LocalAddresses;
 use crate::http::engine::{Engine, Limits};
+use crate::http::exchange::pairing::{Limits as PairingLimits, Pairing};
 use crate::http::head::Kind;
+use crate::sink::fan_out::FanOut;
 use crate::sink::log::{LogSink, LossReason};
 
 /// What `tapline read` is told beside its configuration.
@@ -152,7 +154,17 @@ impl Reading {
                 Wall::Records,
                 capture.loopback == Loopback::Both,
                 settings::redactor(config),
-            ),
+            )
+            .with_exchanges(Exchanges::new(
+                Pairing::new(
+                    0,
+                    PairingLimits {
+                        tick_ns: TICK_NS,
+                        ..PairingLimits::default()
+                    },
+                ),
+                FanOut::new(Vec::new()),
+            )),
             packets_left: arguments.packets,
             duration: arguments.duration,
             packets: 0,
@@ -190,6 +202,10 @@ impl Reading {
     }
 
     fn frame(&mut self, frame: &Frame<'_>) {
+        if self.packets == 0 {
+            // The same capture gives the same identifiers.
+            self.writer.name_run(frame.time_ns);
+        }
         self.packets += 1;
         let ifindex = frame.interface.as_ref().map_or(0, |interface| {
             // 0 is "no interface" to the kernel; files number theirs from 0.
@@ -222,6 +238,7 @@ impl Reading {
         if frame.time_ns.saturating_sub(self.expired_ns) >= EXPIRE_NS {
             self.expired_ns = frame.time_ns;
             self.engine.expire(frame.time_ns, &mut self.writer);
+            self.writer.expire(frame.time_ns);
         }
     }
 
@@ -231,7 +248,7 @@ impl Reading {
         let counters = self.offline.counters();
         let counts = self.engine.counts();
         let heads = self.writer.heads();
-        let outcome = self.writer.into_sink().close();
+        let (outcome, _) = self.writer.close();
         if let Some(error) = outcome.sync_error {
             return Err(anyhow::Error::new(error).context("cannot bring the log files to the disk"));
         }

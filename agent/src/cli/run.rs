@@ -17,19 +17,25 @@ use tokio::signal::unix::{Signal, SignalKind, signal};
 
 use super::settings;
 use crate::capture::hooks::Hooks;
-use crate::capture::programs::{ProgramSettings, Programs};
+use crate::capture::programs::{self, ProgramSettings, Programs};
 use crate::capture::reader::{KernelEnd, Reader};
-use crate::capture::writer::{Local, Wall, Writer};
-use crate::config::{Attach, Config, Level, LogOutput, Loopback, ServerConfig};
+use crate::capture::writer::{Exchanges, Local, Wall, Writer};
+use crate::config::{
+    Attach, Config, Level, LogFormat, LogOutput, Loopback, ServerConfig, StoreConfig,
+};
 use crate::diagnostics;
 use crate::exit::{Exit, UsageError};
 use crate::host::addresses::AddressKeeper;
-use crate::host::clock::ClockKeeper;
+use crate::host::clock::{self, ClockKeeper};
 use crate::host::privileges::{self, Capability, Hook, User};
 use crate::host::watch::{Event, Watcher};
 use crate::http::engine::{Engine, Limits};
+use crate::http::exchange::pairing::{Limits as PairingLimits, Pairing};
 use crate::server::{Listener, Server, ServerError};
+use crate::sink::RecordSink;
+use crate::sink::fan_out::FanOut;
 use crate::sink::log::{LogHandle, LogSink, make_folder};
+use crate::sink::sqlite::{SqliteSink, StoreError};
 use ledger::Ledger;
 use status::Status;
 use targets::Targets;
@@ -69,12 +75,13 @@ pub fn run(config: Config, arguments: RunArguments) -> anyhow::Result<Exit> {
     release_memory();
 
     let sink = LogSink::start(settings::log_of_run(&config))?;
+    let store = store(&config)?;
     let runtime = tokio::runtime::Builder::new_current_thread()
         .enable_all()
         .build()
         .context("cannot start the runtime")?;
     let ledger = runtime.block_on(capture(
-        &config, &arguments, hooks, targets, kernel, sink, listener,
+        &config, &arguments, hooks, targets, kernel, sink, store, listener,
     ))?;
     if arguments.json {
         super::write_result(&ledger)?;
@@ -86,6 +93,10 @@ pub fn run(config: Config, arguments: RunArguments) -> anyhow::Result<Exit> {
     })
 }
 
+#[expect(
+    clippy::too_many_arguments,
+    reason = "all that was made with privileges, handed over once"
+)]
 async fn capture(
     config: &Config,
     arguments: &RunArguments,
@@ -93,6 +104,7 @@ async fn capture(
     mut targets: Targets,
     kernel: KernelEnd,
     sink: LogSink,
+    store: Option<SqliteSink>,
     listener: Listener,
 ) -> anyhow::Result<Ledger> {
     let log = sink.handle();
@@ -100,13 +112,24 @@ async fn capture(
     let (mut clock, wall) = ClockKeeper::new()?;
     let (mut watcher, interfaces) = Watcher::new()?;
     let mut signals = Signals::new()?;
-    let writer = Writer::new(
+    let mut writer = Writer::new(
         sink,
         Local::Current(local),
         Wall::Monotonic(wall),
         config.capture.loopback == Loopback::Both,
         settings::redactor(config),
     );
+    if store.is_some() || config.log.format != LogFormat::Classic {
+        let limits = PairingLimits {
+            tick_ns: clock::coarse_tick_ns(),
+            ..PairingLimits::default()
+        };
+        let sinks = store.map(|store| Box::new(store) as Box<dyn RecordSink>);
+        writer = writer.with_exchanges(Exchanges::new(
+            Pairing::new(programs::random()?, limits),
+            FanOut::new(sinks.into_iter().collect()),
+        ));
+    }
     let engine = Engine::new(Limits {
         slots: config.capture.flows.next_power_of_two().max(4),
         head_bytes: config.capture.head_bytes as usize,
@@ -238,6 +261,16 @@ fn give_up_privileges(config: &Config, attach: Attach) -> anyhow::Result<()> {
             })?;
         }
     }
+    if config.store.enabled {
+        let folder = &config.store.dir;
+        make_folder(folder)
+            .with_context(|| format!("cannot make the folder {}", folder.display()))?;
+        if let Some(user) = &user {
+            privileges::chown_for(user, folder, |name| {
+                name.as_encoded_bytes().starts_with(b"tapline-")
+            })?;
+        }
+    }
     let keep: Vec<Capability> = hooks_of(attach)
         .iter()
         .flat_map(|hook| hook.keeps())
@@ -248,6 +281,24 @@ fn give_up_privileges(config: &Config, attach: Attach) -> anyhow::Result<()> {
         privileges::ensure_writable(folder)?;
     }
     Ok(())
+}
+
+/// The store, unless it is off. Another process that has the folder that nobody chose is no reason to
+/// capture nothing.
+fn store(config: &Config) -> Result<Option<SqliteSink>, StoreError> {
+    if !config.store.enabled {
+        return Ok(None);
+    }
+    match SqliteSink::start(settings::store_of_run(config)) {
+        Err(error) if config.store.dir == StoreConfig::default().dir => {
+            tracing::warn!(
+                error = &error as &dyn std::error::Error,
+                "exchanges are not stored"
+            );
+            Ok(None)
+        }
+        started => started.map(Some),
+    }
 }
 
 /// Gives back what loading needed.

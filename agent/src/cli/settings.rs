@@ -76,6 +76,9 @@ fn common(config: &Config) -> LogSettings {
         format: match log.format {
             LogFormat::Classic => Format::Classic,
             LogFormat::Json => Format::Json,
+            LogFormat::Combined => Format::Combined,
+            LogFormat::Ecs => Format::Ecs,
+            LogFormat::Zeek => Format::Zeek,
         },
         split: log.split,
         missing: log.missing.clone(),

@@ -228,7 +228,7 @@ fn messages_about_the_file() {
     // Values.
     check(
         "log:\n  format: xml",
-        "2: log.format is \"xml\", but must be one of classic, json",
+        "2: log.format is \"xml\", but must be one of classic, json, combined, ecs, zeek",
     );
     check(
         "capture: {attach: XDP}",
@@ -385,7 +385,7 @@ fn messages_about_the_file() {
     check(
         &format!("log: {{format: {long}}}"),
         &format!(
-            "1: log.format is \"{}…\", but must be one of classic, json",
+            "1: log.format is \"{}…\", but must be one of classic, json, combined, ecs, zeek",
             &long[..60]
         ),
     );

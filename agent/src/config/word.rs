@@ -85,6 +85,12 @@ words! {
         Classic = "classic",
         /// One JSON object a head.
         Json = "json",
+        /// The combined format of NCSA and Apache, one line an exchange.
+        Combined = "combined",
+        /// One JSON object of the Elastic Common Schema an exchange.
+        Ecs = "ecs",
+        /// Zeek's http.log, one line an exchange.
+        Zeek = "zeek",
     }
 }
 

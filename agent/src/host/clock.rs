@@ -92,6 +92,22 @@ impl ClockMap {
     }
 }
 
+/// How long a tick of the kernel's coarse clock is, in nanoseconds: 1 to 10 milliseconds.
+#[must_use]
+pub fn coarse_tick_ns() -> u64 {
+    const USUAL: u64 = 4_000_000;
+    let mut resolution = libc::timespec {
+        tv_sec: 0,
+        tv_nsec: 0,
+    };
+    // SAFETY: `resolution` is valid for writes.
+    let result = unsafe { libc::clock_getres(libc::CLOCK_MONOTONIC_COARSE, &raw mut resolution) };
+    u64::try_from(resolution.tv_nsec)
+        .ok()
+        .filter(|tick| result == 0 && *tick > 0)
+        .unwrap_or(USUAL)
+}
+
 #[cfg(test)]
 mod tests {
     use proptest::prelude::*;

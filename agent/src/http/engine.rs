@@ -37,6 +37,17 @@ pub struct FoundHead<'a> {
     /// Of a request its number on the connection, from 0; of a response the number of the request that
     /// it answers, which may come later when segments were reordered. `None`: nobody knows.
     pub exchange: Option<u32>,
+    /// Bytes of the message, head and body, where the head tells.
+    pub expected: Option<u64>,
+    /// Stream position behind the packet with the first byte.
+    pub segment_end: u64,
+    /// Stream position behind all that the other direction has sent so far; 0 when nothing was seen.
+    pub peer_position: u64,
+    /// How long before that packet this direction carried data, in coarse ticks; [`u16::MAX`] is that long
+    /// or longer.
+    pub last_ago: u16,
+    /// The same of the other direction.
+    pub peer_ago: u16,
     /// Source address; IPv4 as IPv4-mapped IPv6.
     pub source: [u8; 16],
     /// Source port.
@@ -383,6 +394,11 @@ impl<'a> FoundHead<'a> {
             time_ns: header.time_ns,
             end_time_ns: header.time_ns,
             exchange: None,
+            expected: None,
+            segment_end: header.segment_end,
+            peer_position: header.peer_position,
+            last_ago: header.last_ago,
+            peer_ago: header.peer_ago,
             source: header.source,
             source_port: u16::from_be_bytes(header.source_port_be),
             destination: header.destination,

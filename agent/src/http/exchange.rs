@@ -1,3 +1,5 @@
 //! Exchanges: a request and the response that answers it.
 
+mod open;
+pub mod pairing;
 pub mod record;

@@ -35,7 +35,7 @@ impl RequestKind {
 }
 
 /// Whether a response is an interim one: the final one is still to come.
-pub(super) fn is_interim(status: u16) -> bool {
+pub(crate) fn is_interim(status: u16) -> bool {
     (100..200).contains(&status) && status != 101
 }
 

@@ -2,6 +2,8 @@
 
 use std::net::SocketAddr;
 
+use crate::session::identifier::Identifier;
+
 /// What a head is, seen from this host.
 #[derive(Clone, Copy, Debug, Eq, Hash, PartialEq)]
 pub enum Kind {
@@ -102,6 +104,13 @@ pub struct Head<'a> {
     pub fields: Fields<'a>,
     /// The header fields as on the wire, without the start line: for fields that a user asked for.
     pub raw_fields: &'a [u8],
+    /// The connection, where exchanges are followed.
+    pub session_id: Option<Identifier>,
+    /// The exchange, where exchanges are followed.
+    pub exchange_id: Option<Identifier>,
+    /// Of a response, microseconds from the end of the request's head to its first byte, where both were
+    /// seen.
+    pub latency_us: Option<u64>,
     /// The head is not whole: bytes of it were lost, or it is longer than what is collected.
     pub partial: bool,
 }

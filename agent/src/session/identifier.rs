@@ -36,6 +36,20 @@ impl Identifier {
     }
 }
 
+impl Identifier {
+    /// The digits of its text.
+    #[must_use]
+    pub fn digits(self) -> [u8; 32] {
+        const DIGITS: &[u8; 16] = b"0123456789abcdef";
+        let mut digits = [0; 32];
+        for (pair, byte) in digits.chunks_exact_mut(2).zip(self.to_bytes()) {
+            pair[0] = DIGITS[usize::from(byte >> 4)];
+            pair[1] = DIGITS[usize::from(byte & 0xf)];
+        }
+        digits
+    }
+}
+
 impl fmt::Display for Identifier {
     fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
         write!(formatter, "{:032x}", self.0)
@@ -75,6 +89,7 @@ mod tests {
         let identifier = Identifier::new(0xab, 0xcd);
         let text = "00000000000000ab00000000000000cd";
         assert_eq!(identifier.to_string(), text);
+        assert_eq!(identifier.digits(), text.as_bytes());
         assert_eq!(text.parse(), Ok(identifier));
         assert_eq!(Identifier::from_bytes(identifier.to_bytes()), identifier);
         let json = serde_json::to_string(&identifier).unwrap();

@@ -1,5 +1,6 @@
 //! Brings records to every sink: one batch is filled, and shared by all.
 
+use std::fmt;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
@@ -25,6 +26,16 @@ pub struct FanOut {
     since: Option<Instant>,
     /// Batches that sinks hold, or held.
     others: Vec<Arc<Batch>>,
+}
+
+impl fmt::Debug for FanOut {
+    fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let names: Vec<&str> = self.sinks.iter().map(|sink| sink.name()).collect();
+        formatter
+            .debug_struct("FanOut")
+            .field("sinks", &names)
+            .finish_non_exhaustive()
+    }
 }
 
 impl FanOut {

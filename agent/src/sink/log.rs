@@ -71,6 +71,7 @@ mod samples;
 mod settings;
 mod stream;
 mod text;
+pub(crate) use text::append_plain;
 mod tidy;
 mod trace;
 mod writer;

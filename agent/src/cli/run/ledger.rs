@@ -30,6 +30,8 @@ pub(super) struct Ledger {
     records: Records,
     heads: Heads,
     lines: Lines,
+    /// What became of exchanges and sessions, by sink.
+    sinks: BTreeMap<&'static str, Sink>,
     /// By CPU, in order.
     cpus: Vec<Cpu>,
 }
@@ -71,6 +73,15 @@ struct Lines {
     /// The files may not have reached the disk.
     #[serde(skip_serializing_if = "Option::is_none")]
     sync_error: Option<String>,
+}
+
+#[derive(Debug, Serialize)]
+struct Sink {
+    /// `stored + spooled + lost`.
+    accepted: u64,
+    stored: u64,
+    spooled: u64,
+    lost: u64,
 }
 
 #[derive(Debug, Serialize)]
@@ -129,6 +140,19 @@ impl Ledger {
                 lost: finished.log.counts.lost_in_all().records,
                 sync_error: finished.log.sync_error.as_ref().map(ToString::to_string),
             },
+            sinks: finished
+                .sinks
+                .iter()
+                .map(|(name, counts)| {
+                    let sink = Sink {
+                        accepted: counts.accepted,
+                        stored: counts.stored,
+                        spooled: counts.spooled,
+                        lost: counts.lost_in_all(),
+                    };
+                    (*name, sink)
+                })
+                .collect(),
             cpus: counters
                 .iter()
                 .zip(&finished.received)
@@ -174,6 +198,12 @@ impl Ledger {
             lost - records.lost.get("ring").copied().unwrap_or(0),
             lines.lost,
         );
+        for (name, sink) in &self.sinks {
+            text.push_str(&format!(
+                "{name}: {} records = {} stored + {} spooled + {} lost\n",
+                sink.accepted, sink.stored, sink.spooled, sink.lost
+            ));
+        }
         if !ignored.is_empty() {
             let reasons: Vec<String> = ignored
                 .iter()

@@ -116,6 +116,10 @@ impl Connection {
             }
         };
         self.sides[side].untouched = false;
+        let expected = match followed_by.0 {
+            Body::Bytes(bytes) if !partial => (message.bytes.len() as u64).checked_add(bytes),
+            _ => None,
+        };
         let cut = message
             .bytes
             .get(..core.limits.head_bytes)
@@ -126,6 +130,7 @@ impl Connection {
         out.head(&FoundHead {
             end_time_ns,
             exchange,
+            expected,
             ..FoundHead::new(header, message, partial)
         });
         followed_by

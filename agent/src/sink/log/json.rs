@@ -1,9 +1,9 @@
 //! The JSON line: one object a head, without white space, values that are not there left out.
 //!
 //! ```text
-//! ts, kind, local, src_ip, src_port, dst_ip, dst_port, cpu_id, ifname, vlan,
+//! ts, kind, local, src_ip, src_port, dst_ip, dst_port, cpu_id, ifname, vlan, session_id, exchange_id,
 //! method, target, version, host, user_agent, referer, content_length, content_type, traceparent,
-//! headers {…}, status, reason, partial
+//! headers {…}, status, reason, latency_us, partial
 //! ```
 //!
 //! - `ts` is RFC 3339 in UTC with nine digits behind the point; `version` is as in the start line,
@@ -28,6 +28,7 @@ use super::{
     text::{append_address, append_number, append_quoted, fixed_digits},
 };
 use crate::http::head::{Head, StartLine};
+use crate::session::identifier::Identifier;
 
 /// Writes JSON lines.
 #[derive(Debug)]
@@ -71,6 +72,8 @@ impl Json {
             append_member(b",\"ifname\":\"", head.interface.as_bytes(), out);
         }
         append_vlan(head.vlan, out);
+        append_identifier(b",\"session_id\":\"", head.session_id, out);
+        append_identifier(b",\"exchange_id\":\"", head.exchange_id, out);
         if let StartLine::Request { method, target } = head.start {
             append_member(b",\"method\":\"", method, out);
             append_member(b",\"target\":\"", target, out);
@@ -92,6 +95,10 @@ impl Json {
             if !reason.is_empty() {
                 append_member(b",\"reason\":\"", reason, out);
             }
+            if let Some(latency) = head.latency_us {
+                out.extend_from_slice(b",\"latency_us\":");
+                append_number(latency, out);
+            }
         }
         if head.partial {
             out.extend_from_slice(b",\"partial\":true");
@@ -112,6 +119,14 @@ fn append_member(opening: &[u8], value: &[u8], out: &mut Vec<u8>) {
 fn append_field(opening: &[u8], value: Option<&[u8]>, out: &mut Vec<u8>) {
     if let Some(value) = value {
         append_member(opening, value, out);
+    }
+}
+
+fn append_identifier(opening: &[u8], identifier: Option<Identifier>, out: &mut Vec<u8>) {
+    if let Some(identifier) = identifier {
+        out.extend_from_slice(opening);
+        out.extend_from_slice(&identifier.digits());
+        out.push(b'"');
     }
 }
 

@@ -37,6 +37,9 @@ pub(super) fn request() -> Head<'static> {
             ..Fields::default()
         },
         raw_fields: b"Host: cloud.example.com\r\nUser-Agent: Mozilla/5.0 (Windows NT 10.0)\r\n\r\n",
+        session_id: None,
+        exchange_id: None,
+        latency_us: None,
         partial: false,
     }
 }
@@ -111,6 +114,9 @@ impl OwnedHead {
                 traceparent: user_agent,
             },
             raw_fields,
+            session_id: None,
+            exchange_id: None,
+            latency_us: None,
             partial: self.partial,
             ..request()
         }

@@ -23,7 +23,7 @@ const DIGITS: &[u8; 16] = b"0123456789abcdef";
 
 /// Appends `bytes` as they may stand in a classic line.
 #[inline]
-pub(super) fn append_plain(bytes: &[u8], out: &mut Vec<u8>) {
+pub(crate) fn append_plain(bytes: &[u8], out: &mut Vec<u8>) {
     append::<false>(bytes, out);
 }
 

@@ -79,7 +79,7 @@ impl Capturer {
         let step = match &self.kind {
             Kind::Tapline { hook } => step
                 .args(["run", "--json", "-i", SERVER_INTERFACE, "--attach", hook])
-                .args(["--ring", "16MiB", "--log-dir", "logs"]),
+                .args(["--ring", "16MiB", "--log-dir", "logs", "--no-store"]),
             Kind::Httpry => step.args(["-i", SERVER_INTERFACE, "-o", "lines", "tcp port 80"]),
             Kind::Tcpdump => step
                 .args(["-i", SERVER_INTERFACE, "-w", "/dev/null", "port", "80"])

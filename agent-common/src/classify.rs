@@ -29,7 +29,7 @@ pub struct Segment {
     pub acknowledgement: u32,
     /// Where the payload begins in the packet.
     pub payload_offset: u32,
-    /// How many payload bytes the headers announce.
+    /// How many payload bytes the headers announce; of ICMP those behind the first eight.
     pub payload_length: u32,
     /// Bytes from the outer network header on.
     pub network_length: u32,
@@ -46,7 +46,10 @@ pub struct Segment {
     pub fragment: u8,
     /// 1: found inside a tunnel.
     pub tunnelled: u8,
-    unused: [u8; 5],
+    /// 1: TCP, and the receive window is 0 as the header has it.
+    pub zero_window: u8,
+    /// Of ICMP: type, code, and the two bytes that identify a query, from the highest byte on.
+    pub icmp: u32,
     /// Where the header to be read next begins. Shared, as all of [`crate::scratch::Work`], so that the
     /// verifier follows one unknown offset instead of every combination of header lengths.
     offset: Shared<u32>,
@@ -158,8 +161,8 @@ fn step_by_step<P: Packet>(packet: &P, segment: &mut Segment) -> Result<(), Igno
 fn plain<P: Packet>(packet: &P, segment: &mut Segment) -> bool {
     const NETWORK: u32 = 14;
     const TRANSPORT: u32 = NETWORK + 20;
-    // From the EtherType to the TCP flags: one comparison with the end of the packet.
-    let Some(headers) = packet.read::<36>(NETWORK - 2) else {
+    // From the EtherType to the TCP window: one comparison with the end of the packet.
+    let Some(headers) = packet.read::<38>(NETWORK - 2) else {
         return false;
     };
     let word = |at: usize| {
@@ -189,6 +192,7 @@ fn plain<P: Packet>(packet: &P, segment: &mut Segment) -> bool {
     segment.sequence = u32::from_be_bytes(word(26));
     segment.acknowledgement = u32::from_be_bytes(word(30));
     segment.tcp_flags = headers[35] & 0x3f;
+    segment.zero_window = u8::from(headers[36] | headers[37] == 0);
     segment.protocol = Protocol::Tcp as u32;
     segment.payload_offset = payload;
     segment.payload_length = end - payload;
@@ -444,7 +448,7 @@ fn transport<P: Packet>(packet: &P, segment: &mut Segment) -> Result<(), Ignored
     segment.header_length = 0;
     match segment.next.get() {
         protocol::TCP => {
-            let header: [u8; 14] = packet.read(offset).ok_or(Ignored::Truncated)?;
+            let header: [u8; 16] = packet.read(offset).ok_or(Ignored::Truncated)?;
             let header_length = u32::from(header[12] >> 4) * 4;
             if header_length < 20 {
                 return Err(Ignored::BadHeader);
@@ -460,6 +464,7 @@ fn transport<P: Packet>(packet: &P, segment: &mut Segment) -> Result<(), Ignored
             segment.acknowledgement =
                 u32::from_be_bytes([header[8], header[9], header[10], header[11]]);
             segment.tcp_flags = header[13] & 0x3f;
+            segment.zero_window = u8::from(header[14] | header[15] == 0);
             segment.payload_offset = payload;
             segment.payload_length = end - payload;
             segment.header_length = payload - segment.network.get();
@@ -472,9 +477,23 @@ fn transport<P: Packet>(packet: &P, segment: &mut Segment) -> Result<(), Ignored
             segment.protocol = Protocol::Udp as u32;
             segment.source_port_be = u16::from_ne_bytes([header[0], header[1]]);
             segment.destination_port_be = u16::from_ne_bytes([header[2], header[3]]);
+            segment.payload_length = end - (offset + 8);
             segment.header_length = offset + 8 - segment.network.get();
         }
-        protocol::ICMP | protocol::ICMP_V6 => segment.protocol = Protocol::Icmp as u32,
+        protocol::ICMP | protocol::ICMP_V6 => {
+            // Both have four bytes at least, and eight in every message that is in use.
+            let [kind, code, _, _] = packet.read(offset).ok_or(Ignored::Truncated)?;
+            let identifier: [u8; 2] = if offset + 8 <= end {
+                packet.read(offset + 4).ok_or(Ignored::Truncated)?
+            } else if offset + 4 <= end {
+                [0; 2]
+            } else {
+                return Err(Ignored::BadLength);
+            };
+            segment.icmp = u32::from_be_bytes([kind, code, identifier[0], identifier[1]]);
+            segment.protocol = Protocol::Icmp as u32;
+            segment.payload_length = end.saturating_sub(offset + 8);
+        }
         _ => return Err(Ignored::Protocol),
     }
     Ok(())

@@ -10,9 +10,13 @@
 
 use zerocopy::{FromBytes, Immutable, IntoBytes, KnownLayout};
 
+use crate::counters::Protocol;
 use crate::record::RecordHeader;
 use crate::shared::Shared;
 
+pub mod count;
+mod follow;
+mod place;
 pub mod zeek;
 
 /// Places in a bucket of the table.
@@ -274,6 +278,137 @@ pub fn slot_of(name: u32) -> Option<u32> {
 const SLOT_BITS: u32 = 22;
 const SLOT_MASK: u32 = (1 << SLOT_BITS) - 1;
 const GENERATIONS: u32 = 1023;
+
+/// The word by which the reader says of a slot that it has all of the flow in it: of this generation, as
+/// long as it has counted no more than so many packets (both directions, wrapping). Never 0 where there
+/// was a packet. The kernel then sends no record when the flow leaves.
+#[inline(always)]
+#[must_use]
+pub fn done_word(generation: u32, packets: u64) -> u64 {
+    u64::from(generation) << 32 | packets & 0xffff_ffff
+}
+
+/// The counts of a flow, by side of the table.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Counted {
+    pub(crate) packets: [u64; 2],
+    pub(crate) bytes: [u64; 2],
+    pub(crate) payload: [u64; 2],
+}
+
+impl Counted {
+    #[inline(always)]
+    pub(crate) fn total(&self) -> u64 {
+        self.packets[0].wrapping_add(self.packets[1])
+    }
+}
+
+impl Flow {
+    /// The flow as it is now, as a scan of the table finds it; `None`: the place is free, or about to be
+    /// filled in. `tick_ns`: the nanoseconds of a coarse tick.
+    ///
+    /// While packets come, the words of a record may be of slightly different moments.
+    #[must_use]
+    pub fn read(&self, slot: u32, tick_ns: u32) -> Option<FlowRecord> {
+        if self.tag.get() <= crate::table::CLAIMED {
+            return None;
+        }
+        let both = |word: fn(&FlowDirection) -> &Shared<u64>| {
+            [
+                word(&self.directions[0]).get(),
+                word(&self.directions[1]).get(),
+            ]
+        };
+        let counted = Counted {
+            packets: both(|direction| &direction.packets),
+            bytes: both(|direction| &direction.bytes),
+            payload: both(|direction| &direction.payload),
+        };
+        let mut record = FlowRecord::default();
+        self.fill(&mut record, &counted, tick_ns);
+        record.slot = slot;
+        record.why = why::READ;
+        record.version = FLOW_VERSION;
+        Some(record)
+    }
+
+    /// Whether more was counted than the last record has that the kernel sent of this flow.
+    #[must_use]
+    pub fn has_news(&self) -> bool {
+        let [a, b] = &self.directions;
+        a.packets.get().wrapping_add(b.packets.get()) != self.sent.get()
+    }
+
+    /// Writes what is known to `record`; slot, times of sending, CPU and reason are the caller's.
+    #[inline(always)]
+    pub(crate) fn fill(&self, record: &mut FlowRecord, counted: &Counted, tick_ns: u32) {
+        let state = self.state.get();
+        let higher = state & seen::OPENED_BY_HIGHER != 0;
+        let (out, back) = if higher { (1, 0) } else { (0, 1) };
+        let [low, high] = [
+            address([self.low[0].get(), self.low[1].get()]),
+            address([self.high[0].get(), self.high[1].get()]),
+        ];
+        (record.source, record.destination) = if higher { (high, low) } else { (low, high) };
+        let ports = self.ports.get();
+        let [low, high] = [(ports >> 16) as u16, ports as u16];
+        let (source, destination) = if self.protocol.get() == Protocol::Icmp as u16 {
+            let [kind, code] = self.icmp.get().to_be_bytes();
+            (u16::from(kind).to_be(), u16::from(code).to_be())
+        } else if higher {
+            (high, low)
+        } else {
+            (low, high)
+        };
+        record.source_port_be = source.to_ne_bytes();
+        record.destination_port_be = destination.to_ne_bytes();
+        record.protocol = self.protocol.get() as u8;
+        record.generation = self.generation.get();
+        record.ifindex = self.ifindex.get();
+        record.first_ns = self.first_ns.get();
+        let anchor = self.anchor_ticks.get();
+        let [a, b] = &self.directions;
+        let ticks = elapsed(a.last_seen.get(), anchor).max(elapsed(b.last_seen.get(), anchor));
+        record.last_ns = self.anchor_ns.get() + u64::from(ticks) * u64::from(tick_ns);
+        record.answer_us = self.answer_us.get();
+        record.acknowledged_us = self.acknowledged_us.get();
+        record.history_length = self.history_length.get().min(u64::from(u32::MAX)) as u32;
+        record.letters = [self.history[0].get(), self.history[1].get()];
+        record.cpus = [self.cpus[out].get(), self.cpus[back].get()];
+        record.packets = [counted.packets[out], counted.packets[back]];
+        record.bytes = [counted.bytes[out], counted.bytes[back]];
+        record.payload = [counted.payload[out], counted.payload[back]];
+        let (out, back) = (&self.directions[out], &self.directions[back]);
+        record.missed = [out.missed.get(), back.missed.get()];
+        record.retransmitted = [out.retransmitted.get(), back.retransmitted.get()];
+        record.events = [out.events.get(), back.events.get()];
+        let sides = if higher {
+            state >> seen::SIDE_SHIFT & seen::SIDE | (state & seen::SIDE) << seen::SIDE_SHIFT
+        } else {
+            state & (seen::SIDE | seen::SIDE << seen::SIDE_SHIFT)
+        };
+        record.state = state & !(seen::SIDE | seen::SIDE << seen::SIDE_SHIFT) | sides;
+    }
+}
+
+/// Coarse ticks from `then` to `now`. Another CPU may have noted a time that is just ahead of `now`: that is
+/// none.
+#[inline(always)]
+pub(crate) fn elapsed(now: u32, then: u32) -> u32 {
+    const AHEAD_MOST: u32 = 1 << 16;
+    let ticks = now.wrapping_sub(then);
+    if ticks > u32::MAX - AHEAD_MOST {
+        0
+    } else {
+        ticks
+    }
+}
+
+/// An address as its sixteen bytes.
+#[inline(always)]
+fn address(words: [u64; 2]) -> [u8; 16] {
+    zerocopy::transmute!(words)
+}
 
 #[cfg(feature = "user")]
 // SAFETY: `repr(C)`, and `IntoBytes` proves that there is no padding; every bit pattern is valid.

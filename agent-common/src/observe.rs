@@ -50,8 +50,20 @@ pub fn observe<P: Packet, H: Host>(packet: &P, host: &H) -> Option<u32> {
         counters.ignored[Ignored::Filtered as usize] += u64::from(origin.segments);
         return None;
     }
-    if segment.protocol == Protocol::Tcp as u32 {
+    let ended = if host.counts_flows() {
+        workplace.work.segments.set(origin.segments);
+        workplace.work.ifindex.set(origin.ifindex);
+        host.count_flow(workplace)
+    } else {
+        workplace.work.flow.set(0);
+        false
+    };
+    if workplace.segment.protocol == Protocol::Tcp as u32 {
         track(packet, host, workplace);
+        // Behind the records of its last packet.
+        if ended {
+            host.end_flow(workplace);
+        }
     }
     None
 }

@@ -413,3 +413,35 @@ fn address(words: [u64; 2]) -> [u8; 16] {
 #[cfg(feature = "user")]
 // SAFETY: `repr(C)`, and `IntoBytes` proves that there is no padding; every bit pattern is valid.
 unsafe impl aya::Pod for FlowRecord {}
+
+/// A [`FlowBucket`] as user space reads it: a copy that nobody changes any more.
+#[cfg(feature = "user")]
+#[repr(C, align(64))]
+#[derive(Clone, Copy, Debug)]
+pub struct FlowBucketImage([u64; size_of::<FlowBucket>() / 8]);
+
+#[cfg(feature = "user")]
+impl Default for FlowBucketImage {
+    fn default() -> Self {
+        Self([0; size_of::<FlowBucket>() / 8])
+    }
+}
+
+#[cfg(feature = "user")]
+impl FlowBucketImage {
+    /// The bucket.
+    #[must_use]
+    pub fn bucket(&self) -> &FlowBucket {
+        const {
+            assert!(size_of::<Self>() == size_of::<FlowBucket>());
+            assert!(align_of::<Self>() == align_of::<FlowBucket>());
+        }
+        // SAFETY: of the same size and alignment; a bucket consists of shared words, any bits are such,
+        // and what can be changed through them is this copy, which nobody reads otherwise meanwhile.
+        unsafe { &*core::ptr::from_ref(self).cast::<FlowBucket>() }
+    }
+}
+
+#[cfg(feature = "user")]
+// SAFETY: `repr(C)`, words only: no padding, every bit pattern is valid.
+unsafe impl aya::Pod for FlowBucketImage {}

@@ -2,8 +2,10 @@
 
 use std::io;
 use std::net::Ipv4Addr;
+use std::os::fd::OwnedFd;
 
 use agent_common::counters::Counters;
+use agent_common::flow::FLOW_WAYS;
 use agent_common::scratch::WorkplaceImage;
 use agent_common::settings::{Settings, filter};
 use agent_common::table::WAYS;
@@ -13,9 +15,12 @@ use aya::programs::{Program, ProgramError, SocketFilter};
 use aya::{Ebpf, EbpfError, EbpfLoader};
 use ipnet::IpNet;
 
+use super::flows::table::FlowTable;
+use super::flows::{IdleLimits, flow_buckets};
 use super::kernel_log::{self, KernelLog};
 use super::mapped::Mapped;
 use super::reader::KernelEnd;
+use crate::host::clock::coarse_tick_ns;
 
 /// The bits that all IPv4-mapped addresses have in common.
 const MAPPED_BITS: u32 = 96;
@@ -29,6 +34,8 @@ pub struct ProgramSettings {
     pub ring: u32,
     /// Connections remembered; rounded up to a power of two.
     pub flows: u32,
+    /// When flows are over; `None`: they are not counted.
+    pub sessions: Option<IdleLimits>,
     /// The longest head that is collected, in bytes.
     pub head_bytes: u32,
     /// Only packets with one of these ports; empty: all.
@@ -100,6 +107,11 @@ impl Programs {
             return Err(LoadError::NotBuilt);
         }
         let buckets = buckets(settings.flows);
+        let flow_buckets = match settings.sessions {
+            Some(_) => flow_buckets(settings.flows),
+            None => 1,
+        };
+        let tick_ns = coarse_tick_ns();
         let mut hash_keys = [0; 6];
         for key in &mut hash_keys {
             *key = random()?;
@@ -116,7 +128,7 @@ impl Programs {
             bucket_mask: buckets - 1,
             head_max: settings.head_bytes,
             filters,
-            ..Settings::DEFAULT
+            ..IdleLimits::settings(settings.sessions, flow_buckets - 1, tick_ns)
         };
         let level = if settings.verbose {
             kernel_log::DEBUG
@@ -132,6 +144,8 @@ impl Programs {
             .map_max_entries("RECORDS", settings.ring)
             .map_max_entries("CONNECTIONS", buckets)
             .map_max_entries("RELEASES", buckets * WAYS as u32)
+            .map_max_entries("FLOWS", flow_buckets)
+            .map_max_entries("FLOWS_DONE", flow_buckets * FLOW_WAYS as u32)
             .map_max_entries("NETS", nets.len().max(1) as u32)
             .load(OBJECT)
             .map_err(|error| object_error(&error))?;
@@ -146,7 +160,15 @@ impl Programs {
         let records: RingBuf<_> = take(&mut ebpf, "RECORDS")?;
         let releases = map(&ebpf, "RELEASES", buckets as usize * WAYS)?;
         let sleeping = map(&ebpf, "SLEEPING", 1)?;
-        let kernel_end = KernelEnd::new(records, releases, sleeping);
+        let flows = match settings.sessions {
+            Some(_) => {
+                let done = map(&ebpf, "FLOWS_DONE", flow_buckets as usize * FLOW_WAYS)?;
+                let map = descriptor(&ebpf, "FLOWS")?;
+                Some(FlowTable::new(map, done, flow_buckets, tick_ns as u32))
+            }
+            None => None,
+        };
+        let kernel_end = KernelEnd::new(records, releases, sleeping, flows);
         Ok((
             Self {
                 ebpf,
@@ -332,6 +354,21 @@ fn map<T: super::mapped::Mappable>(
         map: name,
         reason: format!("cannot map it into memory: {error}"),
     })
+}
+
+/// A descriptor of an array map of our own.
+fn descriptor(ebpf: &Ebpf, name: &'static str) -> Result<OwnedFd, LoadError> {
+    use std::os::fd::AsFd as _;
+    let Some(aya::maps::Map::Array(map)) = ebpf.map(name) else {
+        return Err(missing(name));
+    };
+    map.fd()
+        .as_fd()
+        .try_clone_to_owned()
+        .map_err(|error| LoadError::Map {
+            map: name,
+            reason: format!("cannot keep it open: {error}"),
+        })
 }
 
 fn missing(map: &'static str) -> LoadError {

@@ -11,11 +11,11 @@ use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::sync::mpsc;
 use std::time::{Duration, Instant};
 
-use agent_common::record::{RecordHeader, VERSION};
 use agent_common::shared::Shared;
 use aya::maps::{MapData, RingBuf};
-use zerocopy::FromBytes as _;
 
+use super::flows::Item;
+use super::flows::table::{FlowTable, SLICE};
 use super::mapped::Mapped;
 use super::offline::Slot;
 use super::writer::Writer;
@@ -36,12 +36,18 @@ const SLEEP: Duration = Duration::from_secs(1);
 /// How often timeouts of heads and holes are looked at.
 const EXPIRE_NS: u64 = 250_000_000;
 
+/// How long a walk through the table of flows takes, a slice at a time. While nothing comes the reader looks
+/// once a second, and walks as much slower.
+const SCAN_NS: u64 = 4_000_000_000;
+
 /// The reader's end of the kernel programs.
 #[expect(missing_debug_implementations, reason = "aya's ring has none")]
 pub struct KernelEnd {
     records: RingBuf<MapData>,
     releases: Mapped<Shared<u64>>,
     sleeping: Mapped<Shared<u64>>,
+    /// `None`: flows are not counted.
+    flows: Option<FlowTable>,
 }
 
 impl KernelEnd {
@@ -49,11 +55,13 @@ impl KernelEnd {
         records: RingBuf<MapData>,
         releases: Mapped<Shared<u64>>,
         sleeping: Mapped<Shared<u64>>,
+        flows: Option<FlowTable>,
     ) -> Self {
         Self {
             records,
             releases,
             sleeping,
+            flows,
         }
     }
 
@@ -155,6 +163,7 @@ impl Reader {
             named,
             received: vec![0; cpus],
             expired_ns: 0,
+            scan_ns: 0,
         };
         let thread = std::thread::Builder::new()
             .name("reader".to_owned())
@@ -211,6 +220,8 @@ struct Work {
     /// As in [`Progress`].
     received: Vec<u64>,
     expired_ns: u64,
+    /// When the next slice of the table of flows is due.
+    scan_ns: u64,
 }
 
 impl Work {
@@ -242,6 +253,7 @@ impl Work {
         }
         // The programs are detached: what is there is all there will be.
         while self.drain() == TAKEN_MAX {}
+        self.scan_all();
         self.engine.finish(&mut self.writer);
         let heads = self.writer.heads();
         let (log, sinks) = self.writer.close();
@@ -266,17 +278,23 @@ impl Work {
                 break;
             };
             taken += 1;
-            match RecordHeader::ref_from_prefix(&item) {
-                Ok((header, bytes))
-                    if header.version == VERSION
-                        && header.captured as usize <= bytes.len()
-                        && (header.cpu as usize) < self.received.len() =>
-                {
-                    self.received[header.cpu as usize] += 1;
-                    let bytes = &bytes[..header.captured as usize];
-                    self.engine.record(header, bytes, &mut self.writer);
+            let record = Item::read(&item)
+                .and_then(|record| Some((record, self.received.get_mut(record.cpu() as usize)?)));
+            match record {
+                Some((record, received)) => {
+                    *received += 1;
+                    match record {
+                        Item::Piece(header, bytes) => {
+                            self.engine.record(header, bytes, &mut self.writer);
+                        }
+                        Item::Flow(flow) => {
+                            if let Some(flows) = self.writer.flows() {
+                                flows.sent(flow);
+                            }
+                        }
+                    }
                 }
-                _ => foreign += 1,
+                None => foreign += 1,
             }
             drop(item);
             while let Some(slot) = self.writer.take_release() {
@@ -292,6 +310,7 @@ impl Work {
                 self.kernel.release(slot);
             }
         }
+        self.scan(now_ns);
         if taken > 0 {
             let progress = &self.progress;
             for (shared, received) in progress.received.iter().zip(&self.received) {
@@ -308,6 +327,43 @@ impl Work {
         }
         self.writer.flush(Instant::now());
         taken
+    }
+}
+
+impl Work {
+    /// Reads a slice of the table of flows, if one is due.
+    fn scan(&mut self, now_ns: u64) {
+        if now_ns < self.scan_ns {
+            return;
+        }
+        let (Some(table), Some(flows)) = (&mut self.kernel.flows, self.writer.flows()) else {
+            return;
+        };
+        let slices = table.buckets().div_ceil(SLICE);
+        self.scan_ns = now_ns + SCAN_NS / u64::from(slices.max(1));
+        let read = table.read_slice(&mut |record, news| flows.found(record, news, now_ns));
+        if let Err(error) = read {
+            tracing::warn!(%error, "cannot read the table of flows");
+        }
+    }
+
+    /// Reads all of the table of flows, after the hooks are detached and the ring is empty.
+    fn scan_all(&mut self) {
+        let now_ns = monotonic_ns();
+        let (Some(table), Some(flows)) = (&mut self.kernel.flows, self.writer.flows()) else {
+            return;
+        };
+        table.rewind();
+        loop {
+            match table.read_slice(&mut |record, news| flows.found(record, news, now_ns)) {
+                Ok(false) => {}
+                Ok(true) => return,
+                Err(error) => {
+                    tracing::error!(%error, "cannot read the table of flows");
+                    return;
+                }
+            }
+        }
     }
 }
 

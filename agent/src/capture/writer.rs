@@ -7,6 +7,7 @@ use std::time::Instant;
 
 use agent_common::connection::Release;
 
+use crate::capture::flows::TakeFlow;
 use crate::capture::offline::Slot;
 use crate::host::addresses::LocalAddresses;
 use crate::host::clock::ClockMap;
@@ -32,6 +33,7 @@ pub struct Writer {
     releases: Vec<Slot>,
     heads: [u64; Kind::ALL.len()],
     exchanges: Option<Exchanges>,
+    flows: Option<Box<dyn TakeFlow>>,
 }
 
 /// Joins heads to exchanges, and where those go beside the log.
@@ -87,7 +89,20 @@ impl Writer {
             releases: Vec::new(),
             heads: [0; Kind::ALL.len()],
             exchanges: None,
+            flows: None,
         }
+    }
+
+    /// Has flows taken from now on.
+    #[must_use]
+    pub fn with_flows(mut self, flows: Box<dyn TakeFlow>) -> Self {
+        self.flows = Some(flows);
+        self
+    }
+
+    /// Who takes flows, if anybody does.
+    pub fn flows(&mut self) -> Option<&mut (dyn TakeFlow + 'static)> {
+        self.flows.as_deref_mut()
     }
 
     /// Has heads joined to exchanges from now on.

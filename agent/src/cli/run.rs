@@ -64,6 +64,7 @@ pub fn run(config: Config, arguments: RunArguments) -> anyhow::Result<Exit> {
     let (programs, kernel) = Programs::load(&ProgramSettings {
         ring: config.capture.ring,
         flows: config.capture.flows,
+        sessions: None,
         head_bytes: config.capture.head_bytes,
         ports: config.capture.ports.clone(),
         nets: config.capture.nets.clone(),

@@ -279,14 +279,29 @@ const SLOT_BITS: u32 = 22;
 const SLOT_MASK: u32 = (1 << SLOT_BITS) - 1;
 const GENERATIONS: u32 = 1023;
 
-/// The word by which the reader says of a slot that it has all of the flow in it: of this generation, as
-/// long as it has counted no more than so many packets (both directions, wrapping). Never 0 where there
-/// was a packet. The kernel then sends no record when the flow leaves.
+/// The word by which the reader says what it has of the flow in a slot: of this generation, so many packets
+/// (both directions). `last`: it takes the flow as over; if no more packets came, the kernel sends no
+/// record when it leaves. Otherwise the word tells how many packets are lost where there is no room for
+/// that record.
 #[inline(always)]
 #[must_use]
-pub fn done_word(generation: u32, packets: u64) -> u64 {
-    u64::from(generation) << 32 | packets & 0xffff_ffff
+pub fn known_word(generation: u32, packets: u64, last: bool) -> u64 {
+    u64::from(generation) << 32 | (packets & KNOWN_PACKETS) << 1 | last as u64
 }
+
+/// How many of so many packets the reader does not have, and whether it takes the flow as over.
+#[inline(always)]
+pub(crate) fn unknown(word: u64, generation: u32, packets: u64) -> (u64, bool) {
+    if (word >> 32) as u32 != generation {
+        return (packets, false);
+    }
+    (
+        packets.wrapping_sub(word >> 1) & KNOWN_PACKETS,
+        word & 1 != 0,
+    )
+}
+
+const KNOWN_PACKETS: u64 = 0x7fff_ffff;
 
 /// The counts of a flow, by side of the table.
 #[derive(Clone, Copy, Debug)]
@@ -366,9 +381,12 @@ impl Flow {
         record.generation = self.generation.get();
         record.ifindex = self.ifindex.get();
         record.first_ns = self.first_ns.get();
-        let anchor = self.anchor_ticks.get();
         let [a, b] = &self.directions;
-        let ticks = elapsed(a.last_seen.get(), anchor).max(elapsed(b.last_seen.get(), anchor));
+        let (a, b) = (a.last_seen.get(), b.last_seen.get());
+        let last = if a.wrapping_sub(b) as i32 >= 0 { a } else { b };
+        // Where the last packet was precise these are the same; a direction may lag behind.
+        let behind = last.wrapping_sub(self.anchor_ticks.get()) as i32;
+        let ticks = if behind > 0 { behind as u32 } else { 0 };
         record.last_ns = self.anchor_ns.get() + u64::from(ticks) * u64::from(tick_ns);
         record.answer_us = self.answer_us.get();
         record.acknowledged_us = self.acknowledged_us.get();

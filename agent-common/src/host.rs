@@ -57,8 +57,8 @@ pub unsafe trait Host {
     fn tick_ns(&self) -> u32;
     /// A bucket of the table of flows.
     fn flow_bucket(&self, index: u32) -> Option<&FlowBucket>;
-    /// What the reader wrote of the flow in a slot: see [`crate::flow::done_word`]; 0 when nothing.
-    fn flow_done(&self, slot: u32) -> u64;
+    /// What the reader wrote of the flow in a slot: see [`crate::flow::known_word`]; 0 when nothing.
+    fn flow_known(&self, slot: u32) -> u64;
     /// Adds to a word, atomically. Gives what it was.
     fn add(&self, word: &Shared<u64>, by: u64) -> u64;
     /// Sets bits of a word, atomically. Gives what it was.

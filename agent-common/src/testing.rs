@@ -83,7 +83,7 @@ pub(crate) struct Kernel {
     pub(crate) ticks: Cell<u64>,
     pub(crate) flows: Vec<FlowBucket>,
     /// By slot of the table of flows.
-    pub(crate) flows_done: Vec<Shared<u64>>,
+    pub(crate) flows_known: Vec<Shared<u64>>,
     /// Records of flows that went to the ring.
     pub(crate) flow_records: RefCell<Vec<FlowRecord>>,
     /// No room in the ring.
@@ -108,7 +108,7 @@ impl Kernel {
             buckets: (0..buckets).map(|_| Bucket::default()).collect(),
             releases: (0..buckets * WAYS as u32).map(|_| Shared::new(0)).collect(),
             flows: (0..buckets).map(|_| FlowBucket::default()).collect(),
-            flows_done: (0..buckets * FLOW_WAYS as u32)
+            flows_known: (0..buckets * FLOW_WAYS as u32)
                 .map(|_| Shared::new(0))
                 .collect(),
             flow_records: RefCell::default(),
@@ -212,8 +212,8 @@ unsafe impl Host for Kernel {
         self.flows.get(index as usize)
     }
 
-    fn flow_done(&self, slot: u32) -> u64 {
-        self.flows_done.get(slot as usize).map_or(0, Shared::get)
+    fn flow_known(&self, slot: u32) -> u64 {
+        self.flows_known.get(slot as usize).map_or(0, Shared::get)
     }
 
     fn add(&self, word: &Shared<u64>, by: u64) -> u64 {

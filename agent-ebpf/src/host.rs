@@ -23,7 +23,7 @@ use core::ffi::{c_long, c_void};
 
 use crate::functions;
 use crate::maps::{
-    CONNECTIONS, FLOWS, FLOWS_DONE, NETS, PORTS, RECORDS, RELEASES, SETTINGS, SLEEPING, WORKPLACE,
+    CONNECTIONS, FLOWS, FLOWS_KNOWN, NETS, PORTS, RECORDS, RELEASES, SETTINGS, SLEEPING, WORKPLACE,
 };
 
 /// Maps and helpers.
@@ -152,8 +152,8 @@ unsafe impl Host for Kernel {
     }
 
     #[inline(always)]
-    fn flow_done(&self, slot: u32) -> u64 {
-        FLOWS_DONE.get(slot).map_or(0, Shared::get)
+    fn flow_known(&self, slot: u32) -> u64 {
+        FLOWS_KNOWN.get(slot).map_or(0, Shared::get)
     }
 
     #[inline(always)]

@@ -28,7 +28,7 @@ pub(crate) static FLOWS: Array<FlowBucket> = Array::with_max_entries(1, BPF_F_MM
 
 /// What the agent has of flows, by slot of their table. The agent sets the size, and maps and writes it.
 #[map]
-pub(crate) static FLOWS_DONE: Array<Shared<u64>> = Array::with_max_entries(1, BPF_F_MMAPABLE);
+pub(crate) static FLOWS_KNOWN: Array<Shared<u64>> = Array::with_max_entries(1, BPF_F_MMAPABLE);
 
 /// One word: not 0 while the agent sleeps and wants to be woken by the next record.
 #[map]

@@ -168,7 +168,7 @@ impl<H: Host> Follower<'_, H> {
                 self.note(Letter::Data);
             }
         }
-        if flags & tcp::FIN != 0 && believed {
+        if flags & ENDS == tcp::FIN && believed {
             self.finishes(sequence.wrapping_add(length));
         }
         if flags & tcp::RST != 0 {
@@ -426,8 +426,10 @@ impl<H: Host> Follower<'_, H> {
     fn is_end(&self) -> bool {
         let state = self.flow.state.get();
         let closed = state & either(seen::FIN_ACKED) == either(seen::FIN_ACKED);
-        (closed || state & either(seen::RESET) != 0)
-            && self.host.set_bits(&self.flow.state, seen::ENDED) & seen::ENDED == 0
+        let both = state & either(seen::FIN) == either(seen::FIN);
+        let reset =
+            state & either(seen::RESET) != 0 || both && state & either(seen::ANY_RESET) != 0;
+        (closed || reset) && self.host.set_bits(&self.flow.state, seen::ENDED) & seen::ENDED == 0
     }
 
     /// Notes the precise time. Gives it.

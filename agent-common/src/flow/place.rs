@@ -1,8 +1,8 @@
 //! The table of flows: finding a flow, putting a new one there, and what leaves.
 
 use super::{
-    Counted, FLOW_VERSION, FLOW_WAYS, Flow, FlowBucket, FlowDirection, FlowRecord, done_word,
-    elapsed, seen, why,
+    Counted, FLOW_VERSION, FLOW_WAYS, Flow, FlowBucket, FlowDirection, FlowRecord, elapsed, seen,
+    unknown, why,
 };
 use crate::classify::{Segment, tcp};
 use crate::connection::Key;
@@ -249,13 +249,15 @@ fn leave<H: Host>(
         payload: [host.take(&a.payload), host.take(&b.payload)],
     };
     let total = counted.total();
-    if total == flow.sent.get() || host.flow_done(slot) == done_word(flow.generation.get(), total) {
+    let unsent = total.wrapping_sub(flow.sent.get());
+    let (unknown, last) = unknown(host.flow_known(slot), flow.generation.get(), total);
+    if unsent == 0 || (unknown == 0 && last) {
         // The reader has all of it.
         return;
     }
     if !send(host, flow, slot, why, &counted, counters, record) {
         counters.flows_left_out += 1;
-        counters.packets_left_out += total;
+        counters.packets_left_out += unsent.min(unknown);
     }
 }
 

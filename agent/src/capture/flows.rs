@@ -3,14 +3,15 @@
 //! A flow comes to the reader in two ways. The kernel side *sends* it through the ring when it ends, when
 //! a packet of its successor comes, and when it must make room. The rest is *found* by walking through the
 //! table: what goes on, what has become idle, and what ended while the ring had no room. Who takes a
-//! found flow as final says so, and the kernel does not send it any more unless packets were added.
+//! found flow says so: then the kernel knows how many packets are on record, and does not send a flow
+//! again that was taken as final, unless packets were added.
 //!
 //! Walking is not emptying: an idle flow keeps its place until another one wants it. Slot and generation
 //! name a flow for the life of the table, and whatever comes later of the same two is the same session.
 
 use std::time::Duration;
 
-use agent_common::flow::{FLOW_VERSION, FLOW_WAYS, FlowBucket, FlowRecord, done_word};
+use agent_common::flow::{FLOW_VERSION, FLOW_WAYS, FlowBucket, FlowRecord, known_word};
 use agent_common::record::{RecordHeader, VERSION};
 use agent_common::settings::Settings;
 use zerocopy::FromBytes as _;
@@ -67,10 +68,21 @@ pub trait TakeFlow: std::fmt::Debug + Send {
     fn sent(&mut self, record: &FlowRecord);
 
     /// A flow as it was found in the table at `now_ns` (on the clock of the records). `news`: something was
-    /// counted since the kernel side last sent it. True: this is taken as final, and is not to be sent
-    /// again unless packets are added. To be said only of a flow that has ended (`seen::ENDED`), or has been
-    /// idle for its limit and a margin of two coarse ticks: the next packet then begins another flow.
-    fn found(&mut self, record: &FlowRecord, news: bool, now_ns: u64) -> bool;
+    /// counted since the kernel side last sent it. Gives what becomes of it.
+    fn found(&mut self, record: &FlowRecord, news: bool, now_ns: u64) -> Taken;
+}
+
+/// What was done with a flow that was found.
+#[derive(Clone, Copy, Debug, Eq, PartialEq)]
+pub enum Taken {
+    /// Nothing.
+    No,
+    /// It is on record as it is now, and goes on.
+    SoFar,
+    /// It is on record and is not to be sent again, unless packets are added. To be said only of a flow that
+    /// has ended (`seen::ENDED`), or has been idle for its limit and a margin of two coarse ticks: the
+    /// next packet then begins another flow.
+    Final,
 }
 
 /// What comes out of the ring.
@@ -108,24 +120,25 @@ impl<'a> Item<'a> {
     }
 }
 
-/// Shows the flows of a bucket to `visit`; gives slots with the words that say that they are final.
-///
-/// `visit` is told whether there is news, and says whether the flow is final.
+/// Shows the flows of a bucket to `visit`, with whether there is news; gives slots with the words that say
+/// what is on record.
 pub(super) fn visit_bucket(
     bucket: &FlowBucket,
     index: u32,
     tick_ns: u32,
-    visit: &mut dyn FnMut(&FlowRecord, bool) -> bool,
-    mut done: impl FnMut(u32, u64),
+    visit: &mut dyn FnMut(&FlowRecord, bool) -> Taken,
+    mut known: impl FnMut(u32, u64),
 ) {
     for (place, flow) in bucket.places.iter().enumerate() {
         let slot = index * FLOW_WAYS as u32 + place as u32;
         let Some(record) = flow.read(slot, tick_ns) else {
             continue;
         };
-        if visit(&record, flow.has_news()) {
+        let taken = visit(&record, flow.has_news());
+        if taken != Taken::No {
             let packets = record.packets[0].wrapping_add(record.packets[1]);
-            done(slot, done_word(record.generation, packets));
+            let last = taken == Taken::Final;
+            known(slot, known_word(record.generation, packets, last));
         }
     }
 }

@@ -21,7 +21,7 @@ use ipnet::IpNet;
 
 use zerocopy::IntoBytes as _;
 
-use super::flows::{IdleLimits, Item, flow_buckets, visit_bucket};
+use super::flows::{IdleLimits, Item, Taken, flow_buckets, visit_bucket};
 
 /// A tick of the coarse clock, in nanoseconds of the capture's clock: as short as kernels have it.
 pub const TICK_NS: u64 = 1_000_000;
@@ -102,7 +102,7 @@ impl Offline {
                 buckets: (0..buckets).map(|_| Bucket::default()).collect(),
                 releases: (0..buckets * WAYS).map(|_| Shared::new(0)).collect(),
                 flows: (0..flow_buckets).map(|_| FlowBucket::default()).collect(),
-                flows_done: (0..flow_buckets as usize * FLOW_WAYS)
+                flows_known: (0..flow_buckets as usize * FLOW_WAYS)
                     .map(|_| Shared::new(0))
                     .collect(),
                 next_bucket: Cell::new(0),
@@ -154,7 +154,7 @@ impl Offline {
     pub fn read_flows(
         &mut self,
         buckets: u32,
-        visit: &mut dyn FnMut(&FlowRecord, bool) -> bool,
+        visit: &mut dyn FnMut(&FlowRecord, bool) -> Taken,
     ) -> bool {
         let surroundings = &self.surroundings;
         let first = surroundings.next_bucket.get();
@@ -164,8 +164,8 @@ impl Offline {
                 break;
             };
             visit_bucket(bucket, index, TICK_NS as u32, visit, |slot, word| {
-                if let Some(done) = surroundings.flows_done.get(slot as usize) {
-                    done.set(word);
+                if let Some(known) = surroundings.flows_known.get(slot as usize) {
+                    known.set(word);
                 }
             });
         }
@@ -244,7 +244,7 @@ struct Surroundings {
     now_ns: Cell<u64>,
     flows: Vec<FlowBucket>,
     /// By slot of the table of flows.
-    flows_done: Vec<Shared<u64>>,
+    flows_known: Vec<Shared<u64>>,
     /// Where the next slice of the table of flows begins.
     next_bucket: Cell<u32>,
     /// Each record is filled up to a whole word.
@@ -349,8 +349,8 @@ unsafe impl Host for Surroundings {
         self.flows.get(index as usize)
     }
 
-    fn flow_done(&self, slot: u32) -> u64 {
-        self.flows_done.get(slot as usize).map_or(0, Shared::get)
+    fn flow_known(&self, slot: u32) -> u64 {
+        self.flows_known.get(slot as usize).map_or(0, Shared::get)
     }
 
     fn add(&self, word: &Shared<u64>, by: u64) -> u64 {

@@ -145,7 +145,7 @@ impl Programs {
             .map_max_entries("CONNECTIONS", buckets)
             .map_max_entries("RELEASES", buckets * WAYS as u32)
             .map_max_entries("FLOWS", flow_buckets)
-            .map_max_entries("FLOWS_DONE", flow_buckets * FLOW_WAYS as u32)
+            .map_max_entries("FLOWS_KNOWN", flow_buckets * FLOW_WAYS as u32)
             .map_max_entries("NETS", nets.len().max(1) as u32)
             .load(OBJECT)
             .map_err(|error| object_error(&error))?;
@@ -162,9 +162,9 @@ impl Programs {
         let sleeping = map(&ebpf, "SLEEPING", 1)?;
         let flows = match settings.sessions {
             Some(_) => {
-                let done = map(&ebpf, "FLOWS_DONE", flow_buckets as usize * FLOW_WAYS)?;
+                let known = map(&ebpf, "FLOWS_KNOWN", flow_buckets as usize * FLOW_WAYS)?;
                 let map = descriptor(&ebpf, "FLOWS")?;
-                Some(FlowTable::new(map, done, flow_buckets, tick_ns as u32))
+                Some(FlowTable::new(map, known, flow_buckets, tick_ns as u32))
             }
             None => None,
         };

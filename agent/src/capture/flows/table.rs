@@ -10,7 +10,7 @@ use agent_common::flow::{FlowBucket, FlowBucketImage, FlowRecord};
 use agent_common::shared::Shared;
 
 use super::super::mapped::Mapped;
-use super::visit_bucket;
+use super::{Taken, visit_bucket};
 
 /// Buckets read at once: a quarter of a MiB.
 pub const SLICE: u32 = 256;
@@ -19,7 +19,7 @@ pub const SLICE: u32 = 256;
 #[derive(Debug)]
 pub struct FlowTable {
     map: OwnedFd,
-    done: Mapped<Shared<u64>>,
+    known: Mapped<Shared<u64>>,
     buckets: u32,
     tick_ns: u32,
     /// Where the next slice begins.
@@ -31,13 +31,13 @@ pub struct FlowTable {
 impl FlowTable {
     pub(in super::super) fn new(
         map: OwnedFd,
-        done: Mapped<Shared<u64>>,
+        known: Mapped<Shared<u64>>,
         buckets: u32,
         tick_ns: u32,
     ) -> Self {
         Self {
             map,
-            done,
+            known,
             buckets,
             tick_ns,
             next: 0,
@@ -47,14 +47,14 @@ impl FlowTable {
     }
 
     /// Shows the flows of the next slice ([`SLICE`] buckets) to `visit`, which is told whether there is
-    /// news and says whether the flow is final; see [`super::TakeFlow::found`]. True: that was the last
+    /// news; see [`super::TakeFlow::found`]. True: that was the last
     /// slice, and the next call begins from the front.
     ///
     /// # Errors
     /// What the kernel says; the walk then begins from the front.
     pub fn read_slice(
         &mut self,
-        visit: &mut dyn FnMut(&FlowRecord, bool) -> bool,
+        visit: &mut dyn FnMut(&FlowRecord, bool) -> Taken,
     ) -> io::Result<bool> {
         let first = self.next;
         let count = SLICE.min(self.buckets - first);
@@ -67,8 +67,8 @@ impl FlowTable {
             let bucket: &FlowBucket = image.bucket();
             let index = first + place as u32;
             visit_bucket(bucket, index, self.tick_ns, visit, |slot, word| {
-                if let Some(done) = self.done.get(slot as usize) {
-                    done.set(word);
+                if let Some(known) = self.known.get(slot as usize) {
+                    known.set(word);
                 }
             });
         }

@@ -20,7 +20,7 @@ mod place;
 pub mod zeek;
 
 /// Places in a bucket of the table.
-pub const FLOW_WAYS: usize = 4;
+pub const FLOW_WAYS: usize = 8;
 
 /// Letters of [`FlowRecord::history`] that are kept; what happens later is in the counts alone.
 pub const HISTORY_MAX: usize = 24;

@@ -70,6 +70,7 @@ impl Check {
     fn new(program: KernelProgram) -> Self {
         let settings = Settings {
             bucket_mask: 1023,
+            flow_mask: 1023,
             ..Settings::DEFAULT
         };
         let mut kernel = Kernel::load(settings, false);
@@ -137,6 +138,7 @@ impl Check {
         let side = usize::from(self.program.origin(ethertype).outgoing);
         let mut wanted = Counters {
             connections: u64::from(matches!(expected.protocol, Protocol::Tcp)),
+            flows: u64::from(!matches!(expected.protocol, Protocol::Other)),
             ..Counters::default()
         };
         (expected.count)(&mut wanted);
@@ -347,6 +349,10 @@ fn difference(after: &Counters, before: &Counters) -> String {
             counters.connections,
             counters.first_fragments,
             counters.tunnelled,
+            counters.flows,
+            counters.flows_evicted,
+            counters.flows_left_out,
+            counters.packets_left_out,
         ]);
         words
     };

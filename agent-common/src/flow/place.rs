@@ -169,7 +169,11 @@ fn choose<H: Host>(host: &H, bucket: &FlowBucket, preferred: u32, now: u32) -> (
     let mut turn = 0;
     while turn < FLOW_WAYS as u32 {
         let place = (preferred ^ turn) & WAYS_MASK;
-        let merit = merit(host, &bucket.places[place as usize], now);
+        let flow = &bucket.places[place as usize];
+        if flow.tag.get() == 0 {
+            return (place, FREE);
+        }
+        let merit = merit(host, flow, now);
         if merit > best {
             best = merit;
             chosen = place;
@@ -187,14 +191,10 @@ const OVER: u64 = 1 << 34;
 /// Nobody answered: a flood is to drive itself out, not those that talk.
 const UNANSWERED: u64 = 1 << 33;
 
-/// How willingly a place is given away.
+/// How willingly a place that is taken is given away.
 #[inline(always)]
 fn merit<H: Host>(host: &H, flow: &Flow, now: u32) -> u64 {
-    let tag = flow.tag.get();
-    if tag == 0 {
-        return FREE;
-    }
-    if tag == CLAIMED {
+    if flow.tag.get() == CLAIMED {
         return 0;
     }
     let [a, b] = &flow.directions;

@@ -13,7 +13,7 @@ use super::super::mapped::Mapped;
 use super::{Taken, visit_bucket};
 
 /// Buckets read at once: a quarter of a MiB.
-pub const SLICE: u32 = 256;
+pub const SLICE: u32 = 128;
 
 /// The table of flows.
 #[derive(Debug)]

@@ -34,7 +34,7 @@ fn step() -> impl Strategy<Value = Step> {
     ];
     let ticks = prop_oneof![8 => 0..10_u64, 1 => 10_000..100_000_u64];
     (
-        (0..6_u8, 0..6_u8, any::<bool>(), flags),
+        (0..6_u8, 0..12_u8, any::<bool>(), flags),
         (0..200_i64, 0..50_usize, 1..4_u32, ticks),
         prop::bool::weighted(0.2),
         prop::bool::weighted(0.1),

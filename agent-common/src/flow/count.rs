@@ -23,15 +23,13 @@ pub fn count<H: Host>(host: &H, workplace: &mut Workplace) -> bool {
     work.now.set(host.ticks() as u32);
     let segments = u64::from(work.segments.get());
     let name = Name::of(segment);
-    let Some(place) = find_or_insert(host, &name, segment, work, counters, record) else {
+    let Some(flow) = find_or_insert(host, &name, segment, work, counters, record) else {
         counters.packets_left_out += segments;
         return false;
     };
-    let flow = place.flow;
     let generation = flow.generation.get();
-    work.flow_slot.set(place.slot);
     work.flow_generation.set(generation);
-    work.flow.set(flow_name(place.slot, generation));
+    work.flow.set(flow_name(work.flow_slot.get(), generation));
 
     let [own, _] = sides(flow, name.side);
     let repeated = segments.saturating_sub(1) * u64::from(segment.header_length);
@@ -42,7 +40,7 @@ pub fn count<H: Host>(host: &H, workplace: &mut Workplace) -> bool {
     host.add(&own.bytes, bytes);
     // Before `last_seen` is moved: it tells how long the direction was silent.
     let ended = if segment.protocol == Protocol::Tcp as u32 {
-        follow::tcp(host, &place, name.side, segment, work)
+        follow::tcp(host, flow, name.side, segment, work)
     } else {
         host.add(&own.payload, u64::from(segment.payload_length));
         let data = seen::DATA << (name.side & 1) * seen::SIDE_SHIFT;

@@ -4,7 +4,7 @@
 //! Each direction has one writer at a time on every path we know; where that fails, a place in the
 //! stream can be wrong until the next segment, a count of packets cannot.
 
-use super::place::{Place, sides};
+use super::place::sides;
 use super::zeek::{BY_DESTINATION, LETTER_BITS, Letter};
 use super::{Flow, FlowDirection, HISTORY_IN_WORD, HISTORY_MAX, elapsed, seen};
 use crate::classify::{Segment, tcp};
@@ -23,12 +23,11 @@ const fn either(bit: u64) -> u64 {
 #[inline(always)]
 pub(super) fn tcp<H: Host>(
     host: &H,
-    place: &Place<'_>,
+    flow: &Flow,
     side: u32,
     segment: &Segment,
     work: &Work,
 ) -> bool {
-    let flow = place.flow;
     let [own, _] = sides(flow, side);
     let length = segment.payload_length;
     let state = flow.state.get();
@@ -60,7 +59,7 @@ pub(super) fn tcp<H: Host>(
         segment,
         work,
     }
-    .event(place.new)
+    .event()
 }
 
 /// Moves a direction on.
@@ -140,11 +139,8 @@ impl<H: Host> Follower<'_, H> {
 
     /// Anything that is not the next segment of a connection that is open. True: the end.
     #[inline(always)]
-    fn event(&self, new: bool) -> bool {
+    fn event(&self) -> bool {
         let flags = self.segment.tcp_flags;
-        if new && self.flow.state.get() & seen::FLIPPED != 0 {
-            self.note(Letter::Flipped);
-        }
         if flags & (tcp::SYN | ENDS) != 0 {
             if flags & ENDS == ENDS && self.mark(seen::FIN_AND_RST) {
                 self.note(Letter::FinAndReset);

@@ -1,5 +1,7 @@
 //! The table of flows: finding a flow, putting a new one there, and what leaves.
 
+use super::follow::note;
+use super::zeek::Letter;
 use super::{
     Counted, FLOW_VERSION, FLOW_WAYS, Flow, FlowBucket, FlowDirection, FlowRecord, elapsed, seen,
     unknown, why,
@@ -10,15 +12,6 @@ use crate::counters::{Counters, Lost, Protocol};
 use crate::host::Host;
 use crate::scratch::Work;
 use crate::table::{CLAIMED, hash};
-
-/// A flow found in the table, or put there.
-#[derive(Clone, Copy, Debug)]
-pub(super) struct Place<'a> {
-    pub(super) flow: &'a Flow,
-    pub(super) slot: u32,
-    /// This is its first packet.
-    pub(super) new: bool,
-}
 
 /// What a packet says of its flow.
 #[derive(Clone, Copy, Debug)]
@@ -72,7 +65,7 @@ impl Name {
     }
 }
 
-/// Finds the flow of a packet, or makes room for it. A flow that is over begins anew.
+/// Finds the flow of a packet, or makes room for it, and notes its slot. A flow that is over begins anew.
 ///
 /// `None` when another CPU was filling in the same place at this very moment, or the table is not there.
 /// Where two CPUs see the first packets of a flow at the same moment it can come to have two places; then
@@ -85,7 +78,7 @@ pub(super) fn find_or_insert<'a, H: Host>(
     work: &Work,
     counters: &mut Counters,
     record: &mut FlowRecord,
-) -> Option<Place<'a>> {
+) -> Option<&'a Flow> {
     let hash = hash(host, &name.key)
         .wrapping_add(u64::from(name.protocol).wrapping_mul(0x9e37_79b9_7f4a_7c15));
     let tag = hash | 2;
@@ -93,52 +86,46 @@ pub(super) fn find_or_insert<'a, H: Host>(
     let bucket = host.flow_bucket(index)?;
     // Every flow has a place that it takes if it can, so most are found at once.
     let preferred = (hash >> 2) as u32;
-    let mut chosen = preferred & WAYS_MASK;
-    let mut found = false;
+    // Where it stands goes through memory: the verifier then has one state behind the search.
+    work.flow_slot.set(FLOW_WAYS as u32);
     let mut turn = 0;
     while turn < FLOW_WAYS as u32 {
         let place = (preferred ^ turn) & WAYS_MASK;
         let flow = &bucket.places[place as usize];
         if flow.tag.get() == tag && holds(flow, name) {
-            if !is_over(host, flow, name, segment, work) {
-                return Some(Place {
-                    flow,
-                    slot: index * FLOW_WAYS as u32 + place,
-                    new: false,
-                });
-            }
-            chosen = place;
-            found = true;
+            work.flow_slot.set(place);
             break;
         }
         turn += 1;
     }
-    let mut merit = OVER;
-    if !found {
-        (chosen, merit) = choose(host, bucket, preferred, work.now.get());
+    let found = work.flow_slot.get();
+    let mut why = why::NEXT;
+    if found < FLOW_WAYS as u32 {
+        let flow = &bucket.places[(found & WAYS_MASK) as usize];
+        if !is_over(host, flow, name, segment, work) {
+            work.flow_slot.set(index * FLOW_WAYS as u32 + found);
+            return Some(flow);
+        }
+    } else if choose(host, bucket, preferred, work) < OVER {
+        why = why::EVICTED;
     }
-    let flow = &bucket.places[(chosen & WAYS_MASK) as usize];
-    let slot = index * FLOW_WAYS as u32 + (chosen & WAYS_MASK);
+    let place = work.flow_slot.get() & WAYS_MASK;
+    let flow = &bucket.places[place as usize];
+    let slot = index * FLOW_WAYS as u32 + place;
+    work.flow_slot.set(slot);
     let old = flow.tag.get();
     if old == CLAIMED || !host.claim(&flow.tag, old, CLAIMED) {
         return None;
     }
     if old != 0 {
-        let why = if merit >= OVER {
-            why::NEXT
-        } else {
+        if why == why::EVICTED {
             counters.flows_evicted += 1;
-            why::EVICTED
-        };
+        }
         leave(host, flow, slot, why, counters, record);
     }
     begin(host, flow, name, segment, work, counters);
     flow.tag.set(tag);
-    Some(Place {
-        flow,
-        slot,
-        new: true,
-    })
+    Some(flow)
 }
 
 /// Whether the packet is the first of another flow between the same endpoints.
@@ -161,26 +148,31 @@ fn is_over<H: Host>(host: &H, flow: &Flow, name: &Name, segment: &Segment, work:
     state & seen::ENDED != 0 || state & (OPENING | OPENING << seen::SIDE_SHIFT) == 0
 }
 
-/// The place to give away, and its merit.
+/// Chooses the place to give away, and notes it. Gives its merit.
 #[inline(always)]
-fn choose<H: Host>(host: &H, bucket: &FlowBucket, preferred: u32, now: u32) -> (u32, u64) {
-    let mut chosen = preferred & WAYS_MASK;
+fn choose<H: Host>(host: &H, bucket: &FlowBucket, preferred: u32, work: &Work) -> u64 {
+    let now = work.now.get();
+    work.flow_slot.set(preferred & WAYS_MASK);
     let mut best = 0;
     let mut turn = 0;
     while turn < FLOW_WAYS as u32 {
         let place = (preferred ^ turn) & WAYS_MASK;
         let flow = &bucket.places[place as usize];
-        if flow.tag.get() == 0 {
-            return (place, FREE);
-        }
-        let merit = merit(host, flow, now);
+        let merit = if flow.tag.get() == 0 {
+            FREE
+        } else {
+            merit(host, flow, now)
+        };
         if merit > best {
             best = merit;
-            chosen = place;
+            work.flow_slot.set(place);
+            if merit == FREE {
+                break;
+            }
         }
         turn += 1;
     }
-    (chosen, best)
+    best
 }
 
 const WAYS_MASK: u32 = FLOW_WAYS as u32 - 1;
@@ -346,4 +338,7 @@ fn begin<H: Host>(
         state |= seen::OPENED_BY_HIGHER;
     }
     flow.state.set(state);
+    if flipped {
+        note(host, flow, name.side, Letter::Flipped);
+    }
 }

@@ -158,10 +158,11 @@ unsafe impl Host for Kernel {
 
     #[inline(always)]
     fn add(&self, word: &Shared<u64>, by: u64) -> u64 {
-        use core::intrinsics::{AtomicOrdering::Relaxed, atomic_xadd};
+        // Not `Relaxed`: the compiler makes an addition of that which does not give the old value.
+        use core::intrinsics::{AtomicOrdering::SeqCst, atomic_xadd};
         // SAFETY: as in `claim`.
         unsafe {
-            atomic_xadd::<u64, u64, { Relaxed }>(core::ptr::from_ref(word).cast_mut().cast(), by)
+            atomic_xadd::<u64, u64, { SeqCst }>(core::ptr::from_ref(word).cast_mut().cast(), by)
         }
     }
 

@@ -188,7 +188,7 @@ unsafe impl Host for Kernel {
         // SAFETY: a map of the right type.
         let [used, size] = [BPF_RB_AVAIL_DATA, BPF_RB_RING_SIZE]
             .map(|what| unsafe { bpf_ringbuf_query(ring, u64::from(what)) });
-        used < size / 2
+        used < size / 4 * 3
     }
 
     #[inline(always)]

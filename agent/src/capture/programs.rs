@@ -168,7 +168,7 @@ impl Programs {
             }
             None => None,
         };
-        let kernel_end = KernelEnd::new(records, releases, sleeping, flows);
+        let kernel_end = KernelEnd::new(records, settings.ring, releases, sleeping, flows);
         Ok((
             Self {
                 ebpf,

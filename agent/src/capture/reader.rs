@@ -27,8 +27,15 @@ use crate::sink::log::LogOutcome;
 /// Records taken at the most before other things are looked at: names of interfaces, timeouts, the end.
 const TAKEN_MAX: u64 = 1 << 16;
 
-/// How long the reader rests between two looks while records come.
-const REST: Duration = Duration::from_millis(5);
+/// How long the reader rests at least between two looks while records come, and before it falls asleep.
+const REST_MIN: Duration = Duration::from_millis(5);
+
+/// How long it rests at most. Each look takes a CPU, and its caches, from whoever has it.
+const REST_MAX: Duration = Duration::from_millis(25);
+
+/// Bytes of ring for a nanosecond of rest: a ring of 16 MiB is rested for [`REST_MAX`], smaller ones for
+/// less.
+const RING_PER_REST: f64 = 0.67;
 
 /// How long it sleeps at the most when nothing comes; timeouts of heads are looked at in between.
 const SLEEP: Duration = Duration::from_secs(1);
@@ -36,14 +43,19 @@ const SLEEP: Duration = Duration::from_secs(1);
 /// How often timeouts of heads and holes are looked at.
 const EXPIRE_NS: u64 = 250_000_000;
 
-/// How long a walk through the table of flows takes, a slice at a time. While nothing comes the reader looks
-/// once a second, and walks as much slower.
+/// How long a walk through the table of flows takes, a slice at a time.
 const SCAN_NS: u64 = 4_000_000_000;
+
+/// How long slices are read at the most before the ring is looked at again; the last may take a little
+/// longer.
+const SCAN_MOST: Duration = Duration::from_millis(2);
 
 /// The reader's end of the kernel programs.
 #[expect(missing_debug_implementations, reason = "aya's ring has none")]
 pub struct KernelEnd {
     records: RingBuf<MapData>,
+    /// Bytes of the ring.
+    ring: u32,
     releases: Mapped<Shared<u64>>,
     sleeping: Mapped<Shared<u64>>,
     /// `None`: flows are not counted.
@@ -53,12 +65,14 @@ pub struct KernelEnd {
 impl KernelEnd {
     pub(super) fn new(
         records: RingBuf<MapData>,
+        ring: u32,
         releases: Mapped<Shared<u64>>,
         sleeping: Mapped<Shared<u64>>,
         flows: Option<FlowTable>,
     ) -> Self {
         Self {
             records,
+            ring,
             releases,
             sleeping,
             flows,
@@ -228,14 +242,15 @@ impl Work {
     fn run(mut self) -> Finished {
         let mut asleep = false;
         while !self.control.stop.load(Ordering::Acquire) {
-            let taken = self.drain();
-            if taken > 0 {
+            let Taken { records, bytes } = self.drain();
+            if records > 0 {
                 if asleep {
                     asleep = false;
                     self.kernel.set_sleeping(false);
                 }
-                if taken < TAKEN_MAX {
-                    wait(&[self.control.wake.as_raw_fd()], REST);
+                if records < TAKEN_MAX {
+                    let rest = rest(self.kernel.ring, bytes);
+                    wait(&[self.control.wake.as_raw_fd()], rest);
                 }
                 continue;
             }
@@ -248,13 +263,14 @@ impl Work {
                 self.kernel.set_sleeping(true);
                 // A program that looked at the word just before may still send without waking: it
                 // is done long before this short wait is over.
-                wait(&both, REST);
+                wait(&both, REST_MIN);
             }
         }
         // The programs are detached: what is there is all there will be.
-        while self.drain() == TAKEN_MAX {}
-        self.scan_all();
+        while self.drain().records == TAKEN_MAX {}
         self.engine.finish(&mut self.writer);
+        // Behind all heads.
+        self.scan_all();
         let heads = self.writer.heads();
         let (log, sinks) = self.writer.close();
         Finished {
@@ -266,18 +282,20 @@ impl Work {
         }
     }
 
-    /// Takes the records that are there, [`TAKEN_MAX`] at the most. Gives their number.
-    fn drain(&mut self) -> u64 {
+    /// Takes the records that are there, [`TAKEN_MAX`] at the most.
+    fn drain(&mut self) -> Taken {
         while let Ok((index, name)) = self.named.try_recv() {
             self.writer.name_interface(index, &name);
         }
         let mut taken = 0;
+        let mut taken_bytes = 0;
         let mut foreign = 0;
         while taken < TAKEN_MAX {
             let Some(item) = self.kernel.records.next() else {
                 break;
             };
             taken += 1;
+            taken_bytes += item.len() as u64;
             let record = Item::read(&item)
                 .and_then(|record| Some((record, self.received.get_mut(record.cpu() as usize)?)));
             match record {
@@ -326,12 +344,15 @@ impl Work {
             }
         }
         self.writer.flush(Instant::now());
-        taken
+        Taken {
+            records: taken,
+            bytes: taken_bytes,
+        }
     }
 }
 
 impl Work {
-    /// Reads a slice of the table of flows, if one is due.
+    /// Reads the slices of the table of flows that are due, for [`SCAN_MOST`] at a time.
     fn scan(&mut self, now_ns: u64) {
         if now_ns < self.scan_ns {
             return;
@@ -339,11 +360,17 @@ impl Work {
         let (Some(table), Some(flows)) = (&mut self.kernel.flows, self.writer.flows()) else {
             return;
         };
-        let slices = table.buckets().div_ceil(SLICE);
-        self.scan_ns = now_ns + SCAN_NS / u64::from(slices.max(1));
-        let read = table.read_slice(&mut |record, news| flows.found(record, news, now_ns));
-        if let Err(error) = read {
-            tracing::warn!(%error, "cannot read the table of flows");
+        let started = Instant::now();
+        let step = SCAN_NS / u64::from(table.buckets().div_ceil(SLICE).max(1));
+        // No more than one walk is caught up with.
+        self.scan_ns = self.scan_ns.max(now_ns.saturating_sub(SCAN_NS));
+        while self.scan_ns <= now_ns && started.elapsed() < SCAN_MOST {
+            self.scan_ns += step.max(1);
+            let read = table.read_slice(&mut |record, news| flows.found(record, news, now_ns));
+            if let Err(error) = read {
+                tracing::warn!(%error, "cannot read the table of flows");
+                self.scan_ns = now_ns + SCAN_NS;
+            }
         }
     }
 
@@ -365,6 +392,22 @@ impl Work {
             }
         }
     }
+}
+
+/// What one look at the ring found.
+#[derive(Clone, Copy, Debug)]
+struct Taken {
+    records: u64,
+    bytes: u64,
+}
+
+/// How long to rest after `taken` bytes were taken from a ring of `ring` bytes: long, where what comes
+/// meanwhile has ample room.
+fn rest(ring: u32, taken: u64) -> Duration {
+    if taken > u64::from(ring / 4) {
+        return REST_MIN;
+    }
+    Duration::from_nanos((f64::from(ring) / RING_PER_REST) as u64).clamp(REST_MIN, REST_MAX)
 }
 
 /// Nanoseconds of the clock that the kernel programs use.
@@ -408,4 +451,24 @@ fn wait(descriptors: &[i32], time: Duration) {
             time.as_millis() as i32,
         )
     };
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_rest_leaves_room_in_the_ring() {
+        let check = |ring: u32, taken: u64, milliseconds: u64| {
+            let rest = rest(ring, taken).as_millis() as u64;
+            assert_eq!(rest, milliseconds, "{ring} {taken}");
+        };
+        check(16 << 20, 0, 25);
+        check(16 << 20, 4 << 20, 25);
+        check(16 << 20, (4 << 20) + 1, 5);
+        check(8 << 20, 1, 12);
+        check(4096, 0, 5);
+        check(4096, 4096, 5);
+        check(1 << 31, 1 << 20, 25);
+    }
 }

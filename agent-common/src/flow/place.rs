@@ -86,11 +86,11 @@ pub(super) fn find_or_insert<'a, H: Host>(
     let bucket = host.flow_bucket(index)?;
     // Every flow has a place that it takes if it can, so most are found at once.
     let preferred = (hash >> 2) as u32;
-    // Where it stands goes through memory: the verifier then has one state behind the search.
+    // Places are counted on by addition: the mask behind a sum is needed, and stays. Where it stands goes through memory: the verifier then has one state behind the search.
     work.flow_slot.set(FLOW_WAYS as u32);
     let mut turn = 0;
     while turn < FLOW_WAYS as u32 {
-        let place = (preferred ^ turn) & WAYS_MASK;
+        let place = preferred.wrapping_add(turn) & WAYS_MASK;
         let flow = &bucket.places[place as usize];
         if flow.tag.get() == tag && holds(flow, name) {
             work.flow_slot.set(place);
@@ -98,10 +98,11 @@ pub(super) fn find_or_insert<'a, H: Host>(
         }
         turn += 1;
     }
-    let found = work.flow_slot.get();
     let mut why = why::NEXT;
-    if found < FLOW_WAYS as u32 {
-        let flow = &bucket.places[(found & WAYS_MASK) as usize];
+    if work.flow_slot.get() < FLOW_WAYS as u32 {
+        // Read again: what was compared needs no mask to the compiler, but it does to Linux 6.1.
+        let found = work.flow_slot.get() & WAYS_MASK;
+        let flow = &bucket.places[found as usize];
         if !is_over(host, flow, name, segment, work) {
             work.flow_slot.set(index * FLOW_WAYS as u32 + found);
             return Some(flow);
@@ -156,7 +157,7 @@ fn choose<H: Host>(host: &H, bucket: &FlowBucket, preferred: u32, work: &Work) -
     let mut best = 0;
     let mut turn = 0;
     while turn < FLOW_WAYS as u32 {
-        let place = (preferred ^ turn) & WAYS_MASK;
+        let place = preferred.wrapping_add(turn) & WAYS_MASK;
         let flow = &bucket.places[place as usize];
         let merit = if flow.tag.get() == 0 {
             FREE

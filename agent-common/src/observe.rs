@@ -3,7 +3,7 @@
 use crate::classify::{Segment, classify};
 use crate::counters::{Counters, Ignored, Protocol};
 use crate::host::Host;
-use crate::packet::{Origin, Packet};
+use crate::packet::Packet;
 use crate::scratch::Workplace;
 use crate::settings::filter;
 use crate::track::track;
@@ -15,11 +15,17 @@ use crate::track::track;
 pub fn observe<P: Packet, H: Host>(packet: &P, host: &H) -> Option<u32> {
     let workplace = host.workplace()?;
     let origin = packet.origin();
+    let outgoing = origin.outgoing;
+    // In memory, because the stack is short where heads are copied.
+    workplace.work.segments.set(origin.segments);
+    workplace.work.ifindex.set(origin.ifindex);
     if let Err(why) = classify(packet, &mut workplace.segment) {
+        let segments = workplace.work.segments.get();
         let counters = &mut workplace.counters;
         count_packet(
             counters,
-            &origin,
+            segments,
+            outgoing,
             Protocol::Other as u32,
             packet.wire_length(),
             0,
@@ -27,15 +33,19 @@ pub fn observe<P: Packet, H: Host>(packet: &P, host: &H) -> Option<u32> {
         // Forgotten and read again: the compiler may not drop the mask that the verifier needs.
         workplace.work.kind.set(why as u32);
         let why = workplace.work.kind.get() as usize & (Ignored::PLACES - 1);
-        counters.ignored[why] += u64::from(origin.segments);
+        counters.ignored[why] += u64::from(workplace.work.segments.get());
         return Some(why as u32).filter(|why| DAMAGED >> why & 1 != 0);
     }
     let Workplace {
-        counters, segment, ..
+        counters,
+        segment,
+        work,
+        ..
     } = workplace;
     count_packet(
         counters,
-        &origin,
+        work.segments.get(),
+        outgoing,
         segment.protocol,
         segment.network_length,
         segment.header_length,
@@ -47,21 +57,18 @@ pub fn observe<P: Packet, H: Host>(packet: &P, host: &H) -> Option<u32> {
         counters.tunnelled += 1;
     }
     if host.filters() != 0 && !wanted(host, segment) {
-        counters.ignored[Ignored::Filtered as usize] += u64::from(origin.segments);
+        counters.ignored[Ignored::Filtered as usize] += u64::from(work.segments.get());
         return None;
     }
-    let ended = if host.counts_flows() {
-        workplace.work.segments.set(origin.segments);
-        workplace.work.ifindex.set(origin.ifindex);
-        host.count_flow(workplace)
-    } else {
-        workplace.work.flow.set(0);
-        false
-    };
+    work.flow.set(0);
+    work.flow_ended.set(0);
+    if host.counts_flows() {
+        host.count_flow(workplace);
+    }
     if workplace.segment.protocol == Protocol::Tcp as u32 {
         track(packet, host, workplace);
         // Behind the records of its last packet.
-        if ended {
+        if workplace.work.flow_ended.get() != 0 {
             host.end_flow(workplace);
         }
     }
@@ -77,15 +84,16 @@ const DAMAGED: u32 = 1 << Ignored::Truncated as u32
 #[inline(always)]
 fn count_packet(
     counters: &mut Counters,
-    origin: &Origin,
+    segments: u32,
+    outgoing: bool,
     protocol: u32,
     length: u32,
     header_length: u32,
 ) {
-    let repeated = u64::from(origin.segments.saturating_sub(1)) * u64::from(header_length);
-    let direction = usize::from(origin.outgoing);
+    let repeated = u64::from(segments.saturating_sub(1)) * u64::from(header_length);
+    let direction = usize::from(outgoing);
     let protocol = protocol as usize & (Protocol::COUNT - 1);
-    counters.packets[direction][protocol] += u64::from(origin.segments);
+    counters.packets[direction][protocol] += u64::from(segments);
     counters.bytes[direction][protocol] += u64::from(length) + repeated;
 }
 

@@ -60,7 +60,8 @@ pub struct Work {
     pub flow_generation: Shared<u32>,
     /// Its flow, as [`crate::flow::flow_name`] names it; 0: none.
     pub flow: Shared<u32>,
-    unused: Shared<u32>,
+    /// Not 0: its flow has ended with it.
+    pub flow_ended: Shared<u32>,
 }
 
 /// Bits of [`Work::marks`].

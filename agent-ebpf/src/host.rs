@@ -200,8 +200,8 @@ unsafe impl Host for Kernel {
     }
 
     #[inline(always)]
-    fn count_flow(&self, workplace: &mut Workplace) -> bool {
-        functions::count_flow(workplace) != 0
+    fn count_flow(&self, workplace: &mut Workplace) {
+        functions::count_flow(workplace);
     }
 
     #[inline(always)]

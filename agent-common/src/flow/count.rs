@@ -7,11 +7,10 @@ use crate::counters::Protocol;
 use crate::host::Host;
 use crate::scratch::Workplace;
 
-/// Counts the packet whose headers stand in `workplace` in its flow, and notes there which flow it is.
-///
-/// True: the flow has ended with this packet, and [`end`] is to be called behind the packet's records.
+/// Counts the packet whose headers stand in `workplace` in its flow, and notes there which flow it is, and
+/// whether it has ended with this packet: then [`end`] is to be called behind the packet's records.
 #[inline(always)]
-pub fn count<H: Host>(host: &H, workplace: &mut Workplace) -> bool {
+pub fn count<H: Host>(host: &H, workplace: &mut Workplace) {
     let Workplace {
         counters,
         segment,
@@ -19,13 +18,12 @@ pub fn count<H: Host>(host: &H, workplace: &mut Workplace) -> bool {
         flow: record,
         ..
     } = workplace;
-    work.flow.set(0);
     work.now.set(host.ticks() as u32);
     let segments = u64::from(work.segments.get());
     let name = Name::of(segment);
     let Some(flow) = find_or_insert(host, &name, segment, work, counters, record) else {
         counters.packets_left_out += segments;
-        return false;
+        return;
     };
     let generation = flow.generation.get();
     work.flow_generation.set(generation);
@@ -39,8 +37,10 @@ pub fn count<H: Host>(host: &H, workplace: &mut Workplace) -> bool {
     }
     host.add(&own.bytes, bytes);
     // Before `last_seen` is moved: it tells how long the direction was silent.
-    let ended = if segment.protocol == Protocol::Tcp as u32 {
-        follow::tcp(host, flow, name.side, segment, work)
+    if segment.protocol == Protocol::Tcp as u32 {
+        if follow::tcp(host, flow, name.side, segment, work) {
+            work.flow_ended.set(1);
+        }
     } else {
         host.add(&own.payload, u64::from(segment.payload_length));
         let data = seen::DATA << (name.side & 1) * seen::SIDE_SHIFT;
@@ -50,10 +50,8 @@ pub fn count<H: Host>(host: &H, workplace: &mut Workplace) -> bool {
         {
             follow::note(host, flow, name.side, Letter::Data);
         }
-        false
-    };
+    }
     own.last_seen.set(work.now.get());
-    ended
 }
 
 /// Sends the flow of the packet at hand, which has ended. Without room it stays where it is, until it

@@ -170,6 +170,8 @@ fn queries_are_told_what_to_look_for() {
                 until: Some(time),
                 ip: Some("::1".parse().unwrap()),
                 port: Some(80),
+                src_ip: None,
+                dst_ip: None,
                 session_id: Some(Identifier::new(0, 0xab)),
             },
             method: Some("GET".to_owned()),

@@ -94,6 +94,11 @@ impl SharedCounts {
         self.accepted.fetch_add(records, Relaxed);
     }
 
+    /// They were not accepted after all.
+    pub(super) fn take_back_accepted(&self, records: u64) {
+        self.accepted.fetch_sub(records, Relaxed);
+    }
+
     pub(super) fn add_stored(&self, records: u64) {
         self.stored.fetch_add(records, Relaxed);
     }

@@ -25,10 +25,12 @@ use std::thread::{self, JoinHandle};
 use jiff::Timestamp;
 
 use self::days::Days;
+use self::intake::Job;
 use self::tidy::Tidy;
 use self::writer::{Clock, Writer, WriterState};
 pub use self::{
     error::StoreError,
+    intake::{Intake, NotTaken, Written},
     settings::{OnFull, Retain, SqliteSettings},
 };
 use super::RecordSink;
@@ -40,6 +42,7 @@ mod days;
 mod error;
 mod file;
 pub(crate) mod folder;
+mod intake;
 pub(crate) mod names;
 mod roll_up;
 pub(crate) mod rows;
@@ -64,7 +67,7 @@ pub struct SqliteHandle {
 
 /// The threads behind a store.
 struct Workers {
-    queue: SyncSender<Arc<Batch>>,
+    queue: Arc<SyncSender<Job>>,
     days: Arc<Days>,
     writer: JoinHandle<()>,
     tidy: JoinHandle<()>,
@@ -86,6 +89,16 @@ impl SqliteSink {
     #[must_use]
     pub fn handle(&self) -> SqliteHandle {
         SqliteHandle {
+            shared: Arc::clone(&self.shared),
+        }
+    }
+
+    /// For those who ask what becomes of their records.
+    #[must_use]
+    pub fn intake(&self) -> Intake {
+        let queue = self.workers.as_ref().map(|workers| &workers.queue);
+        Intake {
+            queue: queue.map(Arc::downgrade).unwrap_or_default(),
             shared: Arc::clone(&self.shared),
         }
     }
@@ -128,7 +141,7 @@ impl SqliteSink {
             on_full: settings.on_full,
             shared,
             workers: Some(Workers {
-                queue,
+                queue: Arc::new(queue),
                 days,
                 writer,
                 tidy,
@@ -166,7 +179,7 @@ impl RecordSink for SqliteSink {
             self.shared.add_lost(LossReason::Other, records);
             return;
         };
-        let share = Arc::clone(batch);
+        let share = Job::Shared(Arc::clone(batch));
         let lost = match self.on_full {
             OnFull::Drop => match workers.queue.try_send(share) {
                 Ok(()) => None,

@@ -37,8 +37,8 @@ pub(super) enum Placed {
     New(i64),
     /// It took the place of an earlier revision, which had counted this much.
     Replaced(i64, SessionTotals),
-    /// It, or a later revision, is there already.
-    Known,
+    /// It, or a later revision, is there already, with this key.
+    Known(i64),
     /// All places near its time are taken.
     Nowhere,
 }
@@ -100,7 +100,7 @@ impl<'c> Rows<'c> {
                 }
                 Found::Other => {}
                 Found::Same { revision, .. } if revision >= i64::from(details.revision) => {
-                    return Ok(Placed::Known);
+                    return Ok(Placed::Known(id));
                 }
                 Found::Same { totals, .. } => {
                     debug_assert_eq!(identifier, details.session_id);
@@ -131,7 +131,7 @@ impl<'c> Rows<'c> {
                 Ok(row.get_ref(0)?.as_bytes()? == identifier.as_bytes())
             })?;
             if is_same {
-                return Ok(Placed::Known);
+                return Ok(Placed::Known(id));
             }
         }
         Ok(Placed::Nowhere)

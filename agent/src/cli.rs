@@ -8,6 +8,7 @@ pub mod exchanges;
 pub mod query;
 pub mod read;
 pub mod run;
+pub mod serve;
 pub mod sessions;
 pub mod settings;
 
@@ -34,6 +35,7 @@ use flags::{Cli, CommandFlags};
 use query::QueryArguments;
 use read::ReadArguments;
 use run::RunArguments;
+use serve::ServeArguments;
 
 /// Runs the program with the command line and the environment of this process.
 #[must_use]
@@ -75,6 +77,7 @@ fn execute(cli: Cli) -> anyhow::Result<Exit> {
         Command::PrintConfig => Ok(Exit::Done),
         Command::Run(arguments) => run::run(config, arguments),
         Command::Read(arguments) => read::read(config, arguments),
+        Command::Serve(arguments) => serve::serve(config, arguments),
         Command::Exchanges(arguments) => exchanges::exchanges(config, arguments),
         Command::Sessions(arguments) => sessions::sessions(config, arguments),
         Command::Doctor(arguments) => doctor::doctor(config, arguments),
@@ -98,6 +101,7 @@ enum Command {
     PrintConfig,
     Run(RunArguments),
     Read(ReadArguments),
+    Serve(ServeArguments),
     Exchanges(QueryArguments<ExchangeFilter>),
     Sessions(QueryArguments<SessionFilter>),
     Doctor(DoctorArguments),
@@ -123,6 +127,10 @@ impl Task {
                 let file = read_file(flags.config.path())?;
                 (Config::defaults_of_read(), file, flags.settings())
             }
+            CommandFlags::Serve(flags) => {
+                let file = read_file(flags.config.path())?;
+                (Config::default(), file, flags.settings())
+            }
             CommandFlags::Exchanges(flags) => {
                 let file = read_file(flags.show.config.path())?;
                 (Config::default(), file, flags.show.settings())
@@ -138,6 +146,7 @@ impl Task {
         let command = match command {
             CommandFlags::Run(flags) if flags.config.print() => Command::PrintConfig,
             CommandFlags::Read(flags) if flags.config.print() => Command::PrintConfig,
+            CommandFlags::Serve(flags) if flags.config.print() => Command::PrintConfig,
             CommandFlags::Exchanges(flags) if flags.show.config.print() => Command::PrintConfig,
             CommandFlags::Sessions(flags) if flags.show.config.print() => Command::PrintConfig,
             CommandFlags::Exchanges(flags) => Command::Exchanges(flags.arguments(common.json)),
@@ -150,6 +159,7 @@ impl Task {
                 refuse_two_on_stdout(common.json, &config)?;
                 Command::Read(flags.arguments(common.json)?)
             }
+            CommandFlags::Serve(flags) => Command::Serve(flags.arguments(common.json)),
             CommandFlags::Doctor => Command::Doctor(DoctorArguments { json: common.json }),
         };
         Ok(Self {

@@ -230,7 +230,11 @@ impl Config {
             Key::StoreRetainDays => off_or(store.retain.days, |days| days.to_string()),
             Key::StoreRetainSize => off_or(store.retain.size, format_size),
             Key::ServerListen => off_or(server.listen, |address| address.to_string()),
-            Key::ServerTokenFile => server.token_file.as_deref().map(path_text).unwrap_or_default(),
+            Key::ServerTokenFile => server
+                .token_file
+                .as_deref()
+                .map(path_text)
+                .unwrap_or_default(),
             Key::DiagnosticsLevel => diagnostics.level.word().to_owned(),
             Key::DiagnosticsFormat => diagnostics.format.word().to_owned(),
             Key::DiagnosticsFile => match &diagnostics.file {

@@ -109,7 +109,7 @@ async fn guard(State(listen): State<IpAddr>, request: Request, next: Next) -> Re
 
 /// RFC 9112, section 3.2: one Host, and none only in HTTP/1.0. Where the target names a host too,
 /// both must be this one.
-fn check_host(
+pub(super) fn check_host(
     version: Version,
     target: &Uri,
     fields: &HeaderMap,

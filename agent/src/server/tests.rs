@@ -7,6 +7,7 @@ use std::thread;
 
 use agent_common::counters::Ignored;
 
+use super::connections::HEAD_BYTES;
 use super::*;
 
 /// A server whose questions are answered with `packets` TCP packets in, on CPU 0, and 7 CQ heads.

@@ -25,7 +25,7 @@ use std::thread::{self, JoinHandle};
 use jiff::Timestamp;
 
 use self::days::Days;
-use self::intake::Job;
+use self::intake::{FailedAt, Job};
 use self::tidy::Tidy;
 use self::writer::{Clock, Writer, WriterState};
 pub use self::{
@@ -56,6 +56,7 @@ mod writer;
 pub struct SqliteSink {
     on_full: OnFull,
     shared: Arc<SharedCounts>,
+    failed_at: FailedAt,
     workers: Option<Workers>,
 }
 
@@ -100,6 +101,7 @@ impl SqliteSink {
         Intake {
             queue: queue.map(Arc::downgrade).unwrap_or_default(),
             shared: Arc::clone(&self.shared),
+            failed_at: Arc::clone(&self.failed_at),
         }
     }
 
@@ -107,6 +109,8 @@ impl SqliteSink {
         let lock = folder::take(&settings.directory)?;
         let days = Arc::<Days>::default();
         let shared = Arc::<SharedCounts>::default();
+        let state = WriterState::default();
+        let failed_at = Arc::clone(&state.failed_at);
         let (wake, woken) = sync_channel(1);
         let (queue, full) = sync_channel(settings.queue_batches.max(1));
         let tidy = Tidy {
@@ -131,7 +135,7 @@ impl SqliteSink {
             shared: Arc::clone(&shared),
             days: Arc::clone(&days),
             wake_tidy: wake,
-            state: WriterState::default(),
+            state,
         };
         let writer = thread::Builder::new()
             .name("tapline-store".to_owned())
@@ -140,6 +144,7 @@ impl SqliteSink {
         Ok(Self {
             on_full: settings.on_full,
             shared,
+            failed_at,
             workers: Some(Workers {
                 queue: Arc::new(queue),
                 days,

@@ -6,7 +6,8 @@
 //! by many records, and with one it comes at once.
 
 use std::sync::mpsc::{SyncSender, TrySendError};
-use std::sync::{Arc, Weak};
+use std::sync::{Arc, Mutex, PoisonError, Weak};
+use std::time::{Duration, Instant};
 
 use tokio::sync::oneshot;
 
@@ -52,7 +53,11 @@ pub enum NotTaken {
 pub struct Intake {
     pub(super) queue: Weak<SyncSender<Job>>,
     pub(super) shared: Arc<SharedCounts>,
+    pub(super) failed_at: FailedAt,
 }
+
+/// When records could not be stored the last time.
+pub(super) type FailedAt = Arc<Mutex<Option<Instant>>>;
 
 impl Intake {
     /// Puts a batch of sessions alone into the queue. The answer comes when they are stored; none
@@ -82,6 +87,17 @@ impl Intake {
     #[must_use]
     pub fn counts(&self) -> Counts {
         self.shared.counts()
+    }
+
+    /// Whether records could not be stored within the last ten seconds.
+    #[must_use]
+    pub fn has_just_failed(&self) -> bool {
+        const SHOWS: Duration = Duration::from_secs(10);
+        let failed_at = *self
+            .failed_at
+            .lock()
+            .unwrap_or_else(PoisonError::into_inner);
+        failed_at.is_some_and(|at| at.elapsed() < SHOWS)
     }
 
     /// Whether the store still takes records.

@@ -5,8 +5,8 @@
 //! today's, and the one that late records were last for.
 
 use std::path::PathBuf;
-use std::sync::Arc;
 use std::sync::mpsc::{Receiver, RecvTimeoutError, SyncSender};
+use std::sync::{Arc, PoisonError};
 use std::time::{Duration, Instant};
 
 use jiff::Timestamp;
@@ -15,7 +15,7 @@ use super::days::Days;
 use super::error::FileError;
 use super::file::{DayFile, Stored};
 use super::folder;
-use super::intake::{Awaited, Job, Written};
+use super::intake::{Awaited, FailedAt, Job, Written};
 use super::names::{Day, FileName};
 use super::rows::Placed;
 use crate::sink::batch::Batch;
@@ -58,6 +58,7 @@ pub(super) struct WriterState {
     parked: Batch,
     /// What was lost since storing began to fail.
     outage: Option<u64>,
+    pub(super) failed_at: FailedAt,
     today: Option<Day>,
     last_checkpoint: Option<Instant>,
     full_reported: (u64, Option<Instant>),
@@ -176,15 +177,13 @@ impl Writer {
         if !self.days.begin(day) {
             return Err(LossReason::Locked);
         }
-        let result = self
-            .try_write_day(day, batches, chosen)
-            .or_else(|error| {
-                if error.reason() != LossReason::Damaged {
-                    return Err(error);
-                }
-                self.move_aside(day, &error)?;
-                self.try_write_day(day, batches, chosen)
-            });
+        let result = self.try_write_day(day, batches, chosen).or_else(|error| {
+            if error.reason() != LossReason::Damaged {
+                return Err(error);
+            }
+            self.move_aside(day, &error)?;
+            self.try_write_day(day, batches, chosen)
+        });
         self.days.end();
         match result {
             Ok(ids) => {
@@ -434,6 +433,11 @@ impl Writer {
     }
 
     fn report_outage(&mut self, error: &FileError, records: u64) {
+        *self
+            .state
+            .failed_at
+            .lock()
+            .unwrap_or_else(PoisonError::into_inner) = Some(Instant::now());
         let path = &self.directory;
         let total = self.state.outage.get_or_insert_with(|| {
             tracing::error!(path = %path.display(), reason = error.reason().word(), %error, "records cannot be stored; they are counted as lost until it works again");

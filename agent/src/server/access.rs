@@ -1,0 +1,207 @@
+//! Who may ask: whoever has the token, where there is one; and only by names of this host, where the
+//! server listens on a loopback address.
+
+use std::fmt;
+use std::hint::black_box;
+use std::io::{self, Read as _};
+use std::net::IpAddr;
+use std::os::unix::fs::MetadataExt as _;
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
+
+use axum::Router;
+use axum::extract::{Request, State};
+use axum::http::HeaderMap;
+use axum::http::header::AUTHORIZATION;
+use axum::middleware::{self, Next};
+use axum::response::{IntoResponse as _, Response};
+
+use super::api::refusal::{Refusal, detail};
+use super::routes::check_host;
+
+/// Characters of a token: fewer can be guessed.
+const SHORTEST: usize = 16;
+/// A file with more is no token.
+const LONGEST: usize = 4096;
+/// What is asked by those who watch over the process, and tells nothing.
+const OPEN: [&str; 3] = ["/health", "/ready", "/api/health"];
+
+/// The token that whoever asks must give.
+#[derive(Clone, Eq, PartialEq)]
+pub struct Token(Arc<str>);
+
+/// Why a file gives no token.
+#[derive(Debug, thiserror::Error)]
+#[non_exhaustive]
+pub enum TokenError {
+    /// It cannot be read.
+    #[error("cannot read the token file {}", path.display())]
+    File {
+        /// The file.
+        path: PathBuf,
+        /// What the system said.
+        source: io::Error,
+    },
+    /// What is in it is no token.
+    #[error(
+        "the token file {} must hold one line of {SHORTEST} to {LONGEST} printable ASCII \
+         characters without spaces; `openssl rand -hex 32` makes one",
+        path.display()
+    )]
+    NoToken {
+        /// The file.
+        path: PathBuf,
+    },
+}
+
+impl Token {
+    /// Reads the token from the one line of a file.
+    ///
+    /// # Errors
+    /// The file cannot be read, or what is in it is no token.
+    pub fn read(path: &Path) -> Result<Self, TokenError> {
+        let read = || {
+            let file = std::fs::File::open(path)?;
+            let mode = file.metadata()?.mode();
+            let mut bytes = Vec::new();
+            file.take(LONGEST as u64 + 3).read_to_end(&mut bytes)?;
+            Ok((bytes, mode))
+        };
+        let (bytes, mode) = read().map_err(|source| TokenError::File {
+            path: path.to_owned(),
+            source,
+        })?;
+        if mode & 0o007 != 0 {
+            tracing::warn!(
+                path = %path.display(),
+                "every user of this host can read the token; chmod o= takes that away"
+            );
+        }
+        let text = String::from_utf8(bytes).unwrap_or_default();
+        Self::new(text.trim_end_matches(['\r', '\n'])).ok_or_else(|| TokenError::NoToken {
+            path: path.to_owned(),
+        })
+    }
+
+    /// None where the text is no token.
+    fn new(text: &str) -> Option<Self> {
+        let is_token = (SHORTEST..=LONGEST).contains(&text.len())
+            && text.bytes().all(|byte| byte.is_ascii_graphic());
+        is_token.then(|| Self(text.into()))
+    }
+
+    /// Whether the token is given, in a time that does not depend on how much of it is right.
+    fn is_given(&self, fields: &HeaderMap) -> bool {
+        let mut values = fields.get_all(AUTHORIZATION).iter();
+        let (Some(value), None) = (values.next(), values.next()) else {
+            return false;
+        };
+        let Some((scheme, given)) = value.to_str().ok().and_then(|text| text.split_once(' '))
+        else {
+            return false;
+        };
+        scheme.eq_ignore_ascii_case("Bearer") && is_equal(given.trim().as_bytes(), &self.0)
+    }
+}
+
+impl fmt::Debug for Token {
+    fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
+        formatter.write_str("Token(…)")
+    }
+}
+
+/// Looks at every byte that is given, and stops at none: only the length can be told from the time.
+fn is_equal(given: &[u8], token: &str) -> bool {
+    let token = token.as_bytes();
+    let mut differs = u8::from(given.len() != token.len());
+    for (index, byte) in given.iter().enumerate() {
+        let expected = token.get(index).copied().unwrap_or(!byte);
+        differs = black_box(differs | (byte ^ expected));
+    }
+    differs == 0
+}
+
+/// Lets through to `router` what is asked of this host by whoever may ask. `listen`: where the server
+/// listens; `token`: what whoever asks must give, but for `/health`, `/ready` and `/api/health`.
+pub fn guarded(router: Router, listen: IpAddr, token: Option<Token>) -> Router {
+    router.layer(middleware::from_fn_with_state((listen, token), guard))
+}
+
+async fn guard(
+    State((listen, token)): State<(IpAddr, Option<Token>)>,
+    request: Request,
+    next: Next,
+) -> Response {
+    let fields = request.headers();
+    if let Err((status, sentence)) = check_host(request.version(), request.uri(), fields, listen) {
+        return detail(status, sentence.trim_end());
+    }
+    let is_open = OPEN.contains(&request.uri().path());
+    if token.is_some_and(|token| !is_open && !token.is_given(fields)) {
+        return Refusal::Unauthorized.into_response();
+    }
+    next.run(request).await
+}
+
+#[cfg(test)]
+mod tests {
+    use axum::http::HeaderValue;
+
+    use super::*;
+
+    const SECRET: &str = "0123456789abcdef";
+
+    #[test]
+    fn only_the_token_is_taken() {
+        let token = Token::new(SECRET).unwrap();
+        let check = |values: &[&str], given: bool| {
+            let mut fields = HeaderMap::new();
+            for value in values {
+                fields.append(AUTHORIZATION, HeaderValue::from_str(value).unwrap());
+            }
+            assert_eq!(token.is_given(&fields), given, "{values:?}");
+        };
+        check(&["Bearer 0123456789abcdef"], true);
+        check(&["bearer  0123456789abcdef "], true);
+        check(&[], false);
+        check(&["Bearer"], false);
+        check(&["Bearer "], false);
+        check(&["0123456789abcdef"], false);
+        check(&["Basic 0123456789abcdef"], false);
+        check(&["Bearer 0123456789abcde"], false);
+        check(&["Bearer 0123456789abcdeF"], false);
+        check(&["Bearer 0123456789abcdef0"], false);
+        check(&["Bearer 0123456789abcdef0123456789abcdef"], false);
+        check(&["Bearer 0123456789abcdef, x"], false);
+        check(&["Bearer 0123456789abcdef"; 2], false);
+    }
+
+    #[test]
+    fn files_with_and_without_a_token() {
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join("token");
+        let check = |bytes: &[u8], token: Option<&str>| {
+            std::fs::write(&path, bytes).unwrap();
+            let read = Token::read(&path);
+            assert_eq!(
+                read.as_ref().ok().map(|token| &*token.0),
+                token,
+                "{bytes:?}"
+            );
+        };
+        check(b"0123456789abcdef\n", Some(SECRET));
+        check(b"0123456789abcdef\r\n", Some(SECRET));
+        check(&[b'x'; LONGEST], Some(&"x".repeat(LONGEST)));
+        check(&[b'x'; LONGEST + 1], None);
+        check(b"", None);
+        check(b"0123456789abcde\n", None);
+        check(b"0123456789abcdef\nmore\n", None);
+        check(b"01234567 9abcdef", None);
+        check(b"0123456789abcde\xff", None);
+        check(b"0123456789abcdef\0", None);
+        let error = Token::read(&folder.path().join("none")).unwrap_err();
+        assert!(error.to_string().contains("none"), "{error}");
+        let token = Token::new(SECRET).unwrap();
+        assert!(!format!("{token:?}").contains(SECRET));
+    }
+}

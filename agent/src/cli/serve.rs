@@ -16,7 +16,7 @@ use crate::exit::{Exit, UsageError, report};
 use crate::server::access::Token;
 use crate::server::api::{Api, Bounds};
 use crate::server::{BackEnd, Listener};
-use crate::sink::RecordSink;
+use crate::sink::RecordSink as _;
 use crate::sink::counts::{Counts, LossReason};
 use crate::sink::sqlite::{SqliteSettings, SqliteSink};
 

@@ -10,6 +10,7 @@ use super::flags::Cli;
 use super::query::QueryArguments;
 use super::read::{CaptureSource, ReadArguments};
 use super::run::RunArguments;
+use super::serve::ServeArguments;
 use super::{Command, DoctorArguments, Task};
 use crate::config::{
     Attach, DiagnosticsFormat, Interfaces, Level, LogFormat, LogOutput, RedactQuery, XdpMode,
@@ -120,6 +121,30 @@ fn arguments_of_the_other_commands() {
         Command::Doctor(DoctorArguments { json: true })
     );
     assert_eq!(doctor.config.diagnostics.level, Level::Debug);
+}
+
+#[test]
+fn what_serve_is_told() {
+    let line = "tapline serve --listen [::1]:0 --token-file t --insecure --data-dir d --duration 2s --json";
+    let Task {
+        config,
+        origins,
+        command,
+    } = task(line, &[]).unwrap();
+    assert_eq!(origins.len(), 3);
+    let listen = config.server.listen.map(|listen| listen.to_string());
+    assert_eq!(listen.as_deref(), Some("[::1]:0"));
+    assert_eq!(config.server.token_file.as_deref(), Some(Path::new("t")));
+    assert_eq!(config.store.dir, Path::new("d"));
+    let expected = ServeArguments {
+        duration: Some(Duration::from_secs(2)),
+        insecure: true,
+        json: true,
+    };
+    assert_eq!(command, Command::Serve(expected));
+    let printed = task("tapline serve --print-config", &[]).unwrap();
+    assert_eq!(printed.command, Command::PrintConfig);
+    assert!(task("tapline serve -i eth0", &[]).is_err());
 }
 
 #[test]

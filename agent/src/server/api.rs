@@ -112,7 +112,6 @@ impl Api {
 
     /// The resources, without a guard: whoever serves them lays [`guarded`](super::access::guarded)
     /// around all that is served.
-    #[must_use]
     pub fn router(&self) -> Router {
         Router::new()
             .route("/api/logs", get(logs::list).post(logs::take))

@@ -1,7 +1,7 @@
 //! Putting records together: the head, the whole of an escalated packet, or its end.
 
 use crate::classify::{Segment, tcp};
-use crate::connection::{Direction, state};
+use crate::connection::{Connection, Direction, state};
 use crate::counters::{Counters, Escalated, Lost};
 use crate::host::Host;
 use crate::packet::Packet;
@@ -37,19 +37,19 @@ pub(crate) fn copy<P: Packet, H: Host>(
         work,
         scratch,
     } = workplace;
-    let directions = &found.connection.directions;
     let mut copier = Copier {
         packet,
         host,
         segment,
-        found,
-        direction: &directions[(side & 1) as usize],
-        peer: &directions[(side & 1 ^ 1) as usize],
+        connection: found.connection,
+        slot: found.slot,
+        side,
+        direction: &found.connection.directions[(side & 1) as usize],
         counters,
         work,
         scratch,
     };
-    copier.begin(side);
+    copier.begin();
     if !copier.work.is(mark::WANTED) {
         copier.work.captured.set(0);
         let length = copier.segment.payload_length;
@@ -66,18 +66,25 @@ struct Copier<'a, P, H> {
     packet: &'a P,
     host: &'a H,
     segment: &'a Segment,
-    found: Found<'a>,
+    connection: &'a Connection,
+    slot: u32,
+    side: u32,
     direction: &'a Direction,
-    peer: &'a Direction,
     counters: &'a mut Counters,
     work: &'a Work,
     scratch: &'a mut Scratch,
 }
 
 impl<P: Packet, H: Host> Copier<'_, P, H> {
+    /// The other direction. Not kept: room on the stack is short.
+    #[inline(always)]
+    fn peer(&self) -> &Direction {
+        &self.connection.directions[(self.side & 1 ^ 1) as usize]
+    }
+
     /// Fills in what all records of a packet share.
     #[inline(always)]
-    fn begin(&mut self, side: u32) {
+    fn begin(&mut self) {
         let origin = self.packet.origin();
         let segment = self.segment;
         let mut flags = 0;
@@ -100,25 +107,27 @@ impl<P: Packet, H: Host> Copier<'_, P, H> {
             flags |= flag::ALL;
         }
         self.work.flags.set(u32::from(flags));
+        let connection = self.connection;
+        let peer = &connection.directions[(self.side & 1 ^ 1) as usize];
         let header = &mut self.scratch.header;
         header.time_ns = self.host.now_ns();
         header.segment_end = self.work.start.get() + u64::from(segment.payload_length);
         header.hole_start = self.direction.hole_start.get();
-        header.peer_position = self.peer.position.get();
+        header.peer_position = peer.position.get();
         let now = self.work.now.get();
         header.last_ago = ago(now, self.work.last_seen.get());
-        header.peer_ago = ago(now, self.peer.last_seen.get());
+        header.peer_ago = ago(now, peer.last_seen.get());
         header.source = bytes_of(segment.source);
         header.destination = bytes_of(segment.destination);
         header.source_port_be = segment.source_port_be.to_ne_bytes();
         header.destination_port_be = segment.destination_port_be.to_ne_bytes();
-        header.slot = self.found.slot;
-        header.generation = self.found.connection.generation.get();
+        header.slot = self.slot;
+        header.generation = self.connection.generation.get();
         header.ifindex = origin.ifindex;
         header.cpu = self.host.cpu();
         header.vlan = segment.vlan;
         header.version = VERSION;
-        header.side = side as u8;
+        header.side = self.side as u8;
         header.carry = if marks & mark::CONTINUES != 0 {
             self.direction.carry.get().to_ne_bytes()
         } else {
@@ -350,7 +359,7 @@ impl<P: Packet, H: Host> Copier<'_, P, H> {
         let work = self.work;
         self.counters.candidates += 1;
         if work.captured.get() == 1
-            && self.peer.state.get() & state::REQUESTS == 0
+            && self.peer().state.get() & state::REQUESTS == 0
             && self.direction.state.get() & state::RESPONSES == 0
         {
             // "H" alone begins HEAD as well.
@@ -361,16 +370,11 @@ impl<P: Packet, H: Host> Copier<'_, P, H> {
             return;
         }
         let messages = self.direction.messages.get();
-        let peers = self.peer.messages.get();
+        let peers = self.peer().messages.get();
         if work.kind.get() == Start::Response as u32 {
             // "HTTP/1.1 1xx": the first digit is the tenth byte, index 13 of the window.
             if work.captured.get() < 10 || self.scratch.window_byte(13) == b'1' {
-                escalate(
-                    self.found.connection,
-                    work,
-                    self.counters,
-                    Escalated::Interim,
-                );
+                escalate(self.connection, work, self.counters, Escalated::Interim);
             } else if peers.wrapping_sub(messages) as i32 > 0 {
                 self.direction.messages.set(messages.wrapping_add(1));
             }
@@ -390,7 +394,7 @@ impl<P: Packet, H: Host> Copier<'_, P, H> {
     fn escalate(&mut self, why: Escalated) {
         let state = self.direction.state.get();
         self.direction.state.set(state | state::UNSURE);
-        escalate(self.found.connection, self.work, self.counters, why);
+        escalate(self.connection, self.work, self.counters, why);
     }
 
     /// Takes the direction for the one of requests, or of responses, by what begins here. It may turn
@@ -403,7 +407,7 @@ impl<P: Packet, H: Host> Copier<'_, P, H> {
             (state::REQUESTS, state::RESPONSES)
         };
         let seen = self.direction.state.get();
-        let certain = self.work.captured.get() >= 8 && self.peer.state.get() & other != 0;
+        let certain = self.work.captured.get() >= 8 && self.peer().state.get() & other != 0;
         if seen & other != 0 && !certain {
             return false;
         }
@@ -436,7 +440,7 @@ impl<P: Packet, H: Host> Copier<'_, P, H> {
     /// Takes `bytes` from the budgets of the connection and the CPU; false when one is spent.
     #[inline(always)]
     fn spend(&mut self, bytes: u32) -> bool {
-        let connection = self.found.connection;
+        let connection = self.connection;
         let window = (self.direction.last_seen.get() >> 8) as u16;
         if connection.budget_window.get() != window {
             connection.budget_window.set(window);

@@ -34,12 +34,20 @@ impl Head {
         self.0.get("method").is_some()
     }
 
-    /// The line without what differs from run to run and from hook to hook: time, CPU, interface.
+    /// The line without what differs from run to run and from hook to hook: times, CPU, interface,
+    /// identifiers.
     #[must_use]
     pub fn without_time(&self) -> Value {
         let mut value = self.0.clone();
         if let Some(members) = value.as_object_mut() {
-            for name in ["ts", "cpu_id", "ifname"] {
+            for name in [
+                "ts",
+                "cpu_id",
+                "ifname",
+                "session_id",
+                "exchange_id",
+                "latency_us",
+            ] {
                 members.remove(name);
             }
         }

@@ -3,6 +3,8 @@
 use std::thread::sleep;
 use std::time::{Duration, Instant};
 
+use aya::util::KernelVersion;
+
 /// How long a condition may take that holds at once on an idle machine.
 const PATIENCE: Duration = Duration::from_secs(15);
 
@@ -11,7 +13,20 @@ const PATIENCE: Duration = Duration::from_secs(15);
 /// # Panics
 /// There is none within 15 s; the message names `what` was waited for.
 pub fn within<T>(what: &str, ask: impl FnMut() -> Option<T>) -> T {
-    within_seconds(PATIENCE.as_secs(), what, ask)
+    let patience = if is_emulated() {
+        PATIENCE * SLOWER
+    } else {
+        PATIENCE
+    };
+    within_seconds(patience.as_secs(), what, ask)
+}
+
+/// How many times slower a machine is whose instructions are emulated, beside others that are busy.
+const SLOWER: u32 = 6;
+
+/// Whether this is the virtual machine with the old kernel.
+fn is_emulated() -> bool {
+    KernelVersion::current().is_ok_and(|version| version < KernelVersion::new(6, 6, 0))
 }
 
 /// As [`within`], with another limit.

@@ -224,7 +224,14 @@ fn check(
     differences: &mut Vec<String>,
 ) -> Result<Count> {
     let printed = Step::new(program)
-        .args(["read", "--format", "json", "--log-dir", "-"])
+        .args([
+            "read",
+            "--format",
+            "json",
+            "--log-dir",
+            "-",
+            "--redact=false",
+        ])
         .arg(capture)
         .stdout()?;
     let found = printed

@@ -263,12 +263,20 @@ fn give_up_privileges(config: &Config, attach: Attach) -> anyhow::Result<()> {
     }
     if config.store.enabled {
         let folder = &config.store.dir;
-        make_folder(folder)
-            .with_context(|| format!("cannot make the folder {}", folder.display()))?;
-        if let Some(user) = &user {
-            privileges::chown_for(user, folder, |name| {
-                name.as_encoded_bytes().starts_with(b"tapline-")
-            })?;
+        match make_folder(folder) {
+            Ok(()) => {
+                if let Some(user) = &user {
+                    privileges::chown_for(user, folder, |name| {
+                        name.as_encoded_bytes().starts_with(b"tapline-")
+                    })?;
+                }
+            }
+            // Said when the store is started: nobody chose this folder.
+            Err(_) if *folder == StoreConfig::default().dir => {}
+            Err(error) => {
+                return Err(anyhow::Error::new(error)
+                    .context(format!("cannot make the folder {}", folder.display())));
+            }
         }
     }
     let keep: Vec<Capability> = hooks_of(attach)

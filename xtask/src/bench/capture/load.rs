@@ -23,8 +23,21 @@ pub(crate) struct Asked {
 /// # Errors
 /// When wrk fails, or got an answer that is none.
 pub(crate) fn wrk(site: &Site, connections: u32, time: Duration) -> Result<Asked> {
+    asking(site, connections, time, &[])
+}
+
+/// As [`wrk`], each request on a connection of its own.
+///
+/// # Errors
+/// As there.
+pub(crate) fn wrk_without_keeping(site: &Site, connections: u32, time: Duration) -> Result<Asked> {
+    asking(site, connections, time, &["--header", "Connection: close"])
+}
+
+fn asking(site: &Site, connections: u32, time: Duration, more: &[&str]) -> Result<Asked> {
     let text = site
         .in_client(program("wrk")?)
+        .args(more)
         .args(["--threads", "1", "--connections", &connections.to_string()])
         .args(["--duration", &format!("{}s", time.as_secs())])
         .arg(format!("http://{SERVER}/index.html"))

@@ -132,19 +132,27 @@ pub(crate) fn agent(site: &Site, plan: &Plan, capturer: &Capturer) -> Result<Mea
         ));
         bulk.push([off, on]);
     }
+    let memory = churned(site, plan, capturer)?;
+    say(format_args!(
+        "{}: {:.1} MiB of Pss behind requests on a connection each",
+        capturer.name,
+        memory as f64 / f64::from(1 << 20)
+    ));
     let wake_ups = idle(site, capturer)?;
     let program_time = if plan.program_time {
         program_time::measure(site, plan, capturer)?
     } else {
         Vec::new()
     };
+    let measured = Measured::of_pairs(capturer, pairs);
     Ok(Measured {
         known: Some(known),
         bulk_ratio: Summary::of(bulk.iter().map(|[off, on]| on / off)),
         bulk,
         wake_ups_per_second: Some(wake_ups),
         program_time,
-        ..Measured::of_pairs(capturer, pairs)
+        memory: measured.memory.max(memory),
+        ..measured
     })
 }
 
@@ -319,6 +327,16 @@ fn known(site: &Site, plan: &Plan, capturer: &Capturer) -> Result<Known> {
         partial: ledger.heads.partial,
         lost: lost(&ledger),
     })
+}
+
+/// Memory behind a run in which every request has a connection of its own.
+fn churned(site: &Site, plan: &Plan, capturer: &Capturer) -> Result<u64> {
+    let capturing = capturer.start(site)?;
+    load::wrk_without_keeping(site, plan.connections, plan.time)?;
+    capturing.settle()?;
+    let memory = capturing.memory()?;
+    capturing.finish()?;
+    Ok(memory)
 }
 
 /// A run of wrk with capture.

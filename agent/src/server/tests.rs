@@ -277,7 +277,7 @@ fn nobody_answers_once_the_capture_is_over() {
     let answer = runtime.block_on(async {
         use hyper::service::Service as _;
         let router = routes::router(asker, Ipv4Addr::LOCALHOST.into());
-        TowerToHyperService::new(router)
+        hyper_util::service::TowerToHyperService::new(router)
             .call(request)
             .await
             .unwrap()

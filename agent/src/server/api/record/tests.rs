@@ -166,7 +166,7 @@ proptest! {
 
     #[test]
     fn sound_records_are_taken_as_they_are(
-        source in any::<std::net::IpAddr>(), port in any::<u16>(), packets in 0..=i64::MAX as u64,
+        source in any::<IpAddr>(), port in any::<u16>(), packets in 0..=i64::MAX as u64,
         cpu in any::<u32>(), protocol in proptest::sample::select(Protocol::ALL.to_vec()),
     ) {
         let mut value = record();

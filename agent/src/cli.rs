@@ -15,7 +15,6 @@ pub mod settings;
 #[cfg(test)]
 mod tests;
 
-use std::collections::BTreeMap;
 use std::ffi::OsString;
 use std::io::{self, Write as _};
 use std::path::Path;
@@ -168,12 +167,6 @@ impl Task {
             command,
         })
     }
-}
-
-/// Counts with their names, those that are not 0.
-fn named(names: &[&'static str], counts: &[u64]) -> BTreeMap<&'static str, u64> {
-    let all = names.iter().copied().zip(counts.iter().copied());
-    all.filter(|(_, count)| *count > 0).collect()
 }
 
 /// Writes what `--json` asks for: one document and a line end.

@@ -174,7 +174,7 @@ pub struct StoreConfig {
 pub struct ServerConfig {
     /// Address and port to listen on (port 0: the kernel picks one); `None`: no server.
     pub listen: Option<SocketAddr>,
-    /// The file with the token that whoever asks `tapline serve` must give; `None`: none is asked for.
+    /// The file with the token that whoever asks must give; `None`: none is asked for.
     pub token_file: Option<PathBuf>,
 }
 

@@ -1,16 +1,17 @@
-//! The servers: of `tapline run` `/metrics` for Prometheus and `/health`, of `tapline serve` the API
-//! ([`api`]), over HTTP/1.
+//! The servers, over HTTP/1: both give the API of the store ([`api`]), `/metrics` for Prometheus,
+//! `/health` and `/api/ledger`; `tapline run` of a capture, `tapline serve` of the store alone.
 //!
 //! ```text
-//! connection ─► host check ─► method check ─► route ─► Question ─► the loop of the capture
-//!                                               ▲                          │ reads the counters now
-//!                                               └───────── Snapshot ◄──────┘
+//! connection ─► host, token ─► route ─► the store
+//!                                └────► Question ─► the loop of the capture
+//!                                 ▲                       │ reads the counters now
+//!                                 └──────── Snapshot ◄────┘
 //! ```
 //!
 //! The server of a capture measures nothing between two requests: what is shown was read for the
-//! request that asked. It takes one request a connection, and never reads a body. Everything is
-//! bounded: connections, bytes of a head, time. Where it listens on a loopback address it answers only to names of this host, so
-//! that no web page can read it through a name of its own that points here.
+//! request that asked. Everything is bounded: connections, bytes of a head and of a body, time. Where
+//! it listens on a loopback address it answers only to names of this host, so that no web page can read
+//! it through a name of its own that points here; anywhere else it asks for a token.
 //!
 //! Binding is apart from serving: a port below 1024 is bound while there are privileges, and
 //! threads and runtimes start after they are gone.
@@ -24,13 +25,14 @@ pub mod metrics;
 mod process;
 mod routes;
 mod snapshot;
+mod table;
 
 #[cfg(test)]
 mod tests;
 
 use std::io;
 use std::net::{SocketAddr, TcpListener};
-use std::time::{Duration, Instant};
+use std::time::Instant;
 
 use agent_common::counters::Counters;
 use jiff::Timestamp;
@@ -44,30 +46,11 @@ pub use health::{Health, Reason, State};
 pub use process::{Process, ProcessReader};
 pub use snapshot::{Cpu, Lines, Snapshot};
 
-use crate::capture::reader::Progress;
+use crate::ledger::{Ledger, Moment, Taken};
 use crate::sink::log::SinkCounts;
 
-/// Connections served at the same time where a capture is served; others wait in the kernel.
-const CONNECTIONS: usize = 32;
-
-/// The life of a connection: reading the request, and writing the answer to a slow reader.
-const LIFE: Duration = Duration::from_secs(10);
-
-/// Connections of a capture take one request each and live [`LIFE`] at most.
-const OF_CAPTURE: Patience = Patience {
-    connections: CONNECTIONS,
-    life: Some(LIFE),
-    head: LIFE,
-    stall: LIFE,
-};
-
-/// Connections of a back end may stay: those who send records send many.
-const OF_STORE: Patience = Patience {
-    connections: 256,
-    life: None,
-    head: Duration::from_secs(30),
-    stall: LIFE,
-};
+/// Questions that may wait for whoever has the numbers.
+const QUESTIONS: usize = 32;
 
 /// Why the server cannot listen.
 #[derive(Debug, thiserror::Error)]
@@ -157,6 +140,15 @@ impl BackEnd {
     /// # Errors
     /// The runtime cannot wait for the socket.
     pub fn start(listener: Listener, api: &Api, token: Option<Token>) -> io::Result<Self> {
+        Self::with(listener, api, token, Patience::default())
+    }
+
+    fn with(
+        listener: Listener,
+        api: &Api,
+        token: Option<Token>,
+        patience: Patience,
+    ) -> io::Result<Self> {
         let (stop, stopped) = watch::channel(());
         let mut tasks = JoinSet::new();
         let mut bound = None;
@@ -164,7 +156,7 @@ impl BackEnd {
             let listener = tokio::net::TcpListener::from_std(listener)?;
             bound = Some(address);
             let router = access::guarded(api.stand_alone(), address.ip(), token);
-            tasks.spawn(accept(listener, router, OF_STORE, stopped));
+            tasks.spawn(accept(listener, router, patience, stopped));
         }
         Ok(Self {
             address: bound,
@@ -206,6 +198,7 @@ pub struct Server {
     health: Health,
     process: Option<ProcessReader>,
     online: Vec<u32>,
+    started: Instant,
     /// Held as long as connections are taken.
     _stop: watch::Sender<()>,
     /// Held: dropping it ends the task and its connections.
@@ -213,24 +206,21 @@ pub struct Server {
 }
 
 impl Server {
-    /// Serves a bound socket, in the runtime that this is called in.
+    /// Serves a bound socket, in the runtime that this is called in. `api`: of the store, where there
+    /// is one. `token`: what whoever asks must give.
     ///
     /// # Errors
     /// The runtime cannot wait for the socket.
-    pub fn start(listener: Listener) -> io::Result<Self> {
-        let (asker, questions) = mpsc::channel(CONNECTIONS);
+    pub fn start(listener: Listener, api: Option<&Api>, token: Option<Token>) -> io::Result<Self> {
+        let (asker, questions) = mpsc::channel(QUESTIONS);
         let (stop, stopped) = watch::channel(());
         let mut tasks = JoinSet::new();
         let mut bound = None;
         if let Some((listener, address)) = listener.0 {
             let listener = tokio::net::TcpListener::from_std(listener)?;
             bound = Some(address);
-            tasks.spawn(accept(
-                listener,
-                routes::router(asker, address.ip()),
-                OF_CAPTURE,
-                stopped,
-            ));
+            let router = access::guarded(routes::router(asker, api), address.ip(), token);
+            tasks.spawn(accept(listener, router, Patience::default(), stopped));
         }
         Ok(Self {
             address: bound,
@@ -238,6 +228,7 @@ impl Server {
             health: Health::new(Timestamp::now()),
             process: ProcessReader::new().ok(),
             online: aya::util::online_cpus().unwrap_or_default(),
+            started: Instant::now(),
             _stop: stop,
             _tasks: tasks,
         })
@@ -269,19 +260,20 @@ impl Server {
 
     /// Everything that is shown, of this moment.
     ///
-    /// `counters`: of every CPU, in order. `interfaces`: the names of those that are captured.
+    /// `counters`: of every CPU, in order, read after what was `taken`. `interfaces`: the names of
+    /// those that are captured.
     pub fn snapshot(
         &mut self,
         counters: Vec<Counters>,
-        progress: &Progress,
-        log: &SinkCounts,
+        taken: Taken,
         interfaces: Vec<String>,
     ) -> Snapshot {
-        self.observe(&counters, log, !interfaces.is_empty());
+        self.observe(&counters, &taken.log, !interfaces.is_empty());
+        let ledger = Ledger::new(&counters, &taken, self.started.elapsed(), Moment::Live);
         Snapshot {
             process: self.process.as_ref().and_then(|reader| reader.read().ok()),
             health: self.health.clone(),
-            ..Snapshot::new(counters, &self.online, progress, log, interfaces)
+            ..Snapshot::new(counters, &self.online, taken, interfaces, ledger)
         }
     }
 }

@@ -226,9 +226,21 @@ struct HookFlags {
     /// Say a line of statistics this often: 10s, 1m; off: never
     #[arg(long, value_name = "EVERY", value_parser = Text(Key::LogStatistics))]
     statistics: Option<String>,
-    /// Address and port of the server of /metrics and /health; off: none
+}
+
+/// Where it can be asked, and by whom.
+#[derive(Debug, Args)]
+#[command(next_help_heading = "Server")]
+struct ServerFlags {
+    /// Address and port of the API, /metrics and /health; off: none
     #[arg(long, value_name = "ADDR:PORT", value_parser = Text(Key::ServerListen))]
     listen: Option<String>,
+    /// File with the token that whoever asks must give (Authorization: Bearer TOKEN)
+    #[arg(long, value_name = "FILE", value_parser = Text(Key::ServerTokenFile))]
+    token_file: Option<String>,
+    /// Listen on an address that is not a loopback one without asking for a token
+    #[arg(long)]
+    insecure: bool,
 }
 
 /// Flags of `tapline run`.
@@ -246,6 +258,8 @@ pub(super) struct RunFlags {
     lines: LineFlags,
     #[command(flatten)]
     store: StoreFlags,
+    #[command(flatten)]
+    server: ServerFlags,
 }
 
 /// Flags of `tapline read`.
@@ -269,15 +283,8 @@ pub(super) struct ReadFlags {
 pub(super) struct ServeFlags {
     #[command(flatten)]
     pub(super) config: ConfigFlags,
-    /// Address and port to listen on
-    #[arg(long, value_name = "ADDR:PORT", value_parser = Text(Key::ServerListen))]
-    listen: Option<String>,
-    /// File with the token that whoever asks must give (Authorization: Bearer TOKEN)
-    #[arg(long, value_name = "FILE", value_parser = Text(Key::ServerTokenFile))]
-    token_file: Option<String>,
-    /// Listen on an address that is not a loopback one without asking for a token
-    #[arg(long)]
-    insecure: bool,
+    #[command(flatten)]
+    server: ServerFlags,
     /// Folder of the databases of exchanges and sessions
     #[arg(long, value_name = "DIR", value_parser = Text(Key::StoreDir))]
     data_dir: Option<String>,
@@ -289,25 +296,16 @@ pub(super) struct ServeFlags {
 impl ServeFlags {
     /// The settings that the flags stand for.
     pub(super) fn settings(&self) -> Vec<Setting> {
-        [
-            one(Key::ServerListen, "--listen", self.listen.as_deref()),
-            one(
-                Key::ServerTokenFile,
-                "--token-file",
-                self.token_file.as_deref(),
-            ),
-            one(Key::StoreDir, "--data-dir", self.data_dir.as_deref()),
-        ]
-        .into_iter()
-        .flatten()
-        .collect()
+        let mut settings = self.server.settings();
+        settings.extend(one(Key::StoreDir, "--data-dir", self.data_dir.as_deref()));
+        settings
     }
 
     /// What is no setting.
     pub(super) const fn arguments(&self, json: bool) -> ServeArguments {
         ServeArguments {
             duration: self.duration,
-            insecure: self.insecure,
+            insecure: self.server.insecure,
             json,
         }
     }
@@ -330,6 +328,7 @@ impl RunFlags {
         settings.extend(self.filter.settings());
         settings.extend(self.lines.settings());
         settings.extend(self.store.settings());
+        settings.extend(self.server.settings());
         settings
     }
 
@@ -339,6 +338,7 @@ impl RunFlags {
         RunArguments {
             duration,
             packets,
+            insecure: self.server.insecure,
             json,
         }
     }
@@ -419,7 +419,22 @@ impl HookFlags {
                 "--statistics",
                 self.statistics.as_deref(),
             ),
+        ]
+        .into_iter()
+        .flatten()
+        .collect()
+    }
+}
+
+impl ServerFlags {
+    fn settings(&self) -> Vec<Setting> {
+        [
             one(Key::ServerListen, "--listen", self.listen.as_deref()),
+            one(
+                Key::ServerTokenFile,
+                "--token-file",
+                self.token_file.as_deref(),
+            ),
         ]
         .into_iter()
         .flatten()

@@ -3,25 +3,26 @@
 
 use std::io::{self, Write as _};
 use std::net::SocketAddr;
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use anyhow::Context as _;
-use serde::Serialize;
 use tokio::signal::unix::{SignalKind, signal};
 
 use super::settings;
 use crate::config::Config;
 use crate::diagnostics;
 use crate::exit::{Exit, UsageError, report};
-use crate::server::access::Token;
+use crate::ledger::{Moment, StoreLedger};
+use crate::server::access::{self, Token};
 use crate::server::api::{Api, Bounds};
 use crate::server::{BackEnd, Listener};
 use crate::sink::RecordSink as _;
 use crate::sink::counts::{Counts, LossReason};
 use crate::sink::sqlite::{SqliteSettings, SqliteSink};
 
-/// Batches that may wait for the writer: every connection sends one at a time.
-const QUEUE: usize = 256;
+/// Batches that may wait for the writer: every connection sends one at a time, and they have half of
+/// the queue.
+const QUEUE: usize = 512;
 
 /// What `tapline serve` is told beside its configuration.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -34,25 +35,16 @@ pub struct ServeArguments {
     pub json: bool,
 }
 
-/// The result: what became of the records.
-#[derive(Debug, Serialize)]
-struct Account {
-    stored: u64,
-    lost: u64,
-}
-
 /// Serves until told to stop, or until `arguments` say so.
 ///
 /// # Errors
 /// The configuration allows no server, the address or the data folder cannot be had, or the token
 /// cannot be read.
 pub fn serve(config: Config, arguments: ServeArguments) -> anyhow::Result<Exit> {
-    let address = address(&config, &arguments)?;
-    let token = match &config.server.token_file {
-        Some(path) => Some(Token::read(path)?),
-        None => None,
-    };
+    let address = address(&config)?;
+    let token = access::token(&config.server, arguments.insecure)?;
     let listener = Listener::bind(Some(address))?;
+    let started = Instant::now();
     let store = SqliteSink::start(SqliteSettings {
         queue_batches: QUEUE,
         ..settings::store_of_run(&config)
@@ -71,30 +63,20 @@ pub fn serve(config: Config, arguments: ServeArguments) -> anyhow::Result<Exit> 
     // What readers still do is of no use to anybody.
     runtime.shutdown_background();
     let counts = Box::new(store).close();
-    end(&arguments, &counts)
+    end(&arguments, &counts, started.elapsed())
 }
 
-/// Where to listen: on another address than a loopback one only with a token, or where that is not
-/// wanted.
-fn address(config: &Config, arguments: &ServeArguments) -> Result<SocketAddr, UsageError> {
+/// Where to listen.
+fn address(config: &Config) -> Result<SocketAddr, UsageError> {
     if !config.store.enabled {
         return Err(UsageError(
             "tapline serve stores what it takes: store.enabled must not be false".to_owned(),
         ));
     }
-    let Some(address) = config.server.listen else {
-        return Err(UsageError(
-            "tapline serve needs an address: server.listen must not be off".to_owned(),
-        ));
-    };
-    let is_guarded = config.server.token_file.is_some() || arguments.insecure;
-    if !address.ip().to_canonical().is_loopback() && !is_guarded {
-        return Err(UsageError(format!(
-            "whoever reaches {address} could read and write the store: name a file with a token \
-             (--token-file), or say that this is wanted (--insecure)"
-        )));
-    }
-    Ok(address)
+    config.server.listen.ok_or_else(|| {
+        let sentence = "tapline serve needs an address: server.listen must not be off";
+        UsageError(sentence.to_owned())
+    })
 }
 
 async fn until_told(
@@ -156,22 +138,19 @@ fn greet(config: &Config, server: &BackEnd) {
     drop(io::stderr().write_all(greeting.as_bytes()));
 }
 
-fn end(arguments: &ServeArguments, counts: &Counts) -> anyhow::Result<Exit> {
-    let account = Account {
-        stored: counts.stored,
-        lost: counts.lost_in_all(),
-    };
+fn end(arguments: &ServeArguments, counts: &Counts, time: Duration) -> anyhow::Result<Exit> {
+    let lost = counts.lost_in_all();
     if arguments.json {
-        super::write_result(&account)?;
+        let sinks = [("sqlite", *counts)];
+        super::write_result(&StoreLedger::new(&sinks, time, Moment::End))?;
     } else {
         let said = format!(
-            "tapline stored {} records; {} could not be stored, and their senders were told\n",
-            account.stored, account.lost
+            "tapline stored {} records; {lost} could not be stored, and their senders were told\n",
+            counts.stored
         );
         drop(io::stderr().write_all(said.as_bytes()));
     }
-    let refused = counts.lost(LossReason::Refused);
-    Ok(match account.lost > refused {
+    Ok(match lost > counts.lost(LossReason::Refused) {
         true => Exit::Failed,
         false => Exit::Done,
     })

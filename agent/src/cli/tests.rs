@@ -40,7 +40,7 @@ fn the_definition_is_sound() {
 fn every_flag_takes_effect() {
     let line = "tapline run -i eth0 --interface lo --attach xdp --xdp-mode generic --log-dir - \
         --split --format json --redact=false --redact-key a --redact-key b --redact-query drop --local 10.0.0.0/8 --local ::1 --port 80 --port 8080 --net 10.1.0.0/16 \
-        --duration 30s --packets 7 --ring 64KiB --flows 1000 --head-bytes 4KiB --statistics 10s --listen [::1]:0 \
+        --duration 30s --packets 7 --ring 64KiB --flows 1000 --head-bytes 4KiB --statistics 10s --listen [::1]:0 --token-file t --insecure \
         --user nobody --data-dir kept --no-store -q --diagnostics said.log --diagnostics-format json";
     let line = line.split_whitespace().collect::<Vec<_>>().join(" ");
     let Task {
@@ -48,7 +48,7 @@ fn every_flag_takes_effect() {
         origins,
         command,
     } = task(&line, &[]).unwrap();
-    assert_eq!(origins.len(), 23);
+    assert_eq!(origins.len(), 24);
     let capture = config.capture;
     let names = vec!["eth0".to_owned(), "lo".to_owned()];
     assert_eq!(capture.interfaces, Interfaces::Named(names));
@@ -83,8 +83,10 @@ fn every_flag_takes_effect() {
     let expected = RunArguments {
         duration: Some(Duration::from_secs(30)),
         packets: Some(7),
+        insecure: true,
         json: false,
     };
+    assert_eq!(config.server.token_file.as_deref(), Some(Path::new("t")));
     assert_eq!(command, Command::Run(expected));
 }
 

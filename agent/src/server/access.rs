@@ -18,6 +18,8 @@ use axum::response::{IntoResponse as _, Response};
 
 use super::api::refusal::{Refusal, detail};
 use super::routes::check_host;
+use crate::config::ServerConfig;
+use crate::exit::UsageError;
 
 /// Characters of a token: fewer can be guessed.
 const SHORTEST: usize = 16;
@@ -121,6 +123,26 @@ fn is_equal(given: &[u8], token: &str) -> bool {
     differs == 0
 }
 
+/// The token of the configuration. Another address than a loopback one needs one, unless that is not
+/// wanted (`insecure`).
+///
+/// # Errors
+/// [`UsageError`] where it needs one and has none; the file gives no token.
+pub fn token(server: &ServerConfig, insecure: bool) -> anyhow::Result<Option<Token>> {
+    if let Some(path) = &server.token_file {
+        return Ok(Some(Token::read(path)?));
+    }
+    match server.listen {
+        Some(address) if !address.ip().to_canonical().is_loopback() && !insecure => {
+            Err(anyhow::Error::new(UsageError(format!(
+                "whoever reaches {address} could read what is captured and read and write the store: \
+                 name a file with a token (--token-file), or say that this is wanted (--insecure)"
+            ))))
+        }
+        _ => Ok(None),
+    }
+}
+
 /// Lets through to `router` what is asked of this host by whoever may ask. `listen`: where the server
 /// listens; `token`: what whoever asks must give, but for `/health`, `/ready` and `/api/health`.
 pub fn guarded(router: Router, listen: IpAddr, token: Option<Token>) -> Router {
@@ -134,7 +156,7 @@ async fn guard(
 ) -> Response {
     let fields = request.headers();
     if let Err((status, sentence)) = check_host(request.version(), request.uri(), fields, listen) {
-        return detail(status, sentence.trim_end());
+        return detail(status, sentence);
     }
     let is_open = OPEN.contains(&request.uri().path());
     if token.is_some_and(|token| !is_open && !token.is_given(fields)) {
@@ -174,6 +196,38 @@ mod tests {
         check(&["Bearer 0123456789abcdef0123456789abcdef"], false);
         check(&["Bearer 0123456789abcdef, x"], false);
         check(&["Bearer 0123456789abcdef"; 2], false);
+    }
+
+    #[test]
+    fn other_addresses_than_loopback_ones_need_a_token() {
+        let check = |listen: Option<&str>, insecure, allowed| {
+            let server = ServerConfig {
+                listen: listen.map(|address| address.parse().unwrap()),
+                token_file: None,
+            };
+            let found = super::token(&server, insecure);
+            assert_eq!(found.is_ok(), allowed, "{listen:?} {insecure}");
+            if let Err(error) = found {
+                assert!(error.is::<UsageError>());
+            }
+        };
+        check(None, false, true);
+        check(Some("127.0.0.1:8000"), false, true);
+        check(Some("[::1]:8000"), false, true);
+        check(Some("[::ffff:127.0.0.1]:8000"), false, true);
+        check(Some("0.0.0.0:8000"), false, false);
+        check(Some("0.0.0.0:8000"), true, true);
+        check(Some("192.0.2.1:8000"), false, false);
+        check(Some("[2001:db8::1]:8000"), false, false);
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join("token");
+        let server = ServerConfig {
+            listen: Some("0.0.0.0:8000".parse().unwrap()),
+            token_file: Some(path.clone()),
+        };
+        assert!(super::token(&server, true).is_err());
+        std::fs::write(path, SECRET).unwrap();
+        assert_eq!(super::token(&server, false).unwrap(), Token::new(SECRET));
     }
 
     #[test]

@@ -7,6 +7,7 @@
 //! | `GET /api/logs/{id}` | one session |
 //! | `GET /api/exchanges` | a page of exchanges, the newest first; `next` names the place to go on from |
 //! | `GET /api/health` | that the server answers |
+//! | `GET /api/openapi.json` | the description of all this, in OpenAPI 3.1 |
 //! | `GET /ready` | whether records would be stored now |
 //!
 //! What is refused is refused with `{"detail": …}`. A 201 says that the records are stored: their
@@ -16,6 +17,7 @@
 //! Everything is bounded: bytes of a body and of all bodies together, records, the time in which a
 //! body must come, searches at the same time and the time that each may take.
 
+mod back_end;
 mod body;
 mod exchanges;
 mod logs;
@@ -29,19 +31,22 @@ mod tests;
 
 use std::path::PathBuf;
 use std::sync::Arc;
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use axum::Json;
 use axum::Router;
 use axum::extract::State;
 use axum::http::StatusCode;
+use axum::http::header::CONTENT_TYPE;
 use axum::response::{IntoResponse as _, Response};
-use axum::routing::get;
-use serde::Serialize;
+use axum::routing::{any, get, post};
 use serde_json::json;
 
 use self::body::Budget;
 use self::readers::Readers;
+use self::refusal::Refusal;
+use super::ProcessReader;
+use super::table::{self, Route};
 use crate::sink::sqlite::Intake;
 
 /// The bounds of the API.
@@ -87,6 +92,8 @@ struct Inner {
     readers: Readers,
     budget: Budget,
     bounds: Bounds,
+    started: Instant,
+    process: Option<ProcessReader>,
     /// Days for which records are kept; `None`: for ever.
     retain_days: Option<u32>,
 }
@@ -106,30 +113,26 @@ impl Api {
             readers: Readers::new(directory, bounds.searches, bounds.search_time),
             budget: Budget::new(bounds.all_bodies_bytes),
             bounds,
+            started: Instant::now(),
+            process: ProcessReader::new().ok(),
             retain_days,
         }))
     }
 
     /// The resources, without a guard: whoever serves them lays [`guarded`](super::access::guarded)
     /// around all that is served.
-    pub fn router(&self) -> Router {
-        Router::new()
-            .route("/api/logs", get(logs::list).post(logs::take))
-            .route("/api/logs/{id}", get(logs::one))
-            .route("/api/exchanges", get(exchanges::list))
-            .route("/api/health", get(health))
-            .route("/ready", get(ready))
-            .method_not_allowed_fallback(refusal::method)
-            .with_state(self.clone())
+    pub(super) fn router(&self) -> Router {
+        let routes = table::router(&OF_STORE);
+        routes.with_state(self.clone()).merge(everywhere())
     }
 
-    /// All resources of a back end that captures nothing: with `/health`, and a sentence for all else.
+    /// All resources of a back end that captures nothing: with its own `/health`, `/metrics` and
+    /// `/api/ledger`, and a sentence for all else.
     pub(super) fn stand_alone(&self) -> Router {
-        let health = Router::new()
-            .route("/health", get(store_health))
-            .method_not_allowed_fallback(refusal::method)
-            .with_state(self.clone());
-        self.router().merge(health).fallback(refusal::nothing_here)
+        table::router(&back_end::OF_BACK_END)
+            .with_state(self.clone())
+            .merge(self.router())
+            .fallback(refusal::nothing_here)
     }
 
     /// Why nothing can be stored now; empty: it can.
@@ -147,32 +150,105 @@ impl Api {
     }
 }
 
-/// The answer of `/health` where nothing is captured.
-#[derive(Serialize)]
-struct StoreHealth {
-    state: &'static str,
-    reasons: Vec<&'static str>,
-    stored: u64,
-    queued: u64,
-    lost: u64,
+/// What is answered of a store.
+pub(super) const OF_STORE: [Route<Api>; 5] = [
+    Route {
+        method: "POST",
+        path: "/api/logs",
+        handler: || post(logs::take),
+        parameters: &[],
+        statuses: &[201, 400, 408, 413, 415, 422, 429, 500, 503],
+    },
+    Route {
+        method: "GET",
+        path: "/api/logs",
+        handler: || get(logs::list),
+        parameters: &logs::PARAMETERS,
+        statuses: &[200, 422, 429, 500, 503],
+    },
+    Route {
+        method: "GET",
+        path: "/api/logs/{id}",
+        handler: || get(logs::one),
+        parameters: &[],
+        statuses: &[200, 404, 422, 429, 500, 503],
+    },
+    Route {
+        method: "GET",
+        path: "/api/exchanges",
+        handler: || get(exchanges::list),
+        parameters: &exchanges::PARAMETERS,
+        statuses: &[200, 422, 429, 500, 503],
+    },
+    Route {
+        method: "GET",
+        path: "/ready",
+        handler: || get(ready),
+        parameters: &[],
+        statuses: &[200, 503],
+    },
+];
+
+/// What is answered whether there is a store or not.
+pub(super) const EVERYWHERE: [Route<()>; 2] = [
+    Route {
+        method: "GET",
+        path: "/api/health",
+        handler: || get(health),
+        parameters: &[],
+        statuses: &[200],
+    },
+    Route {
+        method: "GET",
+        path: "/api/openapi.json",
+        handler: || get(description),
+        parameters: &[],
+        statuses: &[200],
+    },
+];
+
+fn everywhere() -> Router {
+    table::router(&EVERYWHERE).with_state(())
 }
 
-/// `GET /health` where nothing is captured: the state of the store. Answers 200 in both states.
-async fn store_health(State(api): State<Api>) -> Response {
-    let reasons = api.unready();
-    let counts = api.0.intake.counts();
-    Json(StoreHealth {
-        state: match reasons.is_empty() {
-            true => "healthy",
-            false => "degraded",
-        },
-        reasons,
-        stored: counts.stored,
-        queued: counts.queued,
-        lost: counts.lost_in_all(),
-    })
-    .into_response()
+/// The resources where nothing is stored: those of the store say so.
+pub(super) fn without_store() -> Router {
+    let absent = |router: Router, route: &Route<Api>| {
+        // Two methods of one path are refused by one of them.
+        match OF_STORE.iter().find(|first| first.path == route.path) {
+            Some(first) if first.method == route.method => router.route(
+                route.path,
+                match route.path {
+                    "/ready" => get(ready_without_store),
+                    _ => any(no_store),
+                },
+            ),
+            _ => router,
+        }
+    };
+    let routes = OF_STORE.iter().fold(Router::new(), absent);
+    routes
+        .method_not_allowed_fallback(refusal::method)
+        .merge(everywhere())
 }
+
+async fn no_store() -> Refusal {
+    let sentence = "Nothing is stored here: store.enabled is false, or the folder of the store could \
+                    not be had when this process began.";
+    Refusal::Unavailable(sentence.to_owned())
+}
+
+async fn ready_without_store() -> Response {
+    Json(json!({"ready": true, "reasons": []})).into_response()
+}
+
+/// `GET /api/openapi.json`: the description of all this, for programs.
+async fn description() -> Response {
+    ([(CONTENT_TYPE, "application/json")], DESCRIPTION).into_response()
+}
+
+/// The description, in OpenAPI 3.1.
+const DESCRIPTION: &str = include_str!("api/openapi.json");
 
 async fn health() -> Response {
     Json(json!({"status": "ok", "message": "Tapline 서버가 정상 작동 중입니다."})).into_response()

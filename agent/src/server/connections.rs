@@ -1,17 +1,25 @@
 //! Connections: how many, how long, and how patient the server is with them.
+//!
+//! Where there are as many as may be, one more takes the place of the one that has waited longest
+//! without a request: silent and idle connections, however many somebody opens, shut nobody out.
 
-use std::future::Future as _;
+use std::future::Future;
 use std::io;
 use std::pin::Pin;
+use std::sync::{Arc, Mutex, PoisonError};
 use std::task::{Context, Poll, ready};
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
+use axum::response::Response;
+use hyper::Request;
+use hyper::body::Incoming;
+use hyper::service::Service;
 use hyper_util::rt::{TokioIo, TokioTimer};
 use hyper_util::service::TowerToHyperService;
 use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
 use tokio::net::{TcpListener, TcpStream};
 use tokio::sync::watch;
-use tokio::task::JoinSet;
+use tokio::task::{AbortHandle, JoinSet};
 use tokio::time::Sleep;
 
 /// Bytes of a request's head; the smallest that hyper takes.
@@ -20,21 +28,92 @@ pub(super) const HEAD_BYTES: usize = 8192;
 /// A pause after the kernel gave no connection, most likely for want of descriptors.
 const AFTER_FAILURE: Duration = Duration::from_millis(200);
 
+/// How long connections may go on with what they do after the stop.
+const AFTER_STOP: Duration = Duration::from_secs(5);
+
 /// The bounds of connections.
 #[derive(Clone, Copy, Debug)]
 pub(super) struct Patience {
     /// Connections served at the same time; others wait in the kernel.
     pub(super) connections: usize,
-    /// The life of a connection that takes one request; `None`: it may take any number.
-    pub(super) life: Option<Duration>,
-    /// The time in which a head must come, from the start of waiting for it.
-    pub(super) head: Duration,
+    /// The time in which a new connection must have sent the head of its first request.
+    pub(super) first: Duration,
+    /// The time in which the head of another request must come, from the start of waiting for it.
+    pub(super) idle: Duration,
     /// The time in which whoever asked must take some of the answer.
     pub(super) stall: Duration,
+    /// A connection that has had no request for so long may be closed for another one.
+    pub(super) spared: Duration,
 }
 
-/// How long connections may go on with what they do after the stop.
-const AFTER_STOP: Duration = Duration::from_secs(5);
+impl Default for Patience {
+    fn default() -> Self {
+        Self {
+            connections: 256,
+            first: Duration::from_secs(5),
+            idle: Duration::from_secs(30),
+            stall: Duration::from_secs(10),
+            spared: Duration::from_secs(1),
+        }
+    }
+}
+
+/// What a connection does.
+#[derive(Clone, Copy, Debug, Eq, PartialEq)]
+enum Doing {
+    /// It has had no request.
+    New { since: Instant },
+    /// Its request is being answered.
+    Answering,
+    /// It has had an answer.
+    Idle { since: Instant },
+}
+
+/// What a connection does, for those who look for a place.
+#[derive(Debug)]
+struct Place(Mutex<Doing>);
+
+impl Place {
+    fn set(&self, doing: Doing) {
+        *self.0.lock().unwrap_or_else(PoisonError::into_inner) = doing;
+    }
+
+    fn get(&self) -> Doing {
+        *self.0.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+/// The connections that are open.
+struct Open {
+    tasks: JoinSet<()>,
+    places: Vec<(AbortHandle, Arc<Place>)>,
+}
+
+impl Open {
+    /// Makes room for another one. False where all have had a request of late.
+    fn make_room(&mut self, patience: &Patience) -> bool {
+        while self.tasks.try_join_next().is_some() {}
+        self.places.retain(|(task, _)| !task.is_finished());
+        if self.places.len() < patience.connections {
+            return true;
+        }
+        let waiting = self
+            .places
+            .iter()
+            .enumerate()
+            .filter_map(|(index, (_, place))| match place.get() {
+                Doing::New { since } | Doing::Idle { since } => Some((since, index)),
+                Doing::Answering => None,
+            });
+        match waiting.min() {
+            Some((since, index)) if since.elapsed() >= patience.spared => {
+                self.places.swap_remove(index).0.abort();
+                true
+            }
+            _ => false,
+        }
+    }
+}
 
 /// Takes connections until the other end of `stop` is dropped; then it waits until those that are
 /// under way have had their answers. Its connections end with it.
@@ -44,34 +123,51 @@ pub(super) async fn accept(
     patience: Patience,
     mut stop: watch::Receiver<()>,
 ) {
-    let mut connections = JoinSet::new();
+    let mut open = Open {
+        tasks: JoinSet::new(),
+        places: Vec::new(),
+    };
     loop {
-        while connections.try_join_next().is_some() {}
-        if connections.len() >= patience.connections {
-            tokio::select! {
-                _ = connections.join_next() => {}
-                _ = stop.changed() => break,
-            }
-        }
         let accepted = tokio::select! {
             accepted = listener.accept() => accepted,
             _ = stop.changed() => break,
         };
-        match accepted {
-            Ok((stream, _)) => {
-                connections.spawn(serve(stream, router.clone(), patience, stop.clone()));
-            }
+        let stream = match accepted {
+            Ok((stream, _)) => stream,
             Err(error) => {
                 tracing::warn!(
                     error = &error as &dyn std::error::Error,
                     "cannot take a connection to the server"
                 );
                 tokio::time::sleep(AFTER_FAILURE).await;
+                continue;
+            }
+        };
+        while !open.make_room(&patience) {
+            tokio::select! {
+                _ = open.tasks.join_next() => {}
+                () = tokio::time::sleep(patience.spared / 10) => {}
+                _ = stop.changed() => break,
+            }
+            if stop.has_changed().is_err() {
+                break;
             }
         }
+        let place = Arc::new(Place(Mutex::new(Doing::New {
+            since: Instant::now(),
+        })));
+        let served = serve(
+            stream,
+            router.clone(),
+            patience,
+            Arc::clone(&place),
+            stop.clone(),
+        );
+        let task = open.tasks.spawn(served);
+        open.places.push((task, place));
     }
     drop(listener);
-    let rest = async { while connections.join_next().await.is_some() {} };
+    let rest = async { while open.tasks.join_next().await.is_some() {} };
     // Those that are still not done end with this function.
     drop(tokio::time::timeout(AFTER_STOP, rest).await);
 }
@@ -80,6 +176,7 @@ async fn serve(
     stream: TcpStream,
     router: axum::Router,
     patience: Patience,
+    place: Arc<Place>,
     mut stop: watch::Receiver<()>,
 ) {
     // Answers are written whole: to wait for more would only delay them.
@@ -89,27 +186,40 @@ async fn serve(
         stall: patience.stall,
         since: None,
     };
+    let watched = Watched {
+        router: TowerToHyperService::new(router),
+        place: Arc::clone(&place),
+    };
     let connection = hyper::server::conn::http1::Builder::new()
-        .keep_alive(patience.life.is_none())
         .max_buf_size(HEAD_BYTES)
         .timer(TokioTimer::new())
-        .header_read_timeout(patience.head)
-        .serve_connection(TokioIo::new(stream), TowerToHyperService::new(router));
+        .header_read_timeout(patience.idle)
+        .serve_connection(TokioIo::new(stream), watched);
     tokio::pin!(connection);
-    let whole = async {
+    let first = tokio::time::sleep(patience.first);
+    tokio::pin!(first);
+    let mut is_new = true;
+    let ended = loop {
         tokio::select! {
-            ended = &mut connection => return ended,
-            _ = stop.changed() => {}
+            ended = &mut connection => break ended,
+            () = &mut first, if is_new => {
+                is_new = matches!(place.get(), Doing::New { .. });
+                if is_new {
+                    // It has had its time.
+                    return;
+                }
+            }
+            _ = stop.changed() => {
+                if matches!(place.get(), Doing::New { .. }) {
+                    return;
+                }
+                connection.as_mut().graceful_shutdown();
+                break connection.await;
+            }
         }
-        connection.as_mut().graceful_shutdown();
-        connection.await
-    };
-    let ended = match patience.life {
-        Some(life) => tokio::time::timeout(life, whole).await,
-        None => Ok(whole.await),
     };
     // A client that is slow, speaks nonsense or goes away has only harmed itself.
-    if let Ok(Err(error)) = ended {
+    if let Err(error) = ended {
         tracing::debug!(
             error = &error as &dyn std::error::Error,
             "a connection to the server failed"
@@ -117,6 +227,30 @@ async fn serve(
     }
 }
 
+/// Answers, and says when it does.
+struct Watched {
+    router: TowerToHyperService<axum::Router>,
+    place: Arc<Place>,
+}
+
+impl Service<Request<Incoming>> for Watched {
+    type Response = Response;
+    type Error = std::convert::Infallible;
+    type Future = Pin<Box<dyn Future<Output = Result<Response, Self::Error>> + Send>>;
+
+    fn call(&self, request: Request<Incoming>) -> Self::Future {
+        self.place.set(Doing::Answering);
+        let place = Arc::clone(&self.place);
+        let answer = self.router.call(request);
+        Box::pin(async move {
+            let answer = answer.await;
+            place.set(Doing::Idle {
+                since: Instant::now(),
+            });
+            answer
+        })
+    }
+}
 /// A stream that fails when nothing can be written to it for too long.
 struct Stalling {
     stream: TcpStream,

@@ -23,6 +23,7 @@ use std::sync::mpsc::{SyncSender, TrySendError, sync_channel};
 use std::thread::{self, JoinHandle};
 
 use jiff::Timestamp;
+use tokio::sync::Semaphore;
 
 use self::days::Days;
 use self::intake::{FailedAt, Job};
@@ -57,6 +58,7 @@ pub struct SqliteSink {
     on_full: OnFull,
     shared: Arc<SharedCounts>,
     failed_at: FailedAt,
+    places: Arc<Semaphore>,
     workers: Option<Workers>,
 }
 
@@ -102,6 +104,7 @@ impl SqliteSink {
             queue: queue.map(Arc::downgrade).unwrap_or_default(),
             shared: Arc::clone(&self.shared),
             failed_at: Arc::clone(&self.failed_at),
+            places: Arc::clone(&self.places),
         }
     }
 
@@ -113,6 +116,7 @@ impl SqliteSink {
         let failed_at = Arc::clone(&state.failed_at);
         let (wake, woken) = sync_channel(1);
         let (queue, full) = sync_channel(settings.queue_batches.max(1));
+        let places = Arc::new(Semaphore::new(settings.queue_batches.max(1).div_ceil(2)));
         let tidy = Tidy {
             directory: settings.directory.clone(),
             retain: settings.retain,
@@ -145,6 +149,7 @@ impl SqliteSink {
             on_full: settings.on_full,
             shared,
             failed_at,
+            places,
             workers: Some(Workers {
                 queue: Arc::new(queue),
                 days,

@@ -14,6 +14,26 @@ use super::refusal::Refusal;
 use crate::http::exchange::record::{ExchangeRecord, Outcome, Role};
 use crate::store::{Common, Cursor, ExchangeFilter, Order};
 
+/// The parameters of the query.
+pub(super) const PARAMETERS: [&str; 16] = [
+    "limit",
+    "after",
+    "start_time",
+    "end_time",
+    "ip",
+    "src_ip",
+    "dst_ip",
+    "port",
+    "session_id",
+    "method",
+    "host",
+    "target",
+    "status",
+    "outcome",
+    "role",
+    "min_latency_us",
+];
+
 #[derive(Serialize)]
 struct Shown<'a> {
     exchanges: Vec<ExchangeRecord<'a>>,
@@ -25,7 +45,7 @@ pub(super) async fn list(
     State(api): State<Api>,
     RawQuery(query): RawQuery,
 ) -> Result<Response, Refusal> {
-    let mut parameters = Parameters::new(query.as_deref());
+    let mut parameters = Parameters::new(query.as_deref(), &PARAMETERS);
     let limit = parameters.number("limit", 1, LIMIT_MOST).unwrap_or(LIMIT);
     let after: Option<Cursor> = parameters.parsed("after", "the next of another page");
     let address = "an IPv4 or IPv6 address";

@@ -23,6 +23,17 @@ use crate::store::{Common, Order, Page, ReadError, SessionFilter, Store};
 
 /// Rows that a page may have.
 pub(super) const LIMIT_MOST: usize = 1000;
+/// The parameters of the query of `GET /api/logs`.
+pub(super) const PARAMETERS: [&str; 7] = [
+    "skip",
+    "limit",
+    "src_ip",
+    "dst_ip",
+    "protocol",
+    "start_time",
+    "end_time",
+];
+
 /// Rows of a page, unless it is asked for more or less.
 pub(super) const LIMIT: usize = 100;
 
@@ -84,7 +95,7 @@ pub(super) async fn list(
     State(api): State<Api>,
     RawQuery(query): RawQuery,
 ) -> Result<Response, Refusal> {
-    let mut parameters = Parameters::new(query.as_deref());
+    let mut parameters = Parameters::new(query.as_deref(), &PARAMETERS);
     let skip = parameters.number("skip", 0, i64::MAX as usize).unwrap_or(0);
     let limit = parameters.number("limit", 1, LIMIT_MOST).unwrap_or(LIMIT);
     let filter = SessionFilter {

@@ -15,14 +15,16 @@ const INPUT_MOST: usize = 100;
 /// The parameters of a request. Each is taken out; what is left over is unknown.
 #[derive(Debug)]
 pub(super) struct Parameters {
+    known: &'static [&'static str],
     given: Vec<(String, String)>,
     wrong: Vec<Wrong>,
 }
 
 impl Parameters {
-    /// Splits a query, which is what follows `?`.
-    pub(super) fn new(query: Option<&str>) -> Self {
+    /// Splits a query, which is what follows `?`, of a resource that knows these names.
+    pub(super) fn new(query: Option<&str>, known: &'static [&'static str]) -> Self {
         let mut parameters = Self {
+            known,
             given: Vec::new(),
             wrong: Vec::new(),
         };
@@ -51,6 +53,7 @@ impl Parameters {
 
     /// Takes a value as it is.
     pub(super) fn text(&mut self, name: &str) -> Option<String> {
+        debug_assert!(self.known.contains(&name), "{name} is not in the list");
         let place = self.given.iter().position(|(given, _)| given == name)?;
         let (_, value) = self.given.swap_remove(place);
         Some(value).filter(|value| !value.is_empty())
@@ -164,6 +167,8 @@ mod tests {
 
     use super::*;
 
+    const KNOWN: [&str; 7] = ["a", "b", "c", "d", "e", "limit", "start_time"];
+
     fn wrong(parameters: Parameters) -> String {
         match parameters.end() {
             Ok(()) => String::new(),
@@ -174,20 +179,20 @@ mod tests {
 
     #[test]
     fn values_are_decoded() {
-        let mut parameters = Parameters::new(Some("a=x%20y+z%2B&b=&c&d=%C3%A4"));
+        let mut parameters = Parameters::new(Some("a=x%20y+z%2B&b=&c&d=%C3%A4"), &KNOWN);
         assert_eq!(parameters.text("a").as_deref(), Some("x y z+"));
         assert_eq!(parameters.text("b"), None);
         assert_eq!(parameters.text("c"), None);
         assert_eq!(parameters.text("d").as_deref(), Some("ä"));
         assert_eq!(parameters.text("e"), None);
         assert_eq!(wrong(parameters), "");
-        assert_eq!(wrong(Parameters::new(None)), "");
+        assert_eq!(wrong(Parameters::new(None, &KNOWN)), "");
     }
 
     #[test]
     fn what_is_wrong_is_named() {
         let check = |query: &str, says: &str| {
-            let mut parameters = Parameters::new(Some(query));
+            let mut parameters = Parameters::new(Some(query), &KNOWN);
             let _limit: Option<u32> = parameters.number("limit", 1, 1000);
             let _time = parameters.time("start_time");
             let said = wrong(parameters);
@@ -213,7 +218,7 @@ mod tests {
     proptest! {
         #[test]
         fn no_query_makes_it_panic(query in "\\PC{0,80}|[a-z=&%0-9+]{0,80}") {
-            let mut parameters = Parameters::new(Some(&query));
+            let mut parameters = Parameters::new(Some(&query), &KNOWN);
             let _skip: Option<u64> = parameters.number("a", 0, u64::MAX);
             drop(parameters.end());
         }

@@ -129,11 +129,12 @@ impl IntoResponse for Refusal {
 
 /// For what no path has.
 pub(in crate::server) async fn nothing_here() -> Response {
-    detail(StatusCode::NOT_FOUND, "Not Found")
+    let sentence = "Not Found: /api/openapi.json says what there is.";
+    detail(StatusCode::NOT_FOUND, sentence)
 }
 
 /// For a method that the path does not know; the router adds which it knows.
-pub(super) async fn method() -> Response {
+pub(in crate::server) async fn method() -> Response {
     detail(StatusCode::METHOD_NOT_ALLOWED, "Method Not Allowed")
 }
 

@@ -361,7 +361,7 @@ fn many_senders_on_connections_that_stay() {
             .flat_map(|sender| sender.join().unwrap())
             .collect()
     });
-    let mut unique = ids.clone();
+    let mut unique = ids;
     unique.sort_unstable();
     unique.dedup();
     assert_eq!(unique.len(), SENDERS * EACH);
@@ -430,12 +430,7 @@ fn every_refusal() {
     check(typed, &vec![b' '; 100_000], 413, "20000 bytes");
     let array = |count: usize| format!("[{}]", vec![RECORD; count].join(","));
     check(typed, array(11).as_bytes(), 413, "10 records");
-    check(
-        typed,
-        vec![RECORD; 11].join("\n").as_bytes(),
-        413,
-        "10 records",
-    );
+    check(typed, [RECORD; 11].join("\n").as_bytes(), 413, "10 records");
     check(
         typed,
         format!("[{}]", vec!["1"; 9000].join(",")).as_bytes(),
@@ -478,7 +473,7 @@ fn every_refusal() {
         "/api",
         "/api/logs/",
         "/api/logs/1/2",
-        "/metrics",
+        "/metrics/",
         "/api/alerts",
     ] {
         gone(

@@ -9,7 +9,7 @@ use std::sync::mpsc::{SyncSender, TrySendError};
 use std::sync::{Arc, Mutex, PoisonError, Weak};
 use std::time::{Duration, Instant};
 
-use tokio::sync::oneshot;
+use tokio::sync::{OwnedSemaphorePermit, Semaphore, oneshot};
 
 use crate::sink::batch::Batch;
 use crate::sink::counts::{Counts, LossReason, SharedCounts};
@@ -25,6 +25,8 @@ pub(super) enum Job {
 /// Sessions, and who is told what became of them.
 pub(super) struct Awaited {
     pub(super) batch: Batch,
+    /// Given back when the writer has it.
+    pub(super) place: Option<OwnedSemaphorePermit>,
     pub(super) answer: oneshot::Sender<Written>,
 }
 
@@ -54,6 +56,8 @@ pub struct Intake {
     pub(super) queue: Weak<SyncSender<Job>>,
     pub(super) shared: Arc<SharedCounts>,
     pub(super) failed_at: FailedAt,
+    /// Places in the queue: half of it is left to what is captured, however much is sent.
+    pub(super) places: Arc<Semaphore>,
 }
 
 /// When records could not be stored the last time.
@@ -64,15 +68,21 @@ impl Intake {
     /// comes when the writer ends by a defect.
     ///
     /// # Errors
-    /// The queue is full, or the store is closed; the batch is neither kept nor counted.
+    /// Those who wait have filled their half of the queue, or the store is closed; the batch is neither kept nor counted.
     pub fn offer(&self, batch: Batch) -> Result<oneshot::Receiver<Written>, NotTaken> {
         debug_assert_eq!(batch.exchange_count(), 0);
         let queue = self.queue.upgrade().ok_or(NotTaken::Closed)?;
+        let place = Arc::clone(&self.places).try_acquire_owned();
+        let place = Some(place.map_err(|_none| NotTaken::Full)?);
         let records = batch.len() as u64;
         let (answer, answered) = oneshot::channel();
         // Before the writer can count them as stored.
         self.shared.add_accepted(records);
-        let sent = queue.try_send(Job::Awaited(Awaited { batch, answer }));
+        let sent = queue.try_send(Job::Awaited(Awaited {
+            batch,
+            place,
+            answer,
+        }));
         sent.map_err(|error| {
             self.shared.take_back_accepted(records);
             match error {

@@ -481,7 +481,8 @@ impl Gathered {
                 self.records += batch.len();
                 self.shared.push(batch);
             }
-            Job::Awaited(awaited) => {
+            Job::Awaited(mut awaited) => {
+                drop(awaited.place.take());
                 self.records += awaited.batch.len();
                 self.awaited.push(awaited);
             }

@@ -157,7 +157,7 @@ proptest! {
         let body = format!("[{}, {}]", record(), record()).into_bytes();
         let at = at % body.len();
         prop_assert!(parse(&body[..at], Media::Json, &rules()).is_err());
-        let mut changed = body.clone();
+        let mut changed = body;
         changed[at] = byte;
         if let Ok(parsed) = parse(&changed, Media::Json, &rules()) {
             prop_assert!(parsed.batch.len() <= 2);

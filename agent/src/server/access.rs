@@ -26,7 +26,7 @@ const SHORTEST: usize = 16;
 /// A file with more is no token.
 const LONGEST: usize = 4096;
 /// What is asked by those who watch over the process, and tells nothing.
-const OPEN: [&str; 3] = ["/health", "/ready", "/api/health"];
+pub(super) const OPEN: [&str; 3] = ["/health", "/ready", "/api/health"];
 
 /// The token that whoever asks must give.
 #[derive(Clone, Eq, PartialEq)]
@@ -205,7 +205,7 @@ mod tests {
                 listen: listen.map(|address| address.parse().unwrap()),
                 token_file: None,
             };
-            let found = super::token(&server, insecure);
+            let found = token(&server, insecure);
             assert_eq!(found.is_ok(), allowed, "{listen:?} {insecure}");
             if let Err(error) = found {
                 assert!(error.is::<UsageError>());
@@ -225,9 +225,9 @@ mod tests {
             listen: Some("0.0.0.0:8000".parse().unwrap()),
             token_file: Some(path.clone()),
         };
-        assert!(super::token(&server, true).is_err());
+        assert!(token(&server, true).is_err());
         std::fs::write(path, SECRET).unwrap();
-        assert_eq!(super::token(&server, false).unwrap(), Token::new(SECRET));
+        assert_eq!(token(&server, false).unwrap(), Token::new(SECRET));
     }
 
     #[test]

@@ -19,6 +19,7 @@
 
 mod back_end;
 mod body;
+mod description;
 mod exchanges;
 mod logs;
 mod parameters;
@@ -37,7 +38,6 @@ use axum::Json;
 use axum::Router;
 use axum::extract::State;
 use axum::http::StatusCode;
-use axum::http::header::CONTENT_TYPE;
 use axum::response::{IntoResponse as _, Response};
 use axum::routing::{any, get, post};
 use serde_json::json;
@@ -201,7 +201,7 @@ pub(super) const EVERYWHERE: [Route<()>; 2] = [
     Route {
         method: "GET",
         path: "/api/openapi.json",
-        handler: || get(description),
+        handler: || get(description::show),
         parameters: &[],
         statuses: &[200],
     },
@@ -241,14 +241,6 @@ async fn no_store() -> Refusal {
 async fn ready_without_store() -> Response {
     Json(json!({"ready": true, "reasons": []})).into_response()
 }
-
-/// `GET /api/openapi.json`: the description of all this, for programs.
-async fn description() -> Response {
-    ([(CONTENT_TYPE, "application/json")], DESCRIPTION).into_response()
-}
-
-/// The description, in OpenAPI 3.1.
-const DESCRIPTION: &str = include_str!("api/openapi.json");
 
 async fn health() -> Response {
     Json(json!({"status": "ok", "message": "Tapline 서버가 정상 작동 중입니다."})).into_response()

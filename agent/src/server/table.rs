@@ -17,14 +17,18 @@ pub(super) struct Route<S> {
     /// The parameters of the query.
     #[cfg_attr(not(test), expect(dead_code, reason = "handlers take them themselves"))]
     pub(super) parameters: &'static [&'static str],
-    /// The statuses that it may answer with, beside those that [every path](ANYWHERE) may.
+    /// The statuses that it may answer with, beside those that every path may.
     #[cfg_attr(not(test), expect(dead_code, reason = "handlers give them themselves"))]
     pub(super) statuses: &'static [u16],
 }
 
-/// The statuses that the guard of all paths may answer with: no Host, no token, another host.
+/// The statuses that every path may answer with: not one Host, another host.
 #[cfg(test)]
-pub(super) const ANYWHERE: [u16; 3] = [400, 401, 421];
+pub(super) const UNGUARDED: [u16; 2] = [400, 421];
+
+/// The statuses that every path may answer with that asks for a token.
+#[cfg(test)]
+pub(super) const GUARDED: [u16; 1] = [401];
 
 /// A router of these, that knows no other method of their paths.
 pub(super) fn router<S: Clone + Send + Sync + 'static>(routes: &[Route<S>]) -> Router<S> {

@@ -4,11 +4,13 @@ use std::io::{Read as _, Write as _};
 use std::net::{Ipv4Addr, Shutdown, TcpStream};
 use std::sync::atomic::Ordering::Relaxed;
 use std::thread;
+use std::time::Duration;
 
 use agent_common::counters::Ignored;
 
 use super::connections::HEAD_BYTES;
 use super::*;
+use crate::capture::reader::Progress;
 
 /// A server whose questions are answered with `packets` TCP packets in, on CPU 0, and 7 CQ heads.
 struct Running {

@@ -30,7 +30,7 @@ const INPUT_MOST: usize = 200;
 /// Days that the records of a body may be of: each has a database.
 const DAYS_MOST: usize = 16;
 /// Zeek's words for how a connection ended.
-const STATES: [&str; 13] = [
+pub(super) const STATES: [&str; 13] = [
     "S0", "S1", "SF", "REJ", "S2", "S3", "RSTO", "RSTR", "RSTOS0", "RSTRH", "SH", "SHR", "OTH",
 ];
 const HISTORY_MOST: usize = 64;

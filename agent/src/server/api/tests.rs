@@ -11,6 +11,7 @@ use jiff::Timestamp;
 use serde_json::{Value, json};
 use tokio::sync::oneshot;
 
+use super::description::tests::is_described;
 use super::*;
 use crate::http::exchange::record::ExchangeRecord;
 use crate::server::access::Token;
@@ -94,7 +95,15 @@ impl Running {
         while let Ok(length @ 1..) = stream.read(&mut block) {
             bytes.extend_from_slice(&block[..length]);
         }
-        Answer::new(&bytes)
+        let answer = Answer::new(&bytes);
+        let mut words = request.split(|byte| *byte == b' ');
+        let mut word = || String::from_utf8_lossy(words.next().unwrap_or_default()).into_owned();
+        let (method, target) = (word(), word());
+        assert!(
+            is_described(&method, &target, answer.status),
+            "{method} {target} {answer:?}"
+        );
+        answer
     }
 
     fn get(&self, target: &str) -> Answer {
@@ -798,6 +807,46 @@ fn exchanges_page_by_page() {
     );
     assert_eq!(pages("method=POST"), Vec::<u64>::new());
     assert_eq!(pages("src_ip=192.0.2.1"), Vec::<u64>::new());
+}
+
+#[test]
+fn every_parameter_that_is_described_is_taken() {
+    let running = Running::start();
+    for route in &OF_STORE {
+        for name in route.parameters {
+            let answer = running.get(&format!("{}?{name}=%01", route.path));
+            assert!(matches!(answer.status, 200 | 422), "{name} {answer:?}");
+            assert!(!answer.body.contains("no such parameter"), "{answer:?}");
+        }
+    }
+    let answer = running.get("/api/openapi.json");
+    assert_eq!(answer.value()["openapi"], "3.1.0");
+}
+
+#[test]
+fn what_became_of_the_records_is_told() {
+    let running = Running::start();
+    assert_eq!(running.json(&format!("[{RECORD}, {RECORD}]")).status, 201);
+    let ledger = running.get("/api/ledger").value();
+    let expected =
+        json!({"accepted": 2, "stored": 2, "spooled": 0, "queued": 0, "lost": 0, "lost_by": {}});
+    assert_eq!(ledger["sinks"], json!({ "sqlite": expected }));
+    let identity = &ledger["identities"]["sinks.sqlite"];
+    assert_eq!(identity["left"], 2);
+    assert_eq!(identity["right"], 2);
+    assert_eq!(identity["in_flight"], 0);
+    assert_eq!(identity["holds"], true);
+    let metrics = running.get("/metrics");
+    assert!(
+        metrics
+            .head
+            .contains("content-type: text/plain; version=0.0.4")
+    );
+    let has = |line: &str| assert!(metrics.body.lines().any(|found| found == line), "{line}");
+    has("tapline_sink_records_total{sink=\"sqlite\",outcome=\"stored\"} 2");
+    has("tapline_sink_queue_records{sink=\"sqlite\"} 0");
+    has("# TYPE process_cpu_seconds_total counter");
+    assert!(!metrics.body.contains("tapline_packets_total"));
 }
 
 #[test]

@@ -153,18 +153,18 @@ impl Api {
 /// What is answered of a store.
 pub(super) const OF_STORE: [Route<Api>; 5] = [
     Route {
-        method: "POST",
-        path: "/api/logs",
-        handler: || post(logs::take),
-        parameters: &[],
-        statuses: &[201, 400, 408, 413, 415, 422, 429, 500, 503],
-    },
-    Route {
         method: "GET",
         path: "/api/logs",
         handler: || get(logs::list),
         parameters: &logs::PARAMETERS,
         statuses: &[200, 422, 429, 500, 503],
+    },
+    Route {
+        method: "POST",
+        path: "/api/logs",
+        handler: || post(logs::take),
+        parameters: &[],
+        statuses: &[201, 400, 408, 413, 415, 422, 429, 500, 503],
     },
     Route {
         method: "GET",

@@ -42,7 +42,7 @@ pub(crate) struct Options {
     #[arg(long, default_value_t = 8, value_parser = clap::value_parser!(u64).range(1..=3600))]
     seconds: u64,
     /// Threads that send
-    #[arg(long, default_value_t = 2, value_parser = clap::value_parser!(u32).range(1..=64))]
+    #[arg(long, default_value_t = 1, value_parser = clap::value_parser!(u32).range(1..=64))]
     threads: u32,
     /// Measure this program instead of building one
     #[arg(long, value_name = "FILE")]
@@ -120,7 +120,13 @@ pub(crate) fn run(workspace: &Workspace, options: &Options) -> Result<bool> {
         .zip(limit)
         .map(|(case, limit)| {
             let name = format!("{} stored", case.case);
-            Target::new(name, case.records_a_second, Bound::AtLeast, limit, "records/s")
+            Target::new(
+                name,
+                case.records_a_second,
+                Bound::AtLeast,
+                limit,
+                "records/s",
+            )
         })
         .collect();
     if options.json {
@@ -183,7 +189,13 @@ fn start(program: &Path, folder: &Path) -> Result<(Running, SocketAddr)> {
         .context("find a free port")?;
     let said = fs::File::create(folder.join("said")).context("keep what the server says")?;
     let mut server = Step::new(program)
-        .args(["serve", "--json", "--listen", &address.to_string(), "--data-dir"])
+        .args([
+            "serve",
+            "--json",
+            "--listen",
+            &address.to_string(),
+            "--data-dir",
+        ])
         .arg(folder.join("data"))
         .start(Stdio::piped(), said.into())?;
     let deadline = Instant::now() + Duration::from_secs(10);
@@ -234,7 +246,13 @@ fn cpu_seconds(process: u32) -> Result<f64> {
 fn show(measured: &[Measured], targets: &[Target]) {
     print(format_args!(
         "{:<16}{:>12}{:>12}{:>9}{:>14}{:>16}{:>28}",
-        "case", "connections", "records", "seconds", "records/s", "server CPU us", "latency ms (50%, 99%, max)"
+        "case",
+        "connections",
+        "records",
+        "seconds",
+        "records/s",
+        "server CPU us",
+        "latency ms (50%, 99%, max)"
     ));
     for case in measured {
         let [median, high, longest] = case.latency_ms;

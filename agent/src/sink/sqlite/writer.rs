@@ -31,6 +31,10 @@ const LATE: Duration = Duration::from_secs(600);
 const FULL_REPORT: Duration = Duration::from_secs(60);
 /// Files that are open at most.
 const OPEN: usize = 2;
+/// So many senders that wait for one transaction are many.
+const CROWD: usize = 4;
+/// How long a transaction for many senders waits for more of them.
+const MOMENT: Duration = Duration::from_micros(150);
 /// Records that wait at most for a day that is claimed.
 const PARKED: usize = 65_536;
 
@@ -56,6 +60,8 @@ pub(super) struct WriterState {
     open: Vec<DayFile>,
     /// Records of days that are claimed.
     parked: Batch,
+    /// Senders that waited for the last transaction that somebody waited for.
+    crowd: usize,
     /// What was lost since storing began to fail.
     outage: Option<u64>,
     pub(super) failed_at: FailedAt,
@@ -77,6 +83,9 @@ impl Writer {
                     self.store(&gathered.shared);
                     // Whoever fills batches may have them again.
                     gathered.shared.clear();
+                    if !gathered.awaited.is_empty() {
+                        self.state.crowd = gathered.awaited.len();
+                    }
                     self.store_awaited(gathered.awaited.drain(..));
                     gathered.records = 0;
                 }
@@ -97,8 +106,13 @@ impl Writer {
     }
 
     /// Waits for more, until there is enough or it waited long enough. Where somebody waits for an
-    /// answer, it takes only what is there already.
+    /// answer, it takes only what is there already; where many did the last time, what comes within
+    /// a moment: they share a commit then instead of making one each.
     fn gather(&self, full: &Receiver<Job>, gathered: &mut Gathered) {
+        if !gathered.awaited.is_empty() && self.state.crowd >= CROWD {
+            // Asleep, so that nobody has to wake this thread for each.
+            std::thread::sleep(MOMENT);
+        }
         let until = Instant::now() + self.commit_after;
         while gathered.records < self.commit_records {
             let left = match gathered.awaited.is_empty() {

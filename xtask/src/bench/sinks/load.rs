@@ -6,6 +6,7 @@
 use std::{
     io::{Read as _, Write as _},
     net::{SocketAddr, TcpStream},
+    os::fd::AsRawFd as _,
     thread,
     time::{Duration, Instant},
 };
@@ -75,14 +76,34 @@ fn send(
     for connection in &mut connections {
         connection.ask()?;
     }
-    let mut goes_on = true;
-    while goes_on {
-        goes_on = Instant::now() < until;
-        for connection in &mut connections {
+    let mut polled: Vec<libc::pollfd> = connections
+        .iter()
+        .map(|connection| libc::pollfd {
+            fd: connection.stream.as_raw_fd(),
+            events: libc::POLLIN,
+            revents: 0,
+        })
+        .collect();
+    let mut waiting = connections.len();
+    while waiting > 0 {
+        let length = polled.len() as libc::nfds_t;
+        // SAFETY: the list is valid for its length; negative descriptors are passed over.
+        let ready = unsafe { libc::poll(polled.as_mut_ptr(), length, 20_000) };
+        if ready <= 0 {
+            bail!("the server does not answer");
+        }
+        let goes_on = Instant::now() < until;
+        for (connection, place) in connections.iter_mut().zip(&mut polled) {
+            if place.revents == 0 {
+                continue;
+            }
             sent.latencies.push(connection.answer()?);
             sent.records += records as u64;
             if goes_on {
                 connection.ask()?;
+            } else {
+                waiting -= 1;
+                place.fd = -1;
             }
         }
     }
@@ -152,7 +173,10 @@ fn length_of(bytes: &[u8]) -> Result<Option<usize>> {
     };
     let head = String::from_utf8_lossy(&bytes[..end]);
     if !head.starts_with("HTTP/1.1 201 ") {
-        bail!("the records were not stored: {}", String::from_utf8_lossy(bytes));
+        bail!(
+            "the records were not stored: {}",
+            String::from_utf8_lossy(bytes)
+        );
     }
     let length = head
         .lines()
@@ -166,7 +190,9 @@ fn length_of(bytes: &[u8]) -> Result<Option<usize>> {
 fn request(address: SocketAddr, seed: u64, records: usize) -> Vec<u8> {
     let mut state = seed.wrapping_mul(0x9e37_79b9_7f4a_7c15) | 1;
     let mut next = |range: u64| {
-        state = state.wrapping_mul(6_364_136_223_846_793_005).wrapping_add(1_442_695_040_888_963_407);
+        state = state
+            .wrapping_mul(6_364_136_223_846_793_005)
+            .wrapping_add(1_442_695_040_888_963_407);
         (state >> 33) % range
     };
     let objects: Vec<String> = (0..records)

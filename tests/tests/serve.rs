@@ -239,7 +239,10 @@ fn a_capture_shows_its_store_and_its_ledger() {
     let folder = tempfile::tempdir().unwrap();
     let flags = format!("-i server0 --store --data-dir {}", folder.path().display());
     let tapline = Tapline::start(&pair.server, &flags);
-    curl(&pair.client, &["http://10.9.0.1/small", "http://10.9.0.1/x"]);
+    curl(
+        &pair.client,
+        &["http://10.9.0.1/small", "http://10.9.0.1/x"],
+    );
     let base = "http://127.0.0.1:8000";
     let exchanges = within("two exchanges", || {
         let (status, page) = ask(&pair.server, &[&format!("{base}/api/exchanges")]);
@@ -270,9 +273,8 @@ fn a_capture_shows_its_store_and_its_ledger() {
     assert_eq!(ledger["sinks"]["sqlite"]["stored"], 3);
     let ended = tapline.stop();
     // The document in the end is the same, and has come to rest.
-    let names = |ledger: &Value| -> Vec<String> {
-        ledger.as_object().unwrap().keys().cloned().collect()
-    };
+    let names =
+        |ledger: &Value| -> Vec<String> { ledger.as_object().unwrap().keys().cloned().collect() };
     assert_eq!(names(&ended.ledger), names(&ledger));
     assert_eq!(ended.ledger["identities"], ledger["identities"]);
 }

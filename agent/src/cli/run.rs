@@ -87,6 +87,8 @@ pub fn run(config: Config, arguments: RunArguments) -> anyhow::Result<Exit> {
     let ledger = runtime.block_on(capture(
         &config, &arguments, hooks, targets, kernel, sink, store, listener, token,
     ))?;
+    // What searches of the store still do is of no use to anybody.
+    runtime.shutdown_background();
     if arguments.json {
         super::write_result(&ledger)?;
     }

@@ -130,7 +130,11 @@ fn is_equal(given: &[u8], token: &str) -> bool {
 /// [`UsageError`] where it needs one and has none; the file gives no token.
 pub fn token(server: &ServerConfig, insecure: bool) -> anyhow::Result<Option<Token>> {
     if let Some(path) = &server.token_file {
-        return Ok(Some(Token::read(path)?));
+        let token = Token::read(path);
+        return match token {
+            Err(error @ TokenError::NoToken { .. }) => Err(UsageError(error.to_string()).into()),
+            token => Ok(Some(token?)),
+        };
     }
     match server.listen {
         Some(address) if !address.ip().to_canonical().is_loopback() && !insecure => {

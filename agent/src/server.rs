@@ -39,7 +39,7 @@ use jiff::Timestamp;
 use tokio::sync::{mpsc, oneshot, watch};
 use tokio::task::JoinSet;
 
-use access::Token;
+use access::{Guard, Token};
 use api::Api;
 use connections::{Patience, accept};
 pub use health::{Health, Reason, State};
@@ -155,8 +155,14 @@ impl BackEnd {
         if let Some((listener, address)) = listener.0 {
             let listener = tokio::net::TcpListener::from_std(listener)?;
             bound = Some(address);
-            let router = access::guarded(api.stand_alone(), address.ip(), token);
-            tasks.spawn(accept(listener, router, patience, stopped));
+            let guard = Guard::new(address.ip(), token);
+            tasks.spawn(accept(
+                listener,
+                api.stand_alone(),
+                guard,
+                patience,
+                stopped,
+            ));
         }
         Ok(Self {
             address: bound,
@@ -219,8 +225,10 @@ impl Server {
         if let Some((listener, address)) = listener.0 {
             let listener = tokio::net::TcpListener::from_std(listener)?;
             bound = Some(address);
-            let router = access::guarded(routes::router(asker, api), address.ip(), token);
-            tasks.spawn(accept(listener, router, Patience::default(), stopped));
+            let router = routes::router(asker, api);
+            let guard = Guard::new(address.ip(), token);
+            let patience = Patience::default();
+            tasks.spawn(accept(listener, router, guard, patience, stopped));
         }
         Ok(Self {
             address: bound,

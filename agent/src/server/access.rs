@@ -9,11 +9,8 @@ use std::os::unix::fs::MetadataExt as _;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
-use axum::Router;
-use axum::extract::{Request, State};
-use axum::http::HeaderMap;
 use axum::http::header::AUTHORIZATION;
-use axum::middleware::{self, Next};
+use axum::http::{HeaderMap, Request};
 use axum::response::{IntoResponse as _, Response};
 
 use super::api::refusal::{Refusal, detail};
@@ -147,26 +144,33 @@ pub fn token(server: &ServerConfig, insecure: bool) -> anyhow::Result<Option<Tok
     }
 }
 
-/// Lets through to `router` what is asked of this host by whoever may ask. `listen`: where the server
-/// listens; `token`: what whoever asks must give, but for `/health`, `/ready` and `/api/health`.
-pub fn guarded(router: Router, listen: IpAddr, token: Option<Token>) -> Router {
-    router.layer(middleware::from_fn_with_state((listen, token), guard))
+/// Lets through what is asked of this host by whoever may ask. It stands before everything that is
+/// served, whatever path is asked for.
+#[derive(Debug)]
+pub(super) struct Guard {
+    listen: IpAddr,
+    token: Option<Token>,
 }
 
-async fn guard(
-    State((listen, token)): State<(IpAddr, Option<Token>)>,
-    request: Request,
-    next: Next,
-) -> Response {
-    let fields = request.headers();
-    if let Err((status, sentence)) = check_host(request.version(), request.uri(), fields, listen) {
-        return detail(status, sentence);
+impl Guard {
+    /// `listen`: where the server listens; `token`: what whoever asks must give, but for `/health`,
+    /// `/ready` and `/api/health`.
+    pub(super) fn new(listen: IpAddr, token: Option<Token>) -> Self {
+        Self { listen, token }
     }
-    let is_open = OPEN.contains(&request.uri().path());
-    if token.is_some_and(|token| !is_open && !token.is_given(fields)) {
-        return Refusal::Unauthorized.into_response();
+
+    /// The refusal of a request; `None`: it may be answered.
+    pub(super) fn refusal<B>(&self, request: &Request<B>) -> Option<Response> {
+        let fields = request.headers();
+        let target = request.uri();
+        if let Err((status, sentence)) = check_host(request.version(), target, fields, self.listen)
+        {
+            return Some(detail(status, sentence));
+        }
+        let token = self.token.as_ref()?;
+        let may_ask = OPEN.contains(&target.path()) || token.is_given(fields);
+        (!may_ask).then(|| Refusal::Unauthorized.into_response())
     }
-    next.run(request).await
 }
 
 #[cfg(test)]

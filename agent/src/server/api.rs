@@ -119,8 +119,7 @@ impl Api {
         }))
     }
 
-    /// The resources, without a guard: whoever serves them lays [`guarded`](super::access::guarded)
-    /// around all that is served.
+    /// The resources, without a guard: that stands before everything that is served.
     pub(super) fn router(&self) -> Router {
         let routes = table::router(&OF_STORE);
         routes.with_state(self.clone()).merge(everywhere())

@@ -22,6 +22,8 @@ use tokio::sync::watch;
 use tokio::task::{AbortHandle, JoinSet};
 use tokio::time::Sleep;
 
+use super::access::Guard;
+
 /// Bytes of a request's head; the smallest that hyper takes.
 pub(super) const HEAD_BYTES: usize = 8192;
 
@@ -120,9 +122,11 @@ impl Open {
 pub(super) async fn accept(
     listener: TcpListener,
     router: axum::Router,
+    guard: Guard,
     patience: Patience,
     mut stop: watch::Receiver<()>,
 ) {
+    let guard = Arc::new(guard);
     let mut open = Open {
         tasks: JoinSet::new(),
         places: Vec::new(),
@@ -159,6 +163,7 @@ pub(super) async fn accept(
         let served = serve(
             stream,
             router.clone(),
+            Arc::clone(&guard),
             patience,
             Arc::clone(&place),
             stop.clone(),
@@ -175,6 +180,7 @@ pub(super) async fn accept(
 async fn serve(
     stream: TcpStream,
     router: axum::Router,
+    guard: Arc<Guard>,
     patience: Patience,
     place: Arc<Place>,
     mut stop: watch::Receiver<()>,
@@ -188,6 +194,7 @@ async fn serve(
     };
     let watched = Watched {
         router: TowerToHyperService::new(router),
+        guard,
         place: Arc::clone(&place),
     };
     let connection = hyper::server::conn::http1::Builder::new()
@@ -227,9 +234,10 @@ async fn serve(
     }
 }
 
-/// Answers, and says when it does.
+/// Answers to whoever may ask, and says when it does.
 struct Watched {
     router: TowerToHyperService<axum::Router>,
+    guard: Arc<Guard>,
     place: Arc<Place>,
 }
 
@@ -239,6 +247,12 @@ impl Service<Request<Incoming>> for Watched {
     type Future = Pin<Box<dyn Future<Output = Result<Response, Self::Error>> + Send>>;
 
     fn call(&self, request: Request<Incoming>) -> Self::Future {
+        if let Some(refusal) = self.guard.refusal(&request) {
+            self.place.set(Doing::Idle {
+                since: Instant::now(),
+            });
+            return Box::pin(std::future::ready(Ok(refusal)));
+        }
         self.place.set(Doing::Answering);
         let place = Arc::clone(&self.place);
         let answer = self.router.call(request);

@@ -5,6 +5,8 @@
 //! finds the row of the earlier by walking from there to the first key that is free, which is one
 //! step unless other records began in the same microsecond. No index is needed for it.
 
+use std::sync::LazyLock;
+
 use rusqlite::{CachedStatement, Connection, OptionalExtension as _, params};
 
 use super::bind::{bind_exchange, bind_session};
@@ -24,6 +26,8 @@ const SESSION: &str = "INTO sessions (id, session_id, revision, interim, protoco
     bytes_out, bytes_in, orig_bytes, resp_bytes, missed_bytes, reply_cpu_id, conn_state, history, \
     retransmits, rtt_us, http_requests, http_errors, ifname) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, \
     ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)";
+static INSERT_SESSION: LazyLock<String> = LazyLock::new(|| format!("INSERT OR IGNORE {SESSION}"));
+static REPLACE_SESSION: LazyLock<String> = LazyLock::new(|| format!("INSERT OR REPLACE {SESSION}"));
 const EXCHANGE: &str = "INSERT OR IGNORE INTO exchanges (id, exchange_id, session_id, ts, role, outcome, \
     src_ip, src_port, dst_ip, dst_port, method, target, version, host, user_agent, referer, status, \
     content_type, ttfb_us, total_us, request_bytes, response_bytes, interim_status, traceparent, headers, \
@@ -63,8 +67,8 @@ pub(super) struct Rows<'c> {
 impl<'c> Rows<'c> {
     pub(super) fn new(connection: &'c Connection, texts: &'c mut Texts) -> rusqlite::Result<Self> {
         Ok(Self {
-            insert_session: connection.prepare_cached(&format!("INSERT OR IGNORE {SESSION}"))?,
-            replace_session: connection.prepare_cached(&format!("INSERT OR REPLACE {SESSION}"))?,
+            insert_session: connection.prepare_cached(&INSERT_SESSION)?,
+            replace_session: connection.prepare_cached(&REPLACE_SESSION)?,
             find_session: connection.prepare_cached(
                 "SELECT session_id, revision, interim, packets, bytes, missed_bytes, retransmits, \
                  http_requests, http_errors, packets_out, packets_in, bytes_out, bytes_in \

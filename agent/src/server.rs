@@ -140,15 +140,6 @@ impl BackEnd {
     /// # Errors
     /// The runtime cannot wait for the socket.
     pub fn start(listener: Listener, api: &Api, token: Option<Token>) -> io::Result<Self> {
-        Self::with(listener, api, token, Patience::default())
-    }
-
-    fn with(
-        listener: Listener,
-        api: &Api,
-        token: Option<Token>,
-        patience: Patience,
-    ) -> io::Result<Self> {
         let (stop, stopped) = watch::channel(());
         let mut tasks = JoinSet::new();
         let mut bound = None;
@@ -160,7 +151,7 @@ impl BackEnd {
                 listener,
                 api.stand_alone(),
                 guard,
-                patience,
+                Patience::default(),
                 stopped,
             ));
         }

@@ -70,6 +70,12 @@ pub trait TakeFlow: std::fmt::Debug + Send {
     /// A flow as it was found in the table at `now_ns` (on the clock of the records). `news`: something was
     /// counted since the kernel side last sent it. Gives what becomes of it.
     fn found(&mut self, record: &FlowRecord, news: bool, now_ns: u64) -> Taken;
+
+    /// All flows of the table have been found once more.
+    fn walked(&mut self);
+
+    /// The programs are detached and the ring is empty: what is found from now on is all there will be.
+    fn end(&mut self);
 }
 
 /// What was done with a flow that was found.

@@ -14,7 +14,7 @@ use std::time::{Duration, Instant};
 use agent_common::shared::Shared;
 use aya::maps::{MapData, RingBuf};
 
-use super::flows::Item;
+use super::flows::{Item, TakeFlow as _};
 use super::flows::table::{FlowTable, SLICE};
 use super::mapped::Mapped;
 use super::offline::Slot;
@@ -381,10 +381,13 @@ impl Work {
         self.scan_ns = self.scan_ns.max(now_ns.saturating_sub(SCAN_NS));
         while self.scan_ns <= now_ns && started.elapsed() < SCAN_MOST {
             self.scan_ns += step.max(1);
-            let read = table.read_slice(&mut |record, news| flows.found(record, news, now_ns));
-            if let Err(error) = read {
-                tracing::warn!(%error, "cannot read the table of flows");
-                self.scan_ns = now_ns + SCAN_NS;
+            match table.read_slice(&mut |record, news| flows.found(record, news, now_ns)) {
+                Ok(true) => flows.walked(),
+                Ok(false) => {}
+                Err(error) => {
+                    tracing::warn!(%error, "cannot read the table of flows");
+                    self.scan_ns = now_ns + SCAN_NS;
+                }
             }
         }
     }
@@ -396,6 +399,7 @@ impl Work {
             return;
         };
         table.rewind();
+        flows.end();
         loop {
             match table.read_slice(&mut |record, news| flows.found(record, news, now_ns)) {
                 Ok(false) => {}

@@ -6,8 +6,9 @@ use std::net::{IpAddr, Ipv6Addr, SocketAddr};
 use std::time::Instant;
 
 use agent_common::connection::Release;
+use agent_common::flow::FlowRecord;
 
-use crate::capture::flows::TakeFlow;
+use crate::capture::flows::{TakeFlow, Taken};
 use crate::capture::offline::Slot;
 use crate::host::addresses::LocalAddresses;
 use crate::host::clock::ClockMap;
@@ -16,6 +17,8 @@ use crate::http::engine::{FoundHead, Output};
 use crate::http::exchange::pairing::Pairing;
 use crate::http::head::{Head, Kind, StartLine};
 use crate::http::redact::{Redactor, Texts};
+use crate::session::describe::describe;
+use crate::session::table::{Due, Said, SessionCounts, SessionTable};
 use crate::sink::counts::Counts;
 use crate::sink::fan_out::FanOut;
 use crate::sink::log::{LogOutcome, LogSink};
@@ -33,7 +36,7 @@ pub struct Writer {
     releases: Vec<Slot>,
     heads: [u64; Kind::ALL.len()],
     exchanges: Option<Exchanges>,
-    flows: Option<Box<dyn TakeFlow>>,
+    sessions: Option<SessionTable>,
 }
 
 /// Joins heads to exchanges, and where those go beside the log.
@@ -89,20 +92,26 @@ impl Writer {
             releases: Vec::new(),
             heads: [0; Kind::ALL.len()],
             exchanges: None,
-            flows: None,
+            sessions: None,
         }
     }
 
-    /// Has flows taken from now on.
+    /// Has flows made into sessions from now on, which go where exchanges go.
     #[must_use]
-    pub fn with_flows(mut self, flows: Box<dyn TakeFlow>) -> Self {
-        self.flows = Some(flows);
+    pub fn with_sessions(mut self, sessions: SessionTable) -> Self {
+        self.sessions = Some(sessions);
         self
     }
 
     /// Who takes flows, if anybody does.
-    pub fn flows(&mut self) -> Option<&mut (dyn TakeFlow + 'static)> {
-        self.flows.as_deref_mut()
+    pub fn flows(&mut self) -> Option<&mut Self> {
+        self.sessions.is_some().then_some(self)
+    }
+
+    /// What was made of flows, if they are taken.
+    #[must_use]
+    pub fn session_counts(&self) -> Option<SessionCounts> {
+        self.sessions.as_ref().map(SessionTable::counts)
     }
 
     /// Has heads joined to exchanges from now on.
@@ -116,6 +125,9 @@ impl Writer {
     pub fn name_run(&mut self, run: u64) {
         if let Some(exchanges) = &mut self.exchanges {
             exchanges.pairing.name_run(run);
+        }
+        if let Some(sessions) = &mut self.sessions {
+            sessions.name_run(run);
         }
     }
 
@@ -193,6 +205,7 @@ impl Output for Writer {
             clock,
             redactor,
             exchanges,
+            sessions,
             ..
         } = self;
         let addresses = match local {
@@ -204,10 +217,15 @@ impl Output for Writer {
             addresses.contains_bytes(&found.source),
             addresses.contains_bytes(&found.destination),
         );
-        let time_ns = match clock {
-            Wall::Records => i64::try_from(found.time_ns).unwrap_or(i64::MAX),
-            Wall::Monotonic(reader) => reader.latest().wall(found.time_ns),
+        let time_ns = clock.wall(found.time_ns);
+        let said = match found.start {
+            StartLine::Request { .. } => Said::Request,
+            StartLine::Response { status, .. } if status >= 400 => Said::Error,
+            StartLine::Response { .. } => Said::Other,
         };
+        let session = sessions
+            .as_mut()
+            .and_then(|sessions| sessions.head(found.flow, said));
         let texts = redactor.texts(Texts {
             line: found.line,
             start: found.start,
@@ -232,7 +250,7 @@ impl Output for Writer {
             minor_version: found.minor_version,
             fields: texts.fields,
             raw_fields: texts.raw_fields,
-            session_id: None,
+            session_id: session,
             exchange_id: None,
             latency_us: None,
             partial: found.partial,
@@ -263,6 +281,69 @@ impl Output for Writer {
                 opaque,
             },
         });
+    }
+}
+
+impl TakeFlow for Writer {
+    fn sent(&mut self, record: &FlowRecord) {
+        if let Some(sessions) = &mut self.sessions
+            && let Some(due) = sessions.sent(record)
+        {
+            self.session(record, due);
+        }
+    }
+
+    fn found(&mut self, record: &FlowRecord, _news: bool, now_ns: u64) -> Taken {
+        let Some(sessions) = &mut self.sessions else {
+            return Taken::No;
+        };
+        let (due, taken) = sessions.found(record, now_ns);
+        if let Some(due) = due {
+            self.session(record, due);
+        }
+        taken
+    }
+
+    fn walked(&mut self) {
+        if let Some(sessions) = &mut self.sessions {
+            sessions.walked();
+        }
+    }
+
+    fn end(&mut self) {
+        if let Some(sessions) = &mut self.sessions {
+            sessions.end();
+        }
+    }
+}
+
+impl Writer {
+    fn session(&mut self, flow: &FlowRecord, due: Due) {
+        let Self {
+            sink,
+            clock,
+            interfaces,
+            exchanges,
+            ..
+        } = self;
+        let ifname = interfaces.get(&flow.ifindex).map_or("", String::as_str);
+        let begin_ns = clock.wall(flow.first_ns);
+        describe(flow, due, ifname, begin_ns, |record| {
+            sink.write_session(record);
+            if let Some(Exchanges { records, .. }) = exchanges {
+                records.push_session(record);
+            }
+        });
+    }
+}
+
+impl Wall {
+    /// Nanoseconds since the epoch.
+    fn wall(&mut self, time_ns: u64) -> i64 {
+        match self {
+            Self::Records => i64::try_from(time_ns).unwrap_or(i64::MAX),
+            Self::Monotonic(reader) => reader.latest().wall(time_ns),
+        }
     }
 }
 
@@ -351,6 +432,7 @@ mod tests {
             outgoing: false,
             slot: 0,
             generation: 0,
+            flow: 0,
             side: 0,
             position: 0,
             line: b"GET http://c2VjcmV0@h/a?token=c2VjcmV0&b=c HTTP/1.1",

@@ -58,6 +58,7 @@ impl Hand {
         };
         let position = self.next[side];
         let found = FoundHead {
+            flow: 0,
             time_ns: self.now_ns,
             end_time_ns: self.now_ns,
             exchange,

@@ -79,6 +79,12 @@ impl KernelEnd {
         }
     }
 
+    /// Whether flows are counted.
+    #[must_use]
+    pub fn counts_flows(&self) -> bool {
+        self.flows.is_some()
+    }
+
     fn release(&self, slot: Slot) {
         let Slot { slot, release } = slot;
         if let Some(word) = self.releases.get(slot as usize) {

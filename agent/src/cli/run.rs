@@ -65,10 +65,12 @@ pub fn run(config: Config, arguments: RunArguments) -> anyhow::Result<Exit> {
     // because of ports that are taken.
     let token = access::token(&config.server, arguments.insecure)?;
     let listener = listener(config.server.listen)?;
+    let takes_sessions = config.store.enabled || config.log.format == LogFormat::Zeek;
+    let idle = settings::idle_limits(&config, takes_sessions);
     let (programs, kernel) = Programs::load(&ProgramSettings {
         ring: config.capture.ring,
         flows: config.capture.flows,
-        sessions: None,
+        sessions: idle,
         head_bytes: config.capture.head_bytes,
         ports: config.capture.ports.clone(),
         nets: config.capture.nets.clone(),
@@ -138,11 +140,15 @@ async fn capture(
             tick_ns: clock::coarse_tick_ns(),
             ..PairingLimits::default()
         };
+        let run = programs::random()?;
         let sinks = store.map(|store| Box::new(store) as Box<dyn RecordSink>);
         writer = writer.with_exchanges(Exchanges::new(
-            Pairing::new(programs::random()?, limits),
+            Pairing::new(run, limits),
             FanOut::new(sinks.into_iter().collect()),
         ));
+        if kernel.counts_flows() {
+            writer = writer.with_sessions(settings::sessions(config, run, limits.tick_ns));
+        }
     }
     let engine = Engine::new(Limits {
         slots: config.capture.flows.next_power_of_two().max(4),

@@ -30,6 +30,11 @@ pub enum Key {
     LogMissing,
     LogHeaders,
     LogStatistics,
+    SessionsEnabled,
+    SessionsInterim,
+    SessionsIdleTcp,
+    SessionsIdleUdp,
+    SessionsIdleIcmp,
     RedactEnabled,
     RedactKeys,
     RedactQuery,
@@ -46,7 +51,7 @@ pub enum Key {
 
 impl Key {
     /// All keys, in the order of the file.
-    pub const ALL: [Self; 34] = [
+    pub const ALL: [Self; 39] = [
         Self::CaptureInterfaces,
         Self::CaptureAttach,
         Self::CaptureXdpMode,
@@ -69,6 +74,11 @@ impl Key {
         Self::LogMissing,
         Self::LogHeaders,
         Self::LogStatistics,
+        Self::SessionsEnabled,
+        Self::SessionsInterim,
+        Self::SessionsIdleTcp,
+        Self::SessionsIdleUdp,
+        Self::SessionsIdleIcmp,
         Self::RedactEnabled,
         Self::RedactKeys,
         Self::RedactQuery,
@@ -109,6 +119,11 @@ impl Key {
             Self::LogMissing => "log.missing",
             Self::LogHeaders => "log.headers",
             Self::LogStatistics => "log.statistics",
+            Self::SessionsEnabled => "sessions.enabled",
+            Self::SessionsInterim => "sessions.interim",
+            Self::SessionsIdleTcp => "sessions.idle.tcp",
+            Self::SessionsIdleUdp => "sessions.idle.udp",
+            Self::SessionsIdleIcmp => "sessions.idle.icmp",
             Self::RedactEnabled => "redact.enabled",
             Self::RedactKeys => "redact.keys",
             Self::RedactQuery => "redact.query",
@@ -193,6 +208,8 @@ mod tests {
             "log",
             "log.rotate",
             "log.retain",
+            "sessions",
+            "sessions.idle",
             "redact",
             "store",
             "store.retain",

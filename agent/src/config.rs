@@ -52,7 +52,7 @@ pub struct Config {
     pub redact: RedactConfig,
     /// The database of exchanges and sessions.
     pub store: StoreConfig,
-    /// Where metrics and health can be asked for.
+    /// Where it can be asked, and by whom.
     pub server: ServerConfig,
     /// What the program says about itself.
     pub diagnostics: DiagnosticsConfig,
@@ -169,11 +169,13 @@ pub struct StoreConfig {
     pub retain: RetainConfig,
 }
 
-/// `server`: where metrics and health can be asked for.
+/// `server`: where it can be asked, and by whom.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct ServerConfig {
     /// Address and port to listen on (port 0: the kernel picks one); `None`: no server.
     pub listen: Option<SocketAddr>,
+    /// The file with the token that whoever asks must give; `None`: none is asked for.
+    pub token_file: Option<PathBuf>,
 }
 
 /// `diagnostics`: what the program says about itself.
@@ -259,6 +261,7 @@ impl Default for ServerConfig {
     fn default() -> Self {
         Self {
             listen: Some(SocketAddr::from((Ipv4Addr::LOCALHOST, 8000))),
+            token_file: None,
         }
     }
 }

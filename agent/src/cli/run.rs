@@ -4,7 +4,6 @@
 //! (privileges belong to threads). At the end: detach, take what is left in the ring, read the
 //! counters, say what was seen and what was lost.
 
-mod ledger;
 mod status;
 mod targets;
 
@@ -31,12 +30,14 @@ use crate::host::privileges::{self, Capability, Hook, User};
 use crate::host::watch::{Event, Watcher};
 use crate::http::engine::{Engine, Limits};
 use crate::http::exchange::pairing::{Limits as PairingLimits, Pairing};
+use crate::ledger::{Ledger, Moment, Taken};
+use crate::server::access::{self, Token};
+use crate::server::api::{Api, Bounds};
 use crate::server::{Listener, Server, ServerError};
 use crate::sink::RecordSink;
 use crate::sink::fan_out::FanOut;
 use crate::sink::log::{LogHandle, LogSink, make_folder};
 use crate::sink::sqlite::{SqliteSink, StoreError};
-use ledger::Ledger;
 use status::Status;
 use targets::Targets;
 
@@ -47,6 +48,8 @@ pub struct RunArguments {
     pub duration: Option<Duration>,
     /// Stop after this many packets; `None`: when told to.
     pub packets: Option<u64>,
+    /// Let everyone ask who reaches the address of the server.
+    pub insecure: bool,
     /// Write the result as one JSON document to stdout when it ends. Lines go elsewhere then.
     pub json: bool,
 }
@@ -60,6 +63,7 @@ pub fn run(config: Config, arguments: RunArguments) -> anyhow::Result<Exit> {
     let mut targets = Targets::new(&config.capture.interfaces)?;
     // Before privileges are given up, because of ports below 1024; before anything is attached,
     // because of ports that are taken.
+    let token = access::token(&config.server, arguments.insecure)?;
     let listener = listener(config.server.listen)?;
     let (programs, kernel) = Programs::load(&ProgramSettings {
         ring: config.capture.ring,
@@ -82,8 +86,10 @@ pub fn run(config: Config, arguments: RunArguments) -> anyhow::Result<Exit> {
         .build()
         .context("cannot start the runtime")?;
     let ledger = runtime.block_on(capture(
-        &config, &arguments, hooks, targets, kernel, sink, store, listener,
+        &config, &arguments, hooks, targets, kernel, sink, store, listener, token,
     ))?;
+    // What searches of the store still do is of no use to anybody.
+    runtime.shutdown_background();
     if arguments.json {
         super::write_result(&ledger)?;
     }
@@ -107,6 +113,7 @@ async fn capture(
     sink: LogSink,
     store: Option<SqliteSink>,
     listener: Listener,
+    token: Option<Token>,
 ) -> anyhow::Result<Ledger> {
     let log = sink.handle();
     let (addresses, local) = AddressKeeper::new(config.capture.local.clone())?;
@@ -120,6 +127,12 @@ async fn capture(
         config.capture.loopback == Loopback::Both,
         settings::redactor(config),
     );
+    let stored = store.as_ref().map(SqliteSink::handle);
+    let api = store.as_ref().map(|store| {
+        let days = config.store.retain.days;
+        let directory = config.store.dir.clone();
+        Api::new(store.intake(), directory, days, Bounds::default())
+    });
     if store.is_some() || config.log.format != LogFormat::Classic {
         let limits = PairingLimits {
             tick_ns: clock::coarse_tick_ns(),
@@ -136,7 +149,8 @@ async fn capture(
         head_bytes: config.capture.head_bytes as usize,
         ..Limits::default()
     });
-    let mut server = Server::start(listener).context("cannot start the server of metrics")?;
+    let mut server =
+        Server::start(listener, api.as_ref(), token).context("cannot start the server")?;
     let cpus = hooks.programs().counters()?.len();
     let reader = Reader::start(kernel, engine, writer, cpus).context("cannot start the reader")?;
     for interface in &interfaces {
@@ -186,10 +200,11 @@ async fn capture(
                 tracing::info!(offset_ns = offset, "the wall clock was set");
             }
             question = server.question() => {
+                let sinks = stored.iter().map(|store| ("sqlite", store.counts())).collect();
+                let taken = Taken::of(reader.progress(), log.counts(), sinks);
                 let counters = hooks.programs().counters()?;
                 let interfaces = hooks.interfaces().map(str::to_owned).collect();
-                let progress = reader.progress();
-                question.answer(server.snapshot(counters, progress, &log.counts(), interfaces));
+                question.answer(server.snapshot(counters, taken, interfaces));
             }
             _ = ticks.tick() => {
                 diagnostics::tick();
@@ -213,7 +228,12 @@ async fn capture(
     hooks.detach_all();
     let finished = reader.finish().context("cannot finish the capture")?;
     let counters = hooks.programs().counters()?;
-    let ledger = Ledger::new(&counters, &finished, started.elapsed());
+    let ledger = Ledger::new(
+        &counters,
+        &Taken::from(&finished),
+        started.elapsed(),
+        Moment::End,
+    );
     if !arguments.json {
         ledger.say();
     }
@@ -409,7 +429,7 @@ enum Told {
 }
 
 /// Lets the next signal end the process at once; the kernel takes the hooks off then.
-fn let_signals_kill() {
+pub(super) fn let_signals_kill() {
     for number in [libc::SIGINT, libc::SIGTERM] {
         // SAFETY: the default action is a valid disposition.
         unsafe { libc::signal(number, libc::SIG_DFL) };

@@ -38,6 +38,7 @@ pub enum Key {
     StoreRetainDays,
     StoreRetainSize,
     ServerListen,
+    ServerTokenFile,
     DiagnosticsLevel,
     DiagnosticsFormat,
     DiagnosticsFile,
@@ -45,7 +46,7 @@ pub enum Key {
 
 impl Key {
     /// All keys, in the order of the file.
-    pub const ALL: [Self; 33] = [
+    pub const ALL: [Self; 34] = [
         Self::CaptureInterfaces,
         Self::CaptureAttach,
         Self::CaptureXdpMode,
@@ -76,6 +77,7 @@ impl Key {
         Self::StoreRetainDays,
         Self::StoreRetainSize,
         Self::ServerListen,
+        Self::ServerTokenFile,
         Self::DiagnosticsLevel,
         Self::DiagnosticsFormat,
         Self::DiagnosticsFile,
@@ -115,6 +117,7 @@ impl Key {
             Self::StoreRetainDays => "store.retain.days",
             Self::StoreRetainSize => "store.retain.size",
             Self::ServerListen => "server.listen",
+            Self::ServerTokenFile => "server.token_file",
             Self::DiagnosticsLevel => "diagnostics.level",
             Self::DiagnosticsFormat => "diagnostics.format",
             Self::DiagnosticsFile => "diagnostics.file",

@@ -154,6 +154,13 @@ pub(super) fn store_dir(text: &str) -> Result<PathBuf, Refusal> {
     path(text, "must be a folder")
 }
 
+pub(super) fn token_file(text: &str) -> Result<Option<PathBuf>, Refusal> {
+    match text {
+        "" => Ok(None),
+        _ => path(text, "must be a file, or empty").map(Some),
+    }
+}
+
 /// An address, not a name: what a name stands for may change between two starts.
 pub(super) fn listen(text: &str) -> Result<SocketAddr, Refusal> {
     text.parse().map_err(|_none| {

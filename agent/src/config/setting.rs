@@ -8,8 +8,8 @@ use std::path::{Path, PathBuf};
 
 use super::parse::{
     OFF, days, diagnostics_file, each, flows, from_a_second, head_bytes, headers, interfaces,
-    listen, log_output, missing, network, port, redact_keys, ring, rotate_size, store_dir, truth,
-    unless_off, user,
+    listen, log_output, missing, network, port, redact_keys, ring, rotate_size, store_dir,
+    token_file, truth, unless_off, user,
 };
 use super::units::{format_duration, format_size, parse_size};
 use super::word::{Word as _, from_word};
@@ -152,6 +152,7 @@ impl Config {
             Key::StoreRetainDays => store.retain.days = unless_off(text, days)?,
             Key::StoreRetainSize => store.retain.size = unless_off(text, parse_size)?,
             Key::ServerListen => server.listen = unless_off(text, listen)?,
+            Key::ServerTokenFile => server.token_file = token_file(text)?,
             Key::DiagnosticsLevel => diagnostics.level = from_word(text)?,
             Key::DiagnosticsFormat => diagnostics.format = from_word(text)?,
             Key::DiagnosticsFile => diagnostics.file = diagnostics_file(text)?,
@@ -229,6 +230,11 @@ impl Config {
             Key::StoreRetainDays => off_or(store.retain.days, |days| days.to_string()),
             Key::StoreRetainSize => off_or(store.retain.size, format_size),
             Key::ServerListen => off_or(server.listen, |address| address.to_string()),
+            Key::ServerTokenFile => server
+                .token_file
+                .as_deref()
+                .map(path_text)
+                .unwrap_or_default(),
             Key::DiagnosticsLevel => diagnostics.level.word().to_owned(),
             Key::DiagnosticsFormat => diagnostics.format.word().to_owned(),
             Key::DiagnosticsFile => match &diagnostics.file {

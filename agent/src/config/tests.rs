@@ -114,7 +114,7 @@ log:
   statistics: off
 redact: {enabled: false, keys: [ticket], query: drop}
 store: {enabled: false, dir: /var/lib/tapline, retain: {days: 30, size: off}}
-server: {listen: off}
+server: {listen: off, token_file: /etc/tapline/token}
 diagnostics: {level: debug, format: json, file: /var/log/tapline}
 ";
     let (config, origins) = resolve(yaml, &[], Vec::new()).unwrap();
@@ -137,6 +137,8 @@ diagnostics: {level: debug, format: json, file: /var/log/tapline}
     assert_eq!(config.store.dir, Path::new("/var/lib/tapline"));
     assert_eq!(config.store.retain.size, None);
     assert_eq!(config.server.listen, None);
+    let token_file = config.server.token_file.as_deref();
+    assert_eq!(token_file, Some(Path::new("/etc/tapline/token")));
 }
 
 #[test]

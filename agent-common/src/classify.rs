@@ -161,8 +161,8 @@ fn step_by_step<P: Packet>(packet: &P, segment: &mut Segment) -> Result<(), Igno
 fn plain<P: Packet>(packet: &P, segment: &mut Segment) -> bool {
     const NETWORK: u32 = 14;
     const TRANSPORT: u32 = NETWORK + 20;
-    // From the EtherType to the TCP window: one comparison with the end of the packet.
-    let Some(headers) = packet.read::<38>(NETWORK - 2) else {
+    // From the EtherType to the TCP flags: one comparison with the end of the packet.
+    let Some(headers) = packet.read::<36>(NETWORK - 2) else {
         return false;
     };
     let word = |at: usize| {
@@ -192,13 +192,14 @@ fn plain<P: Packet>(packet: &P, segment: &mut Segment) -> bool {
     segment.sequence = u32::from_be_bytes(word(26));
     segment.acknowledgement = u32::from_be_bytes(word(30));
     segment.tcp_flags = headers[35] & 0x3f;
-    segment.zero_window = u8::from(headers[36] | headers[37] == 0);
     segment.protocol = Protocol::Tcp as u32;
     segment.payload_offset = payload;
     segment.payload_length = end - payload;
     // What the link put behind the packet to make its frame long enough does not count.
     segment.network_length = total;
     segment.header_length = payload - NETWORK;
+    // Apart, and last: the stack has no room for it beside the others.
+    segment.zero_window = u8::from(packet.read::<2>(TRANSPORT + 14) == Some([0, 0]));
     true
 }
 

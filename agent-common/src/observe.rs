@@ -4,7 +4,7 @@ use crate::classify::{Segment, classify};
 use crate::counters::{Counters, Ignored, Protocol};
 use crate::host::Host;
 use crate::packet::Packet;
-use crate::scratch::Workplace;
+use crate::scratch::{Work, Workplace};
 use crate::settings::filter;
 use crate::track::track;
 
@@ -15,17 +15,15 @@ use crate::track::track;
 pub fn observe<P: Packet, H: Host>(packet: &P, host: &H) -> Option<u32> {
     let workplace = host.workplace()?;
     let origin = packet.origin();
-    let outgoing = origin.outgoing;
     // In memory, because the stack is short where heads are copied.
     workplace.work.segments.set(origin.segments);
     workplace.work.ifindex.set(origin.ifindex);
+    workplace.work.outgoing.set(u32::from(origin.outgoing));
     if let Err(why) = classify(packet, &mut workplace.segment) {
-        let segments = workplace.work.segments.get();
-        let counters = &mut workplace.counters;
+        let Workplace { counters, work, .. } = workplace;
         count_packet(
             counters,
-            segments,
-            outgoing,
+            work,
             Protocol::Other as u32,
             packet.wire_length(),
             0,
@@ -44,8 +42,7 @@ pub fn observe<P: Packet, H: Host>(packet: &P, host: &H) -> Option<u32> {
     } = workplace;
     count_packet(
         counters,
-        work.segments.get(),
-        outgoing,
+        work,
         segment.protocol,
         segment.network_length,
         segment.header_length,
@@ -84,14 +81,14 @@ const DAMAGED: u32 = 1 << Ignored::Truncated as u32
 #[inline(always)]
 fn count_packet(
     counters: &mut Counters,
-    segments: u32,
-    outgoing: bool,
+    work: &Work,
     protocol: u32,
     length: u32,
     header_length: u32,
 ) {
+    let segments = work.segments.get();
     let repeated = u64::from(segments.saturating_sub(1)) * u64::from(header_length);
-    let direction = usize::from(outgoing);
+    let direction = work.outgoing.get() as usize & 1;
     let protocol = protocol as usize & (Protocol::COUNT - 1);
     counters.packets[direction][protocol] += u64::from(segments);
     counters.bytes[direction][protocol] += u64::from(length) + repeated;

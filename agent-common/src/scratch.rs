@@ -54,6 +54,9 @@ pub struct Work {
     pub segments: Shared<u32>,
     /// Index of its interface.
     pub ifindex: Shared<u32>,
+    /// 1: it is leaving the host.
+    pub outgoing: Shared<u32>,
+    unused: Shared<u32>,
     /// The slot of its flow.
     pub flow_slot: Shared<u32>,
     /// The generation of its flow.

@@ -2,6 +2,7 @@
 //! them.
 
 use std::io;
+use std::os::fd::AsFd as _;
 
 use agent_common::counters::Counters;
 use agent_common::flow::{FLOW_WAYS, FlowBucketImage, FlowRecord};
@@ -11,10 +12,11 @@ use agent_common::record::RecordHeader;
 use agent_common::scratch::WorkplaceImage;
 use agent_common::settings::Settings;
 use agent_common::table::WAYS;
-use aya::maps::{Array, MapData, PerCpuArray, RingBuf};
+use aya::maps::{Array, IterableMap as _, MapData, PerCpuArray, RingBuf};
 use aya::programs::{Program as AyaProgram, ProgramError, TestRun as _, TestRunOptions};
 use aya::{Ebpf, EbpfLoader};
 use tapline::capture::flows::Item;
+use tapline::capture::flows::table::FlowTable;
 use tapline::capture::offline::Slot;
 use tapline::capture::programs;
 use zerocopy::IntoBytes as _;
@@ -59,49 +61,49 @@ pub const PROGRAMS: [Program; 7] = [
     program(
         "tapline_ingress",
         UNSPECIFIED,
-        [460_000, 460_000],
+        [290_000, 410_000],
         Kind::Ethernet,
         false,
     ),
     program(
         "tapline_egress",
         UNSPECIFIED,
-        [460_000, 460_000],
+        [290_000, 410_000],
         Kind::Ethernet,
         true,
     ),
     program(
         "tapline_in_ip",
         UNSPECIFIED,
-        [460_000, 460_000],
+        [290_000, 410_000],
         Kind::Network,
         false,
     ),
     program(
         "tapline_out_ip",
         UNSPECIFIED,
-        [460_000, 460_000],
+        [290_000, 410_000],
         Kind::Network,
         true,
     ),
     program(
         "tapline_xdp",
         PASS,
-        [460_000, 460_000],
+        [290_000, 410_000],
         Kind::Ethernet,
         false,
     ),
     program(
         "tapline_socket",
         KEEP_NOTHING,
-        [460_000, 460_000],
+        [290_000, 410_000],
         Kind::SocketEthernet,
         false,
     ),
     program(
         "tapline_sock_ip",
         KEEP_NOTHING,
-        [460_000, 460_000],
+        [290_000, 410_000],
         Kind::SocketNetwork,
         false,
     ),
@@ -353,12 +355,15 @@ impl Kernel {
         flows
     }
 
-    /// Says what the reader has of the flow in a slot: a `known_word`.
+    /// The table of flows, as the reader has it.
     ///
     /// # Panics
-    /// There is no such slot.
-    pub fn know_flow(&mut self, slot: u32, word: u64) {
-        self.flows_known.set(slot, word, 0).unwrap();
+    /// The kernel refuses.
+    #[must_use]
+    pub fn flow_table(&self, settings: Settings) -> FlowTable {
+        let [flows, known] = [self.flows.map().fd(), self.flows_known.map().fd()];
+        let buckets = settings.flow_mask + 1;
+        FlowTable::open(flows.as_fd(), known.as_fd(), buckets, settings.tick_ns).unwrap()
     }
 
     /// Releases a connection, as the reader does.

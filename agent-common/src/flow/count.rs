@@ -43,7 +43,7 @@ pub fn count<H: Host>(host: &H, workplace: &mut Workplace) {
         }
     } else {
         host.add(&own.payload, u64::from(segment.payload_length));
-        let data = seen::DATA << (name.side & 1) * seen::SIDE_SHIFT;
+        let data = seen::DATA << ((name.side & 1) * seen::SIDE_SHIFT);
         if segment.protocol == Protocol::Udp as u32
             && flow.state.get() & data == 0
             && host.set_bits(&flow.state, data) & data == 0

@@ -31,7 +31,7 @@ pub(super) fn tcp<H: Host>(
     let [own, _] = sides(flow, side);
     let length = segment.payload_length;
     let state = flow.state.get();
-    let done = state >> (side & 1) * seen::SIDE_SHIFT;
+    let done = state >> ((side & 1) * seen::SIDE_SHIFT);
     let expected = if length > 0 {
         seen::DATA | seen::SEQUENCE
     } else {
@@ -116,19 +116,19 @@ impl<H: Host> Follower<'_, H> {
     /// What this side has done.
     #[inline(always)]
     fn did(&self, bit: u64) -> bool {
-        self.flow.state.get() >> (self.side & 1) * seen::SIDE_SHIFT & bit != 0
+        self.flow.state.get() >> ((self.side & 1) * seen::SIDE_SHIFT) & bit != 0
     }
 
     /// What the other side has done.
     #[inline(always)]
     fn peer_did(&self, bit: u64) -> bool {
-        self.flow.state.get() >> (self.side & 1 ^ 1) * seen::SIDE_SHIFT & bit != 0
+        self.flow.state.get() >> ((self.side & 1 ^ 1) * seen::SIDE_SHIFT) & bit != 0
     }
 
     /// Notes that this side did something. True: for the first time.
     #[inline(always)]
     fn mark(&self, bit: u64) -> bool {
-        let bit = bit << (self.side & 1) * seen::SIDE_SHIFT;
+        let bit = bit << ((self.side & 1) * seen::SIDE_SHIFT);
         self.host.set_bits(&self.flow.state, bit) & bit == 0
     }
 
@@ -394,7 +394,7 @@ impl<H: Host> Follower<'_, H> {
                 .acknowledgement
                 .wrapping_sub(self.peer().next_sequence.get()) as i32;
             if behind == 0 {
-                let acked = seen::FIN_ACKED << (self.side & 1 ^ 1) * seen::SIDE_SHIFT;
+                let acked = seen::FIN_ACKED << ((self.side & 1 ^ 1) * seen::SIDE_SHIFT);
                 self.host.set_bits(&self.flow.state, acked);
                 self.precisely();
             }

@@ -45,7 +45,7 @@ impl Name {
                 icmp::ECHO | icmp::ECHO_V6 => (kind, false),
                 icmp::ECHO_REPLY_V6 => (icmp::ECHO_V6, true),
                 // Questions are odd.
-                icmp::TIME_STAMP..=icmp::MASK_REPLY => (kind - 1 | 1, kind & 1 == 0),
+                icmp::TIME_STAMP..=icmp::MASK_REPLY => ((kind - 1) | 1, kind & 1 == 0),
                 _ => (kind, false),
             };
             let asks = kind != question

@@ -81,7 +81,7 @@ impl FlowRecord {
         let letters = (self.history_length as usize).min(HISTORY_MAX);
         for (place, character) in text.iter_mut().enumerate().take(letters) {
             let word = self.letters[place / HISTORY_IN_WORD];
-            let code = word >> (place % HISTORY_IN_WORD) as u32 * LETTER_BITS & 0x1f;
+            let code = word >> ((place % HISTORY_IN_WORD) as u32 * LETTER_BITS) & 0x1f;
             let small = match code & 0xf {
                 1 => b's',
                 2 => b'h',

@@ -4,9 +4,9 @@
 
 use std::io;
 use std::mem::offset_of;
-use std::os::fd::{AsRawFd as _, OwnedFd};
+use std::os::fd::{AsRawFd as _, BorrowedFd, OwnedFd};
 
-use agent_common::flow::{FlowBucket, FlowBucketImage, FlowRecord};
+use agent_common::flow::{FLOW_WAYS, FlowBucket, FlowBucketImage, FlowRecord};
 use agent_common::shared::Shared;
 
 use super::super::mapped::Mapped;
@@ -29,6 +29,26 @@ pub struct FlowTable {
 }
 
 impl FlowTable {
+    /// The table in the map `FLOWS` with so many buckets, and the words in `FLOWS_KNOWN`. `tick_ns`: the
+    /// nanoseconds of a coarse tick.
+    ///
+    /// # Errors
+    /// What the kernel says.
+    pub fn open(
+        map: BorrowedFd<'_>,
+        known: BorrowedFd<'_>,
+        buckets: u32,
+        tick_ns: u32,
+    ) -> io::Result<Self> {
+        let known = Mapped::new(known, buckets as usize * FLOW_WAYS)?;
+        Ok(Self::new(
+            map.try_clone_to_owned()?,
+            known,
+            buckets,
+            tick_ns,
+        ))
+    }
+
     pub(in super::super) fn new(
         map: OwnedFd,
         known: Mapped<Shared<u64>>,

@@ -3,6 +3,7 @@
 
 use std::collections::BTreeMap;
 use std::io::{self, Write as _};
+use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering::Relaxed};
 use std::time::Duration;
 
@@ -11,6 +12,7 @@ use serde::Serialize;
 
 use crate::capture::reader::{Finished, Progress};
 use crate::http::engine::Counts as EngineCounts;
+use crate::http::exchange::tally::Tally;
 use crate::http::head::Kind;
 use crate::sink::counts::{Counts, LossReason};
 use crate::sink::log::SinkCounts;
@@ -28,6 +30,8 @@ pub struct Taken {
     pub engine: EngineCounts,
     /// The account of the lines.
     pub log: SinkCounts,
+    /// Exchanges, and how long they took.
+    pub tally: Arc<Tally>,
     /// The account of each sink of exchanges and sessions, with its name.
     pub sinks: Vec<(&'static str, Counts)>,
     /// The files may not have reached the disk.
@@ -44,6 +48,7 @@ impl Taken {
             heads: progress.heads_by_kind.each_ref().map(load),
             received: progress.received.iter().map(load).collect(),
             engine,
+            tally: Arc::clone(&progress.tally),
             log,
             sinks,
             sync_error: None,
@@ -57,6 +62,7 @@ impl From<&Finished> for Taken {
             received: finished.received.clone(),
             heads: finished.heads,
             engine: finished.counts,
+            tally: Arc::clone(&finished.tally),
             log: finished.log.counts,
             sinks: finished.sinks.clone(),
             sync_error: finished.log.sync_error.as_ref().map(ToString::to_string),

@@ -20,6 +20,7 @@ use super::mapped::Mapped;
 use super::offline::Slot;
 use super::writer::Writer;
 use crate::http::engine::{Counts as EngineCounts, Engine};
+use crate::http::exchange::tally::Tally;
 use crate::http::head::Kind;
 use crate::sink::counts::Counts;
 use crate::sink::log::LogOutcome;
@@ -95,6 +96,8 @@ pub struct Progress {
     pub heads: AtomicU64,
     /// Heads found, by kind in the order of [`Kind::ALL`].
     pub heads_by_kind: [AtomicU64; Kind::ALL.len()],
+    /// Exchanges, and how long they took.
+    pub tally: Arc<Tally>,
     /// What the engine has counted, after a drain.
     engine: Mutex<EngineCounts>,
 }
@@ -108,6 +111,7 @@ impl Progress {
             foreign: AtomicU64::new(0),
             heads: AtomicU64::new(0),
             heads_by_kind: Default::default(),
+            tally: Arc::default(),
             engine: Mutex::default(),
         }
     }
@@ -126,6 +130,8 @@ pub struct Finished {
     pub counts: EngineCounts,
     /// Heads by kind, in the order of [`crate::http::head::Kind::ALL`].
     pub heads: [u64; 4],
+    /// Exchanges, and how long they took.
+    pub tally: Arc<Tally>,
     /// What became of the lines.
     pub log: LogOutcome,
     /// What became of exchanges and sessions, by sink.
@@ -164,7 +170,10 @@ impl Reader {
             stop: AtomicBool::new(false),
             wake: event_descriptor()?,
         });
-        let progress = Arc::new(Progress::new(cpus));
+        let progress = Arc::new(Progress {
+            tally: writer.tally(),
+            ..Progress::new(cpus)
+        });
         let (names, named) = mpsc::channel();
         let work = Work {
             kernel,
@@ -270,6 +279,7 @@ impl Work {
             counts: self.engine.counts(),
             heads,
             received: self.received,
+            tally: Arc::clone(&self.progress.tally),
             log,
             sinks,
         }

@@ -329,10 +329,14 @@ impl Spool {
         let is_last = self.segments.back().map(|last| last.number) == Some(place.segment);
         if is_empty && (!is_last || self.segments.len() == 1) {
             self.forget(place.segment);
-            return;
-        }
-        if let Err(error) = self.mark(place) {
+        } else if let Err(error) = self.mark(place) {
             tracing::warn!(path = %self.path(place.segment).display(), %error, "what was sent cannot be marked in the spool; it is sent again after a restart");
+        }
+        // The one that frames are added to goes when nothing is left at all.
+        if let (1, Some(last)) = (self.segments.len(), self.segments.back())
+            && last.frames == 0
+        {
+            self.forget(last.number);
         }
     }
 
@@ -483,14 +487,21 @@ impl Spool {
     }
 
     fn begin(&mut self) -> io::Result<()> {
-        let number = self.next_number;
-        let path = self.path(number);
-        let file = match create(&path, true) {
-            Err(error) if error.kind() == io::ErrorKind::NotFound => {
-                make_folder(&self.directory)?;
-                create(&path, true)?
+        let mut is_made = false;
+        let (number, file) = loop {
+            let number = self.next_number;
+            match create(&self.path(number), true) {
+                Ok(file) => break (number, file),
+                Err(error) if error.kind() == io::ErrorKind::NotFound && !is_made => {
+                    make_folder(&self.directory)?;
+                    is_made = true;
+                }
+                // Something else has our name.
+                Err(error) if error.kind() == io::ErrorKind::AlreadyExists => {
+                    self.next_number = number.checked_add(1).ok_or(error)?;
+                }
+                Err(error) => return Err(error),
             }
-            other => other?,
         };
         // Used or not, no number is used twice.
         self.next_number = number.saturating_add(1);

@@ -286,6 +286,7 @@ mod tests {
     use serde_json::{Value, json};
 
     use super::*;
+    use crate::session::record::SessionDetails;
     use crate::sink::batch::samples::{details, exchange, session};
 
     fn bodies(mode: Mode, batch: usize, is_gzip: bool) -> Bodies {
@@ -331,8 +332,8 @@ mod tests {
         // What comes from the spool of another mode is made the same.
         let whole = serde_json::value::to_raw_value(&session()).unwrap();
         assert_eq!(reduced(&whole).unwrap().get().as_bytes(), body.bytes);
-        let interim = crate::session::record::SessionRecord {
-            details: Some(crate::session::record::SessionDetails { interim: true, ..details() }),
+        let interim = SessionRecord {
+            details: Some(SessionDetails { interim: true, ..details() }),
             ..session()
         };
         assert!(reduced(&serde_json::value::to_raw_value(&interim).unwrap()).is_none());

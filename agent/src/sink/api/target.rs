@@ -221,6 +221,7 @@ impl Address {
             return Err("a user and a password do not belong in it; use sinks.api.token_file");
         }
         let host = authority.host();
+        let behind = authority.as_str().strip_prefix(host).unwrap_or_default();
         let host = host
             .strip_prefix('[')
             .and_then(|host| host.strip_suffix(']'))
@@ -229,11 +230,14 @@ impl Address {
         if host.is_empty() {
             return Err("it must name a host");
         }
-        let port = match (authority.port(), authority.port_u16()) {
-            (None, _) if is_encrypted => 443,
-            (None, _) => 80,
-            (Some(_), Some(port)) if port != 0 => port,
-            _ => return Err("its port must be from 1 to 65535"),
+        let port = match behind.strip_prefix(':') {
+            None if is_encrypted => 443,
+            None => 80,
+            Some(port) => port
+                .parse()
+                .ok()
+                .filter(|port| *port != 0 && behind.bytes().nth(1) != Some(b'+'))
+                .ok_or("its port must be from 1 to 65535")?,
         };
         Ok(Self {
             is_encrypted,

@@ -34,8 +34,8 @@ const MEMORY_TIME: Duration = Duration::from_millis(500);
 const TICK: Duration = Duration::from_millis(100);
 /// How often the spool is brought to the disk.
 const SYNC: Duration = Duration::from_secs(1);
-/// How long what is in memory at the end may still be sent; then it goes to the spool.
-const AT_THE_END: Duration = Duration::from_secs(5);
+/// How long what is there at the end may still be sent; then it goes to the spool.
+const AT_THE_END: Duration = Duration::from_secs(3);
 /// A spool that cannot be written is not tried again for so long.
 const SPOOL_PAUSE: Duration = Duration::from_secs(1);
 
@@ -43,7 +43,7 @@ const SPOOL_PAUSE: Duration = Duration::from_secs(1);
 #[derive(Clone, Copy, Debug, Eq, Ord, PartialEq, PartialOrd)]
 pub(super) enum Phase {
     Running,
-    /// Nothing new comes; what is in memory is sent.
+    /// Nothing new comes; what is there is sent as far as that goes quickly.
     Ending,
     /// Nothing more is sent.
     Ended,
@@ -353,11 +353,7 @@ impl Work {
             tokio::pin!(more);
             // From now on none is missed.
             more.as_mut().enable();
-            let item = match phase {
-                Phase::Running => self.next_of_spool().or_else(|| self.next_of_memory()),
-                // What is in the spool is safe.
-                _ => self.next_of_memory(),
-            };
+            let item = self.next_of_spool().or_else(|| self.next_of_memory());
             if item.is_some() {
                 // Whoever was told of this one only may have to be told of another.
                 self.more.notify_one();

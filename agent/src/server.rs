@@ -40,6 +40,7 @@ pub use process::{Process, ProcessReader};
 pub use snapshot::{Cpu, Lines, Snapshot};
 
 use crate::capture::reader::Progress;
+use crate::sink::counts::Counts;
 use crate::sink::log::SinkCounts;
 
 /// Connections served at the same time; others wait in the kernel.
@@ -200,19 +201,20 @@ impl Server {
 
     /// Everything that is shown, of this moment.
     ///
-    /// `counters`: of every CPU, in order. `interfaces`: the names of those that are captured.
+    /// `counters`: of every CPU, in order. `sinks`: the accounts of the sinks of records. `interfaces`: the names of those that are captured.
     pub fn snapshot(
         &mut self,
         counters: Vec<Counters>,
         progress: &Progress,
         log: &SinkCounts,
+        sinks: Vec<(&'static str, Counts)>,
         interfaces: Vec<String>,
     ) -> Snapshot {
         self.observe(&counters, log, !interfaces.is_empty());
         Snapshot {
             process: self.process.as_ref().and_then(|reader| reader.read().ok()),
             health: self.health.clone(),
-            ..Snapshot::new(counters, &self.online, progress, log, interfaces)
+            ..Snapshot::new(counters, &self.online, progress, log, sinks, interfaces)
         }
     }
 }

@@ -33,6 +33,8 @@ use crate::http::engine::{Engine, Limits};
 use crate::http::exchange::pairing::{Limits as PairingLimits, Pairing};
 use crate::server::{Listener, Server, ServerError};
 use crate::sink::RecordSink;
+use crate::sink::api::{ApiSettings, ApiSink};
+use crate::sink::counts::Counts;
 use crate::sink::fan_out::FanOut;
 use crate::sink::log::{LogHandle, LogSink, make_folder};
 use crate::sink::sqlite::{SqliteSink, StoreError};
@@ -58,6 +60,8 @@ pub struct RunArguments {
 pub fn run(config: Config, arguments: RunArguments) -> anyhow::Result<Exit> {
     let attach = possible(config.capture.attach)?;
     let mut targets = Targets::new(&config.capture.interfaces)?;
+    // Before privileges are given up: the token may be for root's eyes.
+    let api = settings::api_of_run(&config)?;
     // Before privileges are given up, because of ports below 1024; before anything is attached,
     // because of ports that are taken.
     let listener = listener(config.server.listen)?;
@@ -75,13 +79,13 @@ pub fn run(config: Config, arguments: RunArguments) -> anyhow::Result<Exit> {
     release_memory();
 
     let sink = LogSink::start(settings::log_of_run(&config))?;
-    let store = store(&config)?;
+    let sinks = Sinks::start(&config, api)?;
     let runtime = tokio::runtime::Builder::new_current_thread()
         .enable_all()
         .build()
         .context("cannot start the runtime")?;
     let ledger = runtime.block_on(capture(
-        &config, &arguments, hooks, targets, kernel, sink, store, listener,
+        &config, &arguments, hooks, targets, kernel, sink, sinks, listener,
     ))?;
     if arguments.json {
         super::write_result(&ledger)?;
@@ -104,7 +108,7 @@ async fn capture(
     mut targets: Targets,
     kernel: KernelEnd,
     sink: LogSink,
-    store: Option<SqliteSink>,
+    sinks: Sinks,
     listener: Listener,
 ) -> anyhow::Result<Ledger> {
     let log = sink.handle();
@@ -119,15 +123,15 @@ async fn capture(
         config.capture.loopback == Loopback::Both,
         settings::redactor(config),
     );
-    if store.is_some() || config.log.format != LogFormat::Classic {
+    let Sinks { records, accounts } = sinks;
+    if !records.is_empty() || config.log.format != LogFormat::Classic {
         let limits = PairingLimits {
             tick_ns: clock::coarse_tick_ns(),
             ..PairingLimits::default()
         };
-        let sinks = store.map(|store| Box::new(store) as Box<dyn RecordSink>);
         writer = writer.with_exchanges(Exchanges::new(
             Pairing::new(programs::random()?, limits),
-            FanOut::new(sinks.into_iter().collect()),
+            FanOut::new(records),
         ));
     }
     let engine = Engine::new(Limits {
@@ -188,7 +192,8 @@ async fn capture(
                 let counters = hooks.programs().counters()?;
                 let interfaces = hooks.interfaces().map(str::to_owned).collect();
                 let progress = reader.progress();
-                question.answer(server.snapshot(counters, progress, &log.counts(), interfaces));
+                let sinks = accounts.iter().map(|(name, counts)| (*name, counts())).collect();
+                question.answer(server.snapshot(counters, progress, &log.counts(), sinks, interfaces));
             }
             _ = ticks.tick() => {
                 diagnostics::tick();
@@ -279,6 +284,16 @@ fn give_up_privileges(config: &Config, attach: Attach) -> anyhow::Result<()> {
             }
         }
     }
+    if config.sinks.api.enabled {
+        let folder = &config.sinks.api.spool.dir;
+        make_folder(folder)
+            .with_context(|| format!("cannot make the spool folder {}", folder.display()))?;
+        if let Some(user) = &user {
+            privileges::chown_for(user, folder, |name| {
+                name.as_encoded_bytes().starts_with(b"spool")
+            })?;
+        }
+    }
     let keep: Vec<Capability> = hooks_of(attach)
         .iter()
         .flat_map(|hook| hook.keeps())
@@ -289,6 +304,38 @@ fn give_up_privileges(config: &Config, attach: Attach) -> anyhow::Result<()> {
         privileges::ensure_writable(folder)?;
     }
     Ok(())
+}
+
+/// The sinks of exchanges and sessions, and how each is asked for its account.
+struct Sinks {
+    records: Vec<Box<dyn RecordSink>>,
+    accounts: Vec<(&'static str, Account)>,
+}
+
+type Account = Box<dyn Fn() -> Counts>;
+
+impl Sinks {
+    fn start(config: &Config, api: Option<ApiSettings>) -> anyhow::Result<Self> {
+        let mut sinks = Self {
+            records: Vec::new(),
+            accounts: Vec::new(),
+        };
+        if let Some(store) = store(config)? {
+            let handle = store.handle();
+            sinks.add(store, Box::new(move || handle.counts()));
+        }
+        if let Some(api) = api {
+            let api = ApiSink::start(api)?;
+            let handle = api.handle();
+            sinks.add(api, Box::new(move || handle.counts()));
+        }
+        Ok(sinks)
+    }
+
+    fn add(&mut self, sink: impl RecordSink + 'static, account: Account) {
+        self.accounts.push((sink.name(), account));
+        self.records.push(Box::new(sink));
+    }
 }
 
 /// The store, unless it is off. Another process that has the folder that nobody chose is no reason to

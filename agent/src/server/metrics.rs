@@ -6,6 +6,7 @@ use prometheus::proto::{self, Counter, Gauge, LabelPair, MetricFamily, MetricTyp
 
 use super::{Cpu, Process, Snapshot};
 use crate::http::head::Kind;
+use crate::sink::counts;
 use crate::sink::log::LossReason;
 
 /// One metric: what it is called, what it says, and where it is read from.
@@ -25,7 +26,7 @@ pub struct Metric {
 }
 
 /// Every metric.
-pub const METRICS: [Metric; 19] = [
+pub const METRICS: [Metric; 20] = [
     Metric {
         name: "tapline_build_info",
         grows: false,
@@ -97,7 +98,7 @@ pub const METRICS: [Metric; 19] = [
         grows: true,
         unit: "records",
         labels: &["stage", "reason", "cpu"],
-        help: "What was lost, by where: records in the capture (slot: packets), lines in the log (no cpu).",
+        help: "What was lost, by where: records in the capture (slot: packets), lines in the log, records by sink (no cpu).",
         read: lost,
     },
     Metric {
@@ -141,6 +142,10 @@ pub const METRICS: [Metric; 19] = [
         read: |snapshot, samples| {
             samples.add(&["log", "stored"], snapshot.lines.stored);
             samples.add(&["log", "lost"], snapshot.lines.lost.iter().sum());
+            for (sink, counts) in &snapshot.sinks {
+                samples.add(&[sink, "stored"], counts.stored);
+                samples.add(&[sink, "lost"], counts.lost_in_all());
+            }
         },
     },
     Metric {
@@ -149,7 +154,24 @@ pub const METRICS: [Metric; 19] = [
         unit: "records",
         labels: &["sink"],
         help: "Records that wait for a sink.",
-        read: |snapshot, samples| samples.add(&["log"], snapshot.lines.queued),
+        read: |snapshot, samples| {
+            samples.add(&["log"], snapshot.lines.queued);
+            for (sink, counts) in &snapshot.sinks {
+                samples.add(&[sink], counts.queued);
+            }
+        },
+    },
+    Metric {
+        name: "tapline_spool_records",
+        grows: false,
+        unit: "records",
+        labels: &[],
+        help: "Records that wait on disk to be sent to the HTTP API.",
+        read: |snapshot, samples| {
+            for (_, counts) in snapshot.sinks.iter().filter(|(sink, _)| *sink == "api") {
+                samples.add(&[], counts.spooled);
+            }
+        },
     },
     Metric {
         name: "process_cpu_seconds_total",
@@ -331,6 +353,11 @@ fn lost(snapshot: &Snapshot, samples: &mut Samples) {
     for (reason, count) in LossReason::ALL.iter().zip(snapshot.lines.lost) {
         samples.add(&["log", reason.word(), ""], count);
     }
+    for (sink, counts) in &snapshot.sinks {
+        for reason in counts::LossReason::ALL {
+            samples.add(&[sink, reason.word(), ""], counts.lost(reason));
+        }
+    }
 }
 
 fn of_process(snapshot: &Snapshot, samples: &mut Samples, of: fn(&Process) -> f64) {
@@ -347,6 +374,7 @@ mod tests {
 
     use super::*;
     use crate::server::{Health, Lines};
+    use crate::sink::counts::{ExactCounts, Kept};
 
     const LIST: &str = include_str!("metrics.md");
 
@@ -380,6 +408,15 @@ mod tests {
                 received: 1 << 52,
             }
         });
+        let [sqlite, api] = [ExactCounts::default(), ExactCounts::default()];
+        sqlite.accept(Kept::Queued, 90);
+        sqlite.store(Kept::Queued, 70);
+        api.accept(Kept::Queued, 100);
+        api.bring(Kept::Queued, Kept::Spooled, 40);
+        api.store(Kept::Spooled, 15);
+        for (lost, reason) in (1..).zip(counts::LossReason::ALL) {
+            api.lose(Kept::Queued, reason, lost);
+        }
         Snapshot {
             cpus: cpus.to_vec(),
             heads: [11, 12, 13, 14],
@@ -388,6 +425,7 @@ mod tests {
                 queued: 3,
                 lost: [1, 2, 3, 4, 5, 6],
             },
+            sinks: vec![("sqlite", sqlite.counts()), ("api", api.counts())],
             interfaces: vec!["eth0".to_owned()],
             health: Health::new(Timestamp::UNIX_EPOCH),
             process: Some(Process {
@@ -484,6 +522,26 @@ mod tests {
         check(&format!("{sink}=\"stored\"}}"), 50.0);
         check(&format!("{sink}=\"lost\"}}"), 21.0);
         check("tapline_sink_queue_records{sink=\"log\"}", 3.0);
+        for (sink, stored, lost, queued) in [("sqlite", 70.0, 0.0, 20.0), ("api", 15.0, 55.0, 5.0)]
+        {
+            let records = format!("tapline_sink_records_total{{sink=\"{sink}\",outcome");
+            check(&format!("{records}=\"stored\"}}"), stored);
+            check(&format!("{records}=\"lost\"}}"), lost);
+            check(
+                &format!("tapline_sink_queue_records{{sink=\"{sink}\"}}"),
+                queued,
+            );
+            for (number, reason) in (1..).zip(counts::LossReason::ALL) {
+                let labels = format!("{{stage=\"{sink}\",reason=\"{}\",cpu=\"\"}}", reason.word());
+                let lost = if sink == "api" {
+                    f64::from(number)
+                } else {
+                    0.0
+                };
+                check(&format!("tapline_lost_total{labels}"), lost);
+            }
+        }
+        check("tapline_spool_records", 25.0);
         check("process_cpu_seconds_total", 1.25);
         check("process_resident_memory_bytes", 4096.0);
         check("process_open_fds", 9.0);

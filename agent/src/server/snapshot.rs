@@ -8,6 +8,7 @@ use jiff::Timestamp;
 use super::{Health, Process};
 use crate::capture::reader::Progress;
 use crate::http::head::Kind;
+use crate::sink::counts::Counts;
 use crate::sink::log::{LossReason, SinkCounts};
 
 /// The numbers of one moment. The kernel programs count on while they are read: sums over CPUs may
@@ -20,6 +21,8 @@ pub struct Snapshot {
     pub heads: [u64; Kind::ALL.len()],
     /// The account of the log.
     pub lines: Lines,
+    /// The accounts of the sinks of records, by name.
+    pub sinks: Vec<(&'static str, Counts)>,
     /// The names of the interfaces that are captured.
     pub interfaces: Vec<String>,
     /// The state of health.
@@ -70,6 +73,7 @@ impl Snapshot {
         online: &[u32],
         progress: &Progress,
         log: &SinkCounts,
+        sinks: Vec<(&'static str, Counts)>,
         interfaces: Vec<String>,
     ) -> Self {
         let cpus =
@@ -90,6 +94,7 @@ impl Snapshot {
                 .each_ref()
                 .map(|kind| kind.load(Relaxed)),
             lines: Lines::from(log),
+            sinks,
             interfaces,
             health: Health::new(Timestamp::UNIX_EPOCH),
             process: None,
@@ -129,7 +134,7 @@ mod tests {
             }
             let progress = Progress::new(4);
             let log = SinkCounts::default();
-            let snapshot = Snapshot::new(counters, online, &progress, &log, Vec::new());
+            let snapshot = Snapshot::new(counters, online, &progress, &log, Vec::new(), Vec::new());
             let numbers: Vec<u32> = snapshot.cpus.iter().map(|cpu| cpu.number).collect();
             assert_eq!(numbers, shown);
         };

@@ -82,7 +82,7 @@ async fn answer(
         counters.ignored[Ignored::Tls as usize] = asked;
         let interfaces = interfaces.iter().map(ToString::to_string).collect();
         let log = SinkCounts::default();
-        question.answer(server.snapshot(vec![counters], &progress, &log, interfaces));
+        question.answer(server.snapshot(vec![counters], &progress, &log, Vec::new(), interfaces));
     }
 }
 

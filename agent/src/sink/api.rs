@@ -39,7 +39,6 @@ use tokio::sync::mpsc::error::TrySendError;
 use tokio::sync::mpsc::{Sender, channel};
 
 pub use self::settings::{ApiSettings, Mode};
-pub(crate) use self::target::check_address;
 pub use self::target::{Target, TargetError};
 use self::work::Work;
 use super::RecordSink;

@@ -93,11 +93,11 @@ impl Counts {
 /// An account of which the parts make the whole at every moment, for sinks whose records go to and
 /// fro. Taken for a batch at a time.
 #[derive(Debug, Default)]
-pub(super) struct ExactCounts(Mutex<Counts>);
+pub(crate) struct ExactCounts(Mutex<Counts>);
 
 /// Where a record is that the sink still has.
 #[derive(Clone, Copy, Debug, Eq, PartialEq)]
-pub(super) enum Kept {
+pub(crate) enum Kept {
     /// In memory.
     Queued,
     /// On disk.
@@ -106,7 +106,7 @@ pub(super) enum Kept {
 
 impl ExactCounts {
     /// Records that the sink takes from now on.
-    pub(super) fn accept(&self, to: Kept, records: u64) {
+    pub(crate) fn accept(&self, to: Kept, records: u64) {
         self.change(|counts| {
             counts.accepted += records;
             *counts.kept(to) += records;
@@ -114,7 +114,7 @@ impl ExactCounts {
     }
 
     /// Records that were brought from one place to another.
-    pub(super) fn bring(&self, from: Kept, to: Kept, records: u64) {
+    pub(crate) fn bring(&self, from: Kept, to: Kept, records: u64) {
         self.change(|counts| {
             let records = counts.take(from, records);
             *counts.kept(to) += records;
@@ -122,19 +122,19 @@ impl ExactCounts {
     }
 
     /// Records that the target has.
-    pub(super) fn store(&self, from: Kept, records: u64) {
+    pub(crate) fn store(&self, from: Kept, records: u64) {
         self.change(|counts| counts.stored += counts.take(from, records));
     }
 
     /// Records that are lost.
-    pub(super) fn lose(&self, from: Kept, reason: LossReason, records: u64) {
+    pub(crate) fn lose(&self, from: Kept, reason: LossReason, records: u64) {
         self.change(|counts| {
             let records = counts.take(from, records);
             counts.lost[reason as usize] += records;
         });
     }
 
-    pub(super) fn counts(&self) -> Counts {
+    pub(crate) fn counts(&self) -> Counts {
         *self.0.lock().unwrap_or_else(PoisonError::into_inner)
     }
 

@@ -39,7 +39,7 @@ const SEGMENTS: u64 = 8;
 /// Where the spool is and how large it may become.
 #[derive(Clone, Debug, Eq, PartialEq)]
 pub struct SpoolSettings {
-    /// Its folder, made when it is missing. Default: `./data/spool`.
+    /// Its folder, made when it is missing. Default: `./spool`.
     pub directory: PathBuf,
     /// Bytes of all its segments together at most. Default: 1 GiB.
     pub bytes: u64,
@@ -48,7 +48,7 @@ pub struct SpoolSettings {
 impl Default for SpoolSettings {
     fn default() -> Self {
         Self {
-            directory: PathBuf::from("./data/spool"),
+            directory: PathBuf::from("./spool"),
             bytes: 1 << 30,
         }
     }
@@ -324,7 +324,9 @@ impl Spool {
         segment.frames = segment.frames.saturating_sub(1);
         segment.records = segment.records.saturating_sub(u64::from(place.records));
         segment.held = segment.held.saturating_sub(1);
-        segment.held_records = segment.held_records.saturating_sub(u64::from(place.records));
+        segment.held_records = segment
+            .held_records
+            .saturating_sub(u64::from(place.records));
         let is_empty = segment.frames == 0;
         let is_last = self.segments.back().map(|last| last.number) == Some(place.segment);
         if is_empty && (!is_last || self.segments.len() == 1) {
@@ -342,7 +344,9 @@ impl Spool {
 
     /// Whether there are frames that nobody holds.
     pub(super) fn has_more(&self) -> bool {
-        self.segments.iter().any(|segment| segment.frames > segment.held)
+        self.segments
+            .iter()
+            .any(|segment| segment.frames > segment.held)
     }
 
     /// Bytes of all segments.
@@ -388,7 +392,9 @@ impl Spool {
     }
 
     fn segment(&mut self, number: u64) -> Option<&mut Segment> {
-        self.segments.iter_mut().find(|segment| segment.number == number)
+        self.segments
+            .iter_mut()
+            .find(|segment| segment.number == number)
     }
 
     /// Gives up the oldest segments until this many bytes more fit.
@@ -407,9 +413,9 @@ impl Spool {
 
     /// Deletes a segment; what nobody holds of it is lost.
     fn give_up(&mut self, number: u64, reason: LossReason) -> Gone {
-        let records = self
-            .segment(number)
-            .map_or(0, |segment| segment.records.saturating_sub(segment.held_records));
+        let records = self.segment(number).map_or(0, |segment| {
+            segment.records.saturating_sub(segment.held_records)
+        });
         match reason {
             LossReason::Damaged => {
                 let path = self.path(number);
@@ -432,10 +438,18 @@ impl Spool {
 
     /// Deletes a segment.
     fn forget(&mut self, number: u64) {
-        if self.segments.back().is_some_and(|last| last.number == number) {
+        if self
+            .segments
+            .back()
+            .is_some_and(|last| last.number == number)
+        {
             self.writing = None;
         }
-        if self.reading.as_ref().is_some_and(|reading| reading.segment == number) {
+        if self
+            .reading
+            .as_ref()
+            .is_some_and(|reading| reading.segment == number)
+        {
             // What comes next begins at its own first frame.
             self.reading = None;
         }
@@ -569,7 +583,9 @@ fn read_frame(reading: &mut Reading, end: u64) -> io::Result<Option<(u64, Header
         return Ok(Some((offset, header, Vec::new())));
     }
     let mut payload = vec![0; header.length as usize];
-    reading.file.read_exact_at(&mut payload, offset + HEADER as u64)?;
+    reading
+        .file
+        .read_exact_at(&mut payload, offset + HEADER as u64)?;
     Ok(header.has(&payload).then_some((offset, header, payload)))
 }
 
@@ -584,7 +600,10 @@ fn numbers(directory: &Path) -> Vec<u64> {
     };
     let number = |entry: fs::DirEntry| {
         let file = entry.file_name();
-        let digits = file.to_str()?.strip_prefix("spool-")?.strip_suffix(".seg")?;
+        let digits = file
+            .to_str()?
+            .strip_prefix("spool-")?
+            .strip_suffix(".seg")?;
         let number = digits.parse().ok()?;
         (name(number).as_str() == file.to_str()? && entry.file_type().ok()?.is_file())
             .then_some(number)

@@ -51,7 +51,10 @@ mod tests {
         let check = |failures, most_ms| {
             let most = Duration::from_millis(most_ms);
             let longest = delay(failures, None, u64::MAX);
-            assert!(longest.abs_diff(most) < Duration::from_millis(1), "{failures}: {longest:?}");
+            assert!(
+                longest.abs_diff(most) < Duration::from_millis(1),
+                "{failures}: {longest:?}"
+            );
             assert_eq!(delay(failures, None, 0), LEAST);
             let half = delay(failures, None, u64::MAX / 2);
             assert!(half.abs_diff(most / 2) < Duration::from_millis(1));
@@ -76,14 +79,26 @@ mod tests {
     fn retry_after_is_seconds_or_a_date() {
         let now: Timestamp = "2026-11-21T12:00:00Z".parse().unwrap();
         let check = |value: &str, seconds: Option<u64>| {
-            assert_eq!(retry_after(value, now), seconds.map(Duration::from_secs), "{value:?}");
+            assert_eq!(
+                retry_after(value, now),
+                seconds.map(Duration::from_secs),
+                "{value:?}"
+            );
         };
         check("0", Some(0));
         check(" 120 ", Some(120));
         check("99999999999999999999", Some(u64::MAX));
         check("Sat, 21 Nov 2026 12:01:30 GMT", Some(90));
         check("Sat, 21 Nov 2026 11:00:00 GMT", Some(0));
-        for bad in ["", "-1", "+1", "1.5", "soon", "Sat, 99 Nov 2026 12:00:00 GMT", "１"] {
+        for bad in [
+            "",
+            "-1",
+            "+1",
+            "1.5",
+            "soon",
+            "Sat, 99 Nov 2026 12:00:00 GMT",
+            "１",
+        ] {
             check(bad, None);
         }
     }

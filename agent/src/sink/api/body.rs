@@ -124,7 +124,14 @@ impl Body {
 
 /// What every back end knows of a session, in order.
 const KNOWN: [&str; 9] = [
-    "protocol", "src_ip", "src_port", "dst_ip", "dst_port", "packets", "bytes", "cpu_id",
+    "protocol",
+    "src_ip",
+    "src_port",
+    "dst_ip",
+    "dst_port",
+    "packets",
+    "bytes",
+    "cpu_id",
     "timestamp",
 ];
 
@@ -135,7 +142,9 @@ pub(super) fn reduced(record: &RawValue) -> Option<Box<RawValue>> {
     if fields.get("interim") == Some(&serde_json::Value::Bool(true)) {
         return None;
     }
-    let known = KNOWN.iter().filter_map(|name| Some((*name, fields.get(*name)?)));
+    let known = KNOWN
+        .iter()
+        .filter_map(|name| Some((*name, fields.get(*name)?)));
     let mut text = String::from("{");
     for (index, (name, value)) in known.enumerate() {
         let comma = if index == 0 { "" } else { "," };
@@ -303,7 +312,10 @@ mod tests {
             assert_eq!(bodies.exchange(&exchange(), now).unwrap(), None);
             assert_eq!(bodies.session(&session(), now).unwrap(), None);
             let body = bodies.session(&session(), now).unwrap().unwrap();
-            assert_eq!((body.records, body.form, body.is_gzip), (3, Form::Sessions, is_gzip));
+            assert_eq!(
+                (body.records, body.form, body.is_gzip),
+                (3, Form::Sessions, is_gzip)
+            );
             let records = body.take_apart().unwrap();
             assert_eq!(records.len(), 3);
             let expected = serde_json::to_string(&session()).unwrap();
@@ -333,7 +345,10 @@ mod tests {
         let whole = serde_json::value::to_raw_value(&session()).unwrap();
         assert_eq!(reduced(&whole).unwrap().get().as_bytes(), body.bytes);
         let interim = SessionRecord {
-            details: Some(SessionDetails { interim: true, ..details() }),
+            details: Some(SessionDetails {
+                interim: true,
+                ..details()
+            }),
             ..session()
         };
         assert!(reduced(&serde_json::value::to_raw_value(&interim).unwrap()).is_none());
@@ -343,16 +358,31 @@ mod tests {
     fn long_records_close_an_array_early() {
         let mut bodies = bodies(Mode::Array, 1000, false);
         let target = "x".repeat(BODY_BYTES / 2);
-        let long = ExchangeRecord { target: Some(&target), ..exchange() };
+        let long = ExchangeRecord {
+            target: Some(&target),
+            ..exchange()
+        };
         assert!(bodies.exchange(&long, Instant::now()).unwrap().is_none());
-        assert_eq!(bodies.exchange(&long, Instant::now()).unwrap().unwrap().records, 2);
+        assert_eq!(
+            bodies
+                .exchange(&long, Instant::now())
+                .unwrap()
+                .unwrap()
+                .records,
+            2
+        );
     }
 
     #[test]
     fn tags_come_back() {
         for form in Form::ALL {
             for is_gzip in [false, true] {
-                let body = Body { form, is_gzip, records: 3, bytes: Bytes::from_static(b"x") };
+                let body = Body {
+                    form,
+                    is_gzip,
+                    records: 3,
+                    bytes: Bytes::from_static(b"x"),
+                };
                 let back = Body::from_spool(body.tag(), 3, b"x".to_vec());
                 assert_eq!(back, Some(body));
             }

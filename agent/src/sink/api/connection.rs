@@ -124,13 +124,17 @@ impl Connection {
             Ok::<_, hyper::Error>(answer)
         };
         let whole = async {
-            let answer = exchange.await.map_err(|error| Failure::Broken(error.into()))?;
+            let answer = exchange
+                .await
+                .map_err(|error| Failure::Broken(error.into()))?;
             read(answer).await
         };
-        let answer = timeout(patience, whole).await.map_err(|_late| Failure::Late {
-            what: "a request",
-            after: patience,
-        })??;
+        let answer = timeout(patience, whole)
+            .await
+            .map_err(|_late| Failure::Late {
+                what: "a request",
+                after: patience,
+            })??;
         // The answer is whole: the next request may use the connection, if the target keeps it.
         self.open = Some(open);
         let wait = answer.headers().get(header::RETRY_AFTER);
@@ -156,7 +160,10 @@ fn request(target: &Target, body: &Body) -> Result<Request<Full<Bytes>>, hyper::
         .method(Method::POST)
         .uri(target.path(body.form.path()))
         .header(header::HOST, target.authority())
-        .header(header::USER_AGENT, concat!("tapline/", env!("CARGO_PKG_VERSION")))
+        .header(
+            header::USER_AGENT,
+            concat!("tapline/", env!("CARGO_PKG_VERSION")),
+        )
         .header(header::ACCEPT, "application/json")
         .header(header::CONTENT_TYPE, "application/json");
     if body.is_gzip {

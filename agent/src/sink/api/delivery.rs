@@ -93,7 +93,8 @@ impl<'w> Delivery<'w> {
         };
         if !self.take_apart() {
             let left = self.item.body.records;
-            self.work.lose(&self.item, LossReason::Damaged, u64::from(left));
+            self.work
+                .lose(&self.item, LossReason::Damaged, u64::from(left));
             return false;
         }
         let Some(parts) = &mut self.parts else {
@@ -102,7 +103,11 @@ impl<'w> Delivery<'w> {
         parts.form = form;
         if form == Form::Session {
             let before = parts.records.len();
-            parts.records = parts.records.iter().filter_map(|record| reduced(record)).collect();
+            parts.records = parts
+                .records
+                .iter()
+                .filter_map(|record| reduced(record))
+                .collect();
             // A later record takes the place of an interim one: there is nothing to send for it.
             let interim = (before - parts.records.len()) as u64;
             if interim > 0 {
@@ -174,7 +179,9 @@ impl<'w> Delivery<'w> {
         loop {
             let ask = async {
                 let permit = gate.pass().await;
-                let answer = connection.post(&settings.target, body, settings.timeout).await;
+                let answer = connection
+                    .post(&settings.target, body, settings.timeout)
+                    .await;
                 (answer, permit)
             };
             let (answer, permit) = tokio::select! {

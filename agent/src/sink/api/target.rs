@@ -7,10 +7,12 @@ use std::path::{Path, PathBuf};
 use std::sync::{Arc, Mutex, PoisonError};
 
 use hyper::http::HeaderValue;
-use hyper::http::uri::{Authority, Scheme, Uri};
+use hyper::http::uri::Authority;
 use tokio_rustls::rustls;
 use tokio_rustls::rustls::pki_types::pem::PemObject as _;
 use tokio_rustls::rustls::pki_types::{CertificateDer, ServerName};
+
+use crate::http::address::Address;
 
 /// Characters of a token at most.
 const TOKEN_MOST: u64 = 4096;
@@ -191,69 +193,6 @@ impl fmt::Debug for Target {
     }
 }
 
-/// The parts of an address.
-#[derive(Debug, Eq, PartialEq)]
-struct Address {
-    is_encrypted: bool,
-    authority: Authority,
-    /// Without brackets.
-    host: String,
-    port: u16,
-    path: String,
-}
-
-impl Address {
-    fn parse(url: &str) -> Result<Self, &'static str> {
-        let uri: Uri = url
-            .parse()
-            .map_err(|_wrong| "it must be like http://127.0.0.1:8000/api")?;
-        let is_encrypted = match uri.scheme() {
-            Some(scheme) if *scheme == Scheme::HTTP => false,
-            Some(scheme) if *scheme == Scheme::HTTPS => true,
-            _ => return Err("it must begin with http:// or https://"),
-        };
-        // A fragment is dropped by the parser.
-        if uri.query().is_some() || url.contains('#') {
-            return Err("it must have neither ? nor #");
-        }
-        let authority = uri.authority().cloned().ok_or("it must name a host")?;
-        if authority.as_str().contains('@') {
-            return Err("a user and a password do not belong in it; use sinks.api.token_file");
-        }
-        let host = authority.host();
-        let behind = authority.as_str().strip_prefix(host).unwrap_or_default();
-        let host = host
-            .strip_prefix('[')
-            .and_then(|host| host.strip_suffix(']'))
-            .unwrap_or(host)
-            .to_owned();
-        if host.is_empty() {
-            return Err("it must name a host");
-        }
-        let port = match behind.strip_prefix(':') {
-            None if is_encrypted => 443,
-            None => 80,
-            Some(port) => port
-                .parse()
-                .ok()
-                .filter(|port| *port != 0 && behind.bytes().nth(1) != Some(b'+'))
-                .ok_or("its port must be from 1 to 65535")?,
-        };
-        Ok(Self {
-            is_encrypted,
-            host,
-            port,
-            path: uri.path().trim_end_matches('/').to_owned(),
-            authority,
-        })
-    }
-}
-
-/// Whether records can be sent to this address, and if not, what it must be.
-pub(crate) fn check_address(url: &str) -> Result<(), &'static str> {
-    Address::parse(url).map(drop)
-}
-
 impl TokenFile {
     fn open(path: &Path) -> Result<Self, TargetError> {
         let mut text = String::new();
@@ -326,44 +265,7 @@ fn tls_config(ca_file: Option<&Path>) -> Result<rustls::ClientConfig, TargetErro
 
 #[cfg(test)]
 mod tests {
-    use proptest::prelude::*;
-
     use super::*;
-
-    #[test]
-    fn addresses() {
-        let check = |url: &str, host: &str, port: u16, path: &str| {
-            let address = Address::parse(url).unwrap();
-            assert_eq!((address.host.as_str(), address.port), (host, port), "{url}");
-            assert_eq!(address.path, path, "{url}");
-            assert_eq!(address.is_encrypted, url.to_ascii_lowercase().starts_with("https"));
-        };
-        check("http://127.0.0.1:8000/api", "127.0.0.1", 8000, "/api");
-        check("http://localhost:8000/api/", "localhost", 8000, "/api");
-        check("http://collector", "collector", 80, "");
-        check("https://collector.example.com", "collector.example.com", 443, "");
-        check("https://collector:8443/a/b//", "collector", 8443, "/a/b");
-        check("http://[::1]:8000/api", "::1", 8000, "/api");
-        check("HTTP://host/", "host", 80, "");
-        for (url, what) in [
-            ("", "like"),
-            ("collector:8000", "http://"),
-            ("/api", "http://"),
-            ("ftp://host/", "http://"),
-            ("http://", "like"),
-            ("http://:80/", "host"),
-            ("http://user:password@host/", "token_file"),
-            ("http://host/?a=b", "neither"),
-            ("http://host/#a", "neither"),
-            ("http://host:0/", "port"),
-            ("http://host:70000/", "port"),
-            ("http://host:x/", "like"),
-            ("http://a b/", "like"),
-        ] {
-            let refused = Address::parse(url).unwrap_err();
-            assert!(refused.contains(what), "{url}: {refused}");
-        }
-    }
 
     #[test]
     fn a_token_is_one_line() {
@@ -390,14 +292,29 @@ mod tests {
             assert!(message.contains(expected), "{message}");
         };
         let absent = folder.path().join("absent");
-        check(Target::new("http://a/", Some(&absent), None), "cannot read the token in ");
+        check(
+            Target::new("http://a/", Some(&absent), None),
+            "cannot read the token in ",
+        );
         check(Target::new("https://a/", None, Some(&absent)), "absent");
         let empty = folder.path().join("empty");
         std::fs::write(&empty, "").unwrap();
-        check(Target::new("http://a/", Some(&empty), None), "a token is one line");
-        check(Target::new("https://a/", None, Some(&empty)), "certificates");
-        check(Target::new("https://a/", Some(Path::new("/dev/zero")), Some(&empty)), "certificates");
-        check(Target::new("http://a/", Some(Path::new("/dev/zero")), None), "a token is one line");
+        check(
+            Target::new("http://a/", Some(&empty), None),
+            "a token is one line",
+        );
+        check(
+            Target::new("https://a/", None, Some(&empty)),
+            "certificates",
+        );
+        check(
+            Target::new("https://a/", Some(Path::new("/dev/zero")), Some(&empty)),
+            "certificates",
+        );
+        check(
+            Target::new("http://a/", Some(Path::new("/dev/zero")), None),
+            "a token is one line",
+        );
     }
 
     #[test]
@@ -417,13 +334,5 @@ mod tests {
         check("http://127.0.0.1:8000/api", false);
         check("http://[::1]:8000/api", false);
         check("http://localhost/api", false);
-    }
-
-    proptest! {
-        #[test]
-        fn no_text_makes_it_panic(url in "\\PC{0,60}", rest in "[a-z:/@?#\\[\\]0-9.]{0,30}") {
-            drop(Address::parse(&url));
-            drop(Address::parse(&format!("http://{rest}")));
-        }
     }
 }

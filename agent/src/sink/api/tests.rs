@@ -91,7 +91,9 @@ fn close(records: FanOut) -> Counts {
 fn segments(folder: &Path) -> usize {
     let entries = std::fs::read_dir(folder).unwrap();
     let names = entries.map(|entry| entry.unwrap().file_name());
-    names.filter(|name| name.to_str().unwrap().ends_with(".seg")).count()
+    names
+        .filter(|name| name.to_str().unwrap().ends_with(".seg"))
+        .count()
 }
 
 #[test]
@@ -113,7 +115,10 @@ fn arrays_arrive_whole_over_few_connections() {
         push(&mut records, 1234..1235);
         wait_until(&handle, |counts| counts.stored == 1235);
         let counts = close(records);
-        assert_eq!((counts.accepted, counts.stored, counts.spooled), (1235, 1235, 0));
+        assert_eq!(
+            (counts.accepted, counts.stored, counts.spooled),
+            (1235, 1235, 0)
+        );
         assert_eq!(back_end.count(), 1235);
         let stored = back_end.stored.lock().unwrap();
         for (number, record) in (0..).zip(stored.by_id.values()) {
@@ -131,7 +136,12 @@ fn arrays_arrive_whole_over_few_connections() {
         assert_eq!(last.fields.contains_key("content-encoding"), gzip);
         assert_eq!(segments(&spool), 0);
     }
-    assert!(back_end.connections.load(std::sync::atomic::Ordering::SeqCst) <= 8);
+    assert!(
+        back_end
+            .connections
+            .load(std::sync::atomic::Ordering::SeqCst)
+            <= 8
+    );
 }
 
 #[test]
@@ -158,7 +168,12 @@ fn single_objects_have_the_fields_that_all_know_and_are_final() {
     let stored = back_end.stored.lock().unwrap();
     assert_eq!(stored.asked.len(), 51);
     for record in &stored.all {
-        let names: Vec<&str> = record.as_object().unwrap().keys().map(String::as_str).collect();
+        let names: Vec<&str> = record
+            .as_object()
+            .unwrap()
+            .keys()
+            .map(String::as_str)
+            .collect();
         assert_eq!(names.len(), 9, "{names:?}");
         assert_eq!(record["timestamp"], "2026-11-21T12:27:47.311Z");
     }
@@ -176,7 +191,11 @@ fn exchanges_go_to_a_path_of_their_own() {
     records.push_session(&session());
     let counts = close(records);
     assert_eq!((counts.accepted, counts.stored), (2, 2));
-    let mut paths: Vec<String> = back_end.asked().into_iter().map(|asked| asked.path).collect();
+    let mut paths: Vec<String> = back_end
+        .asked()
+        .into_iter()
+        .map(|asked| asked.path)
+        .collect();
     paths.sort();
     assert_eq!(paths, ["/api/exchanges", "/api/logs"]);
     let stored = back_end.stored.lock().unwrap();

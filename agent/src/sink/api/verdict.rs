@@ -110,7 +110,9 @@ fn understood(body: &[u8], records: usize, is_array: bool) -> Result<(), String>
         };
     }
     let answer: Answer<'_> = serde_json::from_slice(body).map_err(|_what| no_json())?;
-    let count = answer.count.and_then(|count| count.get().parse::<u64>().ok());
+    let count = answer
+        .count
+        .and_then(|count| count.get().parse::<u64>().ok());
     match count {
         Some(count) if is_array && count != records as u64 => {
             Err(format!("it counted {count} of {records} records"))
@@ -168,7 +170,12 @@ mod tests {
         // Half of it, something else, and the answer to another question.
         check(201, r#"{"count": 2, "ids": [1, 2]}"#, true, "failed");
         check(201, r#"{"count": 3, "ids": [1, 2"#, true, "failed");
-        check(200, "<html><body>Log in to the hotel's network", true, "failed");
+        check(
+            200,
+            "<html><body>Log in to the hotel's network",
+            true,
+            "failed",
+        );
         check(200, "\u{0}\u{1}\u{2}", false, "failed");
         check(200, "ok", false, "failed");
         check(200, "[1, 2", true, "failed");
@@ -178,7 +185,9 @@ mod tests {
             check(status, r#"{"detail": "bytes"}"#, true, "refused");
         }
         check(413, "", true, "too large");
-        for status in [301, 308, 404, 405, 408, 415, 429, 500, 502, 503, 504, 599, 999, 100, 0] {
+        for status in [
+            301, 308, 404, 405, 408, 415, 429, 500, 502, 503, 504, 599, 999, 100, 0,
+        ] {
             check(status, r#"{"count": 3}"#, true, "failed");
         }
         check(401, "", true, "denied");

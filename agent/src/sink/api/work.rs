@@ -125,7 +125,8 @@ impl Work {
         if found.records + found.damaged > 0 {
             let all = found.records + found.damaged;
             self.counts.accept(Kept::Spooled, all);
-            self.counts.lose(Kept::Spooled, LossReason::Damaged, found.damaged);
+            self.counts
+                .lose(Kept::Spooled, LossReason::Damaged, found.damaged);
             tracing::info!(path = %self.settings.spool.directory.display(), records = found.records, damaged = found.damaged, "records of an earlier run wait in the spool");
         }
         if self.settings.target.shows_token() {
@@ -270,7 +271,8 @@ impl Work {
             let Some(newest) = self.memory.borrow_mut().pop_back() else {
                 break;
             };
-            self.memory_bytes.set(self.memory_bytes.get() - newest.body.bytes.len());
+            self.memory_bytes
+                .set(self.memory_bytes.get() - newest.body.bytes.len());
             self.lose(&newest, LossReason::NoSpace, newest.left.get());
         }
         self.more.notify_one();
@@ -286,7 +288,8 @@ impl Work {
                 return;
             }
             self.memory.borrow_mut().pop_front();
-            self.memory_bytes.set(self.memory_bytes.get() - item.body.bytes.len());
+            self.memory_bytes
+                .set(self.memory_bytes.get() - item.body.bytes.len());
         }
     }
 
@@ -301,7 +304,8 @@ impl Work {
     fn spool_item(&self, item: &Item, is_held: bool) -> bool {
         let place = self.write_spool(&item.body, is_held);
         if let Some(place) = place {
-            self.counts.bring(Kept::Queued, Kept::Spooled, item.left.get());
+            self.counts
+                .bring(Kept::Queued, Kept::Spooled, item.left.get());
             item.place.set(Some(place));
         }
         place.is_some()
@@ -309,7 +313,11 @@ impl Work {
 
     fn write_spool(&self, body: &Body, is_held: bool) -> Option<Place> {
         let now = Instant::now();
-        if self.spool_failed.get().is_some_and(|at| now < at + SPOOL_PAUSE) {
+        if self
+            .spool_failed
+            .get()
+            .is_some_and(|at| now < at + SPOOL_PAUSE)
+        {
             return None;
         }
         let mut spool = self.spool.borrow_mut();
@@ -368,7 +376,8 @@ impl Work {
 
     fn next_of_memory(&self) -> Option<Rc<Item>> {
         let item = self.memory.borrow_mut().pop_front()?;
-        self.memory_bytes.set(self.memory_bytes.get() - item.body.bytes.len());
+        self.memory_bytes
+            .set(self.memory_bytes.get() - item.body.bytes.len());
         Some(item)
     }
 
@@ -382,8 +391,15 @@ impl Work {
                     match Body::from_spool(taken.tag, records, taken.payload) {
                         Some(body) => return Some(Item::new(body, Some(taken.place))),
                         None => {
-                            tracing::error!(records, "what is in the spool is of another version; it is lost");
-                            self.counts.lose(Kept::Spooled, LossReason::Damaged, u64::from(records));
+                            tracing::error!(
+                                records,
+                                "what is in the spool is of another version; it is lost"
+                            );
+                            self.counts.lose(
+                                Kept::Spooled,
+                                LossReason::Damaged,
+                                u64::from(records),
+                            );
                             self.spool.borrow_mut().done(taken.place);
                         }
                     }
@@ -426,7 +442,8 @@ impl Work {
         match self.write_spool(&rest, true) {
             Some(_) => {
                 if item.place.get().is_none() {
-                    self.counts.bring(Kept::Queued, Kept::Spooled, item.left.get());
+                    self.counts
+                        .bring(Kept::Queued, Kept::Spooled, item.left.get());
                 }
                 self.finish(item);
             }

@@ -155,10 +155,12 @@ pub(super) fn scan(bytes: &[u8]) -> Scan {
             None => at = bytes.len(),
         }
     }
-    let end = scan.frames.last().map_or(
-        SEGMENT_MAGIC.len().min(bytes.len()),
-        |(at, header)| at + header.frame_bytes() as usize,
-    );
+    let end = scan
+        .frames
+        .last()
+        .map_or(SEGMENT_MAGIC.len().min(bytes.len()), |(at, header)| {
+            at + header.frame_bytes() as usize
+        });
     if !scan.frames.is_empty() || bytes.starts_with(SEGMENT_MAGIC) {
         scan.tail = end..bytes.len();
     }
@@ -204,7 +206,12 @@ mod tests {
     }
 
     fn payloads() -> Vec<Vec<u8>> {
-        vec![b"first".to_vec(), Vec::new(), b"TLfr in the text".to_vec(), vec![0; 40]]
+        vec![
+            b"first".to_vec(),
+            Vec::new(),
+            b"TLfr in the text".to_vec(),
+            vec![0; 40],
+        ]
     }
 
     #[test]
@@ -254,14 +261,23 @@ mod tests {
             assert_eq!(scan.frames, expected, "{cut}");
             assert!(!scan.has_holes && !scan.is_foreign, "{cut}");
             assert_eq!(scan.tail.end, cut);
-            let end = expected.last().map_or(SEGMENT_MAGIC.len().min(cut), |(at, header)| {
-                at + header.frame_bytes() as usize
-            });
-            assert_eq!(scan.tail.start, if cut < SEGMENT_MAGIC.len() { 0 } else { end }, "{cut}");
+            let end = expected
+                .last()
+                .map_or(SEGMENT_MAGIC.len().min(cut), |(at, header)| {
+                    at + header.frame_bytes() as usize
+                });
+            assert_eq!(
+                scan.tail.start,
+                if cut < SEGMENT_MAGIC.len() { 0 } else { end },
+                "{cut}"
+            );
             // A header that is whole says what was in its frame.
             let torn = whole.frames.get(expected.len());
             let known = torn.filter(|(at, _)| at + HEADER <= cut);
-            assert_eq!(scan.lost, known.map_or(0, |(_, header)| u64::from(header.records)));
+            assert_eq!(
+                scan.lost,
+                known.map_or(0, |(_, header)| u64::from(header.records))
+            );
         }
     }
 

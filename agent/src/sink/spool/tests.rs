@@ -16,12 +16,17 @@ fn start(directory: &Path) -> (Spool, Found) {
 }
 
 fn payload(number: u32) -> Vec<u8> {
-    number.to_string().repeat(number as usize % 40 + 1).into_bytes()
+    number
+        .to_string()
+        .repeat(number as usize % 40 + 1)
+        .into_bytes()
 }
 
 fn put(spool: &mut Spool, numbers: std::ops::Range<u32>) {
     for number in numbers {
-        let (_, gone) = spool.append(3, number + 1, &payload(number), false).unwrap();
+        let (_, gone) = spool
+            .append(3, number + 1, &payload(number), false)
+            .unwrap();
         assert_eq!(gone, []);
     }
 }
@@ -81,7 +86,13 @@ fn what_waits_survives_and_what_is_done_does_not_come_again() {
     // Not closed: as if it had been killed.
     drop(spool);
     let (mut spool, found) = start(folder.path());
-    assert_eq!(found, Found { records: records(&[2, 3, 4, 5]), damaged: 0 });
+    assert_eq!(
+        found,
+        Found {
+            records: records(&[2, 3, 4, 5]),
+            damaged: 0
+        }
+    );
     assert_eq!(spool.take().unwrap().unwrap().records, 3);
     put(&mut spool, 6..8);
     assert_eq!(empty(&mut spool), [3, 4, 5, 6, 7]);
@@ -151,7 +162,10 @@ fn what_is_held_is_never_given_up_and_what_cannot_fit_is_refused() {
     let folder = tempfile::tempdir().unwrap();
     let (mut spool, _) = start(folder.path());
     let too_large = vec![0; 2 << 20];
-    assert!(matches!(spool.append(3, 1, &too_large, false), Err(NotKept::Full)));
+    assert!(matches!(
+        spool.append(3, 1, &too_large, false),
+        Err(NotKept::Full)
+    ));
     let large = vec![7; 100_000];
     let mut held = Vec::new();
     let refused = loop {
@@ -189,7 +203,9 @@ fn every_truncation_keeps_what_is_whole() {
         let numbers: Vec<u32> = (0..whole).collect();
         assert_eq!(found.records, records(&numbers), "{cut}");
         let torn = ends.get(whole as usize).filter(|end| *end + HEADER <= cut);
-        let torn = torn.filter(|_| whole < 4).map_or(0, |_| u64::from(whole) + 1);
+        let torn = torn
+            .filter(|_| whole < 4)
+            .map_or(0, |_| u64::from(whole) + 1);
         assert_eq!(found.damaged, torn, "{cut}");
         put(&mut spool, 9..10);
         assert_eq!(empty(&mut spool), [numbers, vec![9]].concat(), "{cut}");
@@ -213,7 +229,13 @@ fn a_damaged_segment_is_moved_aside_and_what_is_whole_is_kept() {
     damaged[second + HEADER] ^= 1;
     fs::write(&path, &damaged).unwrap();
     let (mut spool, found) = start(folder.path());
-    assert_eq!(found, Found { records: records(&[2, 3]), damaged: 2 });
+    assert_eq!(
+        found,
+        Found {
+            records: records(&[2, 3]),
+            damaged: 2
+        }
+    );
     assert_eq!(empty(&mut spool), [2, 3]);
     spool.close();
     let aside = files(folder.path());
@@ -223,7 +245,10 @@ fn a_damaged_segment_is_moved_aside_and_what_is_whole_is_kept() {
     // Something else altogether, and something far too large.
     let foreign = folder.path().join(name(77));
     fs::write(&foreign, "this is no segment").unwrap();
-    File::create(folder.path().join(name(78))).unwrap().set_len(1 << 30).unwrap();
+    File::create(folder.path().join(name(78)))
+        .unwrap()
+        .set_len(1 << 30)
+        .unwrap();
     fs::write(folder.path().join("spool-1.seg"), "not our name").unwrap();
     std::os::unix::fs::symlink("/dev/zero", folder.path().join(name(79))).unwrap();
     let (mut spool, found) = start(folder.path());
@@ -234,8 +259,14 @@ fn a_damaged_segment_is_moved_aside_and_what_is_whole_is_kept() {
         .iter()
         .map(|path| path.file_name().unwrap().to_str().unwrap().to_owned())
         .collect();
-    assert!(names.contains(&format!("{}.damaged-1", name(77))), "{names:?}");
-    assert!(names.contains(&format!("{}.damaged-1", name(78))), "{names:?}");
+    assert!(
+        names.contains(&format!("{}.damaged-1", name(77))),
+        "{names:?}"
+    );
+    assert!(
+        names.contains(&format!("{}.damaged-1", name(78))),
+        "{names:?}"
+    );
     assert!(names.contains(&"spool-1.seg".to_owned()), "{names:?}");
 }
 
@@ -253,7 +284,13 @@ fn damage_that_comes_later_is_counted() {
     assert_eq!(spool.take().unwrap().unwrap().records, 2);
     let gone = spool.take().unwrap_err();
     // What is held is not lost.
-    assert_eq!(gone, Gone { reason: LossReason::Damaged, records: 3 });
+    assert_eq!(
+        gone,
+        Gone {
+            reason: LossReason::Damaged,
+            records: 3
+        }
+    );
     assert_eq!(spool.take().unwrap(), None);
     spool.done(first.place);
     put(&mut spool, 5..6);
@@ -271,7 +308,13 @@ fn a_folder_that_goes_is_made_again_and_the_loss_is_counted() {
     assert_eq!(spool.check(), None);
     fs::remove_dir_all(&folder).unwrap();
     let gone = spool.check().unwrap();
-    assert_eq!(gone, Gone { reason: LossReason::Gone, records: records(&[1, 2]) });
+    assert_eq!(
+        gone,
+        Gone {
+            reason: LossReason::Gone,
+            records: records(&[1, 2])
+        }
+    );
     spool.done(first.place);
     put(&mut spool, 7..9);
     assert_eq!(empty(&mut spool), [7, 8]);

@@ -87,7 +87,12 @@ impl BackEnd {
         let script: Arc<Mutex<Script>> = Arc::new(Mutex::new(Box::new(script)));
         let (stop, connections) = (Arc::<AtomicBool>::default(), Arc::<AtomicUsize>::default());
         let open = Arc::<Mutex<Vec<TcpStream>>>::default();
-        let shared = (Arc::clone(&stored), Arc::clone(&stop), Arc::clone(&connections), Arc::clone(&open));
+        let shared = (
+            Arc::clone(&stored),
+            Arc::clone(&stop),
+            Arc::clone(&connections),
+            Arc::clone(&open),
+        );
         let accepting = thread::spawn(move || {
             let (stored, stop, connections, open) = shared;
             for stream in listener.incoming() {
@@ -187,7 +192,11 @@ fn serve(
             }
         }
         let mut body: Vec<u8> = bytes.drain(..length).collect();
-        if asked.fields.get("content-encoding").is_some_and(|coding| coding == "gzip") {
+        if asked
+            .fields
+            .get("content-encoding")
+            .is_some_and(|coding| coding == "gzip")
+        {
             let mut plain = Vec::new();
             GzDecoder::new(&body[..]).read_to_end(&mut plain)?;
             body = plain;
@@ -262,7 +271,9 @@ fn store(asked: &Asked, stored: &Mutex<Stored>) -> Value {
     };
     let mut ids = Vec::new();
     for record in records {
-        let name = ["exchange_id", "session_id"].iter().find_map(|name| record[name].as_str());
+        let name = ["exchange_id", "session_id"]
+            .iter()
+            .find_map(|name| record[name].as_str());
         if let Some(name) = name {
             let revision = |record: &Value| record["revision"].as_u64().unwrap_or(0);
             let known = stored.by_id.get(name).map(revision);

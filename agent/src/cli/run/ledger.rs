@@ -11,6 +11,7 @@ use super::super::named;
 use super::status::sum;
 use crate::capture::reader::Finished;
 use crate::http::head::Kind;
+use crate::sink::counts::LossReason;
 
 /// The account. Counts are of the whole run.
 #[derive(Debug, Serialize)]
@@ -82,6 +83,9 @@ struct Sink {
     stored: u64,
     spooled: u64,
     lost: u64,
+    /// By reason, where there is any.
+    #[serde(skip_serializing_if = "BTreeMap::is_empty")]
+    lost_by: BTreeMap<&'static str, u64>,
 }
 
 #[derive(Debug, Serialize)]
@@ -149,6 +153,11 @@ impl Ledger {
                         stored: counts.stored,
                         spooled: counts.spooled,
                         lost: counts.lost_in_all(),
+                        lost_by: LossReason::ALL
+                            .iter()
+                            .map(|reason| (reason.word(), counts.lost(*reason)))
+                            .filter(|(_, lost)| *lost > 0)
+                            .collect(),
                     };
                     (*name, sink)
                 })
@@ -199,8 +208,17 @@ impl Ledger {
             lines.lost,
         );
         for (name, sink) in &self.sinks {
+            let reasons: Vec<String> = sink
+                .lost_by
+                .iter()
+                .map(|(reason, lost)| format!("{reason} {lost}"))
+                .collect();
+            let reasons = match reasons.is_empty() {
+                true => String::new(),
+                false => format!(" ({})", reasons.join(", ")),
+            };
             text.push_str(&format!(
-                "{name}: {} records = {} stored + {} spooled + {} lost\n",
+                "{name}: {} records = {} stored + {} spooled + {} lost{reasons}\n",
                 sink.accepted, sink.stored, sink.spooled, sink.lost
             ));
         }

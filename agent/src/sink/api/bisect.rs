@@ -49,7 +49,16 @@ impl Plan {
         }
     }
 
-    /// The records that are left, in order.
+    /// The next one is sent last. Whether there is another one to send before.
+    pub(super) fn defer(&mut self) -> bool {
+        let is_alone = self.ranges.len() < 2;
+        if !is_alone {
+            self.ranges.rotate_right(1);
+        }
+        !is_alone
+    }
+
+    /// The records that are left.
     pub(super) fn left(&self) -> impl Iterator<Item = usize> {
         self.ranges.iter().rev().flat_map(Clone::clone)
     }
@@ -92,6 +101,17 @@ mod tests {
             assert_eq!((stored.len(), refused), (499, vec![bad]));
             assert!(requests <= 1 + 2 * 9, "{bad}: {requests}");
         }
+    }
+
+    #[test]
+    fn what_is_deferred_comes_last() {
+        let mut plan = Plan::singles(3);
+        assert!(plan.defer());
+        assert_eq!(plan.left().collect::<Vec<_>>(), [1, 2, 0]);
+        plan.settle();
+        plan.settle();
+        assert!(!plan.defer());
+        assert_eq!(plan.next(), Some(0..1));
     }
 
     #[test]

@@ -20,7 +20,7 @@ use tokio_rustls::TlsConnector;
 use super::backoff::retry_after;
 use super::body::Body;
 use super::target::Target;
-use super::verdict::{Answered, Verdict, judge};
+use super::verdict::{Answered, Refusal, Verdict, judge};
 
 /// Making a connection does not take longer than this, however patient we are otherwise.
 const CONNECT_MOST: Duration = Duration::from_secs(5);
@@ -61,9 +61,20 @@ impl Failure {
         }
     }
 
+    /// The refusal that this is, if what was sent is at fault: the target broke over it.
+    pub(super) fn as_refusal(&self) -> Option<Refusal> {
+        match self {
+            Self::Answered(answered) if answered.status == 500 => Some(Refusal {
+                status: 500,
+                said: answered.what.clone(),
+            }),
+            _ => None,
+        }
+    }
+
     /// The target did not take our token.
     pub(super) fn is_denied(&self) -> bool {
-        matches!(self, Self::Answered(answered) if answered.is_denied)
+        matches!(self, Self::Answered(answered) if answered.is_denied())
     }
 }
 

@@ -13,6 +13,12 @@ use super::verdict::{Refusal, Verdict};
 use super::work::{Item, Work};
 use crate::sink::counts::LossReason;
 
+/// A target that answers 500 so often may be all right but for what it was sent: halves of it are tried,
+const BREAKS: u32 = 4;
+/// and a record that is alone is given up after so many, if the target takes others meanwhile.
+const BREAKS_ALONE: u32 = 3;
+/// While the record at fault is looked for the target is asked often, so many times.
+const HASTY_TRIES: u32 = 24;
 /// Letters of a refused record that are quoted.
 const QUOTED: usize = 300;
 
@@ -23,6 +29,12 @@ pub(super) struct Delivery<'w> {
     plan: Plan,
     /// The records, where the body had to be taken apart.
     parts: Option<Parts>,
+    /// The target answered 500 to it time and again.
+    is_suspect: bool,
+    /// How often it was tried since.
+    suspect_tries: u32,
+    /// Requests that the target had stored when this one began.
+    stored_before: u64,
 }
 
 struct Parts {
@@ -34,6 +46,8 @@ struct Parts {
 enum Sent {
     Stored,
     Refused(Refusal),
+    /// The target breaks over it.
+    Breaks(Refusal),
     /// Nothing more is to be sent.
     Ended,
 }
@@ -45,6 +59,9 @@ impl<'w> Delivery<'w> {
             item: Rc::clone(item),
             plan: Plan::whole(item.body.records as usize),
             parts: None,
+            is_suspect: false,
+            suspect_tries: 0,
+            stored_before: work.gate.stored(),
         }
     }
 
@@ -60,6 +77,21 @@ impl<'w> Delivery<'w> {
                 Sent::Stored => {
                     self.plan.settle();
                     self.work.store(&self.item, records);
+                }
+                Sent::Breaks(refusal) if records == 1 => {
+                    // Is it the record, or the target?
+                    if self.work.gate.stored() != self.stored_before {
+                        self.plan.settle();
+                        self.refused(&range, &refusal);
+                    } else {
+                        self.plan.defer();
+                    }
+                }
+                Sent::Breaks(_) => {
+                    self.is_suspect = self.take_apart();
+                    if self.is_suspect {
+                        self.plan.split();
+                    }
                 }
                 Sent::Refused(refusal) if records == 1 => {
                     self.plan.settle();
@@ -174,8 +206,9 @@ impl<'w> Delivery<'w> {
     }
 
     /// Sends until there is an answer that settles it.
-    async fn send(&self, body: &Body, connection: &mut Connection) -> Sent {
+    async fn send(&mut self, body: &Body, connection: &mut Connection) -> Sent {
         let Work { settings, gate, .. } = self.work;
+        let mut breaks = 0;
         loop {
             let ask = async {
                 let permit = gate.pass().await;
@@ -192,6 +225,7 @@ impl<'w> Delivery<'w> {
             let failure = match answer {
                 Ok(Verdict::Stored) => {
                     gate.answered(&settings.target);
+                    gate.count_stored();
                     return Sent::Stored;
                 }
                 Ok(Verdict::Refused(refusal)) => {
@@ -202,8 +236,25 @@ impl<'w> Delivery<'w> {
                 Err(failure) => failure,
             };
             // Before the next one may try.
+            if self.is_suspect {
+                self.suspect_tries = self.suspect_tries.saturating_add(1);
+            }
+            if self.is_suspect && self.suspect_tries <= HASTY_TRIES {
+                gate.be_hasty();
+            }
             self.failed(&failure, permit.is_some());
             drop(permit);
+            if let Some(refusal) = failure.as_refusal() {
+                breaks += 1;
+                let is_at_fault = match (body.records, self.is_suspect) {
+                    (1, _) => breaks >= BREAKS_ALONE,
+                    (_, true) => true,
+                    (_, false) => breaks >= BREAKS,
+                };
+                if is_at_fault {
+                    return Sent::Breaks(refusal);
+                }
+            }
         }
     }
 

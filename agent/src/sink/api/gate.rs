@@ -18,6 +18,8 @@ const SAY_AGAIN: Duration = Duration::from_secs(60);
 pub(super) struct Gate {
     /// Failures since the last answer that was one.
     failures: Cell<u32>,
+    /// Requests that were stored.
+    stored: Cell<u64>,
     next_try: Cell<Option<Instant>>,
     trying: Semaphore,
     outage: RefCell<Option<Outage>>,
@@ -33,6 +35,7 @@ impl Gate {
     pub(super) fn new() -> Self {
         Self {
             failures: Cell::new(0),
+            stored: Cell::new(0),
             next_try: Cell::new(None),
             trying: Semaphore::new(1),
             outage: RefCell::new(None),
@@ -42,6 +45,16 @@ impl Gate {
     /// Whether the target works, as far as is known.
     pub(super) fn is_open(&self) -> bool {
         self.failures.get() == 0
+    }
+
+    /// Requests that were stored so far.
+    pub(super) fn stored(&self) -> u64 {
+        self.stored.get()
+    }
+
+    /// A request was stored.
+    pub(super) fn count_stored(&self) {
+        self.stored.set(self.stored.get().wrapping_add(1));
     }
 
     /// Waits until a request may be sent. What it gives is to be held until the answer is there.
@@ -71,6 +84,12 @@ impl Gate {
             let seconds = outage.since.elapsed().as_secs();
             tracing::info!(url = %target, seconds, "records are sent again");
         }
+    }
+
+    /// The next wait is a short one: the failure that is to be told says more about what was sent than
+    /// about the target.
+    pub(super) fn be_hasty(&self) {
+        self.failures.set(self.failures.get().min(1));
     }
 
     /// A request failed. `was_try`: it was sent by what [`Gate::pass`] gave; others were under way when

@@ -41,10 +41,16 @@ impl Refusal {
 #[error("{what}")]
 pub(super) struct Answered {
     pub(super) what: String,
-    /// The token was not accepted.
-    pub(super) is_denied: bool,
+    pub(super) status: u16,
     /// How long the target wants to be left alone.
     pub(super) retry_after: Option<Duration>,
+}
+
+impl Answered {
+    /// The token was not accepted.
+    pub(super) fn is_denied(&self) -> bool {
+        matches!(self.status, 401 | 403)
+    }
 }
 
 /// What is read of an answer.
@@ -67,7 +73,7 @@ pub(super) fn judge(
             Ok(()) => Verdict::Stored,
             Err(what) => Verdict::Failed(Answered {
                 what: format!("the target answered {status}, but {what}"),
-                is_denied: false,
+                status,
                 retry_after,
             }),
         },
@@ -87,7 +93,7 @@ pub(super) fn judge(
             };
             Verdict::Failed(Answered {
                 what: format!("the target answered {status}: {}{hint}", quote(body)),
-                is_denied: matches!(status, 401 | 403),
+                status,
                 retry_after,
             })
         }
@@ -154,7 +160,7 @@ mod tests {
                 Verdict::Stored => "stored",
                 Verdict::Refused(refusal) if refusal.is_too_large() => "too large",
                 Verdict::Refused(_) => "refused",
-                Verdict::Failed(answered) if answered.is_denied => "denied",
+                Verdict::Failed(answered) if answered.is_denied() => "denied",
                 Verdict::Failed(_) => "failed",
             };
             assert_eq!(word, expected, "{status} {body:?}: {verdict:?}");

@@ -230,6 +230,31 @@ fn a_record_at_fault_is_found_counted_and_costs_no_other() {
 }
 
 #[test]
+fn a_record_that_breaks_the_target_is_found_and_holds_up_no_other() {
+    // The first of the first body, the last, and one in between.
+    for bad in [0, 30, 59] {
+        let folder = tempfile::tempdir().unwrap();
+        let back_end = BackEnd::start(move |asked| {
+            let records = asked.body.as_ref().unwrap().as_array().unwrap();
+            match records.iter().any(|record| record["packets"] == bad) {
+                true => Act::Status(500, "Internal Server Error", ""),
+                false => Act::Store,
+            }
+        });
+        let (mut records, handle) = start(ApiSettings {
+            batch: 20,
+            connections: 1,
+            ..settings(&back_end.url(), folder.path())
+        });
+        push(&mut records, 0..60);
+        wait_until(&handle, |counts| counts.stored + counts.lost_in_all() == 60);
+        let counts = close(records);
+        assert_eq!((counts.stored, counts.lost(LossReason::Refused)), (59, 1));
+        assert_eq!(back_end.stored.lock().unwrap().all.len(), 59);
+    }
+}
+
+#[test]
 fn a_body_that_is_too_large_is_sent_in_parts() {
     let folder = tempfile::tempdir().unwrap();
     let back_end = BackEnd::start(|asked| {

@@ -248,8 +248,10 @@ fn ports_and_networks_narrow_what_is_captured() {
         let targets: Vec<&str> = requests.map(|head| head.text("target")).collect();
         assert_eq!(targets, expected, "{flags}");
         assert_eq!(ended.heads.len(), 2 * expected.len(), "{flags}");
+        // A filter of ports leaves out what has none, too: whatever neighbours tell each other just then.
+        let neighbours = ended.count("packets_by/incoming/icmp") + ended.count("packets_by/outgoing/icmp");
         assert_eq!(
-            ended.count("ignored/filtered") > 0,
+            ended.count("ignored/filtered") > neighbours,
             expected.len() < 3,
             "{flags}: {:#}",
             ended.ledger

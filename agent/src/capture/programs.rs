@@ -146,7 +146,7 @@ impl Programs {
         let records: RingBuf<_> = take(&mut ebpf, "RECORDS")?;
         let releases = map(&ebpf, "RELEASES", buckets as usize * WAYS)?;
         let sleeping = map(&ebpf, "SLEEPING", 1)?;
-        let kernel_end = KernelEnd::new(records, releases, sleeping);
+        let kernel_end = KernelEnd::new(records, settings.ring, releases, sleeping);
         Ok((
             Self {
                 ebpf,

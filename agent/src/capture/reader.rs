@@ -27,8 +27,15 @@ use crate::sink::log::LogOutcome;
 /// Records taken at the most before other things are looked at: names of interfaces, timeouts, the end.
 const TAKEN_MAX: u64 = 1 << 16;
 
-/// How long the reader rests between two looks while records come.
-const REST: Duration = Duration::from_millis(5);
+/// How long the reader rests at least between two looks while records come, and before it falls asleep.
+const REST_MIN: Duration = Duration::from_millis(5);
+
+/// How long it rests at most. Each look takes a CPU, and its caches, from whoever has it.
+const REST_MAX: Duration = Duration::from_millis(25);
+
+/// Bytes of ring for a nanosecond of rest: a ring of 16 MiB is rested for [`REST_MAX`], smaller ones for
+/// less.
+const RING_PER_REST: f64 = 0.67;
 
 /// How long it sleeps at the most when nothing comes; timeouts of heads are looked at in between.
 const SLEEP: Duration = Duration::from_secs(1);
@@ -40,6 +47,8 @@ const EXPIRE_NS: u64 = 250_000_000;
 #[expect(missing_debug_implementations, reason = "aya's ring has none")]
 pub struct KernelEnd {
     records: RingBuf<MapData>,
+    /// Bytes of the ring.
+    ring: u32,
     releases: Mapped<Shared<u64>>,
     sleeping: Mapped<Shared<u64>>,
 }
@@ -47,11 +56,13 @@ pub struct KernelEnd {
 impl KernelEnd {
     pub(super) fn new(
         records: RingBuf<MapData>,
+        ring: u32,
         releases: Mapped<Shared<u64>>,
         sleeping: Mapped<Shared<u64>>,
     ) -> Self {
         Self {
             records,
+            ring,
             releases,
             sleeping,
         }
@@ -217,14 +228,15 @@ impl Work {
     fn run(mut self) -> Finished {
         let mut asleep = false;
         while !self.control.stop.load(Ordering::Acquire) {
-            let taken = self.drain();
-            if taken > 0 {
+            let Taken { records, bytes } = self.drain();
+            if records > 0 {
                 if asleep {
                     asleep = false;
                     self.kernel.set_sleeping(false);
                 }
-                if taken < TAKEN_MAX {
-                    wait(&[self.control.wake.as_raw_fd()], REST);
+                if records < TAKEN_MAX {
+                    let rest = rest(self.kernel.ring, bytes);
+                    wait(&[self.control.wake.as_raw_fd()], rest);
                 }
                 continue;
             }
@@ -237,11 +249,11 @@ impl Work {
                 self.kernel.set_sleeping(true);
                 // A program that looked at the word just before may still send without waking: it
                 // is done long before this short wait is over.
-                wait(&both, REST);
+                wait(&both, REST_MIN);
             }
         }
         // The programs are detached: what is there is all there will be.
-        while self.drain() == TAKEN_MAX {}
+        while self.drain().records == TAKEN_MAX {}
         self.engine.finish(&mut self.writer);
         let heads = self.writer.heads();
         let (log, sinks) = self.writer.close();
@@ -254,18 +266,20 @@ impl Work {
         }
     }
 
-    /// Takes the records that are there, [`TAKEN_MAX`] at the most. Gives their number.
-    fn drain(&mut self) -> u64 {
+    /// Takes the records that are there, [`TAKEN_MAX`] at the most.
+    fn drain(&mut self) -> Taken {
         while let Ok((index, name)) = self.named.try_recv() {
             self.writer.name_interface(index, &name);
         }
         let mut taken = 0;
+        let mut taken_bytes = 0;
         let mut foreign = 0;
         while taken < TAKEN_MAX {
             let Some(item) = self.kernel.records.next() else {
                 break;
             };
             taken += 1;
+            taken_bytes += item.len() as u64;
             match RecordHeader::ref_from_prefix(&item) {
                 Ok((header, bytes))
                     if header.version == VERSION
@@ -307,8 +321,27 @@ impl Work {
             }
         }
         self.writer.flush(Instant::now());
-        taken
+        Taken {
+            records: taken,
+            bytes: taken_bytes,
+        }
     }
+}
+
+/// What one look at the ring found.
+#[derive(Clone, Copy, Debug)]
+struct Taken {
+    records: u64,
+    bytes: u64,
+}
+
+/// How long to rest after `taken` bytes were taken from a ring of `ring` bytes: long, where what comes
+/// meanwhile has ample room.
+fn rest(ring: u32, taken: u64) -> Duration {
+    if taken > u64::from(ring / 4) {
+        return REST_MIN;
+    }
+    Duration::from_nanos((f64::from(ring) / RING_PER_REST) as u64).clamp(REST_MIN, REST_MAX)
 }
 
 /// Nanoseconds of the clock that the kernel programs use.
@@ -352,4 +385,24 @@ fn wait(descriptors: &[i32], time: Duration) {
             time.as_millis() as i32,
         )
     };
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_rest_leaves_room_in_the_ring() {
+        let check = |ring: u32, taken: u64, milliseconds: u64| {
+            let rest = rest(ring, taken).as_millis() as u64;
+            assert_eq!(rest, milliseconds, "{ring} {taken}");
+        };
+        check(16 << 20, 0, 25);
+        check(16 << 20, 4 << 20, 25);
+        check(16 << 20, (4 << 20) + 1, 5);
+        check(8 << 20, 1, 12);
+        check(4096, 0, 5);
+        check(4096, 4096, 5);
+        check(1 << 31, 1 << 20, 25);
+    }
 }

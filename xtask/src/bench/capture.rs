@@ -6,6 +6,9 @@
 //! ratios within the pairs are what counts. The same for a bulk transfer (iperf3). Whether every head
 //! is written is proved by a client that asks a known number of requests as fast as it can, and reads
 //! every answer. Nothing of the host's own network is touched.
+//!
+//! Meanwhile no CPU goes to sleep ([`wakeful`]): waking a halted virtual CPU costs its host more than two
+//! requests cost nginx, and how often that happens would decide the outcome.
 
 mod capturer;
 pub(crate) mod client;
@@ -15,6 +18,7 @@ mod measure;
 mod program_time;
 mod site;
 mod usage;
+mod wakeful;
 
 use std::{path::PathBuf, time::Duration};
 
@@ -29,6 +33,7 @@ use crate::{
             document::Document,
             measure::{Measured, Plan},
             site::Site,
+            wakeful::Wakeful,
         },
         target::Target,
     },
@@ -105,6 +110,7 @@ pub(crate) fn run(workspace: &Workspace, options: &Options) -> Result<bool> {
         }
     };
     let site = Site::make(workspace)?;
+    let _wakeful = Wakeful::keep();
     let plan = Plan {
         pairs: options.pairs,
         time: Duration::from_secs(options.seconds),

@@ -52,7 +52,7 @@ impl Address {
             Some(port) => port
                 .parse()
                 .ok()
-                .filter(|port| *port != 0 && behind.bytes().nth(1) != Some(b'+'))
+                .filter(|port| *port != 0 && !behind.starts_with(":+"))
                 .ok_or("its port must be from 1 to 65535")?,
         };
         Ok(Self {

@@ -155,12 +155,11 @@ pub(super) fn scan(bytes: &[u8]) -> Scan {
             None => at = bytes.len(),
         }
     }
+    let begin = SEGMENT_MAGIC.len().min(bytes.len());
     let end = scan
         .frames
         .last()
-        .map_or(SEGMENT_MAGIC.len().min(bytes.len()), |(at, header)| {
-            at + header.frame_bytes() as usize
-        });
+        .map_or(begin, |(at, header)| at + header.frame_bytes() as usize);
     if !scan.frames.is_empty() || bytes.starts_with(SEGMENT_MAGIC) {
         scan.tail = end..bytes.len();
     }
@@ -261,11 +260,10 @@ mod tests {
             assert_eq!(scan.frames, expected, "{cut}");
             assert!(!scan.has_holes && !scan.is_foreign, "{cut}");
             assert_eq!(scan.tail.end, cut);
+            let begin = SEGMENT_MAGIC.len().min(cut);
             let end = expected
                 .last()
-                .map_or(SEGMENT_MAGIC.len().min(cut), |(at, header)| {
-                    at + header.frame_bytes() as usize
-                });
+                .map_or(begin, |(at, header)| at + header.frame_bytes() as usize);
             assert_eq!(
                 scan.tail.start,
                 if cut < SEGMENT_MAGIC.len() { 0 } else { end },
@@ -304,7 +302,7 @@ mod tests {
                 assert_eq!(found.lost, hit as u64 + 1, "{place}");
             }
         }
-        let mut foreign = bytes.clone();
+        let mut foreign = bytes;
         foreign[0] = b'X';
         let found = scan(&foreign);
         assert!(found.is_foreign && found.has_holes);

@@ -225,7 +225,7 @@ fn a_damaged_segment_is_moved_aside_and_what_is_whole_is_kept() {
     let path = files(folder.path()).remove(0);
     let bytes = fs::read(&path).unwrap();
     let second = SEGMENT_MAGIC.len() + HEADER + payload(0).len();
-    let mut damaged = bytes.clone();
+    let mut damaged = bytes;
     damaged[second + HEADER] ^= 1;
     fs::write(&path, &damaged).unwrap();
     let (mut spool, found) = start(folder.path());

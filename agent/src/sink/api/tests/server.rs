@@ -23,7 +23,7 @@ pub(super) enum Act {
     /// A status, with a body and fields.
     Status(u16, &'static str, &'static str),
     /// First nothing for some time.
-    After(Duration, Box<Act>),
+    After(Duration, Box<Self>),
     /// Closed without reading the body.
     HangUp,
 }

@@ -208,12 +208,15 @@ fn after_a_kill_the_spool_is_sent_and_at_most_a_second_is_missing() {
         let numbers = numbers.lock().unwrap();
         let distinct: BTreeSet<u64> = numbers.iter().copied().collect();
         assert_eq!(distinct.len(), numbers.len(), "some came twice");
-        // Numbers begin with 0, and none in between is missing.
-        assert_eq!(distinct, (0..counts.stored).collect());
+        let missing: Vec<u64> = (0..=before)
+            .filter(|number| !distinct.contains(number))
+            .collect();
+        let first = &missing[..missing.len().min(20)];
         assert!(
-            counts.stored > before,
-            "{} of {before}, {all} pushed",
-            counts.stored
+            missing.is_empty(),
+            "{} of {before} are missing: {first:?} …",
+            missing.len()
         );
+        assert!(distinct.last() <= Some(&(all + 100)));
     }
 }

@@ -249,7 +249,8 @@ fn ports_and_networks_narrow_what_is_captured() {
         assert_eq!(targets, expected, "{flags}");
         assert_eq!(ended.heads.len(), 2 * expected.len(), "{flags}");
         // A filter of ports leaves out what has none, too: whatever neighbours tell each other just then.
-        let neighbours = ended.count("packets_by/incoming/icmp") + ended.count("packets_by/outgoing/icmp");
+        let neighbours =
+            ended.count("packets_by/incoming/icmp") + ended.count("packets_by/outgoing/icmp");
         assert_eq!(
             ended.count("ignored/filtered") > neighbours,
             expected.len() < 3,

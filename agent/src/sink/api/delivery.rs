@@ -265,7 +265,7 @@ impl<'w> Delivery<'w> {
         let random = self.work.random();
         let Work { settings, gate, .. } = self.work;
         gate.failed(&settings.target, failure, was_try, random);
-        self.work.target_fails(&self.item);
+        self.work.target_fails();
     }
 
     fn refused(&self, range: &Range<usize>, refusal: &Refusal) {

@@ -294,7 +294,7 @@ impl Work {
     }
 
     /// Brings a body that is being sent to the spool, in case that this process ends before.
-    pub(super) fn keep_safe(&self, item: &Item) {
+    fn keep_safe(&self, item: &Item) {
         if item.place.get().is_none() {
             self.spool_item(item, true);
         }
@@ -453,9 +453,12 @@ impl Work {
         }
     }
 
-    /// A request failed: what waits in memory goes to the spool.
-    pub(super) fn target_fails(&self, item: &Item) {
-        self.keep_safe(item);
+    /// A request failed: what is being sent and what waits in memory goes to the spool.
+    pub(super) fn target_fails(&self) {
+        let under_way = self.under_way.borrow().clone();
+        for item in under_way.iter().flatten() {
+            self.keep_safe(item);
+        }
         self.spool_memory();
         if *self.phase.borrow() == Phase::Ending {
             self.phase.send_replace(Phase::Ended);

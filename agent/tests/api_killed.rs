@@ -29,6 +29,8 @@ fn settings(folder: &Path, url: &str) -> ApiSettings {
             directory: folder.to_owned(),
             bytes: 1 << 30,
         },
+        // Batches are small here: a disk that takes its time is to cost nothing.
+        queue_batches: 10_000,
         ..ApiSettings::new(Target::new(url, None, None).unwrap())
     }
 }

@@ -8,13 +8,13 @@ pub mod exchanges;
 pub mod query;
 pub mod read;
 pub mod run;
+pub mod serve;
 pub mod sessions;
 pub mod settings;
 
 #[cfg(test)]
 mod tests;
 
-use std::collections::BTreeMap;
 use std::ffi::OsString;
 use std::io::{self, Write as _};
 use std::path::Path;
@@ -34,6 +34,7 @@ use flags::{Cli, CommandFlags};
 use query::QueryArguments;
 use read::ReadArguments;
 use run::RunArguments;
+use serve::ServeArguments;
 
 /// Runs the program with the command line and the environment of this process.
 #[must_use]
@@ -75,6 +76,7 @@ fn execute(cli: Cli) -> anyhow::Result<Exit> {
         Command::PrintConfig => Ok(Exit::Done),
         Command::Run(arguments) => run::run(config, arguments),
         Command::Read(arguments) => read::read(config, arguments),
+        Command::Serve(arguments) => serve::serve(config, arguments),
         Command::Exchanges(arguments) => exchanges::exchanges(config, arguments),
         Command::Sessions(arguments) => sessions::sessions(config, arguments),
         Command::Doctor(arguments) => doctor::doctor(config, arguments),
@@ -98,6 +100,7 @@ enum Command {
     PrintConfig,
     Run(RunArguments),
     Read(ReadArguments),
+    Serve(ServeArguments),
     Exchanges(QueryArguments<ExchangeFilter>),
     Sessions(QueryArguments<SessionFilter>),
     Doctor(DoctorArguments),
@@ -123,6 +126,10 @@ impl Task {
                 let file = read_file(flags.config.path())?;
                 (Config::defaults_of_read(), file, flags.settings())
             }
+            CommandFlags::Serve(flags) => {
+                let file = read_file(flags.config.path())?;
+                (Config::default(), file, flags.settings())
+            }
             CommandFlags::Exchanges(flags) => {
                 let file = read_file(flags.show.config.path())?;
                 (Config::default(), file, flags.show.settings())
@@ -138,6 +145,7 @@ impl Task {
         let command = match command {
             CommandFlags::Run(flags) if flags.config.print() => Command::PrintConfig,
             CommandFlags::Read(flags) if flags.config.print() => Command::PrintConfig,
+            CommandFlags::Serve(flags) if flags.config.print() => Command::PrintConfig,
             CommandFlags::Exchanges(flags) if flags.show.config.print() => Command::PrintConfig,
             CommandFlags::Sessions(flags) if flags.show.config.print() => Command::PrintConfig,
             CommandFlags::Exchanges(flags) => Command::Exchanges(flags.arguments(common.json)),
@@ -150,6 +158,7 @@ impl Task {
                 refuse_two_on_stdout(common.json, &config)?;
                 Command::Read(flags.arguments(common.json)?)
             }
+            CommandFlags::Serve(flags) => Command::Serve(flags.arguments(common.json)),
             CommandFlags::Doctor => Command::Doctor(DoctorArguments { json: common.json }),
         };
         Ok(Self {
@@ -158,12 +167,6 @@ impl Task {
             command,
         })
     }
-}
-
-/// Counts with their names, those that are not 0.
-fn named(names: &[&'static str], counts: &[u64]) -> BTreeMap<&'static str, u64> {
-    let all = names.iter().copied().zip(counts.iter().copied());
-    all.filter(|(_, count)| *count > 0).collect()
 }
 
 /// Writes what `--json` asks for: one document and a line end.

@@ -56,7 +56,7 @@ pub struct Config {
     pub store: StoreConfig,
     /// Where records are sent.
     pub sinks: SinksConfig,
-    /// Where metrics and health can be asked for.
+    /// Where it can be asked, and by whom.
     pub server: ServerConfig,
     /// What the program says about itself.
     pub diagnostics: DiagnosticsConfig,
@@ -218,11 +218,13 @@ pub struct SpoolConfig {
     pub size: u64,
 }
 
-/// `server`: where metrics and health can be asked for.
+/// `server`: where it can be asked, and by whom.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct ServerConfig {
     /// Address and port to listen on (port 0: the kernel picks one); `None`: no server.
     pub listen: Option<SocketAddr>,
+    /// The file with the token that whoever asks must give; `None`: none is asked for.
+    pub token_file: Option<PathBuf>,
 }
 
 /// `diagnostics`: what the program says about itself.
@@ -336,6 +338,7 @@ impl Default for ServerConfig {
     fn default() -> Self {
         Self {
             listen: Some(SocketAddr::from((Ipv4Addr::LOCALHOST, 8000))),
+            token_file: None,
         }
     }
 }

@@ -7,6 +7,7 @@ pub mod diagnostics;
 pub mod exit;
 pub mod host;
 pub mod http;
+pub mod ledger;
 pub mod server;
 pub mod session;
 pub mod sink;

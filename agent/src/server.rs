@@ -1,59 +1,56 @@
-//! The server of `tapline run`: `/metrics` for Prometheus and `/health`, over HTTP/1.
+//! The servers, over HTTP/1: both give the API of the store ([`api`]), `/metrics` for Prometheus,
+//! `/health` and `/api/ledger`; `tapline run` of a capture, `tapline serve` of the store alone.
 //!
 //! ```text
-//! connection ─► host check ─► method check ─► route ─► Question ─► the loop of the capture
-//!                                               ▲                          │ reads the counters now
-//!                                               └───────── Snapshot ◄──────┘
+//! connection ─► host, token ─► route ─► the store
+//!                                └────► Question ─► the loop of the capture
+//!                                 ▲                       │ reads the counters now
+//!                                 └──────── Snapshot ◄────┘
 //! ```
 //!
-//! It measures nothing between two requests: what is shown was read for the request that asked.
-//! One request a connection, and everything is bounded: connections, bytes of a head, time. Bodies
-//! are never read. Where it listens on a loopback address it answers only to names of this host, so
-//! that no web page can read it through a name of its own that points here.
+//! The server of a capture measures nothing between two requests: what is shown was read for the
+//! request that asked. Everything is bounded: connections, bytes of a head and of a body, time. Where
+//! it listens on a loopback address it answers only to names of this host, so that no web page can read
+//! it through a name of its own that points here; anywhere else it asks for a token.
 //!
 //! Binding is apart from serving: a port below 1024 is bound while there are privileges, and
 //! threads and runtimes start after they are gone.
 
+pub mod access;
+pub mod api;
+mod connections;
 mod health;
 mod host_name;
 pub mod metrics;
 mod process;
 mod routes;
 mod snapshot;
+mod table;
 
 #[cfg(test)]
 mod tests;
 
 use std::io;
 use std::net::{SocketAddr, TcpListener};
-use std::time::{Duration, Instant};
+use std::time::Instant;
 
 use agent_common::counters::Counters;
-use hyper_util::rt::TokioIo;
-use hyper_util::service::TowerToHyperService;
 use jiff::Timestamp;
-use tokio::sync::{mpsc, oneshot};
+use tokio::sync::{mpsc, oneshot, watch};
 use tokio::task::JoinSet;
 
+use access::{Guard, Token};
+use api::Api;
+use connections::{Patience, accept};
 pub use health::{Health, Reason, State};
 pub use process::{Process, ProcessReader};
 pub use snapshot::{Cpu, Lines, Snapshot};
 
-use crate::capture::reader::Progress;
-use crate::sink::counts::Counts;
+use crate::ledger::{Ledger, Moment, Taken};
 use crate::sink::log::SinkCounts;
 
-/// Connections served at the same time; others wait in the kernel.
-const CONNECTIONS: usize = 32;
-
-/// Bytes of a request's head; the smallest that hyper takes.
-const HEAD_BYTES: usize = 8192;
-
-/// The life of a connection: reading the request, and writing the answer to a slow reader.
-const LIFE: Duration = Duration::from_secs(10);
-
-/// A pause after the kernel gave no connection, most likely for want of descriptors.
-const AFTER_FAILURE: Duration = Duration::from_millis(200);
+/// Questions that may wait for whoever has the numbers.
+const QUESTIONS: usize = 32;
 
 /// Why the server cannot listen.
 #[derive(Debug, thiserror::Error)]
@@ -61,7 +58,7 @@ pub enum ServerError {
     /// Another program has the port.
     #[error(
         "cannot listen on {address}: another program listens there; end it, choose another address \
-         with --listen, or go without metrics with --listen off"
+         with --listen (`run` goes without a server with --listen off)"
     )]
     InUse {
         /// Where it should have listened.
@@ -70,7 +67,7 @@ pub enum ServerError {
     /// This host does not have the address.
     #[error(
         "cannot listen on {address}: no interface that is up has this address; choose another with \
-         --listen, or go without metrics with --listen off"
+         --listen (`run` goes without a server with --listen off)"
     )]
     NoSuchAddress {
         /// Where it should have listened.
@@ -127,6 +124,57 @@ impl Listener {
     }
 }
 
+/// A running server of the API alone, without a capture; it ends when dropped, with all connections.
+#[derive(Debug)]
+pub struct BackEnd {
+    address: Option<SocketAddr>,
+    /// Held as long as connections are taken.
+    stop: watch::Sender<()>,
+    /// Dropping it ends the task and its connections.
+    tasks: JoinSet<()>,
+}
+
+impl BackEnd {
+    /// Serves the API and `/health` on a bound socket, in the runtime that this is called in.
+    ///
+    /// # Errors
+    /// The runtime cannot wait for the socket.
+    pub fn start(listener: Listener, api: &Api, token: Option<Token>) -> io::Result<Self> {
+        let (stop, stopped) = watch::channel(());
+        let mut tasks = JoinSet::new();
+        let mut bound = None;
+        if let Some((listener, address)) = listener.0 {
+            let listener = tokio::net::TcpListener::from_std(listener)?;
+            bound = Some(address);
+            let guard = Guard::new(address.ip(), token);
+            tasks.spawn(accept(
+                listener,
+                api.stand_alone(),
+                guard,
+                Patience::default(),
+                stopped,
+            ));
+        }
+        Ok(Self {
+            address: bound,
+            stop,
+            tasks,
+        })
+    }
+
+    /// Takes no more connections, and waits some seconds for the answers that are under way.
+    pub async fn stop(mut self) {
+        drop(self.stop);
+        while self.tasks.join_next().await.is_some() {}
+    }
+
+    /// Where it listens; `None`: nowhere.
+    #[must_use]
+    pub fn address(&self) -> Option<SocketAddr> {
+        self.address
+    }
+}
+
 /// A request for the numbers of this moment.
 #[derive(Debug)]
 pub struct Question(oneshot::Sender<Snapshot>);
@@ -147,23 +195,31 @@ pub struct Server {
     health: Health,
     process: Option<ProcessReader>,
     online: Vec<u32>,
+    started: Instant,
+    /// Held as long as connections are taken.
+    _stop: watch::Sender<()>,
     /// Held: dropping it ends the task and its connections.
     _tasks: JoinSet<()>,
 }
 
 impl Server {
-    /// Serves a bound socket, in the runtime that this is called in.
+    /// Serves a bound socket, in the runtime that this is called in. `api`: of the store, where there
+    /// is one. `token`: what whoever asks must give.
     ///
     /// # Errors
     /// The runtime cannot wait for the socket.
-    pub fn start(listener: Listener) -> io::Result<Self> {
-        let (asker, questions) = mpsc::channel(CONNECTIONS);
+    pub fn start(listener: Listener, api: Option<&Api>, token: Option<Token>) -> io::Result<Self> {
+        let (asker, questions) = mpsc::channel(QUESTIONS);
+        let (stop, stopped) = watch::channel(());
         let mut tasks = JoinSet::new();
         let mut bound = None;
         if let Some((listener, address)) = listener.0 {
             let listener = tokio::net::TcpListener::from_std(listener)?;
             bound = Some(address);
-            tasks.spawn(accept(listener, routes::router(asker, address.ip())));
+            let router = routes::router(asker, api);
+            let guard = Guard::new(address.ip(), token);
+            let patience = Patience::default();
+            tasks.spawn(accept(listener, router, guard, patience, stopped));
         }
         Ok(Self {
             address: bound,
@@ -171,6 +227,8 @@ impl Server {
             health: Health::new(Timestamp::now()),
             process: ProcessReader::new().ok(),
             online: aya::util::online_cpus().unwrap_or_default(),
+            started: Instant::now(),
+            _stop: stop,
             _tasks: tasks,
         })
     }
@@ -201,57 +259,20 @@ impl Server {
 
     /// Everything that is shown, of this moment.
     ///
-    /// `counters`: of every CPU, in order. `sinks`: the accounts of the sinks of records. `interfaces`: the names of those that are captured.
+    /// `counters`: of every CPU, in order, read after what was `taken`. `interfaces`: the names of
+    /// those that are captured.
     pub fn snapshot(
         &mut self,
         counters: Vec<Counters>,
-        progress: &Progress,
-        log: &SinkCounts,
-        sinks: Vec<(&'static str, Counts)>,
+        taken: Taken,
         interfaces: Vec<String>,
     ) -> Snapshot {
-        self.observe(&counters, log, !interfaces.is_empty());
+        self.observe(&counters, &taken.log, !interfaces.is_empty());
+        let ledger = Ledger::new(&counters, &taken, self.started.elapsed(), Moment::Live);
         Snapshot {
             process: self.process.as_ref().and_then(|reader| reader.read().ok()),
             health: self.health.clone(),
-            ..Snapshot::new(counters, &self.online, progress, log, sinks, interfaces)
+            ..Snapshot::new(counters, &self.online, taken, interfaces, ledger)
         }
-    }
-}
-
-/// Takes connections for ever. Its connections end with it.
-async fn accept(listener: tokio::net::TcpListener, router: axum::Router) {
-    let mut connections = JoinSet::new();
-    loop {
-        while connections.try_join_next().is_some() {}
-        if connections.len() >= CONNECTIONS {
-            connections.join_next().await;
-        }
-        match listener.accept().await {
-            Ok((stream, _)) => {
-                connections.spawn(serve(stream, router.clone()));
-            }
-            Err(error) => {
-                tracing::warn!(
-                    error = &error as &dyn std::error::Error,
-                    "cannot take a connection to the server of metrics"
-                );
-                tokio::time::sleep(AFTER_FAILURE).await;
-            }
-        }
-    }
-}
-
-async fn serve(stream: tokio::net::TcpStream, router: axum::Router) {
-    let connection = hyper::server::conn::http1::Builder::new()
-        .keep_alive(false)
-        .max_buf_size(HEAD_BYTES)
-        .serve_connection(TokioIo::new(stream), TowerToHyperService::new(router));
-    // A client that is slow, speaks nonsense or goes away has only harmed itself.
-    if let Ok(Err(error)) = tokio::time::timeout(LIFE, connection).await {
-        tracing::debug!(
-            error = &error as &dyn std::error::Error,
-            "a connection to the server of metrics failed"
-        );
     }
 }

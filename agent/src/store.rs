@@ -9,9 +9,12 @@ mod filter;
 mod follow;
 mod read;
 
+use std::fmt;
 use std::io;
 use std::ops::RangeInclusive;
 use std::path::{Path, PathBuf};
+use std::str::FromStr;
+use std::time::Instant;
 
 use rusqlite::{Connection, OpenFlags, params_from_iter, types::Value};
 
@@ -80,6 +83,33 @@ pub enum ReadError {
         /// The newest version that is known.
         known: usize,
     },
+    /// The deadline passed before all was found.
+    #[error("the search takes too long; ask for a shorter time, or for less")]
+    TooLong,
+}
+
+/// What is no [`Cursor`].
+#[derive(Clone, Copy, Debug, Eq, PartialEq, thiserror::Error)]
+#[error("a place in the store is two whole numbers with a dot between them")]
+pub struct NoCursor;
+
+impl fmt::Display for Cursor {
+    fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(formatter, "{}.{}", self.id, self.day.0)
+    }
+}
+
+impl FromStr for Cursor {
+    type Err = NoCursor;
+
+    fn from_str(text: &str) -> Result<Self, NoCursor> {
+        let (id, day) = text.split_once('.').ok_or(NoCursor)?;
+        let number = |text: &str| text.parse().map_err(|_none| NoCursor);
+        Ok(Self {
+            id: number(id)?,
+            day: Day(number(day)?),
+        })
+    }
 }
 
 /// The databases of a folder, to be read.
@@ -87,6 +117,7 @@ pub enum ReadError {
 pub struct Store {
     directory: PathBuf,
     files: Vec<ReadFile>,
+    deadline: Option<Instant>,
 }
 
 /// Rows of a page, in the order that was asked for.
@@ -115,6 +146,7 @@ impl Store {
         let mut store = Self {
             directory: directory.to_owned(),
             files: Vec::new(),
+            deadline: None,
         };
         store.refresh()?;
         Ok(store)
@@ -143,6 +175,32 @@ impl Store {
             }
         }
         Ok(())
+    }
+
+    /// From now on searches that are not done by then fail with [`ReadError::TooLong`]. It is looked
+    /// at after every five minutes of records.
+    pub fn set_deadline(&mut self, deadline: Option<Instant>) {
+        self.deadline = deadline;
+    }
+
+    /// The session with this key; that of the day of the key, where a file of another day has one too.
+    ///
+    /// # Errors
+    /// A database cannot be read.
+    pub fn session(&self, id: i64) -> Result<Page, ReadError> {
+        let query = SessionFilter::default().query();
+        let own = Day::of(id.div_euclid(2));
+        let mut files: Vec<&ReadFile> = self.files.iter().collect();
+        files.sort_by_key(|file| file.day.0.abs_diff(own.0));
+        let mut page = Page::default();
+        for file in files {
+            file.read_window(&query, Order::Newest, &(id..=id), 1, &mut page)
+                .map_err(|source| file.failed(source))?;
+            if !page.is_empty() {
+                break;
+            }
+        }
+        Ok(page)
     }
 
     /// The next exchanges behind `after` (None: from the beginning), at most `limit`.
@@ -206,7 +264,7 @@ impl Store {
             {
                 break;
             }
-            file.read(query, order, after, limit, &mut page)?;
+            file.read(query, order, after, limit, self.deadline, &mut page)?;
             match order {
                 Order::Newest => page.rows.sort_by_key(|row| std::cmp::Reverse(*row)),
                 Order::Oldest => page.rows.sort(),
@@ -316,6 +374,7 @@ impl ReadFile {
         order: Order,
         after: Option<Cursor>,
         limit: usize,
+        deadline: Option<Instant>,
         page: &mut Page,
     ) -> Result<(), ReadError> {
         let mut first = query.first_id;
@@ -329,6 +388,9 @@ impl ReadFile {
         }
         let wanted = page.rows.len().saturating_add(limit);
         while first <= last && page.rows.len() < wanted {
+            if deadline.is_some_and(|deadline| Instant::now() >= deadline) {
+                return Err(ReadError::TooLong);
+            }
             // From one that is there, so that empty stretches cost nothing.
             let Some(edge) = self.edge(query.table, order, first, last)? else {
                 break;

@@ -26,7 +26,15 @@ fn version_and_help_go_to_stdout() {
     let version = format!("tapline {}\n", env!("CARGO_PKG_VERSION"));
     let (code, stdout, stderr) = output(&mut tapline("--version"));
     assert_eq!((code, stdout, stderr), (0, version, String::new()));
-    for command in ["", "run", "read", "exchanges", "sessions", "doctor"] {
+    for command in [
+        "",
+        "run",
+        "read",
+        "serve",
+        "exchanges",
+        "sessions",
+        "doctor",
+    ] {
         let (code, stdout, stderr) = output(&mut tapline(&format!("{command} --help")));
         assert_eq!((code, stderr.as_str()), (0, ""), "{command}");
         assert!(stdout.contains("Usage: tapline"), "{stdout}");

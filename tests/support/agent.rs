@@ -233,6 +233,12 @@ impl Ended {
             self.count("lines/accepted"),
             self.count("lines/stored") + self.count("lines/lost"),
         );
+        // What it says of itself must be the same.
+        let identities = self.ledger["identities"].as_object().unwrap();
+        assert!(identities.len() >= 4, "{:#}", self.ledger);
+        for (name, identity) in identities {
+            assert_eq!(identity["holds"], true, "{name}: {:#}", self.ledger);
+        }
     }
 }
 

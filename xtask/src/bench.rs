@@ -1,7 +1,8 @@
-//! `cargo xtask bench`: what capture costs, in the kernel and on a whole host, against fixed targets.
+//! `cargo xtask bench`: what capture costs, in the kernel and on a whole host, and what storing costs, against fixed targets.
 
 mod capture;
 mod kernel;
+mod sinks;
 mod statistics;
 mod target;
 
@@ -18,6 +19,8 @@ pub(crate) enum Bench {
     Capture(capture::Options),
     /// The kernel programs alone, by BPF_PROG_TEST_RUN, over an empty program (as root)
     Kernel(kernel::Options),
+    /// Records a second over HTTP into the store, in arrays and alone
+    Sinks(sinks::Options),
     /// The client of a known number of requests, which `capture` starts
     #[command(hide = true)]
     Client(capture::client::Options),
@@ -32,6 +35,7 @@ pub(crate) fn run(workspace: &Workspace, bench: &Bench) -> Result<bool> {
     match bench {
         Bench::Capture(options) => capture::run(workspace, options),
         Bench::Kernel(options) => kernel::run(workspace, options),
+        Bench::Sinks(options) => sinks::run(workspace, options),
         Bench::Client(options) => capture::client::run(options).map(|()| true),
     }
 }

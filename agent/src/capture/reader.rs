@@ -6,9 +6,9 @@
 
 use std::io;
 use std::os::fd::{AsRawFd as _, OwnedFd};
-use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::sync::mpsc;
+use std::sync::{Arc, Mutex, PoisonError};
 use std::time::{Duration, Instant};
 
 use agent_common::record::{RecordHeader, VERSION};
@@ -95,6 +95,8 @@ pub struct Progress {
     pub heads: AtomicU64,
     /// Heads found, by kind in the order of [`Kind::ALL`].
     pub heads_by_kind: [AtomicU64; Kind::ALL.len()],
+    /// What the engine has counted, after a drain.
+    engine: Mutex<EngineCounts>,
 }
 
 impl Progress {
@@ -106,7 +108,14 @@ impl Progress {
             foreign: AtomicU64::new(0),
             heads: AtomicU64::new(0),
             heads_by_kind: Default::default(),
+            engine: Mutex::default(),
         }
+    }
+
+    /// What the engine had counted when the ring was last looked at: all of one moment.
+    #[must_use]
+    pub fn engine(&self) -> EngineCounts {
+        *self.engine.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }
 
@@ -313,6 +322,12 @@ impl Work {
             }
             progress.foreign.fetch_add(foreign, Ordering::Relaxed);
         }
+        let engine = self.engine.counts();
+        *self
+            .progress
+            .engine
+            .lock()
+            .unwrap_or_else(PoisonError::into_inner) = engine;
         let heads = self.writer.heads().iter().sum();
         if self.progress.heads.load(Ordering::Relaxed) != heads {
             self.progress.heads.store(heads, Ordering::Relaxed);

@@ -13,6 +13,7 @@ use clap::{Args, Parser, Subcommand};
 
 use super::read::{CaptureSource, ReadArguments};
 use super::run::RunArguments;
+use super::serve::ServeArguments;
 use crate::config::{
     Attach, Config, DiagnosticsFormat, Key, Level, LogFormat, Origin, RedactQuery, Refusal,
     Setting, Value, Word, XdpMode, parse_duration,
@@ -26,6 +27,7 @@ Examples:
   sudo tapline run -i any --log-dir -         all interfaces, lines to stdout
   tapline read traffic.pcap                   the lines of a capture file
   tapline exchanges --since 10m --status 5xx  what the store holds
+  tapline serve                               take records over HTTP and store them
   tapline doctor                              what this host allows
 
 Exit codes: 0 done, 1 failed, 2 wrong usage or configuration.";
@@ -51,6 +53,17 @@ Examples:
 
 A capture has no host of its own: without --local, the side that answers counts as local (CQ, CR).";
 
+const SERVE_HELP: &str = "\
+Examples:
+  tapline serve
+  tapline serve --listen 10.0.0.5:8000 --token-file /etc/tapline/token
+  curl -H 'Content-Type: application/json' http://localhost:8000/api/logs -d '{\"protocol\":\"TCP\",
+    \"src_ip\":\"192.0.2.2\",\"src_port\":1,\"dst_ip\":\"192.0.2.1\",\"dst_port\":80,\"packets\":1,\"bytes\":60}'
+
+POST /api/logs takes one session, an array, or an object a line, plain or gzip. GET /api/logs,
+/api/logs/ID and /api/exchanges show what is stored; /api/health, /health and /ready tell the state.
+SIGINT and SIGTERM store what was taken; a second one stops at once.";
+
 /// Writes down every cleartext HTTP/1 exchange that this host takes part in.
 #[derive(Debug, Parser)]
 #[command(name = "tapline", version, after_help = AFTER_HELP, max_term_width = 100)]
@@ -69,6 +82,9 @@ pub(super) enum CommandFlags {
     /// Write the lines of pcap and pcapng files (needs no privileges)
     #[command(after_help = READ_HELP)]
     Read(Box<ReadFlags>),
+    /// Take records over HTTP and store them: the back end alone (needs no privileges)
+    #[command(after_help = SERVE_HELP)]
+    Serve(Box<ServeFlags>),
     /// Show exchanges of the store (needs no privileges)
     #[command(after_help = query::EXCHANGES_HELP)]
     Exchanges(Box<ExchangesFlags>),
@@ -210,9 +226,21 @@ struct HookFlags {
     /// Say a line of statistics this often: 10s, 1m; off: never
     #[arg(long, value_name = "EVERY", value_parser = Text(Key::LogStatistics))]
     statistics: Option<String>,
-    /// Address and port of the server of /metrics and /health; off: none
+}
+
+/// Where it can be asked, and by whom.
+#[derive(Debug, Args)]
+#[command(next_help_heading = "Server")]
+struct ServerFlags {
+    /// Address and port of the API, /metrics and /health; off: none
     #[arg(long, value_name = "ADDR:PORT", value_parser = Text(Key::ServerListen))]
     listen: Option<String>,
+    /// File with the token that whoever asks must give (Authorization: Bearer TOKEN)
+    #[arg(long, value_name = "FILE", value_parser = Text(Key::ServerTokenFile))]
+    token_file: Option<String>,
+    /// Listen on an address that is not a loopback one without asking for a token
+    #[arg(long)]
+    insecure: bool,
 }
 
 /// Flags of `tapline run`.
@@ -230,6 +258,8 @@ pub(super) struct RunFlags {
     lines: LineFlags,
     #[command(flatten)]
     store: StoreFlags,
+    #[command(flatten)]
+    server: ServerFlags,
 }
 
 /// Flags of `tapline read`.
@@ -246,6 +276,39 @@ pub(super) struct ReadFlags {
     filter: FilterFlags,
     #[command(flatten)]
     lines: LineFlags,
+}
+
+/// Flags of `tapline serve`.
+#[derive(Debug, Args)]
+pub(super) struct ServeFlags {
+    #[command(flatten)]
+    pub(super) config: ConfigFlags,
+    #[command(flatten)]
+    server: ServerFlags,
+    /// Folder of the databases of exchanges and sessions
+    #[arg(long, value_name = "DIR", value_parser = Text(Key::StoreDir))]
+    data_dir: Option<String>,
+    /// Stop after this time: 500ms, 30s, 5m, 1h, 1d
+    #[arg(long, value_name = "TIME", value_parser = parse_duration)]
+    duration: Option<Duration>,
+}
+
+impl ServeFlags {
+    /// The settings that the flags stand for.
+    pub(super) fn settings(&self) -> Vec<Setting> {
+        let mut settings = self.server.settings();
+        settings.extend(one(Key::StoreDir, "--data-dir", self.data_dir.as_deref()));
+        settings
+    }
+
+    /// What is no setting.
+    pub(super) const fn arguments(&self, json: bool) -> ServeArguments {
+        ServeArguments {
+            duration: self.duration,
+            insecure: self.server.insecure,
+            json,
+        }
+    }
 }
 
 impl ConfigFlags {
@@ -265,6 +328,7 @@ impl RunFlags {
         settings.extend(self.filter.settings());
         settings.extend(self.lines.settings());
         settings.extend(self.store.settings());
+        settings.extend(self.server.settings());
         settings
     }
 
@@ -274,6 +338,7 @@ impl RunFlags {
         RunArguments {
             duration,
             packets,
+            insecure: self.server.insecure,
             json,
         }
     }
@@ -354,7 +419,22 @@ impl HookFlags {
                 "--statistics",
                 self.statistics.as_deref(),
             ),
+        ]
+        .into_iter()
+        .flatten()
+        .collect()
+    }
+}
+
+impl ServerFlags {
+    fn settings(&self) -> Vec<Setting> {
+        [
             one(Key::ServerListen, "--listen", self.listen.as_deref()),
+            one(
+                Key::ServerTokenFile,
+                "--token-file",
+                self.token_file.as_deref(),
+            ),
         ]
         .into_iter()
         .flatten()

@@ -18,6 +18,7 @@ use crate::host::addresses::LocalAddresses;
 use crate::http::engine::{Engine, Limits};
 use crate::http::exchange::pairing::{Limits as PairingLimits, Pairing};
 use crate::http::head::Kind;
+use crate::ledger::named;
 use crate::sink::fan_out::FanOut;
 use crate::sink::log::{LogSink, LossReason};
 
@@ -260,8 +261,8 @@ impl Reading {
                 .iter()
                 .map(|kind| (kind.letters(), heads[*kind as usize]))
                 .collect(),
-            ignored: super::named(&Ignored::NAMES, &counters.ignored),
-            lost_records: super::named(&Lost::NAMES, &counters.lost),
+            ignored: named(&Ignored::NAMES, &counters.ignored),
+            lost_records: named(&Lost::NAMES, &counters.lost),
             retransmitted: counters.retransmitted,
             copies: counts.copies,
             look_alikes: counts.look_alikes,

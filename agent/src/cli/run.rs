@@ -4,7 +4,6 @@
 //! (privileges belong to threads). At the end: detach, take what is left in the ring, read the
 //! counters, say what was seen and what was lost.
 
-mod ledger;
 mod status;
 mod targets;
 
@@ -31,6 +30,9 @@ use crate::host::privileges::{self, Capability, Hook, User};
 use crate::host::watch::{Event, Watcher};
 use crate::http::engine::{Engine, Limits};
 use crate::http::exchange::pairing::{Limits as PairingLimits, Pairing};
+use crate::ledger::{Ledger, Moment, Taken};
+use crate::server::access::{self, Token};
+use crate::server::api::{Api, Bounds};
 use crate::server::{Listener, Server, ServerError};
 use crate::sink::RecordSink;
 use crate::sink::api::{ApiSettings, ApiSink};
@@ -38,7 +40,6 @@ use crate::sink::counts::Counts;
 use crate::sink::fan_out::FanOut;
 use crate::sink::log::{LogHandle, LogSink, make_folder};
 use crate::sink::sqlite::{SqliteSink, StoreError};
-use ledger::Ledger;
 use status::Status;
 use targets::Targets;
 
@@ -49,6 +50,8 @@ pub struct RunArguments {
     pub duration: Option<Duration>,
     /// Stop after this many packets; `None`: when told to.
     pub packets: Option<u64>,
+    /// Let everyone ask who reaches the address of the server.
+    pub insecure: bool,
     /// Write the result as one JSON document to stdout when it ends. Lines go elsewhere then.
     pub json: bool,
 }
@@ -61,9 +64,10 @@ pub fn run(config: Config, arguments: RunArguments) -> anyhow::Result<Exit> {
     let attach = possible(config.capture.attach)?;
     let mut targets = Targets::new(&config.capture.interfaces)?;
     // Before privileges are given up: the token may be for root's eyes.
-    let api = settings::api_of_run(&config)?;
+    let to_api = settings::api_of_run(&config)?;
     // Before privileges are given up, because of ports below 1024; before anything is attached,
     // because of ports that are taken.
+    let token = access::token(&config.server, arguments.insecure)?;
     let listener = listener(config.server.listen)?;
     let (programs, kernel) = Programs::load(&ProgramSettings {
         ring: config.capture.ring,
@@ -79,14 +83,16 @@ pub fn run(config: Config, arguments: RunArguments) -> anyhow::Result<Exit> {
     release_memory();
 
     let sink = LogSink::start(settings::log_of_run(&config))?;
-    let sinks = Sinks::start(&config, api)?;
+    let sinks = Sinks::start(&config, to_api)?;
     let runtime = tokio::runtime::Builder::new_current_thread()
         .enable_all()
         .build()
         .context("cannot start the runtime")?;
     let ledger = runtime.block_on(capture(
-        &config, &arguments, hooks, targets, kernel, sink, sinks, listener,
+        &config, &arguments, hooks, targets, kernel, sink, sinks, listener, token,
     ))?;
+    // What searches of the store still do is of no use to anybody.
+    runtime.shutdown_background();
     if arguments.json {
         super::write_result(&ledger)?;
     }
@@ -110,6 +116,7 @@ async fn capture(
     sink: LogSink,
     sinks: Sinks,
     listener: Listener,
+    token: Option<Token>,
 ) -> anyhow::Result<Ledger> {
     let log = sink.handle();
     let (addresses, local) = AddressKeeper::new(config.capture.local.clone())?;
@@ -123,7 +130,11 @@ async fn capture(
         config.capture.loopback == Loopback::Both,
         settings::redactor(config),
     );
-    let Sinks { records, accounts } = sinks;
+    let Sinks {
+        records,
+        accounts,
+        api,
+    } = sinks;
     if !records.is_empty() || config.log.format != LogFormat::Classic {
         let limits = PairingLimits {
             tick_ns: clock::coarse_tick_ns(),
@@ -139,7 +150,8 @@ async fn capture(
         head_bytes: config.capture.head_bytes as usize,
         ..Limits::default()
     });
-    let mut server = Server::start(listener).context("cannot start the server of metrics")?;
+    let mut server =
+        Server::start(listener, api.as_ref(), token).context("cannot start the server")?;
     let cpus = hooks.programs().counters()?.len();
     let reader = Reader::start(kernel, engine, writer, cpus).context("cannot start the reader")?;
     for interface in &interfaces {
@@ -189,11 +201,11 @@ async fn capture(
                 tracing::info!(offset_ns = offset, "the wall clock was set");
             }
             question = server.question() => {
+                let sinks = accounts.iter().map(|(name, counts)| (*name, counts())).collect();
+                let taken = Taken::of(reader.progress(), log.counts(), sinks);
                 let counters = hooks.programs().counters()?;
                 let interfaces = hooks.interfaces().map(str::to_owned).collect();
-                let progress = reader.progress();
-                let sinks = accounts.iter().map(|(name, counts)| (*name, counts())).collect();
-                question.answer(server.snapshot(counters, progress, &log.counts(), sinks, interfaces));
+                question.answer(server.snapshot(counters, taken, interfaces));
             }
             _ = ticks.tick() => {
                 diagnostics::tick();
@@ -217,7 +229,12 @@ async fn capture(
     hooks.detach_all();
     let finished = reader.finish().context("cannot finish the capture")?;
     let counters = hooks.programs().counters()?;
-    let ledger = Ledger::new(&counters, &finished, started.elapsed());
+    let ledger = Ledger::new(
+        &counters,
+        &Taken::from(&finished),
+        started.elapsed(),
+        Moment::End,
+    );
     if !arguments.json {
         ledger.say();
     }
@@ -306,28 +323,33 @@ fn give_up_privileges(config: &Config, attach: Attach) -> anyhow::Result<()> {
     Ok(())
 }
 
-/// The sinks of exchanges and sessions, and how each is asked for its account.
+/// The sinks of exchanges and sessions, how each is asked for its account, and the API over the store.
 struct Sinks {
     records: Vec<Box<dyn RecordSink>>,
     accounts: Vec<(&'static str, Account)>,
+    api: Option<Api>,
 }
 
 type Account = Box<dyn Fn() -> Counts>;
 
 impl Sinks {
-    fn start(config: &Config, api: Option<ApiSettings>) -> anyhow::Result<Self> {
+    fn start(config: &Config, to_api: Option<ApiSettings>) -> anyhow::Result<Self> {
         let mut sinks = Self {
             records: Vec::new(),
             accounts: Vec::new(),
+            api: None,
         };
         if let Some(store) = store(config)? {
+            let days = config.store.retain.days;
+            let directory = config.store.dir.clone();
+            sinks.api = Some(Api::new(store.intake(), directory, days, Bounds::default()));
             let handle = store.handle();
             sinks.add(store, Box::new(move || handle.counts()));
         }
-        if let Some(api) = api {
-            let api = ApiSink::start(api)?;
-            let handle = api.handle();
-            sinks.add(api, Box::new(move || handle.counts()));
+        if let Some(settings) = to_api {
+            let sink = ApiSink::start(settings)?;
+            let handle = sink.handle();
+            sinks.add(sink, Box::new(move || handle.counts()));
         }
         Ok(sinks)
     }
@@ -455,7 +477,7 @@ enum Told {
 }
 
 /// Lets the next signal end the process at once; the kernel takes the hooks off then.
-fn let_signals_kill() {
+pub(super) fn let_signals_kill() {
     for number in [libc::SIGINT, libc::SIGTERM] {
         // SAFETY: the default action is a valid disposition.
         unsafe { libc::signal(number, libc::SIG_DFL) };

@@ -10,6 +10,7 @@ use super::flags::Cli;
 use super::query::QueryArguments;
 use super::read::{CaptureSource, ReadArguments};
 use super::run::RunArguments;
+use super::serve::ServeArguments;
 use super::{Command, DoctorArguments, Task};
 use crate::config::{
     Attach, DiagnosticsFormat, Interfaces, Level, LogFormat, LogOutput, RedactQuery, XdpMode,
@@ -39,7 +40,7 @@ fn the_definition_is_sound() {
 fn every_flag_takes_effect() {
     let line = "tapline run -i eth0 --interface lo --attach xdp --xdp-mode generic --log-dir - \
         --split --format json --redact=false --redact-key a --redact-key b --redact-query drop --local 10.0.0.0/8 --local ::1 --port 80 --port 8080 --net 10.1.0.0/16 \
-        --duration 30s --packets 7 --ring 64KiB --flows 1000 --head-bytes 4KiB --statistics 10s --listen [::1]:0 \
+        --duration 30s --packets 7 --ring 64KiB --flows 1000 --head-bytes 4KiB --statistics 10s --listen [::1]:0 --token-file t --insecure \
         --user nobody --data-dir kept --no-store -q --diagnostics said.log --diagnostics-format json";
     let line = line.split_whitespace().collect::<Vec<_>>().join(" ");
     let Task {
@@ -47,7 +48,7 @@ fn every_flag_takes_effect() {
         origins,
         command,
     } = task(&line, &[]).unwrap();
-    assert_eq!(origins.len(), 23);
+    assert_eq!(origins.len(), 24);
     let capture = config.capture;
     let names = vec!["eth0".to_owned(), "lo".to_owned()];
     assert_eq!(capture.interfaces, Interfaces::Named(names));
@@ -82,8 +83,10 @@ fn every_flag_takes_effect() {
     let expected = RunArguments {
         duration: Some(Duration::from_secs(30)),
         packets: Some(7),
+        insecure: true,
         json: false,
     };
+    assert_eq!(config.server.token_file.as_deref(), Some(Path::new("t")));
     assert_eq!(command, Command::Run(expected));
 }
 
@@ -120,6 +123,30 @@ fn arguments_of_the_other_commands() {
         Command::Doctor(DoctorArguments { json: true })
     );
     assert_eq!(doctor.config.diagnostics.level, Level::Debug);
+}
+
+#[test]
+fn what_serve_is_told() {
+    let line = "tapline serve --listen [::1]:0 --token-file t --insecure --data-dir d --duration 2s --json";
+    let Task {
+        config,
+        origins,
+        command,
+    } = task(line, &[]).unwrap();
+    assert_eq!(origins.len(), 3);
+    let listen = config.server.listen.map(|listen| listen.to_string());
+    assert_eq!(listen.as_deref(), Some("[::1]:0"));
+    assert_eq!(config.server.token_file.as_deref(), Some(Path::new("t")));
+    assert_eq!(config.store.dir, Path::new("d"));
+    let expected = ServeArguments {
+        duration: Some(Duration::from_secs(2)),
+        insecure: true,
+        json: true,
+    };
+    assert_eq!(command, Command::Serve(expected));
+    let printed = task("tapline serve --print-config", &[]).unwrap();
+    assert_eq!(printed.command, Command::PrintConfig);
+    assert!(task("tapline serve -i eth0", &[]).is_err());
 }
 
 #[test]
@@ -170,6 +197,8 @@ fn queries_are_told_what_to_look_for() {
                 until: Some(time),
                 ip: Some("::1".parse().unwrap()),
                 port: Some(80),
+                src_ip: None,
+                dst_ip: None,
                 session_id: Some(Identifier::new(0, 0xab)),
             },
             method: Some("GET".to_owned()),

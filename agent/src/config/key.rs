@@ -51,6 +51,7 @@ pub enum Key {
     SinksApiSpoolDir,
     SinksApiSpoolSize,
     ServerListen,
+    ServerTokenFile,
     DiagnosticsLevel,
     DiagnosticsFormat,
     DiagnosticsFile,
@@ -58,7 +59,7 @@ pub enum Key {
 
 impl Key {
     /// All keys, in the order of the file.
-    pub const ALL: [Self; 46] = [
+    pub const ALL: [Self; 47] = [
         Self::CaptureInterfaces,
         Self::CaptureAttach,
         Self::CaptureXdpMode,
@@ -102,6 +103,7 @@ impl Key {
         Self::SinksApiSpoolDir,
         Self::SinksApiSpoolSize,
         Self::ServerListen,
+        Self::ServerTokenFile,
         Self::DiagnosticsLevel,
         Self::DiagnosticsFormat,
         Self::DiagnosticsFile,
@@ -154,6 +156,7 @@ impl Key {
             Self::SinksApiSpoolDir => "sinks.api.spool.dir",
             Self::SinksApiSpoolSize => "sinks.api.spool.size",
             Self::ServerListen => "server.listen",
+            Self::ServerTokenFile => "server.token_file",
             Self::DiagnosticsLevel => "diagnostics.level",
             Self::DiagnosticsFormat => "diagnostics.format",
             Self::DiagnosticsFile => "diagnostics.file",

@@ -166,6 +166,7 @@ impl Config {
             Key::SinksApiSpoolDir => api.spool.dir = store_dir(text)?,
             Key::SinksApiSpoolSize => api.spool.size = spool_size(text)?,
             Key::ServerListen => server.listen = unless_off(text, listen)?,
+            Key::ServerTokenFile => server.token_file = file_or_none(text)?,
             Key::DiagnosticsLevel => diagnostics.level = from_word(text)?,
             Key::DiagnosticsFormat => diagnostics.format = from_word(text)?,
             Key::DiagnosticsFile => diagnostics.file = diagnostics_file(text)?,
@@ -257,6 +258,11 @@ impl Config {
             Key::SinksApiSpoolDir => path_text(&api.spool.dir),
             Key::SinksApiSpoolSize => format_size(api.spool.size),
             Key::ServerListen => off_or(server.listen, |address| address.to_string()),
+            Key::ServerTokenFile => server
+                .token_file
+                .as_deref()
+                .map(path_text)
+                .unwrap_or_default(),
             Key::DiagnosticsLevel => diagnostics.level.word().to_owned(),
             Key::DiagnosticsFormat => diagnostics.format.word().to_owned(),
             Key::DiagnosticsFile => match &diagnostics.file {

@@ -128,7 +128,7 @@ sinks:
     connections: 32
     gzip: false
     spool: {dir: /var/spool/tapline, size: 64MiB}
-server: {listen: off}
+server: {listen: off, token_file: /etc/tapline/token}
 diagnostics: {level: debug, format: json, file: /var/log/tapline}
 ";
     let (config, origins) = resolve(yaml, &[], Vec::new()).unwrap();
@@ -156,6 +156,8 @@ diagnostics: {level: debug, format: json, file: /var/log/tapline}
     );
     assert_eq!(config.sinks.api.spool.size, 64 << 20);
     assert_eq!(config.server.listen, None);
+    let token_file = config.server.token_file.as_deref();
+    assert_eq!(token_file, Some(Path::new("/etc/tapline/token")));
 }
 
 #[test]

@@ -1,12 +1,14 @@
 #![doc = include_str!("metrics.md")]
 
 use agent_common::counters::{Counters, Escalated, Ignored, Lost, Protocol};
+use jiff::Timestamp;
 use prometheus::TextEncoder;
 use prometheus::proto::{self, Counter, Gauge, LabelPair, MetricFamily, MetricType};
 
-use super::{Cpu, Process, Snapshot};
+use super::{Cpu, Health, Process, Snapshot};
 use crate::http::head::Kind;
-use crate::sink::counts;
+use crate::ledger::Ledger;
+use crate::sink::counts::{self, Counts};
 use crate::sink::log::LossReason;
 
 /// One metric: what it is called, what it says, and where it is read from.
@@ -98,7 +100,7 @@ pub const METRICS: [Metric; 20] = [
         grows: true,
         unit: "records",
         labels: &["stage", "reason", "cpu"],
-        help: "What was lost, by where: records in the capture (slot: packets), lines in the log, records by sink (no cpu).",
+        help: "What was lost, by where: records in the capture (slot: packets), lines in the log, records in other sinks (both: no cpu).",
         read: lost,
     },
     Metric {
@@ -140,11 +142,14 @@ pub const METRICS: [Metric; 20] = [
         labels: &["sink", "outcome"],
         help: "Records that a sink has dealt with; the sink log takes lines.",
         read: |snapshot, samples| {
-            samples.add(&["log", "stored"], snapshot.lines.stored);
-            samples.add(&["log", "lost"], snapshot.lines.lost.iter().sum());
-            for (sink, counts) in &snapshot.sinks {
-                samples.add(&[sink, "stored"], counts.stored);
-                samples.add(&[sink, "lost"], counts.lost_in_all());
+            if let Some(lines) = &snapshot.lines {
+                samples.add(&["log", "stored"], lines.stored);
+                samples.add(&["log", "lost"], lines.lost.iter().sum());
+            }
+            for (name, counts) in &snapshot.sinks {
+                samples.add(&[name, "stored"], counts.stored);
+                samples.add(&[name, "spooled"], counts.spooled);
+                samples.add(&[name, "lost"], counts.lost_in_all());
             }
         },
     },
@@ -155,9 +160,11 @@ pub const METRICS: [Metric; 20] = [
         labels: &["sink"],
         help: "Records that wait for a sink.",
         read: |snapshot, samples| {
-            samples.add(&["log"], snapshot.lines.queued);
-            for (sink, counts) in &snapshot.sinks {
-                samples.add(&[sink], counts.queued);
+            if let Some(lines) = &snapshot.lines {
+                samples.add(&["log"], lines.queued);
+            }
+            for (name, counts) in &snapshot.sinks {
+                samples.add(&[name], counts.queued);
             }
         },
     },
@@ -168,7 +175,7 @@ pub const METRICS: [Metric; 20] = [
         labels: &[],
         help: "Records that wait on disk to be sent to the HTTP API.",
         read: |snapshot, samples| {
-            for (_, counts) in snapshot.sinks.iter().filter(|(sink, _)| *sink == "api") {
+            for (_, counts) in snapshot.sinks.iter().filter(|(name, _)| *name == "api") {
                 samples.add(&[], counts.spooled);
             }
         },
@@ -227,8 +234,42 @@ pub const METRICS: [Metric; 20] = [
 /// # Errors
 /// Two parts of the encoder contradict each other; none is known.
 pub fn text(snapshot: &Snapshot) -> Result<String, prometheus::Error> {
+    encode(snapshot, |_| true)
+}
+
+/// As [`text`], where there is a store and no capture: `sinks` are the accounts of the store.
+///
+/// # Errors
+/// As those of [`text`].
+pub fn text_of_store(
+    sinks: &[(&'static str, Counts)],
+    process: Option<Process>,
+) -> Result<String, prometheus::Error> {
+    let snapshot = Snapshot {
+        cpus: Vec::new(),
+        heads: [0; Kind::ALL.len()],
+        lines: None,
+        sinks: sinks.to_vec(),
+        ledger: Ledger::default(),
+        interfaces: Vec::new(),
+        health: Health::new(Timestamp::UNIX_EPOCH),
+        process,
+    };
+    encode(&snapshot, |metric| {
+        let names = ["tapline_build_info", "tapline_lost_total"];
+        names.contains(&metric.name)
+            || metric.name.starts_with("tapline_sink_")
+            || metric.name.starts_with("process_")
+    })
+}
+
+fn encode(
+    snapshot: &Snapshot,
+    is_shown: impl Fn(&Metric) -> bool,
+) -> Result<String, prometheus::Error> {
     let families: Vec<MetricFamily> = METRICS
         .iter()
+        .filter(|metric| is_shown(metric))
         .map(|metric| family(metric, snapshot))
         .filter(|family| !family.get_metric().is_empty())
         .collect();
@@ -350,12 +391,14 @@ fn lost(snapshot: &Snapshot, samples: &mut Samples) {
     by_reason(snapshot, samples, &["capture"], &Lost::NAMES, |cpu| {
         &cpu.lost
     });
-    for (reason, count) in LossReason::ALL.iter().zip(snapshot.lines.lost) {
-        samples.add(&["log", reason.word(), ""], count);
+    if let Some(lines) = &snapshot.lines {
+        for (reason, count) in LossReason::ALL.iter().zip(lines.lost) {
+            samples.add(&["log", reason.word(), ""], count);
+        }
     }
-    for (sink, counts) in &snapshot.sinks {
+    for (name, counts) in &snapshot.sinks {
         for reason in counts::LossReason::ALL {
-            samples.add(&[sink, reason.word(), ""], counts.lost(reason));
+            samples.add(&[name, reason.word(), ""], counts.lost(reason));
         }
     }
 }
@@ -370,13 +413,31 @@ fn of_process(snapshot: &Snapshot, samples: &mut Samples, of: fn(&Process) -> f6
 mod tests {
     use std::collections::{BTreeMap, BTreeSet};
 
-    use jiff::Timestamp;
-
     use super::*;
-    use crate::server::{Health, Lines};
-    use crate::sink::counts::{ExactCounts, Kept};
+    use crate::server::Lines;
+    use crate::sink::counts::{ExactCounts, Kept, SharedCounts};
 
     const LIST: &str = include_str!("metrics.md");
+
+    /// The account of the HTTP API.
+    fn sent() -> Counts {
+        let exact = ExactCounts::default();
+        exact.accept(Kept::Queued, 100);
+        exact.bring(Kept::Queued, Kept::Spooled, 30);
+        exact.store(Kept::Spooled, 4);
+        exact.lose(Kept::Spooled, counts::LossReason::TooLarge, 1);
+        exact.counts()
+    }
+
+    /// 90 records: 60 stored, 20 lost in two ways, 10 on their way.
+    fn stored() -> Counts {
+        let shared = SharedCounts::default();
+        shared.add_accepted(90);
+        shared.add_stored(60);
+        shared.add_lost(counts::LossReason::QueueFull, 15);
+        shared.add_lost(counts::LossReason::Other, 5);
+        shared.counts()
+    }
 
     /// Two CPUs whose counts all differ.
     fn snapshot() -> Snapshot {
@@ -408,24 +469,16 @@ mod tests {
                 received: 1 << 52,
             }
         });
-        let [sqlite, api] = [ExactCounts::default(), ExactCounts::default()];
-        sqlite.accept(Kept::Queued, 90);
-        sqlite.store(Kept::Queued, 70);
-        api.accept(Kept::Queued, 100);
-        api.bring(Kept::Queued, Kept::Spooled, 40);
-        api.store(Kept::Spooled, 15);
-        for (lost, reason) in (1..).zip(counts::LossReason::ALL) {
-            api.lose(Kept::Queued, reason, lost);
-        }
         Snapshot {
             cpus: cpus.to_vec(),
             heads: [11, 12, 13, 14],
-            lines: Lines {
+            lines: Some(Lines {
                 stored: 50,
                 queued: 3,
                 lost: [1, 2, 3, 4, 5, 6],
-            },
-            sinks: vec![("sqlite", sqlite.counts()), ("api", api.counts())],
+            }),
+            sinks: vec![("sqlite", stored()), ("api", sent())],
+            ledger: Ledger::default(),
             interfaces: vec!["eth0".to_owned()],
             health: Health::new(Timestamp::UNIX_EPOCH),
             process: Some(Process {
@@ -522,26 +575,27 @@ mod tests {
         check(&format!("{sink}=\"stored\"}}"), 50.0);
         check(&format!("{sink}=\"lost\"}}"), 21.0);
         check("tapline_sink_queue_records{sink=\"log\"}", 3.0);
-        for (sink, stored, lost, queued) in [("sqlite", 70.0, 0.0, 20.0), ("api", 15.0, 55.0, 5.0)]
-        {
-            let records = format!("tapline_sink_records_total{{sink=\"{sink}\",outcome");
-            check(&format!("{records}=\"stored\"}}"), stored);
-            check(&format!("{records}=\"lost\"}}"), lost);
-            check(
-                &format!("tapline_sink_queue_records{{sink=\"{sink}\"}}"),
-                queued,
-            );
-            for (number, reason) in (1..).zip(counts::LossReason::ALL) {
-                let labels = format!("{{stage=\"{sink}\",reason=\"{}\",cpu=\"\"}}", reason.word());
-                let lost = if sink == "api" {
-                    f64::from(number)
-                } else {
-                    0.0
-                };
-                check(&format!("tapline_lost_total{labels}"), lost);
-            }
-        }
+        let sink = "tapline_sink_records_total{sink=\"sqlite\",outcome";
+        check(&format!("{sink}=\"stored\"}}"), 60.0);
+        check(&format!("{sink}=\"spooled\"}}"), 0.0);
+        check(&format!("{sink}=\"lost\"}}"), 20.0);
+        check("tapline_sink_queue_records{sink=\"sqlite\"}", 10.0);
+        let sink = "tapline_sink_records_total{sink=\"api\",outcome";
+        check(&format!("{sink}=\"stored\"}}"), 4.0);
+        check(&format!("{sink}=\"spooled\"}}"), 25.0);
+        check(&format!("{sink}=\"lost\"}}"), 1.0);
+        check("tapline_sink_queue_records{sink=\"api\"}", 70.0);
         check("tapline_spool_records", 25.0);
+        for reason in counts::LossReason::ALL {
+            let labels = format!("{{stage=\"api\",reason=\"{}\",cpu=\"\"}}", reason.word());
+            let lost = sent().lost(reason) as f64;
+            check(&format!("tapline_lost_total{labels}"), lost);
+        }
+        for reason in counts::LossReason::ALL {
+            let labels = format!("{{stage=\"sqlite\",reason=\"{}\",cpu=\"\"}}", reason.word());
+            let lost = stored().lost(reason) as f64;
+            check(&format!("tapline_lost_total{labels}"), lost);
+        }
         check("process_cpu_seconds_total", 1.25);
         check("process_resident_memory_bytes", 4096.0);
         check("process_open_fds", 9.0);
@@ -554,6 +608,26 @@ mod tests {
             (metric.name.to_owned(), kind.to_owned())
         });
         assert_eq!(kinds, expected.collect());
+    }
+
+    #[test]
+    fn of_a_store_alone_nothing_is_said_about_a_capture() {
+        let text = text_of_store(&[("sqlite", stored())], snapshot().process).unwrap();
+        let (series, kinds) = parse(&text);
+        let names = kinds.keys().filter(|name| name.starts_with("tapline_"));
+        assert_eq!(
+            names.collect::<Vec<_>>(),
+            [
+                "tapline_build_info",
+                "tapline_lost_total",
+                "tapline_sink_queue_records",
+                "tapline_sink_records_total"
+            ]
+        );
+        assert!(kinds.contains_key("process_open_fds"));
+        let lost = "tapline_lost_total{stage=\"sqlite\",reason=\"queue_full\",cpu=\"\"}";
+        assert_eq!(series.get(lost), Some(&15.0));
+        assert!(!text.contains("\"log\""), "{text}");
     }
 
     #[test]

@@ -1,50 +1,80 @@
-//! What can be asked for, and what is answered: two resources, and one sentence for all else.
+//! What a capture answers, beside the API of its store; and by which names a server is asked.
 
 use std::net::IpAddr;
 
 use axum::Json;
 use axum::Router;
-use axum::extract::{Request, State};
-use axum::http::header::{ALLOW, CONTENT_TYPE, HOST};
+use axum::extract::State;
+use axum::http::header::{CONTENT_TYPE, HOST};
 use axum::http::{HeaderMap, StatusCode, Uri, Version};
-use axum::middleware::{self, Next};
 use axum::response::{IntoResponse as _, Response};
 use axum::routing::get;
 use bytes::Bytes;
 use serde::Serialize;
 use tokio::sync::{mpsc, oneshot};
 
+use super::api::refusal::{self, Refusal};
+use super::api::{self, Api};
 use super::host_name::is_served;
+use super::table::{self, Route};
 use super::{Question, Reason, Snapshot, health, metrics};
 
-/// The resources. `questions` go to whoever has the numbers; `listen` is the address listened on.
-pub(super) fn router(questions: mpsc::Sender<Question>, listen: IpAddr) -> Router {
-    Router::new()
-        .route("/metrics", get(show_metrics))
-        .route("/health", get(show_health))
-        .fallback(nothing_here)
-        .layer(middleware::from_fn_with_state(listen, guard))
+/// What only a capture answers.
+pub(super) const OF_CAPTURE: [Route<Questions>; 3] = [
+    Route {
+        method: "GET",
+        path: "/metrics",
+        handler: || get(show_metrics),
+        parameters: &[],
+        statuses: &[200, 500, 503],
+    },
+    Route {
+        method: "GET",
+        path: "/health",
+        handler: || get(show_health),
+        parameters: &[],
+        statuses: &[200, 503],
+    },
+    Route {
+        method: "GET",
+        path: "/api/ledger",
+        handler: || get(show_ledger),
+        parameters: &[],
+        statuses: &[200, 503],
+    },
+];
+
+/// The resources of a capture, without a guard. `questions` go to whoever has the numbers; `api` is
+/// that of the store, where there is one.
+pub(super) fn router(questions: Questions, api: Option<&Api>) -> Router {
+    let store = api.map_or_else(api::without_store, Api::router);
+    table::router(&OF_CAPTURE)
         .with_state(questions)
+        .merge(store)
+        .fallback(refusal::nothing_here)
 }
 
-type Questions = State<mpsc::Sender<Question>>;
+/// Where the numbers of this moment are asked for.
+pub(super) type Questions = mpsc::Sender<Question>;
 
-async fn show_metrics(State(questions): Questions) -> Response {
-    let Some(snapshot) = ask(&questions).await else {
-        return ending();
-    };
-    match metrics::text(&snapshot) {
+async fn show_metrics(State(questions): State<Questions>) -> Result<Response, Refusal> {
+    metrics_text(metrics::text(&ask(&questions).await?))
+}
+
+/// The metrics, or that they cannot be written.
+pub(super) fn metrics_text(text: Result<String, prometheus::Error>) -> Result<Response, Refusal> {
+    match text {
         Ok(text) => {
             let format = [(CONTENT_TYPE, prometheus::TEXT_FORMAT)];
-            (format, Bytes::from(text)).into_response()
+            Ok((format, Bytes::from(text)).into_response())
         }
         Err(error) => {
             tracing::error!(
                 error = &error as &dyn std::error::Error,
                 "cannot write the metrics"
             );
-            let sentence = "The metrics cannot be written; the diagnostics say why.\n";
-            (StatusCode::INTERNAL_SERVER_ERROR, sentence).into_response()
+            let sentence = "The metrics cannot be written; the diagnostics say why.";
+            Err(Refusal::Failed(sentence.to_owned()))
         }
     }
 }
@@ -62,54 +92,37 @@ struct Health<'a> {
 }
 
 /// Answers 200 in both states: the process works, and starting it again would help nobody.
-async fn show_health(State(questions): Questions) -> Response {
-    let Some(snapshot) = ask(&questions).await else {
-        return ending();
-    };
-    Json(Health {
+async fn show_health(State(questions): State<Questions>) -> Result<Response, Refusal> {
+    let snapshot = ask(&questions).await?;
+    let health = Health {
         state: snapshot.health.state(),
         since: snapshot.health.since().to_string(),
         reasons: snapshot.health.reasons(),
         interfaces: &snapshot.interfaces,
-    })
-    .into_response()
+    };
+    Ok(Json(health).into_response())
 }
 
-async fn nothing_here() -> Response {
-    let sentence = "There is nothing here: ask for /metrics or /health.\n";
-    (StatusCode::NOT_FOUND, sentence).into_response()
+async fn show_ledger(State(questions): State<Questions>) -> Result<Response, Refusal> {
+    let snapshot = ask(&questions).await?;
+    Ok(Json(snapshot.ledger).into_response())
 }
 
-fn ending() -> Response {
-    let sentence = "The capture is ending: ask again when it runs.\n";
-    (StatusCode::SERVICE_UNAVAILABLE, sentence).into_response()
-}
-
-/// The numbers of now; `None`: nobody answers any longer.
-async fn ask(questions: &mpsc::Sender<Question>) -> Option<Snapshot> {
+/// The numbers of now.
+async fn ask(questions: &Questions) -> Result<Snapshot, Refusal> {
+    let ending = || {
+        let sentence = "The capture is ending: ask again when it runs.";
+        Refusal::Unavailable(sentence.to_owned())
+    };
     let (answer, answered) = oneshot::channel();
-    questions.send(Question(answer)).await.ok()?;
-    answered.await.ok()
-}
-
-/// Lets through what is asked of this host and only reads.
-async fn guard(State(listen): State<IpAddr>, request: Request, next: Next) -> Response {
-    if let Err((status, sentence)) =
-        check_host(request.version(), request.uri(), request.headers(), listen)
-    {
-        return (status, sentence).into_response();
-    }
-    if !matches!(request.method().as_str(), "GET" | "HEAD") {
-        let sentence = "Only GET and HEAD are understood here.\n";
-        let allow = [(ALLOW, "GET, HEAD")];
-        return (StatusCode::METHOD_NOT_ALLOWED, allow, sentence).into_response();
-    }
-    next.run(request).await
+    let asked = questions.send(Question(answer)).await;
+    asked.map_err(|_ended| ending())?;
+    answered.await.map_err(|_ended| ending())
 }
 
 /// RFC 9112, section 3.2: one Host, and none only in HTTP/1.0. Where the target names a host too,
 /// both must be this one.
-fn check_host(
+pub(super) fn check_host(
     version: Version,
     target: &Uri,
     fields: &HeaderMap,
@@ -117,11 +130,11 @@ fn check_host(
 ) -> Result<(), (StatusCode, &'static str)> {
     const BAD: (StatusCode, &str) = (
         StatusCode::BAD_REQUEST,
-        "The request must have one Host field.\n",
+        "The request must have one Host field.",
     );
     const OTHER: (StatusCode, &str) = (
         StatusCode::MISDIRECTED_REQUEST,
-        "This server answers only to localhost and loopback addresses: ask for one of them.\n",
+        "This server answers only to localhost and loopback addresses: ask for one of them.",
     );
     let mut hosts = fields.get_all(HOST).iter();
     let host = match (hosts.next(), hosts.next()) {

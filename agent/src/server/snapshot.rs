@@ -1,13 +1,11 @@
 //! Everything that is shown, of one moment: plain numbers, without I/O.
 
-use std::sync::atomic::Ordering::Relaxed;
-
 use agent_common::counters::Counters;
 use jiff::Timestamp;
 
 use super::{Health, Process};
-use crate::capture::reader::Progress;
 use crate::http::head::Kind;
+use crate::ledger::{Ledger, Taken};
 use crate::sink::counts::Counts;
 use crate::sink::log::{LossReason, SinkCounts};
 
@@ -19,10 +17,12 @@ pub struct Snapshot {
     pub cpus: Vec<Cpu>,
     /// Heads found, by kind in the order of [`Kind::ALL`].
     pub heads: [u64; Kind::ALL.len()],
-    /// The account of the log.
-    pub lines: Lines,
-    /// The accounts of the sinks of records, by name.
+    /// The account of the log; `None`: no lines are written.
+    pub lines: Option<Lines>,
+    /// The account of each sink of exchanges and sessions, with its name.
     pub sinks: Vec<(&'static str, Counts)>,
+    /// The whole account.
+    pub ledger: Ledger,
     /// The names of the interfaces that are captured.
     pub interfaces: Vec<String>,
     /// The state of health.
@@ -71,30 +71,26 @@ impl Snapshot {
     pub(super) fn new(
         counters: Vec<Counters>,
         online: &[u32],
-        progress: &Progress,
-        log: &SinkCounts,
-        sinks: Vec<(&'static str, Counts)>,
+        taken: Taken,
         interfaces: Vec<String>,
+        ledger: Ledger,
     ) -> Self {
-        let cpus =
-            (0..)
-                .zip(counters)
-                .zip(&progress.received)
-                .map(|((number, counters), received)| Cpu {
-                    number,
-                    counters,
-                    received: received.load(Relaxed),
-                });
+        let cpus = (0..)
+            .zip(counters)
+            .zip(taken.received)
+            .map(|((number, counters), received)| Cpu {
+                number,
+                counters,
+                received,
+            });
         Self {
             cpus: cpus
                 .filter(|cpu| online.contains(&cpu.number) || has_counted(&cpu.counters))
                 .collect(),
-            heads: progress
-                .heads_by_kind
-                .each_ref()
-                .map(|kind| kind.load(Relaxed)),
-            lines: Lines::from(log),
-            sinks,
+            heads: taken.heads,
+            lines: Some(Lines::from(&taken.log)),
+            sinks: taken.sinks,
+            ledger,
             interfaces,
             health: Health::new(Timestamp::UNIX_EPOCH),
             process: None,
@@ -132,9 +128,11 @@ mod tests {
             for cpu in counted {
                 counters[*cpu].ignored[0] = 1;
             }
-            let progress = Progress::new(4);
-            let log = SinkCounts::default();
-            let snapshot = Snapshot::new(counters, online, &progress, &log, Vec::new(), Vec::new());
+            let taken = Taken {
+                received: vec![0; 4],
+                ..Taken::default()
+            };
+            let snapshot = Snapshot::new(counters, online, taken, Vec::new(), Ledger::default());
             let numbers: Vec<u32> = snapshot.cpus.iter().map(|cpu| cpu.number).collect();
             assert_eq!(numbers, shown);
         };

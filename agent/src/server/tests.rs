@@ -4,10 +4,13 @@ use std::io::{Read as _, Write as _};
 use std::net::{Ipv4Addr, Shutdown, TcpStream};
 use std::sync::atomic::Ordering::Relaxed;
 use std::thread;
+use std::time::Duration;
 
 use agent_common::counters::Ignored;
 
+use super::connections::HEAD_BYTES;
 use super::*;
+use crate::capture::reader::Progress;
 
 /// A server whose questions are answered with `packets` TCP packets in, on CPU 0, and 7 CQ heads.
 struct Running {
@@ -36,8 +39,17 @@ impl Running {
         }
     }
 
-    /// Sends bytes and gives everything that comes back until the server closes.
+    /// Sends a request, and asks for the end of the connection with it, and gives everything that
+    /// comes back.
     fn exchange(&self, request: &[u8]) -> String {
+        let request = String::from_utf8(request.to_vec()).unwrap();
+        let (head, body) = request.split_once("\r\n\r\n").unwrap_or((&request, ""));
+        let request = format!("{head}\r\nConnection: close\r\n\r\n{body}");
+        self.exchange_exactly(request.as_bytes())
+    }
+
+    /// Sends bytes and gives everything that comes back until the server closes.
+    fn exchange_exactly(&self, request: &[u8]) -> String {
         let mut stream = self.connect();
         stream.write_all(request).unwrap();
         rest_of(&mut stream)
@@ -45,7 +57,9 @@ impl Running {
 
     fn connect(&self) -> TcpStream {
         let stream = TcpStream::connect(self.address).unwrap();
-        stream.set_read_timeout(Some(4 * LIFE)).unwrap();
+        stream
+            .set_read_timeout(Some(Duration::from_secs(40)))
+            .unwrap();
         stream
     }
 }
@@ -67,7 +81,7 @@ async fn answer(
     interfaces: &[&str],
     mut stopped: oneshot::Receiver<()>,
 ) {
-    let mut server = Server::start(listener).unwrap();
+    let mut server = Server::start(listener, None, None).unwrap();
     let progress = Progress::new(1);
     progress.heads_by_kind[0].store(7, Relaxed);
     let mut asked = 0;
@@ -81,8 +95,8 @@ async fn answer(
         counters.packets[0][0] = packets;
         counters.ignored[Ignored::Tls as usize] = asked;
         let interfaces = interfaces.iter().map(ToString::to_string).collect();
-        let log = SinkCounts::default();
-        question.answer(server.snapshot(vec![counters], &progress, &log, Vec::new(), interfaces));
+        let taken = Taken::of(&progress, SinkCounts::default(), Vec::new());
+        question.answer(server.snapshot(vec![counters], taken, interfaces));
     }
 }
 
@@ -167,16 +181,38 @@ fn all_else_is_refused_with_one_sentence() {
         "//metrics",
         "/../health",
     ] {
-        let request = format!("GET {target} HTTP/1.1\r\n{host}");
-        check(&request, "404 Not Found", "/metrics or /health");
-    }
-    for method in ["POST", "PUT", "DELETE", "OPTIONS", "TRACE", "QUERY", "get"] {
-        for target in ["/metrics", "/nothing"] {
+        for method in ["GET", "POST"] {
             let request = format!("{method} {target} HTTP/1.1\r\n{host}");
-            let fields = check(&request, "405 Method Not Allowed", "Only GET and HEAD");
-            assert!(fields.contains("allow: GET, HEAD"), "{fields}");
+            check(&request, "404 Not Found", "/api/openapi.json");
         }
     }
+    for method in ["POST", "PUT", "DELETE", "OPTIONS", "TRACE", "QUERY", "get"] {
+        for target in [
+            "/metrics",
+            "/health",
+            "/api/ledger",
+            "/api/openapi.json",
+            "/ready",
+        ] {
+            let request = format!("{method} {target} HTTP/1.1\r\n{host}");
+            let fields = check(&request, "405 Method Not Allowed", "Method Not Allowed");
+            assert!(fields.contains("allow: GET,HEAD"), "{fields}");
+        }
+    }
+    // No store is behind it.
+    for target in ["/api/logs", "/api/logs/1", "/api/exchanges?limit=1"] {
+        let request = format!("GET {target} HTTP/1.1\r\n{host}");
+        check(
+            &request,
+            "503 Service Unavailable",
+            "Nothing is stored here",
+        );
+    }
+    check(
+        &format!("POST /api/logs HTTP/1.1\r\n{host}"),
+        "503 Service Unavailable",
+        "Nothing is stored here",
+    );
     let get = "GET /metrics HTTP/1.1\r\n";
     for host in ["example.com", "localhost.example.com:8000", "10.0.0.1", ""] {
         let request = format!("{get}Host: {host}\r\n\r\n");
@@ -220,7 +256,9 @@ fn requests_that_are_too_large_or_no_requests_are_refused() {
     };
     let long = "x".repeat(2 * HEAD_BYTES);
     let too_large = "HTTP/1.1 431 Request Header Fields Too Large";
-    check(format!("GET /metrics HTTP/1.1\r\nX: {long}"), too_large);
+    let unended =
+        running.exchange_exactly(format!("GET /metrics HTTP/1.1\r\nX: {long}").as_bytes());
+    assert_eq!(split(&unended).0, too_large);
     let fields = "A: b\r\n".repeat(200);
     check(format!("GET /metrics HTTP/1.1\r\n{fields}\r\n"), too_large);
     check("\0\r\n\r\n".to_owned(), "HTTP/1.1 400 Bad Request");
@@ -232,7 +270,7 @@ fn requests_that_are_too_large_or_no_requests_are_refused() {
 #[test]
 fn a_request_split_anywhere_is_answered_and_a_cut_one_is_not() {
     let running = Running::start(1, &["eth0"]);
-    let request = b"GET /health HTTP/1.1\r\nHost: localhost\r\n\r\n";
+    let request = b"GET /health HTTP/1.1\r\nHost: localhost\r\nConnection: close\r\n\r\n";
     for at in 1..request.len() {
         let mut stream = running.connect();
         stream.set_nodelay(true).unwrap();
@@ -251,15 +289,79 @@ fn a_request_split_anywhere_is_answered_and_a_cut_one_is_not() {
 }
 
 #[test]
-fn silent_connections_end_and_others_are_served_then() {
+fn silent_connections_shut_nobody_out_and_end() {
     let running = Running::start(1, &["eth0"]);
-    let silent: Vec<TcpStream> = (0..CONNECTIONS).map(|_| running.connect()).collect();
+    let Patience {
+        connections, first, ..
+    } = Patience::default();
+    let mut silent: Vec<TcpStream> = (0..connections)
+        .map(|number| {
+            let mut stream = running.connect();
+            // Half of them have begun a request.
+            if number % 2 == 0 {
+                stream.write_all(b"GET /metrics HTTP/1.1\r\n").unwrap();
+            }
+            stream
+        })
+        .collect();
     let begun = Instant::now();
-    let answer = running.exchange(b"GET /health HTTP/1.1\r\nHost: localhost\r\n\r\n");
-    assert_eq!(split(&answer).0, "HTTP/1.1 200 OK");
-    // The server was full until the first silent connection had lived its life.
-    assert!(begun.elapsed() > LIFE / 2, "{:?}", begun.elapsed());
-    drop(silent);
+    for _ in 0..10 {
+        let answer = running.exchange(b"GET /metrics HTTP/1.1\r\nHost: localhost\r\n\r\n");
+        assert_eq!(split(&answer).0, "HTTP/1.1 200 OK");
+    }
+    assert!(
+        begun.elapsed() < Duration::from_secs(3),
+        "{:?}",
+        begun.elapsed()
+    );
+    // All are closed before long, without a word.
+    for stream in &mut silent {
+        assert_eq!(rest_of(stream), "");
+    }
+    assert!(begun.elapsed() < 2 * first, "{:?}", begun.elapsed());
+    assert!(begun.elapsed() > first / 2, "{:?}", begun.elapsed());
+}
+
+#[test]
+fn idle_connections_give_way_and_busy_ones_do_not() {
+    let running = Running::start(1, &["eth0"]);
+    let request = b"GET /health HTTP/1.1\r\nHost: localhost\r\n\r\n";
+    let ask = |stream: &mut TcpStream| -> bool {
+        let mut block = [0; 4096];
+        stream.write_all(request).is_ok()
+            && stream
+                .read(&mut block)
+                .is_ok_and(|length| block[..length].starts_with(b"HTTP/1.1 200 OK\r\n"))
+    };
+    let mut busy = running.connect();
+    assert!(ask(&mut busy));
+    let mut idle: Vec<TcpStream> = (0..Patience::default().connections)
+        .map(|_| {
+            let mut stream = running.connect();
+            assert!(ask(&mut stream));
+            // It has asked last each time, so there is always one that has waited longer.
+            assert!(ask(&mut busy));
+            stream
+        })
+        .collect();
+    let closed = idle.iter_mut().filter_map(|stream| {
+        stream.set_nonblocking(true).unwrap();
+        stream.read(&mut [0; 1]).is_ok().then_some(())
+    });
+    assert_eq!(closed.count(), 1);
+    assert!(ask(&mut busy));
+}
+
+#[test]
+fn the_ledger_of_a_capture_is_told_live() {
+    let running = Running::start(5, &["eth0"]);
+    let answer = running.exchange(b"GET /api/ledger HTTP/1.1\r\nHost: localhost\r\n\r\n");
+    let (status, _, body) = split(&answer);
+    assert_eq!(status, "HTTP/1.1 200 OK");
+    let ledger: serde_json::Value = serde_json::from_str(body).unwrap();
+    assert_eq!(ledger["packets"], 5);
+    assert_eq!(ledger["heads"]["kinds"]["CQ"], 7);
+    assert_eq!(ledger["identities"]["records"]["holds"], true);
 }
 
 #[test]
@@ -275,8 +377,8 @@ fn nobody_answers_once_the_capture_is_over() {
         .unwrap();
     let answer = runtime.block_on(async {
         use hyper::service::Service as _;
-        let router = routes::router(asker, Ipv4Addr::LOCALHOST.into());
-        TowerToHyperService::new(router)
+        let router = routes::router(asker, None);
+        hyper_util::service::TowerToHyperService::new(router)
             .call(request)
             .await
             .unwrap()
@@ -307,7 +409,7 @@ fn without_an_address_there_is_no_server() {
         .build()
         .unwrap();
     runtime.block_on(async {
-        let mut server = Server::start(Listener::bind(None).unwrap()).unwrap();
+        let mut server = Server::start(Listener::bind(None).unwrap(), None, None).unwrap();
         assert_eq!(server.address(), None);
         let wait = tokio::time::timeout(Duration::from_millis(20), server.question());
         assert!(wait.await.is_err());

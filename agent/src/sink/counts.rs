@@ -163,26 +163,31 @@ impl Counts {
 
 /// What the two ends of a sink and those who ask share.
 #[derive(Debug, Default)]
-pub(super) struct SharedCounts {
+pub(crate) struct SharedCounts {
     accepted: AtomicU64,
     stored: AtomicU64,
     lost: [AtomicU64; LossReason::ALL.len()],
 }
 
 impl SharedCounts {
-    pub(super) fn add_accepted(&self, records: u64) {
+    pub(crate) fn add_accepted(&self, records: u64) {
         self.accepted.fetch_add(records, Relaxed);
     }
 
-    pub(super) fn add_stored(&self, records: u64) {
+    /// They were not accepted after all.
+    pub(crate) fn take_back_accepted(&self, records: u64) {
+        self.accepted.fetch_sub(records, Relaxed);
+    }
+
+    pub(crate) fn add_stored(&self, records: u64) {
         self.stored.fetch_add(records, Relaxed);
     }
 
-    pub(super) fn add_lost(&self, reason: LossReason, records: u64) {
+    pub(crate) fn add_lost(&self, reason: LossReason, records: u64) {
         self.lost[reason as usize].fetch_add(records, Relaxed);
     }
 
-    pub(super) fn counts(&self) -> Counts {
+    pub(crate) fn counts(&self) -> Counts {
         let mut counts = Counts {
             stored: self.stored.load(Relaxed),
             lost: self.lost.each_ref().map(|lost| lost.load(Relaxed)),

@@ -23,12 +23,15 @@ use std::sync::mpsc::{SyncSender, TrySendError, sync_channel};
 use std::thread::{self, JoinHandle};
 
 use jiff::Timestamp;
+use tokio::sync::Semaphore;
 
 use self::days::Days;
+use self::intake::{FailedAt, Job};
 use self::tidy::Tidy;
 use self::writer::{Clock, Writer, WriterState};
 pub use self::{
     error::StoreError,
+    intake::{Intake, NotTaken, Written},
     settings::{OnFull, Retain, SqliteSettings},
 };
 use super::RecordSink;
@@ -40,6 +43,7 @@ mod days;
 mod error;
 mod file;
 pub(crate) mod folder;
+mod intake;
 pub(crate) mod names;
 mod roll_up;
 pub(crate) mod rows;
@@ -53,6 +57,8 @@ mod writer;
 pub struct SqliteSink {
     on_full: OnFull,
     shared: Arc<SharedCounts>,
+    failed_at: FailedAt,
+    places: Arc<Semaphore>,
     workers: Option<Workers>,
 }
 
@@ -64,7 +70,7 @@ pub struct SqliteHandle {
 
 /// The threads behind a store.
 struct Workers {
-    queue: SyncSender<Arc<Batch>>,
+    queue: Arc<SyncSender<Job>>,
     days: Arc<Days>,
     writer: JoinHandle<()>,
     tidy: JoinHandle<()>,
@@ -90,12 +96,27 @@ impl SqliteSink {
         }
     }
 
+    /// For those who ask what becomes of their records.
+    #[must_use]
+    pub fn intake(&self) -> Intake {
+        let queue = self.workers.as_ref().map(|workers| &workers.queue);
+        Intake {
+            queue: queue.map(Arc::downgrade).unwrap_or_default(),
+            shared: Arc::clone(&self.shared),
+            failed_at: Arc::clone(&self.failed_at),
+            places: Arc::clone(&self.places),
+        }
+    }
+
     fn start_at(settings: SqliteSettings, clock: Clock) -> Result<Self, StoreError> {
         let lock = folder::take(&settings.directory)?;
         let days = Arc::<Days>::default();
         let shared = Arc::<SharedCounts>::default();
+        let state = WriterState::default();
+        let failed_at = Arc::clone(&state.failed_at);
         let (wake, woken) = sync_channel(1);
         let (queue, full) = sync_channel(settings.queue_batches.max(1));
+        let places = Arc::new(Semaphore::new(settings.queue_batches.max(1).div_ceil(2)));
         let tidy = Tidy {
             directory: settings.directory.clone(),
             retain: settings.retain,
@@ -118,7 +139,7 @@ impl SqliteSink {
             shared: Arc::clone(&shared),
             days: Arc::clone(&days),
             wake_tidy: wake,
-            state: WriterState::default(),
+            state,
         };
         let writer = thread::Builder::new()
             .name("tapline-store".to_owned())
@@ -127,8 +148,10 @@ impl SqliteSink {
         Ok(Self {
             on_full: settings.on_full,
             shared,
+            failed_at,
+            places,
             workers: Some(Workers {
-                queue,
+                queue: Arc::new(queue),
                 days,
                 writer,
                 tidy,
@@ -166,7 +189,7 @@ impl RecordSink for SqliteSink {
             self.shared.add_lost(LossReason::Other, records);
             return;
         };
-        let share = Arc::clone(batch);
+        let share = Job::Shared(Arc::clone(batch));
         let lost = match self.on_full {
             OnFull::Drop => match workers.queue.try_send(share) {
                 Ok(()) => None,

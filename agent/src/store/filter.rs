@@ -23,6 +23,10 @@ pub struct Common {
     pub ip: Option<IpAddr>,
     /// The port of either side.
     pub port: Option<u16>,
+    /// The address of the source: of a session who opened it, of an exchange the client.
+    pub src_ip: Option<IpAddr>,
+    /// The address of the other side.
+    pub dst_ip: Option<IpAddr>,
     /// The session.
     pub session_id: Option<Identifier>,
 }
@@ -126,6 +130,8 @@ impl Query {
             until,
             ip,
             port,
+            src_ip,
+            dst_ip,
             session_id,
         } = common;
         let mut query = Self {
@@ -162,6 +168,9 @@ impl Query {
             query.conditions.push("(src_port = ? OR dst_port = ?)");
             query.values.extend([port.clone(), port]);
         }
+        let address = |ip: IpAddr| ip.to_string();
+        query.text("src_ip = ?", src_ip.map(address).as_deref());
+        query.text("dst_ip = ?", dst_ip.map(address).as_deref());
         let session_id = session_id.map(|identifier| identifier.to_string());
         query.text("session_id = ?", session_id.as_deref());
         query

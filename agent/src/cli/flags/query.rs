@@ -190,6 +190,8 @@ impl CommonFilterFlags {
             until: self.until.map(|moment| moment.time(now)),
             ip: self.ip,
             port: self.port,
+            src_ip: None,
+            dst_ip: None,
             session_id: self.session_id,
         }
     }

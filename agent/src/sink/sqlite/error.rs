@@ -45,6 +45,9 @@ pub(super) enum FileError {
     /// It is no database of ours, or none any more.
     #[error("{0}")]
     Unusable(String),
+    /// A record found no place near its time, and those it came with are not to be stored without it.
+    #[error("thousands of records have the time of this one")]
+    NoPlace,
 }
 
 impl FileError {
@@ -60,6 +63,7 @@ impl FileError {
                 _ => LossReason::Other,
             },
             Self::Unusable(_) => LossReason::Damaged,
+            Self::NoPlace => LossReason::Refused,
             Self::Database(error) => match error.sqlite_error() {
                 // Making the shared memory beside the database longer fails in its own way.
                 Some(error) if error.extended_code == rusqlite::ffi::SQLITE_IOERR_SHMSIZE => {

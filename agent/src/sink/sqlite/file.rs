@@ -94,6 +94,24 @@ impl DayFile {
         sessions: impl Iterator<Item = SessionRecord<'r>>,
         exchanges: impl Iterator<Item = ExchangeRecord<'r>>,
     ) -> Result<Stored, FileError> {
+        let sessions = sessions.map(|record| ((), record));
+        self.store_and_tell(sessions, exchanges, |(), placed| {
+            // One that finds no place does not keep the others from theirs.
+            let _where = placed;
+            Ok(())
+        })
+    }
+
+    /// As [`DayFile::store`], and tells where each session went.
+    ///
+    /// # Errors
+    /// What the database says, or what `tell` says; nothing of it is stored then.
+    pub(super) fn store_and_tell<'r, M>(
+        &mut self,
+        sessions: impl Iterator<Item = (M, SessionRecord<'r>)>,
+        exchanges: impl Iterator<Item = ExchangeRecord<'r>>,
+        mut tell: impl FnMut(M, Placed) -> Result<(), FileError>,
+    ) -> Result<Stored, FileError> {
         self.last_used = Instant::now();
         let mut result = Stored::default();
         let mut roll_ups = RollUps::default();
@@ -102,7 +120,7 @@ impl DayFile {
             .connection
             .transaction_with_behavior(TransactionBehavior::Immediate)?;
         let mut rows = Rows::new(&transaction, &mut self.texts)?;
-        for record in sessions {
+        for (mark, record) in sessions {
             let placed = rows.session(&record)?;
             match placed {
                 Placed::New(id) => {
@@ -113,8 +131,9 @@ impl DayFile {
                     changed.session(id);
                     roll_ups.session(&record, Some(before));
                 }
-                Placed::Known | Placed::Nowhere => {}
+                Placed::Known(_) | Placed::Nowhere => {}
             }
+            tell(mark, placed)?;
             result.count(placed);
         }
         for record in exchanges {
@@ -149,7 +168,7 @@ impl DayFile {
 impl Stored {
     fn count(&mut self, placed: Placed) {
         match placed {
-            Placed::New(_) | Placed::Replaced(..) | Placed::Known => self.stored += 1,
+            Placed::New(_) | Placed::Replaced(..) | Placed::Known(_) => self.stored += 1,
             Placed::Nowhere => self.refused += 1,
         }
     }

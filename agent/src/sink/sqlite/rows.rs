@@ -5,6 +5,8 @@
 //! finds the row of the earlier by walking from there to the first key that is free, which is one
 //! step unless other records began in the same microsecond. No index is needed for it.
 
+use std::sync::LazyLock;
+
 use rusqlite::{CachedStatement, Connection, OptionalExtension as _, params};
 
 use super::bind::{bind_exchange, bind_session};
@@ -24,6 +26,8 @@ const SESSION: &str = "INTO sessions (id, session_id, revision, interim, protoco
     bytes_out, bytes_in, orig_bytes, resp_bytes, missed_bytes, reply_cpu_id, conn_state, history, \
     retransmits, rtt_us, http_requests, http_errors, ifname) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, \
     ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)";
+static INSERT_SESSION: LazyLock<String> = LazyLock::new(|| format!("INSERT OR IGNORE {SESSION}"));
+static REPLACE_SESSION: LazyLock<String> = LazyLock::new(|| format!("INSERT OR REPLACE {SESSION}"));
 const EXCHANGE: &str = "INSERT OR IGNORE INTO exchanges (id, exchange_id, session_id, ts, role, outcome, \
     src_ip, src_port, dst_ip, dst_port, method, target, version, host, user_agent, referer, status, \
     content_type, ttfb_us, total_us, request_bytes, response_bytes, interim_status, traceparent, headers, \
@@ -37,8 +41,8 @@ pub(super) enum Placed {
     New(i64),
     /// It took the place of an earlier revision, which had counted this much.
     Replaced(i64, SessionTotals),
-    /// It, or a later revision, is there already.
-    Known,
+    /// It, or a later revision, is there already, with this key.
+    Known(i64),
     /// All places near its time are taken.
     Nowhere,
 }
@@ -63,8 +67,8 @@ pub(super) struct Rows<'c> {
 impl<'c> Rows<'c> {
     pub(super) fn new(connection: &'c Connection, texts: &'c mut Texts) -> rusqlite::Result<Self> {
         Ok(Self {
-            insert_session: connection.prepare_cached(&format!("INSERT OR IGNORE {SESSION}"))?,
-            replace_session: connection.prepare_cached(&format!("INSERT OR REPLACE {SESSION}"))?,
+            insert_session: connection.prepare_cached(&INSERT_SESSION)?,
+            replace_session: connection.prepare_cached(&REPLACE_SESSION)?,
             find_session: connection.prepare_cached(
                 "SELECT session_id, revision, interim, packets, bytes, missed_bytes, retransmits, \
                  http_requests, http_errors, packets_out, packets_in, bytes_out, bytes_in \
@@ -100,7 +104,7 @@ impl<'c> Rows<'c> {
                 }
                 Found::Other => {}
                 Found::Same { revision, .. } if revision >= i64::from(details.revision) => {
-                    return Ok(Placed::Known);
+                    return Ok(Placed::Known(id));
                 }
                 Found::Same { totals, .. } => {
                     debug_assert_eq!(identifier, details.session_id);
@@ -131,7 +135,7 @@ impl<'c> Rows<'c> {
                 Ok(row.get_ref(0)?.as_bytes()? == identifier.as_bytes())
             })?;
             if is_same {
-                return Ok(Placed::Known);
+                return Ok(Placed::Known(id));
             }
         }
         Ok(Placed::Nowhere)

@@ -477,7 +477,7 @@ fn a_clock_that_jumps_and_jumps_back_deletes_nothing_and_loses_nothing() {
     };
     let mut batch = Batch::default();
     batch.push_session(&revision(2, 1, 1)).unwrap();
-    queue.send(Arc::new(batch)).unwrap();
+    queue.send(Job::Shared(Arc::new(batch))).unwrap();
     drop(queue);
     writer.run(&full);
     assert_eq!(shared.counts().stored, 1);

@@ -5,8 +5,8 @@
 //! today's, and the one that late records were last for.
 
 use std::path::PathBuf;
-use std::sync::Arc;
 use std::sync::mpsc::{Receiver, RecvTimeoutError, SyncSender};
+use std::sync::{Arc, PoisonError};
 use std::time::{Duration, Instant};
 
 use jiff::Timestamp;
@@ -15,7 +15,9 @@ use super::days::Days;
 use super::error::FileError;
 use super::file::{DayFile, Stored};
 use super::folder;
+use super::intake::{Awaited, FailedAt, Job, Written};
 use super::names::{Day, FileName};
+use super::rows::Placed;
 use crate::sink::batch::Batch;
 use crate::sink::counts::{LossReason, SharedCounts};
 
@@ -29,6 +31,11 @@ const LATE: Duration = Duration::from_secs(600);
 const FULL_REPORT: Duration = Duration::from_secs(60);
 /// Files that are open at most.
 const OPEN: usize = 2;
+/// So many senders that wait for one transaction are many.
+const CROWD: usize = 4;
+/// How long a transaction for many senders waits for more of them. The kernel adds its slack of
+/// 50 microseconds; longer waits were measured to give fewer records a second.
+const MOMENT: Duration = Duration::from_micros(10);
 /// Records that wait at most for a day that is claimed.
 const PARKED: usize = 65_536;
 
@@ -54,26 +61,34 @@ pub(super) struct WriterState {
     open: Vec<DayFile>,
     /// Records of days that are claimed.
     parked: Batch,
+    /// Senders that waited for the last transaction that somebody waited for.
+    crowd: usize,
     /// What was lost since storing began to fail.
     outage: Option<u64>,
+    pub(super) failed_at: FailedAt,
     today: Option<Day>,
     last_checkpoint: Option<Instant>,
     full_reported: (u64, Option<Instant>),
 }
 
 impl Writer {
-    pub(super) fn run(mut self, full: &Receiver<Arc<Batch>>) {
-        let mut batches: Vec<Arc<Batch>> = Vec::new();
+    pub(super) fn run(mut self, full: &Receiver<Job>) {
+        let mut gathered = Gathered::default();
         let mut last_tick = Instant::now();
         self.tick(last_tick);
         loop {
             match full.recv_timeout(TICK) {
-                Ok(batch) => {
-                    batches.push(batch);
-                    self.gather(full, &mut batches);
-                    self.store(&batches);
+                Ok(job) => {
+                    gathered.push(job);
+                    self.gather(full, &mut gathered);
+                    self.store(&gathered.shared);
                     // Whoever fills batches may have them again.
-                    batches.clear();
+                    gathered.shared.clear();
+                    if !gathered.awaited.is_empty() {
+                        self.state.crowd = gathered.awaited.len();
+                    }
+                    self.store_awaited(gathered.awaited.drain(..));
+                    gathered.records = 0;
                 }
                 Err(RecvTimeoutError::Timeout) => {}
                 Err(RecvTimeoutError::Disconnected) => break,
@@ -91,17 +106,150 @@ impl Writer {
         }
     }
 
-    /// Waits for more, until there is enough or it waited long enough.
-    fn gather(&self, full: &Receiver<Arc<Batch>>, batches: &mut Vec<Arc<Batch>>) {
+    /// Waits for more, until there is enough or it waited long enough. Where somebody waits for an
+    /// answer, it takes only what is there already; where many did the last time, what comes within
+    /// a moment: they share a commit then instead of making one each.
+    fn gather(&self, full: &Receiver<Job>, gathered: &mut Gathered) {
+        if !gathered.awaited.is_empty() && self.state.crowd >= CROWD {
+            // Asleep, so that nobody has to wake this thread for each.
+            std::thread::sleep(MOMENT);
+        }
         let until = Instant::now() + self.commit_after;
-        let mut records: usize = batches.iter().map(|batch| batch.len()).sum();
-        while records < self.commit_records {
-            let left = until.saturating_duration_since(Instant::now());
-            let Ok(batch) = full.recv_timeout(left) else {
+        while gathered.records < self.commit_records {
+            let left = match gathered.awaited.is_empty() {
+                true => until.saturating_duration_since(Instant::now()),
+                false => Duration::ZERO,
+            };
+            let Ok(job) = full.recv_timeout(left) else {
                 return;
             };
-            records += batch.len();
-            batches.push(batch);
+            gathered.push(job);
+        }
+    }
+
+    /// Stores what is awaited, together if that can be, and answers.
+    fn store_awaited(&mut self, awaited: impl Iterator<Item = Awaited>) {
+        let (batches, answers): (Vec<Batch>, Vec<_>) =
+            awaited.map(|one| (one.batch, one.answer)).unzip();
+        let together: Vec<&Batch> = batches.iter().collect();
+        let written = self.write_awaited(&together);
+        for ((answer, written), batch) in answers.into_iter().zip(written).zip(&batches) {
+            let stored = written.ids.iter().flatten().count() as u64;
+            self.shared.add_stored(stored);
+            if let Some(reason) = written.failed {
+                self.shared.add_lost(reason, batch.len() as u64 - stored);
+            }
+            // Whoever asked may have gone away.
+            drop(answer.send(written));
+        }
+    }
+
+    /// Stores batches of sessions, each day in one transaction; what became of each batch. One that
+    /// failed on a day is not stored on the next.
+    fn write_awaited(&mut self, batches: &[&Batch]) -> Vec<Written> {
+        let mut written: Vec<Written> = batches
+            .iter()
+            .map(|batch| Written {
+                ids: vec![None; batch.len()],
+                failed: None,
+            })
+            .collect();
+        let range = self.range();
+        for (day, _) in self.by_day(batches) {
+            let has_day = |batch: &Batch| batch.times().any(|time| range.day(time) == day);
+            let together: Vec<usize> = (0..batches.len())
+                .filter(|index| written[*index].failed.is_none() && has_day(batches[*index]))
+                .collect();
+            let result = self.write_day(day, batches, &together, &mut written);
+            match result {
+                // One that finds no place keeps none but itself from being stored.
+                Err(LossReason::Refused) if together.len() > 1 => {
+                    for index in together {
+                        if let Err(reason) = self.write_day(day, batches, &[index], &mut written) {
+                            written[index].failed = Some(reason);
+                        }
+                    }
+                }
+                Err(reason) => {
+                    for index in together {
+                        written[index].failed = Some(reason);
+                    }
+                }
+                Ok(()) => {}
+            }
+        }
+        written
+    }
+
+    /// Stores the sessions that the chosen batches have of a day, all or none.
+    fn write_day(
+        &mut self,
+        day: Day,
+        batches: &[&Batch],
+        chosen: &[usize],
+        written: &mut [Written],
+    ) -> Result<(), LossReason> {
+        if !self.days.begin(day) {
+            return Err(LossReason::Locked);
+        }
+        let result = self.try_write_day(day, batches, chosen).or_else(|error| {
+            if error.reason() != LossReason::Damaged {
+                return Err(error);
+            }
+            self.move_aside(day, &error)?;
+            self.try_write_day(day, batches, chosen)
+        });
+        self.days.end();
+        match result {
+            Ok(ids) => {
+                for (batch, index, id) in ids {
+                    written[batch].ids[index] = Some(id);
+                }
+                self.report_recovery();
+                Ok(())
+            }
+            Err(error) => {
+                let reason = error.reason();
+                if reason != LossReason::Refused {
+                    let records = chosen.iter().map(|index| batches[*index].len() as u64);
+                    self.report_outage(&error, records.sum());
+                }
+                Err(reason)
+            }
+        }
+    }
+
+    /// The key of each session, with the place of its batch and its own in it.
+    fn try_write_day(
+        &mut self,
+        day: Day,
+        batches: &[&Batch],
+        chosen: &[usize],
+    ) -> Result<Vec<(usize, usize, i64)>, FileError> {
+        let mut ids = Vec::new();
+        let range = self.range();
+        let file = self.file(day)?;
+        let sessions = chosen.iter().flat_map(|batch| {
+            let sessions = batches[*batch].sessions().enumerate();
+            sessions.map(move |(index, record)| ((*batch, index), record))
+        });
+        let of_day = sessions.filter(|(_, record)| range.day(record.timestamp) == day);
+        let result = file.store_and_tell(of_day, std::iter::empty(), |(batch, index), placed| {
+            let (Placed::New(id) | Placed::Replaced(id, _) | Placed::Known(id)) = placed else {
+                return Err(FileError::NoPlace);
+            };
+            ids.push((batch, index, id));
+            Ok(())
+        });
+        match result {
+            Ok(_stored) => Ok(ids),
+            Err(error) => {
+                if error.reason() != LossReason::Refused {
+                    // Opened anew, it may have become another one.
+                    self.state.open.retain(|file| file.day != day);
+                }
+                Err(error)
+            }
         }
     }
 
@@ -300,6 +448,11 @@ impl Writer {
     }
 
     fn report_outage(&mut self, error: &FileError, records: u64) {
+        *self
+            .state
+            .failed_at
+            .lock()
+            .unwrap_or_else(PoisonError::into_inner) = Some(Instant::now());
         let path = &self.directory;
         let total = self.state.outage.get_or_insert_with(|| {
             tracing::error!(path = %path.display(), reason = error.reason().word(), %error, "records cannot be stored; they are counted as lost until it works again");
@@ -324,6 +477,30 @@ impl Writer {
                 "records were dropped: the store is slower than the traffic"
             );
             self.state.full_reported = (total, Some(now));
+        }
+    }
+}
+
+/// What is stored next.
+#[derive(Default)]
+struct Gathered {
+    shared: Vec<Arc<Batch>>,
+    awaited: Vec<Awaited>,
+    records: usize,
+}
+
+impl Gathered {
+    fn push(&mut self, job: Job) {
+        match job {
+            Job::Shared(batch) => {
+                self.records += batch.len();
+                self.shared.push(batch);
+            }
+            Job::Awaited(mut awaited) => {
+                drop(awaited.place.take());
+                self.records += awaited.batch.len();
+                self.awaited.push(awaited);
+            }
         }
     }
 }

@@ -204,7 +204,7 @@ fn a_claimed_day_keeps_its_records_waiting_and_no_other() {
         })
         .unwrap();
     shared.add_accepted(3);
-    queue.send(Arc::new(batch)).unwrap();
+    queue.send(Job::Shared(Arc::new(batch))).unwrap();
     wait_until(|| shared.counts().stored == 1);
     thread::sleep(Duration::from_millis(50));
     assert_eq!(shared.counts().queued, 2);

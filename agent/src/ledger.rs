@@ -1,0 +1,484 @@
+//! The account: what was seen, what was written, what was lost and where. The same document at the end
+//! of a run and while it goes on; with the identities that must hold between its counts. Pure.
+
+use std::collections::BTreeMap;
+use std::io::{self, Write as _};
+use std::sync::atomic::{AtomicU64, Ordering::Relaxed};
+use std::time::Duration;
+
+use agent_common::counters::{Counters, Escalated, Ignored, Lost, Protocol};
+use serde::Serialize;
+
+use crate::capture::reader::{Finished, Progress};
+use crate::http::engine::Counts as EngineCounts;
+use crate::http::head::Kind;
+use crate::sink::counts::{Counts, LossReason};
+use crate::sink::log::SinkCounts;
+
+/// What became of the records of the kernel programs. While records flow it is to be read before the
+/// counters of the programs, and of it the later stages first: then no count is behind one that it is
+/// a part of.
+#[derive(Clone, Debug, Default)]
+pub struct Taken {
+    /// Records taken out of the ring, by the CPU that sent them.
+    pub received: Vec<u64>,
+    /// Heads by kind, in the order of [`Kind::ALL`].
+    pub heads: [u64; Kind::ALL.len()],
+    /// What the engine counted.
+    pub engine: EngineCounts,
+    /// The account of the lines.
+    pub log: SinkCounts,
+    /// The account of each sink of exchanges and sessions, with its name.
+    pub sinks: Vec<(&'static str, Counts)>,
+    /// The files may not have reached the disk.
+    pub sync_error: Option<String>,
+}
+
+impl Taken {
+    /// While it goes on. The accounts of the log and of the sinks are read before `progress`.
+    pub fn of(progress: &Progress, log: SinkCounts, sinks: Vec<(&'static str, Counts)>) -> Self {
+        // The engine first: it counts what was received before.
+        let engine = progress.engine();
+        let load = |count: &AtomicU64| count.load(Relaxed);
+        Self {
+            heads: progress.heads_by_kind.each_ref().map(load),
+            received: progress.received.iter().map(load).collect(),
+            engine,
+            log,
+            sinks,
+            sync_error: None,
+        }
+    }
+}
+
+impl From<&Finished> for Taken {
+    fn from(finished: &Finished) -> Self {
+        Self {
+            received: finished.received.clone(),
+            heads: finished.heads,
+            engine: finished.counts,
+            log: finished.log.counts,
+            sinks: finished.sinks.clone(),
+            sync_error: finished.log.sync_error.as_ref().map(ToString::to_string),
+        }
+    }
+}
+
+/// Whether it is the last word.
+#[derive(Clone, Copy, Debug, Eq, PartialEq)]
+pub enum Moment {
+    /// Records are on their way.
+    Live,
+    /// All is detached, drained and closed.
+    End,
+}
+
+/// Two counts that must be equal, but for what is on its way from one to the other.
+#[derive(Clone, Copy, Debug, Default, Eq, PartialEq, Serialize)]
+pub struct Identity {
+    /// What both are.
+    says: &'static str,
+    left: u64,
+    right: u64,
+    /// `left - right`: on its way.
+    in_flight: u64,
+    /// Nothing came from nowhere; and at the end nothing is on its way.
+    holds: bool,
+}
+
+impl Identity {
+    /// Where something may be on its way while it goes on.
+    fn flowing(says: &'static str, left: u64, right: u64, moment: Moment) -> Self {
+        let in_flight = left.saturating_sub(right);
+        Self {
+            says,
+            left,
+            right,
+            in_flight,
+            holds: right <= left && (moment == Moment::Live || in_flight == 0),
+        }
+    }
+
+    /// Where nothing ever is.
+    fn exact(says: &'static str, left: u64, right: u64) -> Self {
+        Self::flowing(says, left, right, Moment::End)
+    }
+
+    /// Of a sink.
+    fn of_sink(counts: &Counts, moment: Moment) -> Self {
+        let says = "accepted = stored + spooled + lost; in flight: queued";
+        let parts = counts.stored + counts.spooled + counts.lost_in_all();
+        Self::flowing(says, counts.accepted, parts, moment)
+    }
+}
+
+/// The account of a store alone.
+#[derive(Debug, Serialize)]
+pub struct StoreLedger {
+    seconds: f64,
+    sinks: BTreeMap<&'static str, Sink>,
+    identities: BTreeMap<String, Identity>,
+}
+
+impl StoreLedger {
+    /// Of a store that has been open for this `time`.
+    #[must_use]
+    pub fn new(sinks: &[(&'static str, Counts)], time: Duration, moment: Moment) -> Self {
+        Self {
+            seconds: time.as_secs_f64(),
+            sinks: sinks.iter().map(Sink::named).collect(),
+            identities: identities_of(sinks, moment).collect(),
+        }
+    }
+}
+
+fn identities_of(
+    sinks: &[(&'static str, Counts)],
+    moment: Moment,
+) -> impl Iterator<Item = (String, Identity)> {
+    sinks
+        .iter()
+        .map(move |(name, counts)| (format!("sinks.{name}"), Identity::of_sink(counts, moment)))
+}
+
+/// The account of a capture. Counts are of the whole run.
+#[derive(Clone, Debug, Default, Serialize)]
+pub struct Ledger {
+    seconds: f64,
+    packets: u64,
+    bytes: u64,
+    /// `incoming` and `outgoing`, by protocol.
+    packets_by: BTreeMap<&'static str, BTreeMap<&'static str, u64>>,
+    /// Packets not looked into, by reason.
+    ignored: BTreeMap<&'static str, u64>,
+    candidates: u64,
+    retransmitted: u64,
+    connections: u64,
+    evicted: u64,
+    escalated: BTreeMap<&'static str, u64>,
+    records: Records,
+    heads: Heads,
+    lines: Lines,
+    /// What became of exchanges and sessions, by sink.
+    sinks: BTreeMap<&'static str, Sink>,
+    /// By CPU, in order.
+    cpus: Vec<Cpu>,
+    /// What must hold between these counts.
+    identities: BTreeMap<String, Identity>,
+}
+
+#[derive(Clone, Debug, Default, Serialize)]
+struct Records {
+    /// Numbered by the kernel programs: `received + lost.ring`, of each CPU too.
+    numbered: u64,
+    received: u64,
+    /// By reason; all but `ring` were never numbered.
+    lost: BTreeMap<&'static str, u64>,
+    lost_bytes: BTreeMap<&'static str, u64>,
+}
+
+#[derive(Clone, Debug, Default, Serialize)]
+struct Heads {
+    /// `whole + partial`.
+    found: u64,
+    whole: u64,
+    partial: u64,
+    /// By kind.
+    kinds: BTreeMap<&'static str, u64>,
+    /// `found + copies + look_alikes`.
+    start_lines: u64,
+    copies: u64,
+    look_alikes: u64,
+    desyncs: u64,
+    lost_records: u64,
+    holes_given_up: u64,
+    overflows: u64,
+}
+
+#[derive(Clone, Debug, Default, Serialize)]
+struct Lines {
+    /// `stored + queued + lost`.
+    accepted: u64,
+    stored: u64,
+    queued: u64,
+    lost: u64,
+    /// The files may not have reached the disk.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    sync_error: Option<String>,
+}
+
+#[derive(Clone, Debug, Default, Serialize)]
+struct Sink {
+    /// `stored + spooled + queued + lost`.
+    accepted: u64,
+    stored: u64,
+    spooled: u64,
+    queued: u64,
+    lost: u64,
+    /// `lost`, by reason.
+    lost_by: BTreeMap<&'static str, u64>,
+}
+
+impl Sink {
+    fn named((name, counts): &(&'static str, Counts)) -> (&'static str, Self) {
+        let sink = Self {
+            accepted: counts.accepted,
+            stored: counts.stored,
+            spooled: counts.spooled,
+            queued: counts.queued,
+            lost: counts.lost_in_all(),
+            lost_by: named(
+                &LossReason::ALL.map(LossReason::word),
+                &LossReason::ALL.map(|reason| counts.lost(reason)),
+            ),
+        };
+        (*name, sink)
+    }
+}
+
+#[derive(Clone, Debug, Default, Serialize)]
+struct Cpu {
+    packets: u64,
+    /// `received + lost`.
+    records: u64,
+    received: u64,
+    lost: u64,
+}
+
+impl Ledger {
+    /// Of the counters of every CPU, and of what was `taken` before they were read; `time`: since the
+    /// start.
+    #[must_use]
+    pub fn new(counters: &[Counters], taken: &Taken, time: Duration, moment: Moment) -> Self {
+        let mut total = Counters::default();
+        for cpu in counters {
+            total.add(cpu);
+        }
+        let counts = taken.engine;
+        let lines = &taken.log;
+        let received: u64 = taken.received.iter().sum();
+        let lost_in_ring = total.lost[Lost::Ring as usize];
+        let own = [
+            (
+                "records",
+                Identity::flowing(
+                    "records.numbered = records.received + records.lost.ring",
+                    total.records,
+                    received + lost_in_ring,
+                    moment,
+                ),
+            ),
+            (
+                "start_lines",
+                Identity::exact(
+                    "heads.start_lines = heads.found + heads.copies + heads.look_alikes",
+                    counts.start_lines,
+                    counts.heads + counts.copies + counts.look_alikes,
+                ),
+            ),
+            (
+                "heads",
+                Identity::exact(
+                    "heads.found = heads.whole + heads.partial",
+                    counts.heads,
+                    counts.whole + counts.partial,
+                ),
+            ),
+            (
+                "lines",
+                Identity::flowing(
+                    "lines.accepted = lines.stored + lines.lost; in flight: lines.queued",
+                    lines.accepted,
+                    lines.stored + lines.lost_in_all().records,
+                    moment,
+                ),
+            ),
+        ];
+        let own = own.map(|(name, identity)| (name.to_owned(), identity));
+        let identities = own.into_iter().chain(identities_of(&taken.sinks, moment));
+        let by_protocol = |counts: &[u64; Protocol::COUNT]| named(&Protocol::NAMES, counts);
+        Self {
+            seconds: time.as_secs_f64(),
+            packets: total.packets.iter().flatten().sum(),
+            bytes: total.bytes.iter().flatten().sum(),
+            packets_by: BTreeMap::from([
+                ("incoming", by_protocol(&total.packets[0])),
+                ("outgoing", by_protocol(&total.packets[1])),
+            ]),
+            ignored: named(&Ignored::NAMES, &total.ignored),
+            candidates: total.candidates,
+            retransmitted: total.retransmitted,
+            connections: total.connections,
+            evicted: total.evicted,
+            escalated: named(&Escalated::NAMES, &total.escalated),
+            records: Records {
+                numbered: total.records,
+                received,
+                lost: named(&Lost::NAMES, &total.lost),
+                lost_bytes: named(&Lost::NAMES, &total.lost_bytes),
+            },
+            heads: Heads {
+                found: counts.heads,
+                whole: counts.whole,
+                partial: counts.partial,
+                kinds: Kind::ALL
+                    .iter()
+                    .map(|kind| (kind.letters(), taken.heads[*kind as usize]))
+                    .collect(),
+                start_lines: counts.start_lines,
+                copies: counts.copies,
+                look_alikes: counts.look_alikes,
+                desyncs: counts.desyncs,
+                lost_records: counts.lost_records,
+                holes_given_up: counts.holes_given_up,
+                overflows: counts.overflows,
+            },
+            lines: Lines {
+                accepted: lines.accepted,
+                stored: lines.stored,
+                queued: lines.queued,
+                lost: lines.lost_in_all().records,
+                sync_error: taken.sync_error.clone(),
+            },
+            sinks: taken.sinks.iter().map(Sink::named).collect(),
+            cpus: counters
+                .iter()
+                .zip(&taken.received)
+                .map(|(cpu, received)| Cpu {
+                    packets: cpu.packets.iter().flatten().sum(),
+                    records: cpu.records,
+                    received: *received,
+                    lost: cpu.lost[Lost::Ring as usize],
+                })
+                .collect(),
+            identities: identities.collect(),
+        }
+    }
+
+    /// Whether the run failed at its purpose although it ended in order.
+    pub(crate) fn failed(&self) -> bool {
+        self.lines.sync_error.is_some()
+    }
+
+    /// Says the account in a few lines.
+    pub(crate) fn say(&self) {
+        let Self {
+            seconds,
+            packets,
+            ignored,
+            retransmitted,
+            evicted,
+            records,
+            heads,
+            lines,
+            ..
+        } = self;
+        let lost: u64 = records.lost.values().sum();
+        let mut text = format!(
+            "tapline saw {packets} packets in {seconds:.1} s and wrote {} heads ({} partial) in {} lines\n\
+             records: {} numbered = {} received + {} lost in the ring; lost otherwise: {}; \
+             lines lost: {}; segments seen before: {retransmitted}; connections evicted: {evicted}\n",
+            heads.found,
+            heads.partial,
+            lines.stored,
+            records.numbered,
+            records.received,
+            records.lost.get("ring").copied().unwrap_or(0),
+            lost - records.lost.get("ring").copied().unwrap_or(0),
+            lines.lost,
+        );
+        for (name, sink) in &self.sinks {
+            text.push_str(&format!(
+                "{name}: {} records = {} stored + {} spooled + {} lost\n",
+                sink.accepted, sink.stored, sink.spooled, sink.lost
+            ));
+        }
+        if !ignored.is_empty() {
+            let reasons: Vec<String> = ignored
+                .iter()
+                .map(|(reason, count)| format!("{reason} {count}"))
+                .collect();
+            text.push_str(&format!("ignored: {}\n", reasons.join(", ")));
+        }
+        // Where stderr is gone there is nobody to tell.
+        drop(io::stderr().write_all(text.as_bytes()));
+    }
+}
+
+/// Counts with their names, those that are not 0.
+pub(crate) fn named(names: &[&'static str], counts: &[u64]) -> BTreeMap<&'static str, u64> {
+    let all = names.iter().copied().zip(counts.iter().copied());
+    all.filter(|(_, count)| *count > 0).collect()
+}
+
+#[cfg(test)]
+mod tests {
+    use serde_json::{Value, json};
+
+    use super::*;
+    use crate::sink::counts::SharedCounts;
+
+    /// Two CPUs with 7 records, of which 5 were received and 1 was lost in the ring.
+    fn ledger(moment: Moment, change: impl FnOnce(&mut Taken)) -> Value {
+        let mut counters = [Counters::default(); 2];
+        counters[0].records = 4;
+        counters[1].records = 3;
+        counters[1].lost[Lost::Ring as usize] = 1;
+        let shared = SharedCounts::default();
+        shared.add_accepted(9);
+        shared.add_stored(4);
+        shared.add_lost(LossReason::NoSpace, 2);
+        let mut taken = Taken {
+            received: vec![4, 1],
+            engine: EngineCounts {
+                start_lines: 6,
+                heads: 3,
+                whole: 2,
+                partial: 1,
+                copies: 2,
+                look_alikes: 1,
+                ..EngineCounts::default()
+            },
+            sinks: vec![("sqlite", shared.counts())],
+            ..Taken::default()
+        };
+        change(&mut taken);
+        let ledger = Ledger::new(&counters, &taken, Duration::from_secs(2), moment);
+        serde_json::to_value(ledger).unwrap()
+    }
+
+    #[test]
+    fn what_is_on_its_way_is_told_and_must_have_come_in_the_end() {
+        let check = |moment, name: &str, counts: [u64; 3], holds: bool| {
+            let ledger = ledger(moment, |_| ());
+            let identity = &ledger["identities"][name];
+            let [left, right, in_flight] = counts;
+            assert_eq!(identity["left"], left, "{name}");
+            assert_eq!(identity["right"], right, "{name}");
+            assert_eq!(identity["in_flight"], in_flight, "{name}");
+            assert_eq!(identity["holds"], holds, "{name}");
+        };
+        check(Moment::Live, "records", [7, 6, 1], true);
+        check(Moment::End, "records", [7, 6, 1], false);
+        check(Moment::Live, "start_lines", [6, 6, 0], true);
+        check(Moment::Live, "heads", [3, 3, 0], true);
+        check(Moment::Live, "lines", [0, 0, 0], true);
+        check(Moment::Live, "sinks.sqlite", [9, 6, 3], true);
+        check(Moment::End, "sinks.sqlite", [9, 6, 3], false);
+    }
+
+    #[test]
+    fn what_came_from_nowhere_holds_never() {
+        let changed = ledger(Moment::Live, |taken| taken.received[0] += 2);
+        assert_eq!(changed["identities"]["records"]["holds"], false);
+        let changed = ledger(Moment::Live, |taken| taken.engine.copies -= 1);
+        assert_eq!(changed["identities"]["start_lines"]["holds"], false);
+    }
+
+    #[test]
+    fn sinks_say_what_became_of_their_records() {
+        let expected = json!({"accepted": 9, "stored": 4, "spooled": 0, "queued": 3, "lost": 2,
+            "lost_by": {"no_space": 2}});
+        assert_eq!(ledger(Moment::Live, |_| ())["sinks"]["sqlite"], expected);
+    }
+}

@@ -1,0 +1,144 @@
+//! Why a request is refused: a status, and `{"detail": …}` as FastAPI has it. What is wrong with a
+//! value is a list of objects that name its place (`loc`); all else is one sentence.
+
+use axum::Json;
+use axum::http::header::{ACCEPT_ENCODING, RETRY_AFTER, WWW_AUTHENTICATE};
+use axum::http::{HeaderValue, StatusCode};
+use axum::response::{IntoResponse, Response};
+use serde::Serialize;
+use serde_json::json;
+use serde_json::value::RawValue;
+
+/// A request is not done.
+#[derive(Debug)]
+pub(in crate::server) enum Refusal {
+    /// Values are wrong: 422.
+    Values(Vec<Wrong>),
+    /// The body is too large: 413.
+    TooLarge(String),
+    /// The body did not come in time: 408.
+    TooSlow,
+    /// The body is none that is understood: 415.
+    MediaType(&'static str),
+    /// The body's packing is not understood: 415.
+    Encoding,
+    /// The body is broken off, or not packed as it says: 400.
+    Broken(&'static str),
+    /// Nothing can be taken now, but soon: 429.
+    Busy(&'static str),
+    /// It is not there: 404.
+    NotFound(&'static str),
+    /// The token is missing or wrong: 401.
+    Unauthorized,
+    /// It cannot be done now: 503.
+    Unavailable(String),
+    /// It failed: 500.
+    Failed(String),
+}
+
+/// A value that is wrong.
+#[derive(Debug, Eq, PartialEq, Serialize)]
+pub(in crate::server) struct Wrong {
+    /// One word for what is wrong.
+    #[serde(rename = "type")]
+    pub(in crate::server) kind: &'static str,
+    /// Where: `body` or `query`, the place of the record, the field.
+    pub(in crate::server) loc: Vec<Place>,
+    /// A sentence for it.
+    pub(in crate::server) msg: String,
+    /// The value, if it is short.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub(in crate::server) input: Option<Input>,
+}
+
+/// A step on the way to a value.
+#[derive(Debug, Eq, PartialEq, Serialize)]
+#[serde(untagged)]
+pub(in crate::server) enum Place {
+    /// A name.
+    Name(&'static str),
+    /// A name that the request chose.
+    Given(String),
+    /// A place in a list, from 0.
+    Index(usize),
+}
+
+/// What was given.
+#[derive(Debug, Serialize)]
+#[serde(untagged)]
+pub(in crate::server) enum Input {
+    /// In the query.
+    Text(String),
+    /// In the body.
+    Json(Box<RawValue>),
+}
+
+impl PartialEq for Input {
+    fn eq(&self, other: &Self) -> bool {
+        match (self, other) {
+            (Self::Text(one), Self::Text(other)) => one == other,
+            (Self::Json(one), Self::Json(other)) => one.get() == other.get(),
+            _ => false,
+        }
+    }
+}
+
+impl Eq for Input {}
+
+/// Seconds after which it may be tried again.
+const AGAIN_AFTER: HeaderValue = HeaderValue::from_static("1");
+
+impl IntoResponse for Refusal {
+    fn into_response(self) -> Response {
+        let sentence = |status, sentence: &str| detail(status, sentence);
+        match self {
+            Self::Values(wrong) => {
+                let body = Json(json!({ "detail": wrong }));
+                (StatusCode::UNPROCESSABLE_ENTITY, body).into_response()
+            }
+            Self::TooLarge(why) => sentence(StatusCode::PAYLOAD_TOO_LARGE, &why),
+            Self::TooSlow => sentence(
+                StatusCode::REQUEST_TIMEOUT,
+                "The body did not come in time.",
+            ),
+            Self::MediaType(why) => sentence(StatusCode::UNSUPPORTED_MEDIA_TYPE, why),
+            Self::Encoding => {
+                let why = "Bodies may be plain, or packed with gzip.";
+                let takes = [(ACCEPT_ENCODING, "gzip")];
+                (takes, sentence(StatusCode::UNSUPPORTED_MEDIA_TYPE, why)).into_response()
+            }
+            Self::Broken(why) => sentence(StatusCode::BAD_REQUEST, why),
+            Self::Busy(why) => {
+                let again = [(RETRY_AFTER, AGAIN_AFTER)];
+                (again, sentence(StatusCode::TOO_MANY_REQUESTS, why)).into_response()
+            }
+            Self::NotFound(why) => sentence(StatusCode::NOT_FOUND, why),
+            Self::Unauthorized => {
+                let scheme = [(WWW_AUTHENTICATE, "Bearer")];
+                let why = "This server wants a token: Authorization: Bearer TOKEN.";
+                (scheme, sentence(StatusCode::UNAUTHORIZED, why)).into_response()
+            }
+            Self::Unavailable(why) => {
+                let again = [(RETRY_AFTER, AGAIN_AFTER)];
+                (again, sentence(StatusCode::SERVICE_UNAVAILABLE, &why)).into_response()
+            }
+            Self::Failed(why) => sentence(StatusCode::INTERNAL_SERVER_ERROR, &why),
+        }
+    }
+}
+
+/// For what no path has.
+pub(in crate::server) async fn nothing_here() -> Response {
+    let sentence = "Not Found: /api/openapi.json says what there is.";
+    detail(StatusCode::NOT_FOUND, sentence)
+}
+
+/// For a method that the path does not know; the router adds which it knows.
+pub(in crate::server) async fn method() -> Response {
+    detail(StatusCode::METHOD_NOT_ALLOWED, "Method Not Allowed")
+}
+
+/// One sentence.
+pub(in crate::server) fn detail(status: StatusCode, sentence: &str) -> Response {
+    (status, Json(json!({ "detail": sentence }))).into_response()
+}

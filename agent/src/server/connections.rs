@@ -1,0 +1,335 @@
+//! Connections: how many, how long, and how patient the server is with them.
+//!
+//! Where there are as many as may be, one more takes the place of the one that has waited longest
+//! without a request: silent and idle connections, however many somebody opens, shut nobody out.
+
+use std::future::Future;
+use std::io;
+use std::pin::Pin;
+use std::sync::{Arc, Mutex, PoisonError};
+use std::task::{Context, Poll, ready};
+use std::time::{Duration, Instant};
+
+use axum::response::Response;
+use hyper::Request;
+use hyper::body::Incoming;
+use hyper::service::Service;
+use hyper_util::rt::{TokioIo, TokioTimer};
+use hyper_util::service::TowerToHyperService;
+use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
+use tokio::net::{TcpListener, TcpStream};
+use tokio::sync::watch;
+use tokio::task::{AbortHandle, JoinSet};
+use tokio::time::Sleep;
+
+use super::access::Guard;
+
+/// Bytes of a request's head; the smallest that hyper takes.
+pub(super) const HEAD_BYTES: usize = 8192;
+
+/// A pause after the kernel gave no connection, most likely for want of descriptors.
+const AFTER_FAILURE: Duration = Duration::from_millis(200);
+
+/// How long connections may go on with what they do after the stop.
+const AFTER_STOP: Duration = Duration::from_secs(5);
+
+/// The bounds of connections.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct Patience {
+    /// Connections served at the same time; others wait in the kernel.
+    pub(super) connections: usize,
+    /// The time in which a new connection must have sent the head of its first request.
+    pub(super) first: Duration,
+    /// The time in which the head of another request must come, from the start of waiting for it.
+    pub(super) idle: Duration,
+    /// The time in which whoever asked must take some of the answer.
+    pub(super) stall: Duration,
+    /// A connection that has had no request for so long may be closed for another one.
+    pub(super) spared: Duration,
+}
+
+impl Default for Patience {
+    fn default() -> Self {
+        Self {
+            connections: 256,
+            first: Duration::from_secs(5),
+            idle: Duration::from_secs(30),
+            stall: Duration::from_secs(10),
+            spared: Duration::from_secs(1),
+        }
+    }
+}
+
+/// What a connection does.
+#[derive(Clone, Copy, Debug, Eq, PartialEq)]
+enum Doing {
+    /// It has had no request.
+    New { since: Instant },
+    /// Its request is being answered.
+    Answering,
+    /// It has had an answer.
+    Idle { since: Instant },
+}
+
+/// What a connection does, for those who look for a place.
+#[derive(Debug)]
+struct Place(Mutex<Doing>);
+
+impl Place {
+    fn set(&self, doing: Doing) {
+        *self.0.lock().unwrap_or_else(PoisonError::into_inner) = doing;
+    }
+
+    fn get(&self) -> Doing {
+        *self.0.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+/// The connections that are open.
+struct Open {
+    tasks: JoinSet<()>,
+    places: Vec<(AbortHandle, Arc<Place>)>,
+}
+
+impl Open {
+    /// Makes room for another one. False where all have had a request of late.
+    fn make_room(&mut self, patience: &Patience) -> bool {
+        while self.tasks.try_join_next().is_some() {}
+        self.places.retain(|(task, _)| !task.is_finished());
+        if self.places.len() < patience.connections {
+            return true;
+        }
+        let waiting = self
+            .places
+            .iter()
+            .enumerate()
+            .filter_map(|(index, (_, place))| match place.get() {
+                Doing::New { since } | Doing::Idle { since } => Some((since, index)),
+                Doing::Answering => None,
+            });
+        match waiting.min() {
+            Some((since, index)) if since.elapsed() >= patience.spared => {
+                self.places.swap_remove(index).0.abort();
+                true
+            }
+            _ => false,
+        }
+    }
+}
+
+/// Takes connections until the other end of `stop` is dropped; then it waits until those that are
+/// under way have had their answers. Its connections end with it.
+pub(super) async fn accept(
+    listener: TcpListener,
+    router: axum::Router,
+    guard: Guard,
+    patience: Patience,
+    mut stop: watch::Receiver<()>,
+) {
+    let guard = Arc::new(guard);
+    let mut open = Open {
+        tasks: JoinSet::new(),
+        places: Vec::new(),
+    };
+    loop {
+        let accepted = tokio::select! {
+            accepted = listener.accept() => accepted,
+            _ = stop.changed() => break,
+        };
+        let stream = match accepted {
+            Ok((stream, _)) => stream,
+            Err(error) => {
+                tracing::warn!(
+                    error = &error as &dyn std::error::Error,
+                    "cannot take a connection to the server"
+                );
+                tokio::time::sleep(AFTER_FAILURE).await;
+                continue;
+            }
+        };
+        while !open.make_room(&patience) {
+            tokio::select! {
+                _ = open.tasks.join_next() => {}
+                () = tokio::time::sleep(patience.spared / 10) => {}
+                _ = stop.changed() => break,
+            }
+            if stop.has_changed().is_err() {
+                break;
+            }
+        }
+        let place = Arc::new(Place(Mutex::new(Doing::New {
+            since: Instant::now(),
+        })));
+        let served = serve(
+            stream,
+            router.clone(),
+            Arc::clone(&guard),
+            patience,
+            Arc::clone(&place),
+            stop.clone(),
+        );
+        let task = open.tasks.spawn(served);
+        open.places.push((task, place));
+    }
+    drop(listener);
+    let rest = async { while open.tasks.join_next().await.is_some() {} };
+    // Those that are still not done end with this function.
+    drop(tokio::time::timeout(AFTER_STOP, rest).await);
+}
+
+async fn serve(
+    stream: TcpStream,
+    router: axum::Router,
+    guard: Arc<Guard>,
+    patience: Patience,
+    place: Arc<Place>,
+    mut stop: watch::Receiver<()>,
+) {
+    // Answers are written whole: to wait for more would only delay them.
+    drop(stream.set_nodelay(true));
+    let stream = Stalling {
+        stream,
+        stall: patience.stall,
+        since: None,
+    };
+    let watched = Watched {
+        router: TowerToHyperService::new(router),
+        guard,
+        place: Arc::clone(&place),
+    };
+    let connection = hyper::server::conn::http1::Builder::new()
+        .max_buf_size(HEAD_BYTES)
+        .timer(TokioTimer::new())
+        .header_read_timeout(patience.idle)
+        .serve_connection(TokioIo::new(stream), watched);
+    tokio::pin!(connection);
+    let first = tokio::time::sleep(patience.first);
+    tokio::pin!(first);
+    let mut is_new = true;
+    let ended = loop {
+        tokio::select! {
+            ended = &mut connection => break ended,
+            () = &mut first, if is_new => {
+                is_new = matches!(place.get(), Doing::New { .. });
+                if is_new {
+                    // It has had its time.
+                    return;
+                }
+            }
+            _ = stop.changed() => {
+                if matches!(place.get(), Doing::New { .. }) {
+                    return;
+                }
+                connection.as_mut().graceful_shutdown();
+                break connection.await;
+            }
+        }
+    };
+    // A client that is slow, speaks nonsense or goes away has only harmed itself.
+    if let Err(error) = ended {
+        tracing::debug!(
+            error = &error as &dyn std::error::Error,
+            "a connection to the server failed"
+        );
+    }
+}
+
+/// Answers to whoever may ask, and says when it does.
+struct Watched {
+    router: TowerToHyperService<axum::Router>,
+    guard: Arc<Guard>,
+    place: Arc<Place>,
+}
+
+impl Service<Request<Incoming>> for Watched {
+    type Response = Response;
+    type Error = std::convert::Infallible;
+    type Future = Pin<Box<dyn Future<Output = Result<Response, Self::Error>> + Send>>;
+
+    fn call(&self, request: Request<Incoming>) -> Self::Future {
+        if let Some(refusal) = self.guard.refusal(&request) {
+            self.place.set(Doing::Idle {
+                since: Instant::now(),
+            });
+            return Box::pin(std::future::ready(Ok(refusal)));
+        }
+        self.place.set(Doing::Answering);
+        let place = Arc::clone(&self.place);
+        let answer = self.router.call(request);
+        Box::pin(async move {
+            let answer = answer.await;
+            place.set(Doing::Idle {
+                since: Instant::now(),
+            });
+            answer
+        })
+    }
+}
+/// A stream that fails when nothing can be written to it for too long.
+struct Stalling {
+    stream: TcpStream,
+    stall: Duration,
+    /// Ends the wait of a write that is under way.
+    since: Option<Pin<Box<Sleep>>>,
+}
+
+impl Stalling {
+    fn written<T>(
+        &mut self,
+        context: &mut Context<'_>,
+        result: Poll<io::Result<T>>,
+    ) -> Poll<io::Result<T>> {
+        if result.is_ready() {
+            self.since = None;
+            return result;
+        }
+        let stall = self.stall;
+        let since = self
+            .since
+            .get_or_insert_with(|| Box::pin(tokio::time::sleep(stall)));
+        ready!(since.as_mut().poll(context));
+        Poll::Ready(Err(io::ErrorKind::TimedOut.into()))
+    }
+}
+
+impl AsyncRead for Stalling {
+    fn poll_read(
+        mut self: Pin<&mut Self>,
+        context: &mut Context<'_>,
+        buffer: &mut ReadBuf<'_>,
+    ) -> Poll<io::Result<()>> {
+        Pin::new(&mut self.stream).poll_read(context, buffer)
+    }
+}
+
+impl AsyncWrite for Stalling {
+    fn poll_write(
+        mut self: Pin<&mut Self>,
+        context: &mut Context<'_>,
+        bytes: &[u8],
+    ) -> Poll<io::Result<usize>> {
+        let result = Pin::new(&mut self.stream).poll_write(context, bytes);
+        self.written(context, result)
+    }
+
+    fn poll_write_vectored(
+        mut self: Pin<&mut Self>,
+        context: &mut Context<'_>,
+        parts: &[io::IoSlice<'_>],
+    ) -> Poll<io::Result<usize>> {
+        let result = Pin::new(&mut self.stream).poll_write_vectored(context, parts);
+        self.written(context, result)
+    }
+
+    fn is_write_vectored(&self) -> bool {
+        self.stream.is_write_vectored()
+    }
+
+    fn poll_flush(mut self: Pin<&mut Self>, context: &mut Context<'_>) -> Poll<io::Result<()>> {
+        Pin::new(&mut self.stream).poll_flush(context)
+    }
+
+    fn poll_shutdown(mut self: Pin<&mut Self>, context: &mut Context<'_>) -> Poll<io::Result<()>> {
+        Pin::new(&mut self.stream).poll_shutdown(context)
+    }
+}

@@ -1,0 +1,40 @@
+//! The table of what can be asked for. The router is made from it, and the description of the API is
+//! held against it.
+
+use axum::Router;
+use axum::routing::MethodRouter;
+
+use super::api::refusal;
+
+/// One method of one path.
+pub(super) struct Route<S> {
+    /// In capitals.
+    pub(super) method: &'static str,
+    /// With names of variable parts in braces.
+    pub(super) path: &'static str,
+    /// What answers.
+    pub(super) handler: fn() -> MethodRouter<S>,
+    /// The parameters of the query.
+    #[cfg_attr(not(test), expect(dead_code, reason = "handlers take them themselves"))]
+    pub(super) parameters: &'static [&'static str],
+    /// The statuses that it may answer with, beside those that every path may.
+    #[cfg_attr(not(test), expect(dead_code, reason = "handlers give them themselves"))]
+    pub(super) statuses: &'static [u16],
+}
+
+/// The statuses that every path may answer with: not one Host, another host.
+#[cfg(test)]
+pub(super) const UNGUARDED: [u16; 2] = [400, 421];
+
+/// The statuses that every path may answer with that asks for a token.
+#[cfg(test)]
+pub(super) const GUARDED: [u16; 1] = [401];
+
+/// A router of these, that knows no other method of their paths.
+pub(super) fn router<S: Clone + Send + Sync + 'static>(routes: &[Route<S>]) -> Router<S> {
+    let with = |router: Router<S>, route: &Route<S>| router.route(route.path, (route.handler)());
+    routes
+        .iter()
+        .fold(Router::new(), with)
+        .method_not_allowed_fallback(refusal::method)
+}

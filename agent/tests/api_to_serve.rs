@@ -26,7 +26,7 @@ impl Drop for Serve {
 
 /// The back end, and its address.
 fn serve(folder: &Path) -> (Serve, String) {
-    let mut child = Command::new(env!("CARGO_BIN_EXE_tapline"))
+    let child = Command::new(env!("CARGO_BIN_EXE_tapline"))
         .args(["serve", "--listen", "127.0.0.1:0", "--data-dir"])
         .arg(folder)
         .env_clear()
@@ -34,14 +34,16 @@ fn serve(folder: &Path) -> (Serve, String) {
         .stderr(Stdio::piped())
         .spawn()
         .unwrap();
-    let lines = BufReader::new(child.stderr.take().unwrap()).lines();
+    // It ends with the test, whatever happens.
+    let mut serve = Serve(child);
+    let lines = BufReader::new(serve.0.stderr.take().unwrap()).lines();
     for line in lines {
         let line = line.unwrap();
         if let Some((_, behind)) = line.split_once("http://") {
             let end =
                 behind.find(|letter: char| !(letter.is_ascii_digit() || ".:".contains(letter)));
             let address = behind[..end.unwrap_or(behind.len())].to_owned();
-            return (Serve(child), address);
+            return (serve, address);
         }
     }
     panic!("it does not say where it listens");

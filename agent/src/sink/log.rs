@@ -259,7 +259,7 @@ impl LogSink {
         let Output::Directory(directory) = &settings.output else {
             return Self::start(settings.clone());
         };
-        let zone = settings.zone.clone().unwrap_or_else(TimeZone::system);
+        let zone = zone(settings);
         let live = Arc::<LiveFiles>::default();
         let stop = Arc::<AtomicBool>::default();
         let (wake, woken) = sync_channel(1);
@@ -283,7 +283,7 @@ impl LogSink {
     }
 
     fn start_stream(settings: &LogSettings, file: File) -> Result<Self, LogError> {
-        let zone = settings.zone.clone().unwrap_or_else(TimeZone::system);
+        let zone = zone(settings);
         let target = Target::Stream(Stream::new(file).framed(frame(settings.format, &zone)));
         Self::start_writer(settings, target, zone, None)
     }
@@ -524,6 +524,21 @@ fn new_batch(series: Series, batch_bytes: usize) -> Batch {
         lines: Vec::with_capacity(batch_bytes.saturating_add(4096)),
         records: 0,
     }
+}
+
+/// The zone of the lines: what the settings name, else the system's. Where that cannot be told, UTC, and a
+/// word about it.
+fn zone(settings: &LogSettings) -> TimeZone {
+    let system = || {
+        TimeZone::try_system().unwrap_or_else(|error| {
+            tracing::warn!(
+                %error,
+                "the time zone of this system cannot be told: times are in UTC; set TZ to a zone such as Europe/Berlin"
+            );
+            TimeZone::UTC
+        })
+    };
+    settings.zone.clone().unwrap_or_else(system)
 }
 
 #[cfg(test)]

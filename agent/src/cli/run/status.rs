@@ -66,9 +66,8 @@ impl Status {
         }
         if self
             .statistics
-            .is_some_and(|every| self.last_statistics.elapsed() >= every)
+            .is_some_and(|every| is_due(&mut self.last_statistics, every, Instant::now()))
         {
-            self.last_statistics = Instant::now();
             self.clear();
             tracing::info!(
                 packets = now.packets,
@@ -121,4 +120,50 @@ pub(super) fn sum(counters: &[Counters]) -> Counters {
         total.add(counters);
     }
     total
+}
+/// Whether `every` has passed since `last`. If so `last` moves on by whole periods, not to `now`: else each
+/// time would come later than the one before, and now and then a whole tick late.
+fn is_due(last: &mut Instant, every: Duration, now: Instant) -> bool {
+    let passed = now.saturating_duration_since(*last);
+    if passed < every {
+        return false;
+    }
+    let rest = passed.as_nanos().checked_rem(every.as_nanos()).unwrap_or(0);
+    *last = now
+        .checked_sub(Duration::from_nanos(rest as u64))
+        .unwrap_or(now);
+    true
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_is_due_every_so_often_keeps_its_pace() {
+        let begin = Instant::now();
+        let mut last = begin;
+        let mut check = |milliseconds: u64, due: bool| {
+            let now = begin + Duration::from_millis(milliseconds);
+            assert_eq!(
+                is_due(&mut last, Duration::from_secs(2), now),
+                due,
+                "{milliseconds}"
+            );
+        };
+        check(0, false);
+        check(1_999, false);
+        check(2_003, true);
+        check(3_990, false);
+        // Not two seconds after the last one, but the second period is over.
+        check(4_001, true);
+        check(9_000, true);
+        check(9_999, false);
+        check(10_000, true);
+        assert!(is_due(
+            &mut last,
+            Duration::ZERO,
+            begin + Duration::from_secs(20)
+        ));
+    }
 }

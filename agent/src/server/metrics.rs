@@ -31,7 +31,7 @@ pub struct Metric {
 }
 
 /// Every metric.
-pub const METRICS: [Metric; 20] = [
+pub const METRICS: [Metric; 21] = [
     Metric {
         name: "tapline_build_info",
         grows: false,
@@ -176,6 +176,18 @@ pub const METRICS: [Metric; 20] = [
             }
             for (name, counts) in &snapshot.sinks {
                 samples.add(&[name], counts.queued);
+            }
+        },
+    },
+    Metric {
+        name: "tapline_spool_records",
+        grows: false,
+        unit: "records",
+        labels: &[],
+        help: "Records that wait on disk to be sent to the HTTP API.",
+        read: |snapshot, samples| {
+            for (_, counts) in snapshot.sinks.iter().filter(|(name, _)| *name == "api") {
+                samples.add(&[], counts.spooled);
             }
         },
     },
@@ -431,9 +443,19 @@ mod tests {
     use crate::http::exchange::tally::{BOUNDS, Tally};
     use crate::server::Lines;
     use crate::sink::batch::samples;
-    use crate::sink::counts::SharedCounts;
+    use crate::sink::counts::{ExactCounts, Kept, SharedCounts};
 
     const LIST: &str = include_str!("metrics.md");
+
+    /// The account of the HTTP API.
+    fn sent() -> Counts {
+        let exact = ExactCounts::default();
+        exact.accept(Kept::Queued, 100);
+        exact.bring(Kept::Queued, Kept::Spooled, 30);
+        exact.store(Kept::Spooled, 4);
+        exact.lose(Kept::Spooled, counts::LossReason::TooLarge, 1);
+        exact.counts()
+    }
 
     /// 90 records: 60 stored, 20 lost in two ways, 10 on their way.
     fn stored() -> Counts {
@@ -501,7 +523,7 @@ mod tests {
                 queued: 3,
                 lost: [1, 2, 3, 4, 5, 6],
             }),
-            sinks: vec![("sqlite", stored())],
+            sinks: vec![("sqlite", stored()), ("api", sent())],
             exchanges: exchanges(),
             ledger: Ledger::default(),
             interfaces: vec!["eth0".to_owned()],
@@ -634,6 +656,17 @@ mod tests {
         check(&format!("{sink}=\"spooled\"}}"), 0.0);
         check(&format!("{sink}=\"lost\"}}"), 20.0);
         check("tapline_sink_queue_records{sink=\"sqlite\"}", 10.0);
+        let sink = "tapline_sink_records_total{sink=\"api\",outcome";
+        check(&format!("{sink}=\"stored\"}}"), 4.0);
+        check(&format!("{sink}=\"spooled\"}}"), 25.0);
+        check(&format!("{sink}=\"lost\"}}"), 1.0);
+        check("tapline_sink_queue_records{sink=\"api\"}", 70.0);
+        check("tapline_spool_records", 25.0);
+        for reason in counts::LossReason::ALL {
+            let labels = format!("{{stage=\"api\",reason=\"{}\",cpu=\"\"}}", reason.word());
+            let lost = sent().lost(reason) as f64;
+            check(&format!("tapline_lost_total{labels}"), lost);
+        }
         for reason in counts::LossReason::ALL {
             let labels = format!("{{stage=\"sqlite\",reason=\"{}\",cpu=\"\"}}", reason.word());
             let lost = stored().lost(reason) as f64;

@@ -41,7 +41,9 @@ pub use key::Key;
 pub use print::print;
 pub use setting::{Origin, Refusal, Setting, Value};
 pub use units::parse_duration;
-pub use word::{Attach, DiagnosticsFormat, Level, LogFormat, Loopback, RedactQuery, Word, XdpMode};
+pub use word::{
+    ApiMode, Attach, DiagnosticsFormat, Level, LogFormat, Loopback, RedactQuery, Word, XdpMode,
+};
 
 /// The resolved configuration of one run of the program.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
@@ -56,6 +58,8 @@ pub struct Config {
     pub redact: RedactConfig,
     /// The database of exchanges and sessions.
     pub store: StoreConfig,
+    /// Where records are sent.
+    pub sinks: SinksConfig,
     /// Where it can be asked, and by whom.
     pub server: ServerConfig,
     /// What the program says about itself.
@@ -184,6 +188,51 @@ pub struct StoreConfig {
     pub retain: RetainConfig,
 }
 
+/// `sinks`: where records are sent.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct SinksConfig {
+    /// An HTTP API.
+    pub api: ApiConfig,
+}
+
+/// `sinks.api`: sessions, and exchanges if that is asked for, to an HTTP API.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct ApiConfig {
+    /// Whether `tapline run` sends at all.
+    pub enabled: bool,
+    /// The address of the API: `/logs` is put behind it.
+    pub url: String,
+    /// The file with the bearer token; `None`: none is sent.
+    pub token_file: Option<PathBuf>,
+    /// The certificates in PEM that are trusted; `None`: the system's.
+    pub ca_file: Option<PathBuf>,
+    /// What a request holds.
+    pub mode: ApiMode,
+    /// Whether exchanges are sent too.
+    pub exchanges: bool,
+    /// Records in an array at most, 1 to 10,000.
+    pub batch: u32,
+    /// How long a record waits for an array to become full.
+    pub interval: Duration,
+    /// How long a request may take.
+    pub timeout: Duration,
+    /// Requests under way at the same time, 1 to 64.
+    pub connections: u32,
+    /// Whether arrays are compressed.
+    pub gzip: bool,
+    /// Where records wait that cannot be sent.
+    pub spool: SpoolConfig,
+}
+
+/// `sinks.api.spool`: where records wait that cannot be sent.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct SpoolConfig {
+    /// The folder.
+    pub dir: PathBuf,
+    /// Bytes that it may take.
+    pub size: u64,
+}
+
 /// `server`: where it can be asked, and by whom.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct ServerConfig {
@@ -278,6 +327,34 @@ impl Default for StoreConfig {
                 days: Some(14),
                 size: Some(10 << 30),
             },
+        }
+    }
+}
+
+impl Default for ApiConfig {
+    fn default() -> Self {
+        Self {
+            enabled: false,
+            url: "http://127.0.0.1:8000/api".to_owned(),
+            token_file: None,
+            ca_file: None,
+            mode: ApiMode::Array,
+            exchanges: false,
+            batch: 500,
+            interval: Duration::from_millis(200),
+            timeout: Duration::from_secs(10),
+            connections: 4,
+            gzip: true,
+            spool: SpoolConfig::default(),
+        }
+    }
+}
+
+impl Default for SpoolConfig {
+    fn default() -> Self {
+        Self {
+            dir: PathBuf::from("./spool"),
+            size: 1 << 30,
         }
     }
 }

@@ -1,5 +1,6 @@
 //! HTTP heads: what they are, and how they are found in the records of the kernel.
 
+pub(crate) mod address;
 mod chunked;
 mod connection;
 pub mod engine;

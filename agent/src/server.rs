@@ -44,7 +44,7 @@ use api::Api;
 use connections::{Patience, accept};
 pub use health::{Health, Reason, State};
 pub use process::{Process, ProcessReader};
-pub use snapshot::{Cpu, Lines, Snapshot};
+pub use snapshot::{Cpu, Exchanges, Lines, Snapshot};
 
 use crate::ledger::{Ledger, Moment, Taken};
 use crate::sink::log::SinkCounts;
@@ -268,10 +268,12 @@ impl Server {
         interfaces: Vec<String>,
     ) -> Snapshot {
         self.observe(&counters, &taken.log, !interfaces.is_empty());
+        let exchanges = Exchanges::from(&*taken.tally);
         let ledger = Ledger::new(&counters, &taken, self.started.elapsed(), Moment::Live);
         Snapshot {
             process: self.process.as_ref().and_then(|reader| reader.read().ok()),
             health: self.health.clone(),
+            exchanges,
             ..Snapshot::new(counters, &self.online, taken, interfaces, ledger)
         }
     }

@@ -1,15 +1,18 @@
 //! Where records go: log files and standard output ([`log`]) take heads; every [`RecordSink`] takes
-//! exchanges and sessions, a [`Batch`](batch::Batch) at a time. So far one does, [`sqlite`].
+//! exchanges and sessions, a [`Batch`](batch::Batch) at a time: [`sqlite`] stores them, [`api`] sends
+//! them on, with a [`spool`] for what cannot be sent.
 
 use std::sync::Arc;
 
 use batch::Batch;
 use counts::Counts;
 
+pub mod api;
 pub mod batch;
 pub mod counts;
 pub mod fan_out;
 pub mod log;
+pub mod spool;
 pub mod sqlite;
 
 /// Takes exchanges and sessions and stores them, or sends them on.

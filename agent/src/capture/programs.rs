@@ -5,10 +5,10 @@ use std::net::Ipv4Addr;
 use std::os::fd::OwnedFd;
 
 use agent_common::counters::Counters;
-use agent_common::flow::FLOW_WAYS;
+use agent_common::flow::{FLOW_WAYS, FlowBucket};
 use agent_common::scratch::WorkplaceImage;
 use agent_common::settings::{Settings, filter};
-use agent_common::table::WAYS;
+use agent_common::table::{Bucket, WAYS};
 use aya::maps::lpm_trie::Key;
 use aya::maps::{Array, LpmTrie, MapData, MapError, PerCpuArray, ProgramArray, RingBuf};
 use aya::programs::{Program, ProgramError, SocketFilter};
@@ -87,6 +87,7 @@ pub struct Programs {
     /// What filters of packet sockets go on with. The kernel empties it when it is closed.
     socket_programs: ProgramArray<MapData>,
     log: Option<KernelLog>,
+    counts_flows: bool,
 }
 
 static OBJECT: &[u8] = aya::include_bytes_aligned!(concat!(env!("OUT_DIR"), "/tapline.bpf.o"));
@@ -175,6 +176,7 @@ impl Programs {
                 counters,
                 socket_programs,
                 log,
+                counts_flows: settings.sessions.is_some(),
             },
             kernel_end,
         ))
@@ -231,6 +233,12 @@ impl Programs {
         <&mut SocketFilter>::try_from(self.program(entry)?).map_err(|error| refused(entry, &error))
     }
 
+    /// Whether flows are counted.
+    #[must_use]
+    pub fn counts_flows(&self) -> bool {
+        self.counts_flows
+    }
+
     /// Passes on what the programs have said since the last call.
     pub fn flush_log(&mut self) {
         if let Some(log) = &mut self.log {
@@ -249,6 +257,16 @@ impl Programs {
             .map_err(|error| map_error("WORKPLACE", &error))?;
         Ok(values.iter().map(WorkplaceImage::counters).collect())
     }
+}
+
+/// Bytes that the tables for so many connections take in the kernel, `flows` too where they are counted.
+#[must_use]
+pub fn table_bytes(places: u32, flows: bool) -> u64 {
+    let connections =
+        u64::from(buckets(places)) * (size_of::<Bucket>() + WAYS * size_of::<u64>()) as u64;
+    let of_flows = u64::from(flow_buckets(places))
+        * (size_of::<FlowBucket>() + FLOW_WAYS * size_of::<u64>()) as u64;
+    connections + if flows { of_flows } else { 0 }
 }
 
 /// Buckets for so many connections: a power of two.

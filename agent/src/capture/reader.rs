@@ -14,13 +14,15 @@ use std::time::{Duration, Instant};
 use agent_common::shared::Shared;
 use aya::maps::{MapData, RingBuf};
 
-use super::flows::{Item, TakeFlow as _};
 use super::flows::table::{FlowTable, SLICE};
+use super::flows::{Item, TakeFlow as _};
 use super::mapped::Mapped;
 use super::offline::Slot;
 use super::writer::Writer;
 use crate::http::engine::{Counts as EngineCounts, Engine};
+use crate::http::exchange::tally::Tally;
 use crate::http::head::Kind;
+use crate::session::table::SessionCounts;
 use crate::sink::counts::Counts;
 use crate::sink::log::LogOutcome;
 
@@ -112,8 +114,12 @@ pub struct Progress {
     pub heads: AtomicU64,
     /// Heads found, by kind in the order of [`Kind::ALL`].
     pub heads_by_kind: [AtomicU64; Kind::ALL.len()],
+    /// Exchanges, and how long they took.
+    pub tally: Arc<Tally>,
     /// What the engine has counted, after a drain.
     engine: Mutex<EngineCounts>,
+    /// What was made of flows, after the same drain; `None`: they are not taken.
+    sessions: Mutex<Option<SessionCounts>>,
 }
 
 impl Progress {
@@ -125,7 +131,9 @@ impl Progress {
             foreign: AtomicU64::new(0),
             heads: AtomicU64::new(0),
             heads_by_kind: Default::default(),
+            tally: Arc::default(),
             engine: Mutex::default(),
+            sessions: Mutex::default(),
         }
     }
 
@@ -133,6 +141,12 @@ impl Progress {
     #[must_use]
     pub fn engine(&self) -> EngineCounts {
         *self.engine.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// What had been made of flows then; `None`: they are not taken.
+    #[must_use]
+    pub fn sessions(&self) -> Option<SessionCounts> {
+        *self.sessions.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }
 
@@ -143,6 +157,10 @@ pub struct Finished {
     pub counts: EngineCounts,
     /// Heads by kind, in the order of [`crate::http::head::Kind::ALL`].
     pub heads: [u64; 4],
+    /// Exchanges, and how long they took.
+    pub tally: Arc<Tally>,
+    /// What was made of flows; `None`: they were not taken.
+    pub sessions: Option<SessionCounts>,
     /// What became of the lines.
     pub log: LogOutcome,
     /// What became of exchanges and sessions, by sink.
@@ -181,7 +199,10 @@ impl Reader {
             stop: AtomicBool::new(false),
             wake: event_descriptor()?,
         });
-        let progress = Arc::new(Progress::new(cpus));
+        let progress = Arc::new(Progress {
+            tally: writer.tally(),
+            ..Progress::new(cpus)
+        });
         let (names, named) = mpsc::channel();
         let work = Work {
             kernel,
@@ -287,11 +308,14 @@ impl Work {
         // Behind all heads.
         self.scan_all();
         let heads = self.writer.heads();
+        let sessions = self.writer.session_counts();
         let (log, sinks) = self.writer.close();
         Finished {
             counts: self.engine.counts(),
             heads,
             received: self.received,
+            tally: Arc::clone(&self.progress.tally),
+            sessions,
             log,
             sinks,
         }
@@ -357,6 +381,11 @@ impl Work {
             .engine
             .lock()
             .unwrap_or_else(PoisonError::into_inner) = engine;
+        *self
+            .progress
+            .sessions
+            .lock()
+            .unwrap_or_else(PoisonError::into_inner) = self.writer.session_counts();
         let heads = self.writer.heads().iter().sum();
         if self.progress.heads.load(Ordering::Relaxed) != heads {
             self.progress.heads.store(heads, Ordering::Relaxed);

@@ -3,6 +3,7 @@
 
 use std::collections::HashMap;
 use std::net::{IpAddr, Ipv6Addr, SocketAddr};
+use std::sync::Arc;
 use std::time::Instant;
 
 use agent_common::connection::Release;
@@ -15,6 +16,7 @@ use crate::host::clock::ClockMap;
 use crate::host::shared::Reader;
 use crate::http::engine::{FoundHead, Output};
 use crate::http::exchange::pairing::Pairing;
+use crate::http::exchange::tally::Tally;
 use crate::http::head::{Head, Kind, StartLine};
 use crate::http::redact::{Redactor, Texts};
 use crate::session::describe::describe;
@@ -44,13 +46,18 @@ pub struct Writer {
 pub struct Exchanges {
     pairing: Pairing,
     records: FanOut,
+    tally: Arc<Tally>,
 }
 
 impl Exchanges {
     /// Exchanges by `pairing`; they go to the log, and to `records`.
     #[must_use]
     pub fn new(pairing: Pairing, records: FanOut) -> Self {
-        Self { pairing, records }
+        Self {
+            pairing,
+            records,
+            tally: Arc::default(),
+        }
     }
 }
 
@@ -133,8 +140,14 @@ impl Writer {
 
     /// Hands on the exchanges that have waited too long at `now_ns`, on the clock of the records.
     pub fn expire(&mut self, now_ns: u64) {
-        if let Some(Exchanges { pairing, records }) = &mut self.exchanges {
+        if let Some(Exchanges {
+            pairing,
+            records,
+            tally,
+        }) = &mut self.exchanges
+        {
             pairing.expire(now_ns, &mut |record| {
+                tally.count(record);
                 self.sink.write_exchange(record);
                 records.push_exchange(record);
             });
@@ -158,6 +171,13 @@ impl Writer {
                 self.interfaces.insert(index, name.to_owned());
             }
         }
+    }
+
+    /// Where exchanges are counted.
+    #[must_use]
+    pub fn tally(&self) -> Arc<Tally> {
+        let exchanges = self.exchanges.as_ref();
+        exchanges.map_or_else(Arc::default, |exchanges| Arc::clone(&exchanges.tally))
     }
 
     /// The next connection that the engine released.
@@ -185,9 +205,11 @@ impl Writer {
         if let Some(Exchanges {
             mut pairing,
             mut records,
+            tally,
         }) = self.exchanges
         {
             pairing.finish(&mut |record| {
+                tally.count(record);
                 self.sink.write_exchange(record);
                 records.push_exchange(record);
             });
@@ -255,8 +277,14 @@ impl Output for Writer {
             latency_us: None,
             partial: found.partial,
         };
-        if let Some(Exchanges { pairing, records }) = exchanges {
+        if let Some(Exchanges {
+            pairing,
+            records,
+            tally,
+        }) = exchanges
+        {
             let part = pairing.head(found, &head, &mut |record| {
+                tally.count(record);
                 sink.write_exchange(record);
                 records.push_exchange(record);
             });

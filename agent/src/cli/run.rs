@@ -35,6 +35,8 @@ use crate::server::access::{self, Token};
 use crate::server::api::{Api, Bounds};
 use crate::server::{Listener, Server, ServerError};
 use crate::sink::RecordSink;
+use crate::sink::api::{ApiSettings, ApiSink};
+use crate::sink::counts::Counts;
 use crate::sink::fan_out::FanOut;
 use crate::sink::log::{LogHandle, LogSink, make_folder};
 use crate::sink::sqlite::{SqliteSink, StoreError};
@@ -61,11 +63,14 @@ pub struct RunArguments {
 pub fn run(config: Config, arguments: RunArguments) -> anyhow::Result<Exit> {
     let attach = possible(config.capture.attach)?;
     let mut targets = Targets::new(&config.capture.interfaces)?;
+    // Before privileges are given up: the token may be for root's eyes.
+    let to_api = settings::api_of_run(&config)?;
     // Before privileges are given up, because of ports below 1024; before anything is attached,
     // because of ports that are taken.
     let token = access::token(&config.server, arguments.insecure)?;
     let listener = listener(config.server.listen)?;
-    let takes_sessions = config.store.enabled || config.log.format == LogFormat::Zeek;
+    let takes_sessions =
+        config.store.enabled || to_api.is_some() || config.log.format == LogFormat::Zeek;
     let idle = settings::idle_limits(&config, takes_sessions);
     let (programs, kernel) = Programs::load(&ProgramSettings {
         ring: config.capture.ring,
@@ -82,13 +87,13 @@ pub fn run(config: Config, arguments: RunArguments) -> anyhow::Result<Exit> {
     release_memory();
 
     let sink = LogSink::start(settings::log_of_run(&config))?;
-    let store = store(&config)?;
+    let sinks = Sinks::start(&config, to_api)?;
     let runtime = tokio::runtime::Builder::new_current_thread()
         .enable_all()
         .build()
         .context("cannot start the runtime")?;
     let ledger = runtime.block_on(capture(
-        &config, &arguments, hooks, targets, kernel, sink, store, listener, token,
+        &config, &arguments, hooks, targets, kernel, sink, sinks, listener, token,
     ))?;
     // What searches of the store still do is of no use to anybody.
     runtime.shutdown_background();
@@ -113,7 +118,7 @@ async fn capture(
     mut targets: Targets,
     kernel: KernelEnd,
     sink: LogSink,
-    store: Option<SqliteSink>,
+    sinks: Sinks,
     listener: Listener,
     token: Option<Token>,
 ) -> anyhow::Result<Ledger> {
@@ -129,22 +134,20 @@ async fn capture(
         config.capture.loopback == Loopback::Both,
         settings::redactor(config),
     );
-    let stored = store.as_ref().map(SqliteSink::handle);
-    let api = store.as_ref().map(|store| {
-        let days = config.store.retain.days;
-        let directory = config.store.dir.clone();
-        Api::new(store.intake(), directory, days, Bounds::default())
-    });
-    if store.is_some() || config.log.format != LogFormat::Classic {
+    let Sinks {
+        records,
+        accounts,
+        api,
+    } = sinks;
+    if !records.is_empty() || config.log.format != LogFormat::Classic {
         let limits = PairingLimits {
             tick_ns: clock::coarse_tick_ns(),
             ..PairingLimits::default()
         };
         let run = programs::random()?;
-        let sinks = store.map(|store| Box::new(store) as Box<dyn RecordSink>);
         writer = writer.with_exchanges(Exchanges::new(
             Pairing::new(run, limits),
-            FanOut::new(sinks.into_iter().collect()),
+            FanOut::new(records),
         ));
         if kernel.counts_flows() {
             writer = writer.with_sessions(settings::sessions(config, run, limits.tick_ns));
@@ -206,7 +209,7 @@ async fn capture(
                 tracing::info!(offset_ns = offset, "the wall clock was set");
             }
             question = server.question() => {
-                let sinks = stored.iter().map(|store| ("sqlite", store.counts())).collect();
+                let sinks = accounts.iter().map(|(name, counts)| (*name, counts())).collect();
                 let taken = Taken::of(reader.progress(), log.counts(), sinks);
                 let counters = hooks.programs().counters()?;
                 let interfaces = hooks.interfaces().map(str::to_owned).collect();
@@ -306,6 +309,16 @@ fn give_up_privileges(config: &Config, attach: Attach) -> anyhow::Result<()> {
             }
         }
     }
+    if config.sinks.api.enabled {
+        let folder = &config.sinks.api.spool.dir;
+        make_folder(folder)
+            .with_context(|| format!("cannot make the spool folder {}", folder.display()))?;
+        if let Some(user) = &user {
+            privileges::chown_for(user, folder, |name| {
+                name.as_encoded_bytes().starts_with(b"spool")
+            })?;
+        }
+    }
     let keep: Vec<Capability> = hooks_of(attach)
         .iter()
         .flat_map(|hook| hook.keeps())
@@ -316,6 +329,43 @@ fn give_up_privileges(config: &Config, attach: Attach) -> anyhow::Result<()> {
         privileges::ensure_writable(folder)?;
     }
     Ok(())
+}
+
+/// The sinks of exchanges and sessions, how each is asked for its account, and the API over the store.
+struct Sinks {
+    records: Vec<Box<dyn RecordSink>>,
+    accounts: Vec<(&'static str, Account)>,
+    api: Option<Api>,
+}
+
+type Account = Box<dyn Fn() -> Counts>;
+
+impl Sinks {
+    fn start(config: &Config, to_api: Option<ApiSettings>) -> anyhow::Result<Self> {
+        let mut sinks = Self {
+            records: Vec::new(),
+            accounts: Vec::new(),
+            api: None,
+        };
+        if let Some(store) = store(config)? {
+            let days = config.store.retain.days;
+            let directory = config.store.dir.clone();
+            sinks.api = Some(Api::new(store.intake(), directory, days, Bounds::default()));
+            let handle = store.handle();
+            sinks.add(store, Box::new(move || handle.counts()));
+        }
+        if let Some(settings) = to_api {
+            let sink = ApiSink::start(settings)?;
+            let handle = sink.handle();
+            sinks.add(sink, Box::new(move || handle.counts()));
+        }
+        Ok(sinks)
+    }
+
+    fn add(&mut self, sink: impl RecordSink + 'static, account: Account) {
+        self.accounts.push((sink.name(), account));
+        self.records.push(Box::new(sink));
+    }
 }
 
 /// The store, unless it is off. Another process that has the folder that nobody chose is no reason to
@@ -366,8 +416,11 @@ fn greet(config: &Config, hooks: &Hooks, server: &Server) {
         Some(address) => format!("; metrics at http://{address}/metrics"),
         None => String::new(),
     };
+    let places = config.capture.flows;
+    let memory = programs::table_bytes(places, hooks.programs().counts_flows()) >> 20;
     let greeting = format!(
         "tapline captures on {where_it_sits}\n\
+         at most {places} connections are followed at once, in {memory} MiB of the kernel's memory\n\
          lines go to {place}{metrics}; stop with Ctrl-C (process {})\n",
         std::process::id()
     );

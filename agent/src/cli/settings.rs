@@ -1,10 +1,13 @@
 //! From the configuration to the settings of each part.
 
 use crate::capture::flows::IdleLimits;
-use crate::config::{Config, LogFormat, LogOutput, RedactQuery};
+use crate::config::{ApiMode, Config, LogFormat, LogOutput, RedactQuery};
+use crate::exit::UsageError;
 use crate::http::redact::{Query, RedactSettings, Redactor};
 use crate::session::table::{SessionSettings, SessionTable};
+use crate::sink::api::{ApiSettings, Mode, Target};
 use crate::sink::log::{Format, LogSettings, OnFull, Output, Retain, Rotate};
+use crate::sink::spool::SpoolSettings;
 use crate::sink::sqlite::SqliteSettings;
 
 /// Settings of the log sink for live capture: what is full loses lines and says so.
@@ -37,6 +40,41 @@ pub fn store_of_run(config: &Config) -> SqliteSettings {
         on_full: OnFull::Drop,
         ..SqliteSettings::default()
     }
+}
+
+/// Settings of the HTTP API; `None`: nothing is sent. Reads the token and certificates.
+///
+/// # Errors
+/// They cannot be read, or do not go together.
+pub(super) fn api_of_run(config: &Config) -> Result<Option<ApiSettings>, UsageError> {
+    let api = &config.sinks.api;
+    if !api.enabled {
+        return Ok(None);
+    }
+    if api.exchanges && api.mode == ApiMode::Single {
+        return Err(UsageError(
+            "sinks.api.exchanges needs sinks.api.mode: array".to_owned(),
+        ));
+    }
+    let target = Target::new(&api.url, api.token_file.as_deref(), api.ca_file.as_deref());
+    let target = target.map_err(|error| UsageError(format!("{:#}", anyhow::Error::new(error))))?;
+    Ok(Some(ApiSettings {
+        mode: match api.mode {
+            ApiMode::Array => Mode::Array,
+            ApiMode::Single => Mode::Single,
+        },
+        exchanges: api.exchanges,
+        batch: api.batch as usize,
+        interval: api.interval,
+        timeout: api.timeout,
+        connections: api.connections as usize,
+        gzip: api.gzip,
+        spool: SpoolSettings {
+            directory: api.spool.dir.clone(),
+            bytes: api.spool.size,
+        },
+        ..ApiSettings::new(target)
+    }))
 }
 
 /// Settings of the log sink for capture files: it waits for the disk, and the days of a capture are

@@ -9,6 +9,7 @@ use ipnet::IpNet;
 
 use super::units::{format_size, parse_duration, parse_size};
 use super::{Interfaces, LogOutput, Refusal};
+use crate::http::address::Address;
 
 /// The longest head that can be asked for.
 pub(super) const HEAD_BYTES_MAX: u32 = HEAD_MAX as u32;
@@ -22,6 +23,8 @@ const HEADERS_MAX: usize = 64;
 const MISSING_MAX: usize = 64;
 const REDACT_KEYS_MAX: usize = 256;
 const REDACT_KEY_MAX: usize = 64;
+/// Room for one array of the longest records.
+const SPOOL_MIN: u64 = 1 << 20;
 /// The word that switches a limit or a report off.
 pub(super) const OFF: &str = "off";
 
@@ -154,10 +157,48 @@ pub(super) fn store_dir(text: &str) -> Result<PathBuf, Refusal> {
     path(text, "must be a folder")
 }
 
-pub(super) fn token_file(text: &str) -> Result<Option<PathBuf>, Refusal> {
+pub(super) fn file_or_none(text: &str) -> Result<Option<PathBuf>, Refusal> {
     match text {
         "" => Ok(None),
         _ => path(text, "must be a file, or empty").map(Some),
+    }
+}
+
+pub(super) fn api_url(text: &str) -> Result<String, Refusal> {
+    match Address::parse(text) {
+        Ok(_) => Ok(text.to_owned()),
+        Err(what) => Err(Refusal::new(format!(
+            "must be the address of an HTTP API: {what}"
+        ))),
+    }
+}
+
+pub(super) fn api_batch(text: &str) -> Result<u32, Refusal> {
+    let number = text
+        .parse()
+        .ok()
+        .filter(|number| (1..=10_000).contains(number));
+    number.ok_or_else(|| Refusal::new("must be a number from 1 to 10000"))
+}
+
+pub(super) fn api_connections(text: &str) -> Result<u32, Refusal> {
+    let number = text.parse().ok().filter(|number| (1..=64).contains(number));
+    number.ok_or_else(|| Refusal::new("must be a number from 1 to 64"))
+}
+
+pub(super) fn up_to_an_hour(text: &str) -> Result<Duration, Refusal> {
+    let duration = parse_duration(text)?;
+    match duration <= Duration::from_secs(3600) {
+        true => Ok(duration),
+        false => Err(Refusal::new("must be at most 1h")),
+    }
+}
+
+pub(super) fn spool_size(text: &str) -> Result<u64, Refusal> {
+    let size = parse_size(text)?;
+    match size >= SPOOL_MIN {
+        true => Ok(size),
+        false => Err(Refusal::new("must be at least 1MiB")),
     }
 }
 

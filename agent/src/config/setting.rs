@@ -7,13 +7,13 @@ use std::fmt;
 use std::path::{Path, PathBuf};
 
 use super::parse::{
-    OFF, days, diagnostics_file, each, flows, from_a_second, head_bytes, headers, interfaces,
-    listen, log_output, missing, network, port, redact_keys, ring, rotate_size, store_dir,
-    token_file, truth, unless_off, user,
+    OFF, api_batch, api_connections, api_url, days, diagnostics_file, each, file_or_none, flows,
+    from_a_second, head_bytes, headers, interfaces, listen, log_output, missing, network, port,
+    redact_keys, ring, rotate_size, spool_size, store_dir, truth, unless_off, up_to_an_hour, user,
 };
 use super::units::{format_duration, format_size, parse_size};
 use super::word::{Word as _, from_word};
-use super::{Config, ConfigError, Interfaces, Key, LogOutput};
+use super::{Config, ConfigError, Interfaces, Key, LogOutput, SinksConfig};
 
 /// A value as it was typed.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -125,6 +125,7 @@ impl Config {
             sessions,
             redact,
             store,
+            sinks: SinksConfig { api },
             server,
             diagnostics,
         } = self;
@@ -157,8 +158,21 @@ impl Config {
             Key::StoreDir => store.dir = store_dir(text)?,
             Key::StoreRetainDays => store.retain.days = unless_off(text, days)?,
             Key::StoreRetainSize => store.retain.size = unless_off(text, parse_size)?,
+            Key::SinksApiEnabled => api.enabled = truth(text)?,
+            Key::SinksApiUrl => api.url = api_url(text)?,
+            Key::SinksApiTokenFile => api.token_file = file_or_none(text)?,
+            Key::SinksApiCaFile => api.ca_file = file_or_none(text)?,
+            Key::SinksApiMode => api.mode = from_word(text)?,
+            Key::SinksApiExchanges => api.exchanges = truth(text)?,
+            Key::SinksApiBatch => api.batch = api_batch(text)?,
+            Key::SinksApiInterval => api.interval = up_to_an_hour(text)?,
+            Key::SinksApiTimeout => api.timeout = up_to_an_hour(text)?,
+            Key::SinksApiConnections => api.connections = api_connections(text)?,
+            Key::SinksApiGzip => api.gzip = truth(text)?,
+            Key::SinksApiSpoolDir => api.spool.dir = store_dir(text)?,
+            Key::SinksApiSpoolSize => api.spool.size = spool_size(text)?,
             Key::ServerListen => server.listen = unless_off(text, listen)?,
-            Key::ServerTokenFile => server.token_file = token_file(text)?,
+            Key::ServerTokenFile => server.token_file = file_or_none(text)?,
             Key::DiagnosticsLevel => diagnostics.level = from_word(text)?,
             Key::DiagnosticsFormat => diagnostics.format = from_word(text)?,
             Key::DiagnosticsFile => diagnostics.file = diagnostics_file(text)?,
@@ -194,6 +208,7 @@ impl Config {
             sessions,
             redact,
             store,
+            sinks: SinksConfig { api },
             server,
             diagnostics,
         } = self;
@@ -241,6 +256,19 @@ impl Config {
             Key::StoreDir => path_text(&store.dir),
             Key::StoreRetainDays => off_or(store.retain.days, |days| days.to_string()),
             Key::StoreRetainSize => off_or(store.retain.size, format_size),
+            Key::SinksApiEnabled => api.enabled.to_string(),
+            Key::SinksApiUrl => api.url.clone(),
+            Key::SinksApiTokenFile => api.token_file.as_deref().map(path_text).unwrap_or_default(),
+            Key::SinksApiCaFile => api.ca_file.as_deref().map(path_text).unwrap_or_default(),
+            Key::SinksApiMode => api.mode.word().to_owned(),
+            Key::SinksApiExchanges => api.exchanges.to_string(),
+            Key::SinksApiBatch => api.batch.to_string(),
+            Key::SinksApiInterval => format_duration(api.interval),
+            Key::SinksApiTimeout => format_duration(api.timeout),
+            Key::SinksApiConnections => api.connections.to_string(),
+            Key::SinksApiGzip => api.gzip.to_string(),
+            Key::SinksApiSpoolDir => path_text(&api.spool.dir),
+            Key::SinksApiSpoolSize => format_size(api.spool.size),
             Key::ServerListen => off_or(server.listen, |address| address.to_string()),
             Key::ServerTokenFile => server
                 .token_file

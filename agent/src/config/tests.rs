@@ -112,8 +112,23 @@ log:
   missing: ''
   headers: []
   statistics: off
+sessions: {enabled: false, interim: off, idle: {tcp: 1h, udp: 2m, icmp: 1s}}
 redact: {enabled: false, keys: [ticket], query: drop}
 store: {enabled: false, dir: /var/lib/tapline, retain: {days: 30, size: off}}
+sinks:
+  api:
+    enabled: true
+    url: https://collector.example.com:8443/api
+    token_file: /etc/tapline/token
+    ca_file: /etc/tapline/ca.pem
+    mode: single
+    exchanges: true
+    batch: 1000
+    interval: 1s
+    timeout: 5s
+    connections: 32
+    gzip: false
+    spool: {dir: /var/spool/tapline, size: 64MiB}
 server: {listen: off, token_file: /etc/tapline/token}
 diagnostics: {level: debug, format: json, file: /var/log/tapline}
 ";
@@ -136,6 +151,11 @@ diagnostics: {level: debug, format: json, file: /var/log/tapline}
     assert!(!config.store.enabled);
     assert_eq!(config.store.dir, Path::new("/var/lib/tapline"));
     assert_eq!(config.store.retain.size, None);
+    assert_eq!(
+        config.sinks.api.token_file.as_deref(),
+        Some(Path::new("/etc/tapline/token"))
+    );
+    assert_eq!(config.sinks.api.spool.size, 64 << 20);
     assert_eq!(config.server.listen, None);
     let token_file = config.server.token_file.as_deref();
     assert_eq!(token_file, Some(Path::new("/etc/tapline/token")));
@@ -210,7 +230,7 @@ fn messages_about_the_file() {
         "log: {size: 1}",
         "1: there is no key \"log.size\"; did you mean log.rotate.size?",
     );
-    check("sessions: {idle: 5m}", "1: there is no key \"sessions\"");
+    check("alerts: {idle: 5m}", "1: there is no key \"alerts\"");
     check(
         "log.dir: x",
         "1: there is no key \"log.dir\"; did you mean dir in the section log?",
@@ -322,6 +342,36 @@ fn messages_about_the_file() {
     check(
         "redact: {query: no}",
         "1: redact.query is \"no\", but must be one of keep, drop",
+    );
+    check(
+        "sinks: {api: {url: 'collector:8000'}}",
+        "1: sinks.api.url is \"collector:8000\", but must be the address of an HTTP API: it must begin with http:// or https://",
+    );
+    check(
+        "sinks: {api: {mode: json}}",
+        "1: sinks.api.mode is \"json\", but must be one of array, single",
+    );
+    for batch in ["0", "10001", "-1", "many"] {
+        check(
+            &format!("sinks: {{api: {{batch: '{batch}'}}}}"),
+            &format!("1: sinks.api.batch is \"{batch}\", but must be a number from 1 to 10000"),
+        );
+    }
+    check(
+        "sinks: {api: {connections: 65}}",
+        "1: sinks.api.connections is \"65\", but must be a number from 1 to 64",
+    );
+    check(
+        "sinks: {api: {timeout: 2h}}",
+        "1: sinks.api.timeout is \"2h\", but must be at most 1h",
+    );
+    check(
+        "sinks: {api: {spool: {size: 1KiB}}}",
+        "1: sinks.api.spool.size is \"1KiB\", but must be at least 1MiB",
+    );
+    check(
+        "sinks: {api: {spool: {dir: ''}}}",
+        "1: sinks.api.spool.dir is \"\", but must be a folder",
     );
     for listen in [
         "localhost:8000",

@@ -105,6 +105,16 @@ words! {
 }
 
 words! {
+    /// What a request to the HTTP API holds (`sinks.api.mode`).
+    ApiMode {
+        /// An array of records.
+        Array = "array",
+        /// One session, as an object.
+        Single = "single",
+    }
+}
+
+words! {
     /// How important a message is (`diagnostics.level`).
     Level {
         /// Something is broken or lost.

@@ -3,3 +3,4 @@
 mod open;
 pub mod pairing;
 pub mod record;
+pub mod tally;

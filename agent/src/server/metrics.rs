@@ -5,11 +5,14 @@ use jiff::Timestamp;
 use prometheus::TextEncoder;
 use prometheus::proto::{self, Counter, Gauge, LabelPair, MetricFamily, MetricType};
 
-use super::{Cpu, Health, Process, Snapshot};
+use self::durations::DURATIONS;
+use super::{Cpu, Exchanges, Health, Process, Snapshot};
 use crate::http::head::Kind;
 use crate::ledger::Ledger;
 use crate::sink::counts::{self, Counts};
 use crate::sink::log::LossReason;
+
+pub mod durations;
 
 /// One metric: what it is called, what it says, and where it is read from.
 #[derive(Clone, Copy, Debug)]
@@ -28,7 +31,7 @@ pub struct Metric {
 }
 
 /// Every metric.
-pub const METRICS: [Metric; 19] = [
+pub const METRICS: [Metric; 22] = [
     Metric {
         name: "tapline_build_info",
         grows: false,
@@ -116,6 +119,14 @@ pub const METRICS: [Metric; 19] = [
         },
     },
     Metric {
+        name: "tapline_exchanges_total",
+        grows: true,
+        unit: "exchanges",
+        labels: &["outcome"],
+        help: "Requests and the responses that answer them, by what became of them.",
+        read: durations::outcomes,
+    },
+    Metric {
         name: "tapline_escalations_total",
         grows: true,
         unit: "connections",
@@ -130,10 +141,26 @@ pub const METRICS: [Metric; 19] = [
     Metric {
         name: "tapline_flow_evictions_total",
         grows: true,
-        unit: "connections",
+        unit: "flows",
+        labels: &["table"],
+        help: "Flows that had to make room for others in their table.",
+        read: |snapshot, samples| {
+            let total = snapshot.total();
+            samples.add(&["connections"], total.evicted);
+            samples.add(&["sessions"], total.flows_evicted);
+        },
+    },
+    Metric {
+        name: "tapline_sessions_active",
+        grows: false,
+        unit: "sessions",
         labels: &[],
-        help: "Connections that had to make room for others in the table.",
-        read: |snapshot, samples| samples.add(&[], snapshot.total().evicted),
+        help: "Sessions that had neither ended nor been idle for too long when their table was last walked through.",
+        read: |snapshot, samples| {
+            if let Some(sessions) = &snapshot.sessions {
+                samples.add(&[], sessions.active);
+            }
+        },
     },
     Metric {
         name: "tapline_sink_records_total",
@@ -165,6 +192,18 @@ pub const METRICS: [Metric; 19] = [
             }
             for (name, counts) in &snapshot.sinks {
                 samples.add(&[name], counts.queued);
+            }
+        },
+    },
+    Metric {
+        name: "tapline_spool_records",
+        grows: false,
+        unit: "records",
+        labels: &[],
+        help: "Records that wait on disk to be sent to the HTTP API.",
+        read: |snapshot, samples| {
+            for (_, counts) in snapshot.sinks.iter().filter(|(name, _)| *name == "api") {
+                samples.add(&[], counts.spooled);
             }
         },
     },
@@ -238,6 +277,7 @@ pub fn text_of_store(
         heads: [0; Kind::ALL.len()],
         lines: None,
         sinks: sinks.to_vec(),
+        exchanges: Exchanges::default(),
         ledger: Ledger::default(),
         interfaces: Vec::new(),
         health: Health::new(Timestamp::UNIX_EPOCH),
@@ -255,10 +295,14 @@ fn encode(
     snapshot: &Snapshot,
     is_shown: impl Fn(&Metric) -> bool,
 ) -> Result<String, prometheus::Error> {
+    let durations = DURATIONS.iter();
+    let durations =
+        durations.map(|metric| durations::family(metric, &snapshot.exchanges.histograms));
     let families: Vec<MetricFamily> = METRICS
         .iter()
         .filter(|metric| is_shown(metric))
         .map(|metric| family(metric, snapshot))
+        .chain(durations)
         .filter(|family| !family.get_metric().is_empty())
         .collect();
     TextEncoder::new().encode_to_string(&families)
@@ -281,6 +325,10 @@ pub fn list() -> String {
             false => format!("{{{}}}", labels.join(",")),
         };
         list += &format!("| `{name}{labels}` | {unit} | {help} |\n");
+    }
+    for durations::DurationMetric { name, help, .. } in &DURATIONS {
+        let labels = durations::LABELS.join(",");
+        list += &format!("| `{name}{{{labels}}}` | seconds | {help} |\n");
     }
     list
 }
@@ -318,13 +366,7 @@ impl Samples {
 
     /// `labels`: a value for each name, in order; an empty one is as if there were no such label.
     fn add_measured(&mut self, labels: &[&str], value: f64) {
-        let pairs = self.labels.iter().zip(labels).map(|(name, value)| {
-            let mut pair = LabelPair::default();
-            pair.set_name((*name).to_owned());
-            pair.set_value((*value).to_owned());
-            pair
-        });
-        let mut metric = proto::Metric::from_label(pairs.collect());
+        let mut metric = proto::Metric::from_label(pairs(self.labels, labels));
         if self.grows {
             let mut counter = Counter::default();
             counter.set_value(value);
@@ -336,6 +378,17 @@ impl Samples {
         }
         self.metrics.push(metric);
     }
+}
+
+/// Labels with their values.
+fn pairs(names: &[&str], values: &[&str]) -> Vec<LabelPair> {
+    let pairs = names.iter().zip(values).map(|(name, value)| {
+        let mut pair = LabelPair::default();
+        pair.set_name((*name).to_owned());
+        pair.set_value((*value).to_owned());
+        pair
+    });
+    pairs.collect()
 }
 
 fn by_cpu(snapshot: &Snapshot, samples: &mut Samples, of: fn(&Cpu) -> u64) {
@@ -402,10 +455,24 @@ mod tests {
     use std::collections::{BTreeMap, BTreeSet};
 
     use super::*;
+    use crate::http::exchange::record::{ExchangeRecord, Role};
+    use crate::http::exchange::tally::{BOUNDS, Tally};
     use crate::server::Lines;
-    use crate::sink::counts::SharedCounts;
+    use crate::session::table::SessionCounts;
+    use crate::sink::batch::samples;
+    use crate::sink::counts::{ExactCounts, Kept, SharedCounts};
 
     const LIST: &str = include_str!("metrics.md");
+
+    /// The account of the HTTP API.
+    fn sent() -> Counts {
+        let exact = ExactCounts::default();
+        exact.accept(Kept::Queued, 100);
+        exact.bring(Kept::Queued, Kept::Spooled, 30);
+        exact.store(Kept::Spooled, 4);
+        exact.lose(Kept::Spooled, counts::LossReason::TooLarge, 1);
+        exact.counts()
+    }
 
     /// 90 records: 60 stored, 20 lost in two ways, 10 on their way.
     fn stored() -> Counts {
@@ -415,6 +482,24 @@ mod tests {
         shared.add_lost(counts::LossReason::QueueFull, 15);
         shared.add_lost(counts::LossReason::Other, 5);
         shared.counts()
+    }
+
+    /// Two exchanges that this host answered, one that it asked for.
+    fn exchanges() -> Exchanges {
+        let tally = Tally::default();
+        for (role, total_us, method) in [
+            (Role::Server, 4_000, "GET"),
+            (Role::Server, 60_000_000, "GET"),
+            (Role::Client, 7_000, "PROPFIND"),
+        ] {
+            tally.count(&ExchangeRecord {
+                role,
+                method: Some(method),
+                total_us: Some(total_us),
+                ..samples::exchange()
+            });
+        }
+        Exchanges::from(&tally)
     }
 
     /// Two CPUs whose counts all differ.
@@ -433,13 +518,14 @@ mod tests {
             fill(&mut counters.ignored);
             fill(&mut counters.lost);
             fill(&mut counters.escalated);
-            let mut single = [0; 4];
+            let mut single = [0; 5];
             fill(&mut single);
             [
                 counters.candidates,
                 counters.records,
                 counters.retransmitted,
                 counters.evicted,
+                counters.flows_evicted,
             ] = single;
             Cpu {
                 number,
@@ -455,10 +541,15 @@ mod tests {
                 queued: 3,
                 lost: [1, 2, 3, 4, 5, 6],
             }),
-            sinks: vec![("sqlite", stored())],
+            sinks: vec![("sqlite", stored()), ("api", sent())],
+            exchanges: exchanges(),
             ledger: Ledger::default(),
             interfaces: vec!["eth0".to_owned()],
             health: Health::new(Timestamp::UNIX_EPOCH),
+            sessions: Some(SessionCounts {
+                active: 17,
+                ..SessionCounts::default()
+            }),
             process: Some(Process {
                 cpu_seconds: 1.25,
                 resident_bytes: 4096,
@@ -540,7 +631,16 @@ mod tests {
             check(&name, both as f64);
         }
         let evicted = one.evicted + other.evicted;
-        check("tapline_flow_evictions_total", evicted as f64);
+        check(
+            "tapline_flow_evictions_total{table=\"connections\"}",
+            evicted as f64,
+        );
+        let evicted = one.flows_evicted + other.flows_evicted;
+        check(
+            "tapline_flow_evictions_total{table=\"sessions\"}",
+            evicted as f64,
+        );
+        check("tapline_sessions_active", 17.0);
         for cpu in [0, 3] {
             let name = format!("tapline_records_received_total{{cpu=\"{cpu}\"}}");
             check(&name, (1_u64 << 52) as f64);
@@ -549,6 +649,35 @@ mod tests {
         check("tapline_heads_total{kind=\"CR\"}", 12.0);
         check("tapline_heads_total{kind=\"SQ\"}", 13.0);
         check("tapline_heads_total{kind=\"SR\"}", 14.0);
+        for (outcome, count) in [
+            ("complete", 3.0),
+            ("unanswered", 0.0),
+            ("orphan", 0.0),
+            ("opaque", 0.0),
+        ] {
+            check(
+                &format!("tapline_exchanges_total{{outcome=\"{outcome}\"}}"),
+                count,
+            );
+        }
+        for (role, method, within_5_ms, in_all, sum) in [
+            ("server", "GET", 1.0, 2.0, 60.004),
+            ("client", "_OTHER", 0.0, 1.0, 0.007),
+        ] {
+            let name = format!("http_{role}_request_duration_seconds");
+            let labels =
+                format!("http_request_method=\"{method}\",http_response_status_code=\"200\"");
+            check(
+                &format!("{name}_bucket{{{labels},le=\"0.005\"}}"),
+                within_5_ms,
+            );
+            for bound in &BOUNDS[1..] {
+                check(&format!("{name}_bucket{{{labels},le=\"{bound}\"}}"), 1.0);
+            }
+            check(&format!("{name}_bucket{{{labels},le=\"+Inf\"}}"), in_all);
+            check(&format!("{name}_count{{{labels}}}"), in_all);
+            check(&format!("{name}_sum{{{labels}}}"), sum);
+        }
         let sink = "tapline_sink_records_total{sink=\"log\",outcome";
         check(&format!("{sink}=\"stored\"}}"), 50.0);
         check(&format!("{sink}=\"lost\"}}"), 21.0);
@@ -558,6 +687,17 @@ mod tests {
         check(&format!("{sink}=\"spooled\"}}"), 0.0);
         check(&format!("{sink}=\"lost\"}}"), 20.0);
         check("tapline_sink_queue_records{sink=\"sqlite\"}", 10.0);
+        let sink = "tapline_sink_records_total{sink=\"api\",outcome";
+        check(&format!("{sink}=\"stored\"}}"), 4.0);
+        check(&format!("{sink}=\"spooled\"}}"), 25.0);
+        check(&format!("{sink}=\"lost\"}}"), 1.0);
+        check("tapline_sink_queue_records{sink=\"api\"}", 70.0);
+        check("tapline_spool_records", 25.0);
+        for reason in counts::LossReason::ALL {
+            let labels = format!("{{stage=\"api\",reason=\"{}\",cpu=\"\"}}", reason.word());
+            let lost = sent().lost(reason) as f64;
+            check(&format!("tapline_lost_total{labels}"), lost);
+        }
         for reason in counts::LossReason::ALL {
             let labels = format!("{{stage=\"sqlite\",reason=\"{}\",cpu=\"\"}}", reason.word());
             let lost = stored().lost(reason) as f64;
@@ -574,7 +714,9 @@ mod tests {
             let kind = if metric.grows { "counter" } else { "gauge" };
             (metric.name.to_owned(), kind.to_owned())
         });
-        assert_eq!(kinds, expected.collect());
+        let durations = DURATIONS.iter();
+        let durations = durations.map(|metric| (metric.name.to_owned(), "histogram".to_owned()));
+        assert_eq!(kinds, expected.chain(durations).collect());
     }
 
     #[test]

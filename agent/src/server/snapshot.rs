@@ -4,8 +4,11 @@ use agent_common::counters::Counters;
 use jiff::Timestamp;
 
 use super::{Health, Process};
+use crate::http::exchange::record::Outcome;
+use crate::http::exchange::tally::{Histogram, Tally};
 use crate::http::head::Kind;
 use crate::ledger::{Ledger, Taken};
+use crate::session::table::SessionCounts;
 use crate::sink::counts::Counts;
 use crate::sink::log::{LossReason, SinkCounts};
 
@@ -17,6 +20,10 @@ pub struct Snapshot {
     pub cpus: Vec<Cpu>,
     /// Heads found, by kind in the order of [`Kind::ALL`].
     pub heads: [u64; Kind::ALL.len()],
+    /// Exchanges, and how long they took.
+    pub exchanges: Exchanges,
+    /// What was made of flows; `None`: they are not taken.
+    pub sessions: Option<SessionCounts>,
     /// The account of the log; `None`: no lines are written.
     pub lines: Option<Lines>,
     /// The account of each sink of exchanges and sessions, with its name.
@@ -40,6 +47,24 @@ pub struct Cpu {
     pub counters: Counters,
     /// Its records that were taken out of the ring.
     pub received: u64,
+}
+
+/// Exchanges at one moment.
+#[derive(Clone, Debug, Default, PartialEq)]
+pub struct Exchanges {
+    /// How many there were, in the order of [`Outcome::ALL`].
+    pub outcomes: [u64; Outcome::ALL.len()],
+    /// How long the complete ones took.
+    pub histograms: Vec<Histogram>,
+}
+
+impl From<&Tally> for Exchanges {
+    fn from(tally: &Tally) -> Self {
+        Self {
+            outcomes: tally.outcomes(),
+            histograms: tally.histograms(),
+        }
+    }
 }
 
 /// The account of the log: what became of the lines.
@@ -88,6 +113,8 @@ impl Snapshot {
                 .filter(|cpu| online.contains(&cpu.number) || has_counted(&cpu.counters))
                 .collect(),
             heads: taken.heads,
+            sessions: taken.sessions,
+            exchanges: Exchanges::default(),
             lines: Some(Lines::from(&taken.log)),
             sinks: taken.sinks,
             ledger,

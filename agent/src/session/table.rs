@@ -185,7 +185,10 @@ impl SessionTable {
     /// Takes a flow that the kernel side sent; gives the record that is due.
     pub fn sent(&mut self, record: &FlowRecord) -> Option<Due> {
         let entry = self.entry(record.slot)?;
-        let ahead = record.generation.wrapping_sub(entry.generation).cast_signed();
+        let ahead = record
+            .generation
+            .wrapping_sub(entry.generation)
+            .cast_signed();
         if ahead < 0 {
             let mut forgotten = Entry::of(record.generation);
             forgotten.revision = LAST_REVISION - 1;
@@ -212,7 +215,10 @@ impl SessionTable {
         let over = record.state & seen::ENDED != 0 || self.is_idle(record, now_ns);
         self.walked += u64::from(!over);
         let known = self.look(record.slot).unwrap_or_default();
-        let ahead = record.generation.wrapping_sub(known.generation).cast_signed();
+        let ahead = record
+            .generation
+            .wrapping_sub(known.generation)
+            .cast_signed();
         if ahead < 0 {
             return (None, Taken::No);
         }

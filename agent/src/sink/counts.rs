@@ -1,6 +1,7 @@
 //! The account of a sink of records: stored, spooled, queued and lost, by reason.
 
 use std::sync::atomic::{AtomicU64, Ordering::Relaxed};
+use std::sync::{Mutex, PoisonError};
 
 /// Why records were lost.
 #[derive(Clone, Copy, Debug, Eq, Hash, PartialEq)]
@@ -19,13 +20,17 @@ pub enum LossReason {
     Damaged,
     /// The target does not take such a record.
     Refused,
+    /// The target takes no record of this size.
+    TooLarge,
+    /// What waits on disk to be sent was too much.
+    SpoolFull,
     /// Another error.
     Other,
 }
 
 impl LossReason {
     /// All reasons.
-    pub const ALL: [Self; 8] = [
+    pub const ALL: [Self; 10] = [
         Self::QueueFull,
         Self::NoSpace,
         Self::Denied,
@@ -33,6 +38,8 @@ impl LossReason {
         Self::Locked,
         Self::Damaged,
         Self::Refused,
+        Self::TooLarge,
+        Self::SpoolFull,
         Self::Other,
     ];
 
@@ -47,6 +54,8 @@ impl LossReason {
             Self::Locked => "locked",
             Self::Damaged => "damaged",
             Self::Refused => "refused",
+            Self::TooLarge => "too_large",
+            Self::SpoolFull => "spool_full",
             Self::Other => "other",
         }
     }
@@ -78,6 +87,77 @@ impl Counts {
     #[must_use]
     pub fn lost_in_all(&self) -> u64 {
         self.lost.iter().sum()
+    }
+}
+
+/// An account of which the parts make the whole at every moment, for sinks whose records go to and
+/// fro. Taken for a batch at a time.
+#[derive(Debug, Default)]
+pub(crate) struct ExactCounts(Mutex<Counts>);
+
+/// Where a record is that the sink still has.
+#[derive(Clone, Copy, Debug, Eq, PartialEq)]
+pub(crate) enum Kept {
+    /// In memory.
+    Queued,
+    /// On disk.
+    Spooled,
+}
+
+impl ExactCounts {
+    /// Records that the sink takes from now on.
+    pub(crate) fn accept(&self, to: Kept, records: u64) {
+        self.change(|counts| {
+            counts.accepted += records;
+            *counts.kept(to) += records;
+        });
+    }
+
+    /// Records that were brought from one place to another.
+    pub(crate) fn bring(&self, from: Kept, to: Kept, records: u64) {
+        self.change(|counts| {
+            let records = counts.take(from, records);
+            *counts.kept(to) += records;
+        });
+    }
+
+    /// Records that the target has.
+    pub(crate) fn store(&self, from: Kept, records: u64) {
+        self.change(|counts| counts.stored += counts.take(from, records));
+    }
+
+    /// Records that are lost.
+    pub(crate) fn lose(&self, from: Kept, reason: LossReason, records: u64) {
+        self.change(|counts| {
+            let records = counts.take(from, records);
+            counts.lost[reason as usize] += records;
+        });
+    }
+
+    pub(crate) fn counts(&self) -> Counts {
+        *self.0.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    fn change(&self, change: impl FnOnce(&mut Counts)) {
+        change(&mut self.0.lock().unwrap_or_else(PoisonError::into_inner));
+    }
+}
+
+impl Counts {
+    fn kept(&mut self, place: Kept) -> &mut u64 {
+        match place {
+            Kept::Queued => &mut self.queued,
+            Kept::Spooled => &mut self.spooled,
+        }
+    }
+
+    /// Never more than there is, so that the whole stays the whole.
+    fn take(&mut self, place: Kept, records: u64) -> u64 {
+        let kept = self.kept(place);
+        debug_assert!(records <= *kept, "{records} of {kept} {place:?}");
+        let taken = records.min(*kept);
+        *kept -= taken;
+        taken
     }
 }
 
@@ -123,6 +203,8 @@ impl SharedCounts {
 
 #[cfg(test)]
 mod tests {
+    use proptest::prelude::*;
+
     use super::*;
 
     #[test]
@@ -138,6 +220,31 @@ mod tests {
         assert_eq!(counts.lost_in_all(), 3);
         for (index, reason) in LossReason::ALL.into_iter().enumerate() {
             assert_eq!(reason as usize, index, "{}", reason.word());
+        }
+    }
+
+    proptest! {
+        #[test]
+        fn an_exact_account_closes_at_every_moment(steps in prop::collection::vec((0..6, 0_u64..50), 0..60)) {
+            let shared = ExactCounts::default();
+            for (step, records) in steps {
+                let now = shared.counts();
+                let queued = records.min(now.queued);
+                let spooled = records.min(now.spooled);
+                match step {
+                    0 => shared.accept(Kept::Queued, records),
+                    1 => shared.accept(Kept::Spooled, records),
+                    2 => shared.bring(Kept::Queued, Kept::Spooled, queued),
+                    3 => shared.store(Kept::Spooled, spooled),
+                    4 => shared.store(Kept::Queued, queued),
+                    _ => shared.lose(Kept::Queued, LossReason::TooLarge, queued),
+                }
+                let counts = shared.counts();
+                prop_assert_eq!(
+                    counts.accepted,
+                    counts.stored + counts.spooled + counts.queued + counts.lost_in_all()
+                );
+            }
         }
     }
 }

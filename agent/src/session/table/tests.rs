@@ -132,7 +132,11 @@ fn what_leaves_has_a_final_record() {
 
 #[test]
 fn what_is_idle_for_its_limit_and_a_margin_is_over() {
-    for (protocol, limit) in [(Protocol::Tcp, 300), (Protocol::Udp, 60), (Protocol::Icmp, 60)] {
+    for (protocol, limit) in [
+        (Protocol::Tcp, 300),
+        (Protocol::Udp, 60),
+        (Protocol::Icmp, 60),
+    ] {
         let record = FlowRecord {
             protocol: protocol as u8,
             first_ns: 9 * SECOND,
@@ -144,7 +148,10 @@ fn what_is_idle_for_its_limit_and_a_margin_is_over() {
         let limit = (10 + limit) * SECOND + margin;
         assert_eq!(table.found(&record, limit), (None, Taken::No));
         let (due, taken) = table.found(&record, limit + 1);
-        assert_eq!((due.map(|due| due.interim), taken), (Some(false), Taken::Final));
+        assert_eq!(
+            (due.map(|due| due.interim), taken),
+            (Some(false), Taken::Final)
+        );
         assert_eq!(table.found(&record, limit + 2), (None, Taken::Final));
         // The kernel side sends no more of it; what it does send has nothing new.
         assert_eq!(table.sent(&with(why::NEXT, record)), None);
@@ -230,7 +237,10 @@ fn heads_and_records_name_the_same_session() {
     for generation in [0, 1, 2, 1022, 1023, 1024, 2046, 5000, 1 << 20] {
         let mut table = table();
         // As the slot was when something of it was last heard of.
-        table.sent(&with(why::NEXT, flow(generation - generation.min(400), 1, 0)));
+        table.sent(&with(
+            why::NEXT,
+            flow(generation - generation.min(400), 1, 0),
+        ));
         let name = table.head(flow_name(5, generation), Said::Request);
         let due = table.sent(&with(why::ENDED, flow(generation, 2, 1)));
         assert_eq!(due.map(|due| due.session), name, "{generation}");
@@ -252,7 +262,10 @@ fn no_name_is_none_of_a_session_and_slots_beyond_the_table_are_refused() {
 fn a_flow_that_has_no_record_costs_no_memory() {
     let mut table = table();
     for slot in 0..100_000 {
-        let record = FlowRecord { slot, ..flow(1, 5, 1) };
+        let record = FlowRecord {
+            slot,
+            ..flow(1, 5, 1)
+        };
         assert_eq!(table.found(&record, SECOND), (None, Taken::No));
     }
     assert!(table.chunks.is_empty());

@@ -121,7 +121,7 @@ impl Hand {
             .head(&found, &head, &mut |record| done.push(say(record)));
         assert_eq!(
             part.session,
-            Identifier::new(7, 5 << 32 | u64::from(self.generation))
+            Identifier::new(7, 1 << 63 | 5 << 32 | u64::from(self.generation))
         );
         part
     }

@@ -1,0 +1,224 @@
+//! A process that sends to an API that is down is killed (SIGKILL) in the middle of it: at most the last
+//! second is missing, and what it had spooled is sent by the next, once.
+
+#![expect(clippy::unwrap_used, reason = "a test that cannot go on fails")]
+
+use std::collections::BTreeSet;
+use std::io::{BufRead as _, BufReader, Read as _, Write as _};
+use std::net::{SocketAddr, TcpListener, TcpStream};
+use std::path::Path;
+use std::process::{Command, Stdio};
+use std::sync::{Arc, Mutex};
+use std::thread;
+use std::time::{Duration, Instant};
+
+use flate2::read::GzDecoder;
+use jiff::Timestamp;
+use tapline::session::identifier::Identifier;
+use tapline::session::record::{Protocol, SessionDetails, SessionRecord};
+use tapline::sink::api::{ApiSettings, ApiSink, Target};
+use tapline::sink::fan_out::FanOut;
+use tapline::sink::spool::SpoolSettings;
+
+const FOLDER: &str = "API_KILLED_FOLDER";
+const URL: &str = "API_KILLED_URL";
+
+fn settings(folder: &Path, url: &str) -> ApiSettings {
+    ApiSettings {
+        spool: SpoolSettings {
+            directory: folder.to_owned(),
+            bytes: 1 << 30,
+        },
+        // Batches are small here: a disk that takes its time is to cost nothing.
+        queue_batches: 10_000,
+        ..ApiSettings::new(Target::new(url, None, None).unwrap())
+    }
+}
+
+/// The process that is killed: pushes records, and says how far it is. Nothing unless the other test
+/// starts it.
+#[test]
+fn child() {
+    let Some(folder) = std::env::var_os(FOLDER) else {
+        return;
+    };
+    let url = std::env::var(URL).unwrap();
+    let sink = ApiSink::start(settings(Path::new(&folder), &url)).unwrap();
+    let mut fan_out = FanOut::new(vec![Box::new(sink)]);
+    for number in 0.. {
+        fan_out.push_session(&session(number));
+        if number % 100 == 0 {
+            fan_out.flush();
+            println!("pushed {number}");
+            std::io::stdout().flush().unwrap();
+            thread::sleep(Duration::from_millis(2));
+        }
+    }
+}
+
+fn session(number: u64) -> SessionRecord<'static> {
+    let time = Timestamp::from_microsecond(1_795_264_067_311_000 + number as i64).unwrap();
+    SessionRecord {
+        protocol: Protocol::Tcp,
+        src_ip: "192.0.2.1".parse().unwrap(),
+        src_port: 1,
+        dst_ip: "192.0.2.2".parse().unwrap(),
+        dst_port: 80,
+        packets: number,
+        bytes: 100,
+        cpu_id: 0,
+        timestamp: time,
+        details: Some(SessionDetails {
+            session_id: Identifier::new(1, number),
+            revision: 1,
+            interim: false,
+            ended_at: time,
+            duration_us: 0,
+            packets_out: 1,
+            packets_in: 0,
+            bytes_out: 100,
+            bytes_in: 0,
+            orig_bytes: 0,
+            resp_bytes: 0,
+            missed_bytes: 0,
+            reply_cpu_id: None,
+            conn_state: "S0",
+            history: "S",
+            retransmits: 0,
+            rtt_us: None,
+            http_requests: 0,
+            http_errors: 0,
+            ifname: "eth0",
+        }),
+    }
+}
+
+/// Starts the child, kills it after this time, and gives what it said it had pushed a second before
+/// that, and in all.
+fn run_and_kill(folder: &Path, url: &str, after: Duration) -> (u64, u64) {
+    let mut child = Command::new(std::env::current_exe().unwrap())
+        .args(["--exact", "child", "--nocapture"])
+        .env(FOLDER, folder)
+        .env(URL, url)
+        .stdout(Stdio::piped())
+        .stderr(Stdio::null())
+        .spawn()
+        .unwrap();
+    let lines = BufReader::new(child.stdout.take().unwrap()).lines();
+    let mut said: Vec<(Instant, u64)> = Vec::new();
+    let mut killed: Option<Instant> = None;
+    for line in lines {
+        let line = line.unwrap();
+        let Some((_, number)) = line.rsplit_once("pushed ") else {
+            continue;
+        };
+        let now = Instant::now();
+        said.push((now, number.parse().unwrap()));
+        if killed.is_none() && now.duration_since(said[0].0) >= after {
+            child.kill().unwrap();
+            killed = Some(now);
+        }
+    }
+    child.wait().unwrap();
+    let killed = killed.unwrap();
+    let before = said
+        .iter()
+        .rev()
+        .find(|(time, _)| killed.duration_since(*time) >= Duration::from_secs(1));
+    (before.unwrap().1, said.last().unwrap().1)
+}
+
+type Numbers = Arc<Mutex<Vec<u64>>>;
+
+/// A back end that takes everything; the numbers of the records that came.
+fn back_end(address: SocketAddr) -> Numbers {
+    let listener = TcpListener::bind(address).unwrap();
+    let numbers = Numbers::default();
+    let taken = Arc::clone(&numbers);
+    thread::spawn(move || {
+        for stream in listener.incoming() {
+            let taken = Arc::clone(&taken);
+            thread::spawn(move || drop(take(stream.unwrap(), &taken)));
+        }
+    });
+    numbers
+}
+
+fn take(stream: TcpStream, numbers: &Mutex<Vec<u64>>) -> std::io::Result<()> {
+    let mut reader = BufReader::new(stream.try_clone()?);
+    let mut writer = stream;
+    loop {
+        let mut length = 0;
+        loop {
+            let mut line = String::new();
+            if reader.read_line(&mut line)? == 0 {
+                return Ok(());
+            }
+            let line = line.trim_end().to_ascii_lowercase();
+            if let Some(value) = line.strip_prefix("content-length: ") {
+                length = value.parse().unwrap();
+            }
+            if line.is_empty() {
+                break;
+            }
+        }
+        let mut body = vec![0; length];
+        reader.read_exact(&mut body)?;
+        let mut text = String::new();
+        GzDecoder::new(&body[..]).read_to_string(&mut text)?;
+        let records: Vec<serde_json::Value> = serde_json::from_str(&text).unwrap();
+        let answer = format!("{{\"count\": {}}}", records.len());
+        let packets = records
+            .iter()
+            .map(|record| record["packets"].as_u64().unwrap());
+        numbers.lock().unwrap().extend(packets);
+        write!(
+            writer,
+            "HTTP/1.1 201 Created\r\nContent-Length: {}\r\n\r\n{answer}",
+            answer.len()
+        )?;
+    }
+}
+
+#[test]
+fn after_a_kill_the_spool_is_sent_and_at_most_a_second_is_missing() {
+    for milliseconds in [1300, 1730, 2190] {
+        let folder = tempfile::tempdir().unwrap();
+        let nobody = TcpListener::bind("127.0.0.1:0").unwrap();
+        let address = nobody.local_addr().unwrap();
+        drop(nobody);
+        let url = format!("http://{address}/api");
+        let after = Duration::from_millis(milliseconds);
+        let (before, all) = run_and_kill(folder.path(), &url, after);
+        assert!(before > 0 && before < all);
+
+        let numbers = back_end(address);
+        let sink = ApiSink::start(settings(folder.path(), &url)).unwrap();
+        let handle = sink.handle();
+        let begun = Instant::now();
+        // Something was spooled, and all of it goes.
+        while handle.counts().stored <= before || handle.counts().spooled > 0 {
+            assert!(
+                begun.elapsed() < Duration::from_secs(20),
+                "{:?} of {before}",
+                handle.counts()
+            );
+            thread::sleep(Duration::from_millis(10));
+        }
+        let counts = FanOut::new(vec![Box::new(sink)]).close()[0].1;
+        assert_eq!((counts.accepted, counts.lost_in_all()), (counts.stored, 0));
+        let numbers = numbers.lock().unwrap();
+        let distinct: BTreeSet<u64> = numbers.iter().copied().collect();
+        assert_eq!(distinct.len(), numbers.len(), "some came twice");
+        let missing: Vec<u64> = (0..=before)
+            .filter(|number| !distinct.contains(number))
+            .collect();
+        let first = &missing[..missing.len().min(20)];
+        assert!(
+            missing.is_empty(),
+            "{} of {before} are missing: {first:?} …",
+            missing.len()
+        );
+        assert!(distinct.last() <= Some(&(all + 100)));
+    }
+}

@@ -276,6 +276,7 @@ pub fn text_of_store(
         cpus: Vec::new(),
         heads: [0; Kind::ALL.len()],
         lines: None,
+        sessions: None,
         sinks: sinks.to_vec(),
         exchanges: Exchanges::default(),
         ledger: Ledger::default(),

@@ -3,12 +3,15 @@
 
 #![expect(clippy::unwrap_used, reason = "a test that cannot go on fails")]
 
+use std::collections::BTreeSet;
 use std::fs;
 use std::path::{Path, PathBuf};
 use std::process::Command;
 
 use agent_common::counters::{Ignored, Lost};
 use tapline::config::Key;
+use tapline::server::metrics::METRICS;
+use tapline::server::metrics::durations::DURATIONS;
 
 fn root() -> PathBuf {
     Path::new(env!("CARGO_MANIFEST_DIR"))
@@ -97,4 +100,40 @@ fn every_part_of_the_classifier_is_on_the_map() {
         }
     }
     assert!(count > 10);
+}
+
+/// The metrics of the documents beside it that watch them.
+#[test]
+fn what_is_watched_is_measured() {
+    let measured: Vec<&str> = METRICS
+        .iter()
+        .map(|metric| metric.name)
+        .chain(DURATIONS.iter().map(|metric| metric.name))
+        .collect();
+    for (name, at_least) in [
+        ("config/alerts.yml", 5),
+        ("config/grafana-dashboard.json", 9),
+    ] {
+        let text = document(name);
+        let words = text.split(|letter: char| !(letter.is_alphanumeric() || letter == '_'));
+        let mut watched = BTreeSet::new();
+        for word in words {
+            let is_metric = ["tapline_", "process_", "http_server_", "http_client_"];
+            if !is_metric.iter().any(|begin| word.starts_with(begin)) {
+                continue;
+            }
+            let plain = ["_bucket", "_count", "_sum"]
+                .iter()
+                .find_map(|part| word.strip_suffix(part))
+                .unwrap_or(word);
+            assert!(measured.contains(&plain), "{name}: {word}");
+            watched.insert(plain);
+        }
+        assert!(watched.len() >= at_least, "{name}: {watched:?}");
+    }
+    let dashboard: serde_json::Value =
+        serde_json::from_str(&document("config/grafana-dashboard.json")).unwrap();
+    for panel in dashboard["panels"].as_array().unwrap() {
+        assert!(panel["targets"][0]["expr"].is_string(), "{panel}");
+    }
 }

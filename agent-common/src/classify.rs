@@ -29,7 +29,7 @@ pub struct Segment {
     pub acknowledgement: u32,
     /// Where the payload begins in the packet.
     pub payload_offset: u32,
-    /// How many payload bytes the headers announce.
+    /// How many payload bytes the headers announce; of ICMP those behind the first eight.
     pub payload_length: u32,
     /// Bytes from the outer network header on.
     pub network_length: u32,
@@ -46,7 +46,10 @@ pub struct Segment {
     pub fragment: u8,
     /// 1: found inside a tunnel.
     pub tunnelled: u8,
-    unused: [u8; 5],
+    /// 1: TCP, and the receive window is 0 as the header has it.
+    pub zero_window: u8,
+    /// Of ICMP: type, code, and the two bytes that identify a query, from the highest byte on.
+    pub icmp: u32,
     /// Where the header to be read next begins. Shared, as all of [`crate::scratch::Work`], so that the
     /// verifier follows one unknown offset instead of every combination of header lengths.
     offset: Shared<u32>,
@@ -195,6 +198,8 @@ fn plain<P: Packet>(packet: &P, segment: &mut Segment) -> bool {
     // What the link put behind the packet to make its frame long enough does not count.
     segment.network_length = total;
     segment.header_length = payload - NETWORK;
+    // Apart, and last: the stack has no room for it beside the others.
+    segment.zero_window = u8::from(packet.read::<2>(TRANSPORT + 14) == Some([0, 0]));
     true
 }
 
@@ -444,7 +449,7 @@ fn transport<P: Packet>(packet: &P, segment: &mut Segment) -> Result<(), Ignored
     segment.header_length = 0;
     match segment.next.get() {
         protocol::TCP => {
-            let header: [u8; 14] = packet.read(offset).ok_or(Ignored::Truncated)?;
+            let header: [u8; 16] = packet.read(offset).ok_or(Ignored::Truncated)?;
             let header_length = u32::from(header[12] >> 4) * 4;
             if header_length < 20 {
                 return Err(Ignored::BadHeader);
@@ -460,6 +465,7 @@ fn transport<P: Packet>(packet: &P, segment: &mut Segment) -> Result<(), Ignored
             segment.acknowledgement =
                 u32::from_be_bytes([header[8], header[9], header[10], header[11]]);
             segment.tcp_flags = header[13] & 0x3f;
+            segment.zero_window = u8::from(header[14] | header[15] == 0);
             segment.payload_offset = payload;
             segment.payload_length = end - payload;
             segment.header_length = payload - segment.network.get();
@@ -472,9 +478,23 @@ fn transport<P: Packet>(packet: &P, segment: &mut Segment) -> Result<(), Ignored
             segment.protocol = Protocol::Udp as u32;
             segment.source_port_be = u16::from_ne_bytes([header[0], header[1]]);
             segment.destination_port_be = u16::from_ne_bytes([header[2], header[3]]);
+            segment.payload_length = end - (offset + 8);
             segment.header_length = offset + 8 - segment.network.get();
         }
-        protocol::ICMP | protocol::ICMP_V6 => segment.protocol = Protocol::Icmp as u32,
+        protocol::ICMP | protocol::ICMP_V6 => {
+            // Both have four bytes at least, and eight in every message that is in use.
+            let [kind, code, _, _] = packet.read(offset).ok_or(Ignored::Truncated)?;
+            let identifier: [u8; 2] = if offset + 8 <= end {
+                packet.read(offset + 4).ok_or(Ignored::Truncated)?
+            } else if offset + 4 <= end {
+                [0; 2]
+            } else {
+                return Err(Ignored::BadLength);
+            };
+            segment.icmp = u32::from_be_bytes([kind, code, identifier[0], identifier[1]]);
+            segment.protocol = Protocol::Icmp as u32;
+            segment.payload_length = end.saturating_sub(offset + 8);
+        }
         _ => return Err(Ignored::Protocol),
     }
     Ok(())

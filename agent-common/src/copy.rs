@@ -36,6 +36,7 @@ pub(crate) fn copy<P: Packet, H: Host>(
         segment,
         work,
         scratch,
+        ..
     } = workplace;
     let mut copier = Copier {
         packet,
@@ -125,6 +126,7 @@ impl<P: Packet, H: Host> Copier<'_, P, H> {
         header.generation = self.connection.generation.get();
         header.ifindex = origin.ifindex;
         header.cpu = self.host.cpu();
+        header.flow = self.work.flow.get();
         header.vlan = segment.vlan;
         header.version = VERSION;
         header.side = self.side as u8;

@@ -151,6 +151,15 @@ pub struct Counters {
     pub first_fragments: u64,
     /// Packets found inside VXLAN, GRE or IP-in-IP.
     pub tunnelled: u64,
+    /// Flows put into the table of flows, and those that began anew in their place.
+    pub flows: u64,
+    /// Flows that had to make room though they had neither ended nor been idle for too long.
+    pub flows_evicted: u64,
+    /// Flows that left the table without a record: the ring had no room for it.
+    pub flows_left_out: u64,
+    /// Packets as on the wire that are in no flow's record: those of such flows, and those for which two
+    /// CPUs wanted the same place.
+    pub packets_left_out: u64,
     /// The span of time that `budget_used` belongs to.
     pub budget_window: u64,
     /// Bytes copied beyond ordinary heads in that span.
@@ -178,6 +187,10 @@ impl Counters {
             escalated,
             first_fragments,
             tunnelled,
+            flows,
+            flows_evicted,
+            flows_left_out,
+            packets_left_out,
             budget_window: _,
             budget_used,
         } = self;
@@ -194,6 +207,10 @@ impl Counters {
         *connections += other.connections;
         *first_fragments += other.first_fragments;
         *tunnelled += other.tunnelled;
+        *flows += other.flows;
+        *flows_evicted += other.flows_evicted;
+        *flows_left_out += other.flows_left_out;
+        *packets_left_out += other.packets_left_out;
         *budget_used += other.budget_used;
     }
 }

@@ -1,7 +1,10 @@
 //! Where connections, counters and records live: maps in the kernel, vectors in the agent.
 
+use crate::flow::count::{count, end};
+use crate::flow::{FlowBucket, FlowRecord};
 use crate::scratch::{Scratch, Workplace};
 use crate::search::{Body, head_end, request_body};
+use crate::shared::Shared;
 use crate::start::{Start, is_request_line, start_of};
 use crate::table::Bucket;
 
@@ -41,7 +44,47 @@ pub unsafe trait Host {
     /// when there is none.
     fn release(&self, slot: u32) -> u64;
     /// Makes `tag` the owner of a place whose tag was `old`; false when somebody was faster.
-    fn claim(&self, place: &crate::shared::Shared<u64>, old: u64, tag: u64) -> bool;
+    fn claim(&self, place: &Shared<u64>, old: u64, tag: u64) -> bool;
+
+    /// Whether flows are counted.
+    fn counts_flows(&self) -> bool;
+    /// Number of buckets of the table of flows minus one.
+    fn flow_mask(&self) -> u32;
+    /// Coarse ticks without a packet after which a flow of this protocol is over; see
+    /// [`crate::settings::Settings::flow_idle`].
+    fn flow_idle(&self, protocol: u32) -> u32;
+    /// Nanoseconds of a coarse tick.
+    fn tick_ns(&self) -> u32;
+    /// A bucket of the table of flows.
+    fn flow_bucket(&self, index: u32) -> Option<&FlowBucket>;
+    /// What the reader wrote of the flow in a slot: see [`crate::flow::known_word`]; 0 when nothing.
+    fn flow_known(&self, slot: u32) -> u64;
+    /// Adds to a word, atomically. Gives what it was.
+    fn add(&self, word: &Shared<u64>, by: u64) -> u64;
+    /// Sets bits of a word, atomically. Gives what it was.
+    fn set_bits(&self, word: &Shared<u64>, bits: u64) -> u64;
+    /// Puts 0 in the place of a word, atomically. Gives what it was.
+    fn take(&self, word: &Shared<u64>) -> u64;
+    /// Whether the ring has room to spare for records of flows: heads come first.
+    fn has_room_for_flows(&self) -> bool;
+    /// Hands the record of a flow to the reader. False: no room.
+    fn send_flow(&self, record: &FlowRecord) -> bool;
+
+    /// [`crate::flow::count::count`]; the kernel has it verified once.
+    fn count_flow(&self, workplace: &mut Workplace)
+    where
+        Self: Sized,
+    {
+        count(self, workplace);
+    }
+
+    /// [`crate::flow::count::end`].
+    fn end_flow(&self, workplace: &mut Workplace)
+    where
+        Self: Sized,
+    {
+        end(self, workplace);
+    }
 
     /// Nanoseconds of the monotonic clock.
     fn now_ns(&self) -> u64;

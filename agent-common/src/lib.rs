@@ -10,6 +10,7 @@ pub mod classify;
 pub mod connection;
 mod copy;
 pub mod counters;
+pub mod flow;
 #[cfg(any(test, feature = "frames"))]
 pub mod frame;
 pub mod host;

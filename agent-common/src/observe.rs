@@ -3,8 +3,8 @@
 use crate::classify::{Segment, classify};
 use crate::counters::{Counters, Ignored, Protocol};
 use crate::host::Host;
-use crate::packet::{Origin, Packet};
-use crate::scratch::Workplace;
+use crate::packet::Packet;
+use crate::scratch::{Work, Workplace};
 use crate::settings::filter;
 use crate::track::track;
 
@@ -15,11 +15,15 @@ use crate::track::track;
 pub fn observe<P: Packet, H: Host>(packet: &P, host: &H) -> Option<u32> {
     let workplace = host.workplace()?;
     let origin = packet.origin();
+    // In memory, because the stack is short where heads are copied.
+    workplace.work.segments.set(origin.segments);
+    workplace.work.ifindex.set(origin.ifindex);
+    workplace.work.outgoing.set(u32::from(origin.outgoing));
     if let Err(why) = classify(packet, &mut workplace.segment) {
-        let counters = &mut workplace.counters;
+        let Workplace { counters, work, .. } = workplace;
         count_packet(
             counters,
-            &origin,
+            work,
             Protocol::Other as u32,
             packet.wire_length(),
             0,
@@ -27,15 +31,18 @@ pub fn observe<P: Packet, H: Host>(packet: &P, host: &H) -> Option<u32> {
         // Forgotten and read again: the compiler may not drop the mask that the verifier needs.
         workplace.work.kind.set(why as u32);
         let why = workplace.work.kind.get() as usize & (Ignored::PLACES - 1);
-        counters.ignored[why] += u64::from(origin.segments);
+        counters.ignored[why] += u64::from(workplace.work.segments.get());
         return Some(why as u32).filter(|why| DAMAGED >> why & 1 != 0);
     }
     let Workplace {
-        counters, segment, ..
+        counters,
+        segment,
+        work,
+        ..
     } = workplace;
     count_packet(
         counters,
-        &origin,
+        work,
         segment.protocol,
         segment.network_length,
         segment.header_length,
@@ -47,11 +54,20 @@ pub fn observe<P: Packet, H: Host>(packet: &P, host: &H) -> Option<u32> {
         counters.tunnelled += 1;
     }
     if host.filters() != 0 && !wanted(host, segment) {
-        counters.ignored[Ignored::Filtered as usize] += u64::from(origin.segments);
+        counters.ignored[Ignored::Filtered as usize] += u64::from(work.segments.get());
         return None;
     }
-    if segment.protocol == Protocol::Tcp as u32 {
+    work.flow.set(0);
+    work.flow_ended.set(0);
+    if host.counts_flows() {
+        host.count_flow(workplace);
+    }
+    if workplace.segment.protocol == Protocol::Tcp as u32 {
         track(packet, host, workplace);
+        // Behind the records of its last packet.
+        if workplace.work.flow_ended.get() != 0 {
+            host.end_flow(workplace);
+        }
     }
     None
 }
@@ -65,15 +81,16 @@ const DAMAGED: u32 = 1 << Ignored::Truncated as u32
 #[inline(always)]
 fn count_packet(
     counters: &mut Counters,
-    origin: &Origin,
+    work: &Work,
     protocol: u32,
     length: u32,
     header_length: u32,
 ) {
-    let repeated = u64::from(origin.segments.saturating_sub(1)) * u64::from(header_length);
-    let direction = usize::from(origin.outgoing);
+    let segments = work.segments.get();
+    let repeated = u64::from(segments.saturating_sub(1)) * u64::from(header_length);
+    let direction = work.outgoing.get() as usize & 1;
     let protocol = protocol as usize & (Protocol::COUNT - 1);
-    counters.packets[direction][protocol] += u64::from(origin.segments);
+    counters.packets[direction][protocol] += u64::from(segments);
     counters.bytes[direction][protocol] += u64::from(length) + repeated;
 }
 

@@ -7,7 +7,7 @@
 use zerocopy::{FromBytes, Immutable, IntoBytes, KnownLayout};
 
 /// Version of the layout; both sides are built together, so a mismatch means a foreign program.
-pub const VERSION: u8 = 2;
+pub const VERSION: u8 = 3;
 
 /// Payload bytes that one record carries at the most. Longer stretches come as several records.
 pub const PIECE_MAX: usize = 2048;
@@ -65,8 +65,8 @@ pub struct RecordHeader {
     pub last_ago: u16,
     /// How long ago the other direction carried data, in the same way.
     pub peer_ago: u16,
-    /// Always 0.
-    pub unused: u32,
+    /// The flow of the packet, as [`crate::flow::flow_name`] names it; 0: none.
+    pub flow: u32,
     /// VLAN identifiers, outermost first; 0 is "no tag".
     pub vlan: [u16; 2],
     /// A set of `flag` bits.
@@ -101,7 +101,7 @@ impl RecordHeader {
         captured: 0,
         last_ago: 0,
         peer_ago: 0,
-        unused: 0,
+        flow: 0,
         vlan: [0; 2],
         flags: 0,
         version: 0,

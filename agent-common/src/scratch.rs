@@ -2,6 +2,7 @@
 
 use crate::classify::Segment;
 use crate::counters::Counters;
+use crate::flow::FlowRecord;
 use crate::record::{PIECE_MAX, RecordHeader};
 use crate::shared::Shared;
 
@@ -19,6 +20,8 @@ pub struct Workplace {
     pub work: Work,
     /// The record at hand.
     pub scratch: Scratch,
+    /// The record of a flow at hand.
+    pub flow: FlowRecord,
 }
 
 /// What was found out about the packet at hand.
@@ -47,6 +50,21 @@ pub struct Work {
     pub captured: Shared<u32>,
     /// Flags of every record of this packet.
     pub flags: Shared<u32>,
+    /// How many packets on the wire the packet stands for.
+    pub segments: Shared<u32>,
+    /// Index of its interface.
+    pub ifindex: Shared<u32>,
+    /// 1: it is leaving the host.
+    pub outgoing: Shared<u32>,
+    unused: Shared<u32>,
+    /// The slot of its flow.
+    pub flow_slot: Shared<u32>,
+    /// The generation of its flow.
+    pub flow_generation: Shared<u32>,
+    /// Its flow, as [`crate::flow::flow_name`] names it; 0: none.
+    pub flow: Shared<u32>,
+    /// Not 0: its flow has ended with it.
+    pub flow_ended: Shared<u32>,
 }
 
 /// Bits of [`Work::marks`].

@@ -1,5 +1,7 @@
 //! What the agent tells the kernel programs before they are loaded.
 
+use crate::counters::Protocol;
+
 /// Settings that do not change while the programs run. The verifier treats them as constants.
 #[repr(C)]
 #[derive(Clone, Copy, Debug)]
@@ -16,6 +18,17 @@ pub struct Settings {
     pub connection_budget: u32,
     /// Bytes that one CPU may copy beyond ordinary heads in a window of time.
     pub cpu_budget: u64,
+    /// Number of buckets of the table of flows minus one; the number is a power of two.
+    pub flow_mask: u32,
+    /// 0: flows are not counted.
+    pub flows: u32,
+    /// Coarse ticks without a packet after which a flow is over, by [`crate::counters::Protocol`] (the
+    /// last is of no meaning).
+    pub flow_idle: [u32; Protocol::COUNT],
+    /// Nanoseconds of a coarse tick.
+    pub tick_ns: u32,
+    /// Always 0.
+    pub unused: u32,
 }
 
 /// Bits of [`Settings::filters`].
@@ -42,11 +55,17 @@ impl Settings {
         filters: 0,
         connection_budget: 1 << 20,
         cpu_budget: 32 << 20,
+        flow_mask: 0,
+        flows: 1,
+        // Five minutes, one minute and one minute.
+        flow_idle: [75_000, 15_000, 15_000, 15_000],
+        tick_ns: 4_000_000,
+        unused: 0,
     };
 }
 
 #[cfg(feature = "user")]
-// SAFETY: `repr(C)`, 48 + 16 + 8 bytes without padding, integers only.
+// SAFETY: `repr(C)`, 48 + 16 + 8 + 32 bytes without padding, integers only.
 unsafe impl aya::Pod for Settings {}
 
-const _: () = assert!(size_of::<Settings>() == 72);
+const _: () = assert!(size_of::<Settings>() == 104);

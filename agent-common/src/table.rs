@@ -174,7 +174,7 @@ pub fn restart(connection: &Connection) {
 
 /// A hash with secret keys: whoever does not know them cannot aim at a bucket.
 #[inline(always)]
-fn hash<H: Host>(host: &H, key: &Key) -> u64 {
+pub(crate) fn hash<H: Host>(host: &H, key: &Key) -> u64 {
     // The first word of an IPv4-mapped address is 0, so each product keeps an odd factor.
     let mut sum = u64::from(key.ports).wrapping_mul(host.hash_key(0) | 1);
     sum = sum.wrapping_add(

@@ -7,6 +7,7 @@ use std::boxed::Box;
 use std::vec::Vec;
 
 use crate::counters::Counters;
+use crate::flow::{FLOW_WAYS, FlowBucket, FlowRecord};
 use crate::host::Host;
 use crate::observe::observe;
 use crate::packet::{Link, Origin, Packet};
@@ -80,6 +81,11 @@ pub(crate) struct Kernel {
     /// By slot.
     pub(crate) releases: Vec<Shared<u64>>,
     pub(crate) ticks: Cell<u64>,
+    pub(crate) flows: Vec<FlowBucket>,
+    /// By slot of the table of flows.
+    pub(crate) flows_known: Vec<Shared<u64>>,
+    /// Records of flows that went to the ring.
+    pub(crate) flow_records: RefCell<Vec<FlowRecord>>,
     /// No room in the ring.
     pub(crate) ring_is_full: Cell<bool>,
     /// Another CPU claims every place just before.
@@ -94,12 +100,18 @@ impl Kernel {
         assert!(buckets.is_power_of_two());
         let settings = Settings {
             bucket_mask: buckets - 1,
+            flow_mask: buckets - 1,
             ..Settings::DEFAULT
         };
         Self {
             settings,
             buckets: (0..buckets).map(|_| Bucket::default()).collect(),
             releases: (0..buckets * WAYS as u32).map(|_| Shared::new(0)).collect(),
+            flows: (0..buckets).map(|_| FlowBucket::default()).collect(),
+            flows_known: (0..buckets * FLOW_WAYS as u32)
+                .map(|_| Shared::new(0))
+                .collect(),
+            flow_records: RefCell::default(),
             ticks: Cell::new(1000),
             ring_is_full: Cell::new(false),
             slower: Cell::new(false),
@@ -178,6 +190,60 @@ unsafe impl Host for Kernel {
             place.set(tag);
         }
         wins
+    }
+
+    fn counts_flows(&self) -> bool {
+        self.settings.flows != 0
+    }
+
+    fn flow_mask(&self) -> u32 {
+        self.settings.flow_mask
+    }
+
+    fn flow_idle(&self, protocol: u32) -> u32 {
+        self.settings.flow_idle[protocol as usize]
+    }
+
+    fn tick_ns(&self) -> u32 {
+        self.settings.tick_ns
+    }
+
+    fn flow_bucket(&self, index: u32) -> Option<&FlowBucket> {
+        self.flows.get(index as usize)
+    }
+
+    fn flow_known(&self, slot: u32) -> u64 {
+        self.flows_known.get(slot as usize).map_or(0, Shared::get)
+    }
+
+    fn add(&self, word: &Shared<u64>, by: u64) -> u64 {
+        let old = word.get();
+        word.set(old.wrapping_add(by));
+        old
+    }
+
+    fn set_bits(&self, word: &Shared<u64>, bits: u64) -> u64 {
+        let old = word.get();
+        word.set(old | bits);
+        old
+    }
+
+    fn take(&self, word: &Shared<u64>) -> u64 {
+        let old = word.get();
+        word.set(0);
+        old
+    }
+
+    fn has_room_for_flows(&self) -> bool {
+        true
+    }
+
+    fn send_flow(&self, record: &FlowRecord) -> bool {
+        let room = !self.ring_is_full.get();
+        if room {
+            self.flow_records.borrow_mut().push(*record);
+        }
+        room
     }
 
     fn now_ns(&self) -> u64 {

@@ -38,6 +38,7 @@ pub fn track<P: Packet, H: Host>(packet: &P, host: &H, workplace: &mut Workplace
         segment,
         work,
         scratch,
+        ..
     } = workplace;
     if segment.payload_length == 0 && segment.tcp_flags & (tcp::SYN | tcp::FIN | tcp::RST) == 0 {
         // A bare acknowledgement: nothing of it is remembered.
@@ -274,7 +275,7 @@ const ASK_MASK: u32 = 7;
 const REACH: u32 = 1 << 26;
 
 /// Coarse ticks (1 to 10 milliseconds each) without data after which a connection may have gone on unseen.
-const IDLE_TICKS: u32 = 1_000;
+pub(crate) const IDLE_TICKS: u32 = 1_000;
 
 /// Whether so much time has passed without data that a connection may have gone on unseen.
 #[inline(always)]
@@ -297,7 +298,7 @@ fn is_foreign(direction: &Direction, peer: &Direction, segment: &Segment) -> boo
 }
 
 #[inline(always)]
-fn is_near(number: u32, expected: u32) -> bool {
+pub(crate) fn is_near(number: u32, expected: u32) -> bool {
     number.wrapping_sub(expected).wrapping_add(REACH) <= 2 * REACH
 }
 

@@ -1,7 +1,13 @@
 //! Global functions: the verifier checks each once, by its types alone, instead of once for every
 //! state in which it is called. All loops over bytes live here.
 
-use agent_common::{scratch::Scratch, search, start};
+use agent_common::{
+    flow::count::{count, end},
+    scratch::{Scratch, Workplace},
+    search, start,
+};
+
+use crate::host::Kernel;
 
 /// [`start::start_of`]: the number of the start, 0 for none.
 #[inline(never)]
@@ -78,4 +84,26 @@ pub extern "C" fn content_length(scratch: *const Scratch) -> u64 {
         return search::Body::Unknown.to_word();
     };
     search::content_length(scratch).to_word()
+}
+
+/// [`count`]: always 0, because a global function gives something.
+#[inline(never)]
+#[unsafe(no_mangle)]
+pub extern "C" fn count_flow(workplace: *mut Workplace) -> u32 {
+    // SAFETY: the verifier admits only null or a whole workplace of this CPU, which the caller lends.
+    if let Some(workplace) = unsafe { workplace.as_mut() } {
+        count(&Kernel, workplace);
+    }
+    0
+}
+
+/// [`end`]: as above.
+#[inline(never)]
+#[unsafe(no_mangle)]
+pub extern "C" fn end_flow(workplace: *mut Workplace) -> u32 {
+    // SAFETY: as above.
+    if let Some(workplace) = unsafe { workplace.as_mut() } {
+        end(&Kernel, workplace);
+    }
+    0
 }

@@ -1,6 +1,7 @@
 //! The kernel as the surroundings of the classifier.
 
 use agent_common::{
+    flow::{FlowBucket, FlowRecord},
     host::Host,
     record::{PIECE_MAX, RecordHeader},
     scratch::{Scratch, Workplace},
@@ -10,17 +11,20 @@ use agent_common::{
     table::Bucket,
 };
 use aya_ebpf::{
-    bindings::{BPF_RB_FORCE_WAKEUP, BPF_RB_NO_WAKEUP},
+    bindings::{BPF_RB_AVAIL_DATA, BPF_RB_FORCE_WAKEUP, BPF_RB_NO_WAKEUP, BPF_RB_RING_SIZE},
     check_bounds_signed,
     helpers::generated::{
         bpf_get_smp_processor_id, bpf_jiffies64, bpf_ktime_get_ns, bpf_loop, bpf_ringbuf_output,
+        bpf_ringbuf_query,
     },
     maps::lpm_trie::Key,
 };
 use core::ffi::{c_long, c_void};
 
 use crate::functions;
-use crate::maps::{CONNECTIONS, NETS, PORTS, RECORDS, RELEASES, SETTINGS, SLEEPING, WORKPLACE};
+use crate::maps::{
+    CONNECTIONS, FLOWS, FLOWS_KNOWN, NETS, PORTS, RECORDS, RELEASES, SETTINGS, SLEEPING, WORKPLACE,
+};
 
 /// Maps and helpers.
 pub(crate) struct Kernel;
@@ -113,6 +117,99 @@ unsafe impl Host for Kernel {
     }
 
     #[inline(always)]
+    fn counts_flows(&self) -> bool {
+        setting!(flows) != 0
+    }
+
+    #[inline(always)]
+    fn flow_mask(&self) -> u32 {
+        setting!(flow_mask)
+    }
+
+    #[inline(always)]
+    fn flow_idle(&self, protocol: u32) -> u32 {
+        let [tcp, udp, icmp, _] = [
+            setting!(flow_idle[0]),
+            setting!(flow_idle[1]),
+            setting!(flow_idle[2]),
+            0,
+        ];
+        match protocol {
+            0 => tcp,
+            1 => udp,
+            _ => icmp,
+        }
+    }
+
+    #[inline(always)]
+    fn tick_ns(&self) -> u32 {
+        setting!(tick_ns)
+    }
+
+    #[inline(always)]
+    fn flow_bucket(&self, index: u32) -> Option<&FlowBucket> {
+        FLOWS.get(index)
+    }
+
+    #[inline(always)]
+    fn flow_known(&self, slot: u32) -> u64 {
+        FLOWS_KNOWN.get(slot).map_or(0, Shared::get)
+    }
+
+    #[inline(always)]
+    fn add(&self, word: &Shared<u64>, by: u64) -> u64 {
+        // Not `Relaxed`: the compiler makes an addition of that which does not give the old value.
+        use core::intrinsics::{AtomicOrdering::SeqCst, atomic_xadd};
+        // SAFETY: as in `claim`.
+        unsafe {
+            atomic_xadd::<u64, u64, { SeqCst }>(core::ptr::from_ref(word).cast_mut().cast(), by)
+        }
+    }
+
+    #[inline(always)]
+    fn set_bits(&self, word: &Shared<u64>, bits: u64) -> u64 {
+        use core::intrinsics::{AtomicOrdering::SeqCst, atomic_or};
+        // SAFETY: as in `claim`.
+        unsafe {
+            atomic_or::<u64, u64, { SeqCst }>(core::ptr::from_ref(word).cast_mut().cast(), bits)
+        }
+    }
+
+    #[inline(always)]
+    fn take(&self, word: &Shared<u64>) -> u64 {
+        use core::intrinsics::{AtomicOrdering::SeqCst, atomic_xchg};
+        // SAFETY: as in `claim`.
+        unsafe { atomic_xchg::<u64, { SeqCst }>(core::ptr::from_ref(word).cast_mut().cast(), 0) }
+    }
+
+    #[inline(always)]
+    fn has_room_for_flows(&self) -> bool {
+        let ring = (&raw const RECORDS).cast_mut().cast();
+        // SAFETY: a map of the right type.
+        let [used, size] = [BPF_RB_AVAIL_DATA, BPF_RB_RING_SIZE]
+            .map(|what| unsafe { bpf_ringbuf_query(ring, u64::from(what)) });
+        used < size / 4 * 3
+    }
+
+    #[inline(always)]
+    fn send_flow(&self, record: &FlowRecord) -> bool {
+        output(
+            core::ptr::from_ref(record).cast(),
+            size_of::<FlowRecord>() as u64,
+        )
+    }
+
+    #[inline(always)]
+    fn count_flow(&self, workplace: &mut Workplace) {
+        functions::count_flow(workplace);
+    }
+
+    #[inline(always)]
+    fn end_flow(&self, workplace: &mut Workplace) {
+        functions::end_flow(workplace);
+    }
+
+    #[inline(always)]
     fn now_ns(&self) -> u64 {
         // SAFETY: a helper without arguments.
         unsafe { bpf_ktime_get_ns() }
@@ -132,28 +229,13 @@ unsafe impl Host for Kernel {
 
     #[inline(always)]
     fn send(&self, scratch: &Scratch, captured: u32) -> bool {
-        // A wake-up costs many times the record: only a sleeping reader gets one.
-        let sleeping = SLEEPING.get(0).is_some_and(|word| word.get() != 0);
-        let flags = if sleeping {
-            BPF_RB_FORCE_WAKEUP
-        } else {
-            BPF_RB_NO_WAKEUP
-        };
         let header = size_of::<RecordHeader>() as i64;
         let size = i64::from(captured) + header;
         if !check_bounds_signed(size, header, PIECE_MAX as i64 + header) {
             return false;
         }
-        // SAFETY: `size` bytes are inside the scratch, whose data is longer than a piece.
-        let result = unsafe {
-            bpf_ringbuf_output(
-                (&raw const RECORDS).cast_mut().cast(),
-                core::ptr::from_ref(scratch).cast_mut().cast(),
-                size as u64,
-                u64::from(flags),
-            )
-        };
-        result == 0
+        // `size` bytes are inside the scratch, whose data is longer than a piece.
+        output(core::ptr::from_ref(scratch).cast(), size as u64)
     }
 
     #[inline(always)]
@@ -194,6 +276,28 @@ unsafe impl Host for Kernel {
             );
         }
     }
+}
+
+/// Puts a record of `size` bytes, which stand at `record`, into the ring.
+#[inline(always)]
+fn output(record: *const c_void, size: u64) -> bool {
+    // A wake-up costs many times the record: only a sleeping reader gets one.
+    let sleeping = SLEEPING.get(0).is_some_and(|word| word.get() != 0);
+    let flags = if sleeping {
+        BPF_RB_FORCE_WAKEUP
+    } else {
+        BPF_RB_NO_WAKEUP
+    };
+    // SAFETY: callers pass memory of this CPU that has so many bytes.
+    let result = unsafe {
+        bpf_ringbuf_output(
+            (&raw const RECORDS).cast_mut().cast(),
+            record.cast_mut(),
+            size,
+            u64::from(flags),
+        )
+    };
+    result == 0
 }
 
 /// What `bpf_loop` calls; 0 goes on, 1 stops.

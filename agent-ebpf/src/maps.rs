@@ -1,6 +1,8 @@
 //! The maps: what the programs share with each other and with the agent.
 
-use agent_common::{scratch::Workplace, settings::Settings, shared::Shared, table::Bucket};
+use agent_common::{
+    flow::FlowBucket, scratch::Workplace, settings::Settings, shared::Shared, table::Bucket,
+};
 use aya_ebpf::{
     bindings::BPF_F_MMAPABLE,
     macros::map,
@@ -18,6 +20,15 @@ pub(crate) static CONNECTIONS: Array<Bucket> = Array::with_max_entries(1, 0);
 /// The release words, by slot of the table. The agent sets the size, and maps and writes them.
 #[map]
 pub(crate) static RELEASES: Array<Shared<u64>> = Array::with_max_entries(1, BPF_F_MMAPABLE);
+
+/// The table of flows. The agent sets its size. It is not mapped; that it could be has it begin at the
+/// beginning of a page, so that a cache line of a flow is a cache line.
+#[map]
+pub(crate) static FLOWS: Array<FlowBucket> = Array::with_max_entries(1, BPF_F_MMAPABLE);
+
+/// What the agent has of flows, by slot of their table. The agent sets the size, and maps and writes it.
+#[map]
+pub(crate) static FLOWS_KNOWN: Array<Shared<u64>> = Array::with_max_entries(1, BPF_F_MMAPABLE);
 
 /// One word: not 0 while the agent sleeps and wants to be woken by the next record.
 #[map]

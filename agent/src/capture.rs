@@ -1,5 +1,6 @@
 //! Where packets come from: the interfaces of this host, or capture files; and what becomes of them.
 
+pub mod flows;
 pub mod hooks;
 pub mod kernel_log;
 pub mod offline;

@@ -32,6 +32,8 @@ use std::time::Duration;
 
 use ipnet::IpNet;
 
+use crate::capture::flows::IdleLimits;
+
 pub use environment::settings_from_environment;
 pub use error::ConfigError;
 pub use file::{FILE_MAX, settings_from_file, settings_from_yaml};
@@ -50,6 +52,8 @@ pub struct Config {
     pub capture: CaptureConfig,
     /// The lines and where they go.
     pub log: LogConfig,
+    /// Connections and flows, and when each becomes a record.
+    pub sessions: SessionsConfig,
     /// What is taken out of heads before anything sees them.
     pub redact: RedactConfig,
     /// The database of exchanges and sessions.
@@ -149,6 +153,17 @@ pub struct RetainConfig {
     pub days: Option<u32>,
     /// Bytes of all files together; `None`: any number.
     pub size: Option<u64>,
+}
+
+/// `sessions`: connections and flows, and when each becomes a record.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct SessionsConfig {
+    /// Whether they are counted at all.
+    pub enabled: bool,
+    /// How often one that goes on has a record; `None`: when it is over.
+    pub interim: Option<Duration>,
+    /// When one is over without an end of its own.
+    pub idle: IdleLimits,
 }
 
 /// `redact`: what is taken out of heads before anything sees them.
@@ -279,6 +294,16 @@ impl Default for RotateConfig {
             size: None,
             age: None,
             compress: true,
+        }
+    }
+}
+
+impl Default for SessionsConfig {
+    fn default() -> Self {
+        Self {
+            enabled: true,
+            interim: Some(Duration::from_secs(60)),
+            idle: IdleLimits::default(),
         }
     }
 }

@@ -14,6 +14,7 @@ use crate::capture::reader::{Finished, Progress};
 use crate::http::engine::Counts as EngineCounts;
 use crate::http::exchange::tally::Tally;
 use crate::http::head::Kind;
+use crate::session::table::SessionCounts;
 use crate::sink::counts::{Counts, LossReason};
 use crate::sink::log::SinkCounts;
 
@@ -32,6 +33,8 @@ pub struct Taken {
     pub log: SinkCounts,
     /// Exchanges, and how long they took.
     pub tally: Arc<Tally>,
+    /// What was made of flows; `None`: they are not taken.
+    pub sessions: Option<SessionCounts>,
     /// The account of each sink of exchanges and sessions, with its name.
     pub sinks: Vec<(&'static str, Counts)>,
     /// The files may not have reached the disk.
@@ -49,6 +52,7 @@ impl Taken {
             received: progress.received.iter().map(load).collect(),
             engine,
             tally: Arc::clone(&progress.tally),
+            sessions: progress.sessions(),
             log,
             sinks,
             sync_error: None,
@@ -63,6 +67,7 @@ impl From<&Finished> for Taken {
             heads: finished.heads,
             engine: finished.counts,
             tally: Arc::clone(&finished.tally),
+            sessions: finished.sessions,
             log: finished.log.counts,
             sinks: finished.sinks.clone(),
             sync_error: finished.log.sync_error.as_ref().map(ToString::to_string),
@@ -164,6 +169,9 @@ pub struct Ledger {
     escalated: BTreeMap<&'static str, u64>,
     records: Records,
     heads: Heads,
+    /// Where they are counted.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    sessions: Option<Sessions>,
     lines: Lines,
     /// What became of exchanges and sessions, by sink.
     sinks: BTreeMap<&'static str, Sink>,
@@ -199,6 +207,56 @@ struct Heads {
     lost_records: u64,
     holes_given_up: u64,
     overflows: u64,
+}
+
+#[derive(Clone, Debug, Default, Serialize)]
+struct Sessions {
+    /// Those with a record at least.
+    begun: u64,
+    /// Their records.
+    records: u64,
+    /// Those of them that a later one was to replace.
+    interim: u64,
+    /// Flows that the kernel programs began to count.
+    flows: u64,
+    /// Those of them that had to make room for others.
+    evicted: u64,
+    /// Those of them that left while the ring had no room for their record.
+    left_out: u64,
+    /// Packets in the last record of each session.
+    packets: u64,
+    /// Packets that are in no record: of flows that were left out, or of no flow.
+    packets_left_out: u64,
+    /// Heads that were found after their session had left: they are not in its count.
+    late_heads: u64,
+}
+
+impl Sessions {
+    fn new(counts: &SessionCounts, total: &Counters) -> Self {
+        Self {
+            begun: counts.sessions,
+            records: counts.records,
+            interim: counts.interim,
+            flows: total.flows,
+            evicted: total.flows_evicted,
+            left_out: total.flows_left_out,
+            packets: counts.packets,
+            packets_left_out: total.packets_left_out,
+            late_heads: counts.late_heads,
+        }
+    }
+
+    /// Every packet is in a session, ignored, or counted as left out.
+    fn identity(&self, total: &Counters, moment: Moment) -> Identity {
+        // The reasons behind are about what packets carry, and such packets are in flows.
+        let ignored: u64 = total.ignored[..=Ignored::Protocol as usize].iter().sum();
+        Identity::flowing(
+            "packets = sessions.packets + ignored (but tls, http2, sequence) + sessions.packets_left_out; in flight: not on record yet",
+            total.packets.iter().flatten().sum(),
+            self.packets + ignored + self.packets_left_out,
+            moment,
+        )
+    }
 }
 
 #[derive(Clone, Debug, Default, Serialize)]
@@ -301,7 +359,15 @@ impl Ledger {
             ),
         ];
         let own = own.map(|(name, identity)| (name.to_owned(), identity));
-        let identities = own.into_iter().chain(identities_of(&taken.sinks, moment));
+        let sessions = taken.sessions.map(|counts| Sessions::new(&counts, &total));
+        let of_sessions = sessions
+            .iter()
+            .map(|sessions| ("sessions".to_owned(), sessions.identity(&total, moment)));
+        let identities = own
+            .into_iter()
+            .chain(of_sessions)
+            .chain(identities_of(&taken.sinks, moment))
+            .collect();
         let by_protocol = |counts: &[u64; Protocol::COUNT]| named(&Protocol::NAMES, counts);
         Self {
             seconds: time.as_secs_f64(),
@@ -339,6 +405,7 @@ impl Ledger {
                 holes_given_up: counts.holes_given_up,
                 overflows: counts.overflows,
             },
+            sessions,
             lines: Lines {
                 accepted: lines.accepted,
                 stored: lines.stored,
@@ -357,7 +424,7 @@ impl Ledger {
                     lost: cpu.lost[Lost::Ring as usize],
                 })
                 .collect(),
-            identities: identities.collect(),
+            identities,
         }
     }
 
@@ -377,6 +444,7 @@ impl Ledger {
             records,
             heads,
             lines,
+            sessions,
             ..
         } = self;
         let lost: u64 = records.lost.values().sum();
@@ -393,6 +461,16 @@ impl Ledger {
             lost - records.lost.get("ring").copied().unwrap_or(0),
             lines.lost,
         );
+        if let Some(sessions) = sessions {
+            text.push_str(&format!(
+                "sessions: {} in {} records with {} packets; evicted: {}; left out: {} packets\n",
+                sessions.begun,
+                sessions.records,
+                sessions.packets,
+                sessions.evicted,
+                sessions.packets_left_out,
+            ));
+        }
         for (name, sink) in &self.sinks {
             text.push_str(&format!(
                 "{name}: {} records = {} stored + {} spooled + {} lost\n",
@@ -471,6 +549,35 @@ mod tests {
         check(Moment::Live, "lines", [0, 0, 0], true);
         check(Moment::Live, "sinks.sqlite", [9, 6, 3], true);
         check(Moment::End, "sinks.sqlite", [9, 6, 3], false);
+    }
+
+    #[test]
+    fn packets_are_in_sessions_or_ignored_or_left_out() {
+        let check = |moment, in_sessions, ignored: [u64; 2], in_flight, holds| {
+            let mut counters = [Counters::default()];
+            counters[0].packets[1][0] = 20;
+            counters[0].ignored[Ignored::Fragment as usize] = ignored[0];
+            counters[0].ignored[Ignored::Tls as usize] = ignored[1];
+            counters[0].packets_left_out = 3;
+            let taken = Taken {
+                sessions: Some(SessionCounts {
+                    packets: in_sessions,
+                    ..SessionCounts::default()
+                }),
+                ..Taken::default()
+            };
+            let ledger = Ledger::new(&counters, &taken, Duration::ZERO, moment);
+            let ledger = serde_json::to_value(ledger).unwrap();
+            let identity = &ledger["identities"]["sessions"];
+            assert_eq!(identity["in_flight"], in_flight, "{ledger:#}");
+            assert_eq!(identity["holds"], holds, "{ledger:#}");
+        };
+        check(Moment::End, 15, [2, 1], 0, true);
+        check(Moment::End, 14, [2, 1], 1, false);
+        check(Moment::End, 16, [2, 0], 0, false);
+        check(Moment::Live, 5, [2, 7], 10, true);
+        // Where none are counted nothing is said of them.
+        assert!(ledger(Moment::End, |_| ())["identities"]["sessions"].is_null());
     }
 
     #[test]

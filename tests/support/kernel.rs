@@ -2,20 +2,24 @@
 //! them.
 
 use std::io;
+use std::os::fd::AsFd as _;
 
 use agent_common::counters::Counters;
+use agent_common::flow::{FLOW_WAYS, FlowBucketImage, FlowRecord};
 use agent_common::frame;
 use agent_common::packet::{Link, Origin};
 use agent_common::record::RecordHeader;
 use agent_common::scratch::WorkplaceImage;
 use agent_common::settings::Settings;
 use agent_common::table::WAYS;
-use aya::maps::{Array, MapData, PerCpuArray, RingBuf};
+use aya::maps::{Array, IterableMap as _, MapData, PerCpuArray, RingBuf};
 use aya::programs::{Program as AyaProgram, ProgramError, TestRun as _, TestRunOptions};
 use aya::{Ebpf, EbpfLoader};
+use tapline::capture::flows::Item;
+use tapline::capture::flows::table::FlowTable;
 use tapline::capture::offline::Slot;
 use tapline::capture::programs;
-use zerocopy::{FromBytes as _, IntoBytes as _};
+use zerocopy::IntoBytes as _;
 
 /// One of the kernel programs.
 #[derive(Clone, Copy, Debug, Eq, PartialEq)]
@@ -57,49 +61,49 @@ pub const PROGRAMS: [Program; 7] = [
     program(
         "tapline_ingress",
         UNSPECIFIED,
-        [220_000, 220_000],
+        [290_000, 410_000],
         Kind::Ethernet,
         false,
     ),
     program(
         "tapline_egress",
         UNSPECIFIED,
-        [220_000, 220_000],
+        [290_000, 410_000],
         Kind::Ethernet,
         true,
     ),
     program(
         "tapline_in_ip",
         UNSPECIFIED,
-        [220_000, 220_000],
+        [290_000, 410_000],
         Kind::Network,
         false,
     ),
     program(
         "tapline_out_ip",
         UNSPECIFIED,
-        [220_000, 220_000],
+        [290_000, 410_000],
         Kind::Network,
         true,
     ),
     program(
         "tapline_xdp",
         PASS,
-        [220_000, 220_000],
+        [290_000, 410_000],
         Kind::Ethernet,
         false,
     ),
     program(
         "tapline_socket",
         KEEP_NOTHING,
-        [220_000, 220_000],
+        [290_000, 410_000],
         Kind::SocketEthernet,
         false,
     ),
     program(
         "tapline_sock_ip",
         KEEP_NOTHING,
-        [220_000, 220_000],
+        [290_000, 410_000],
         Kind::SocketNetwork,
         false,
     ),
@@ -211,6 +215,11 @@ pub struct Kernel {
     records: RingBuf<MapData>,
     releases: Array<MapData, u64>,
     workplaces: PerCpuArray<MapData, WorkplaceImage>,
+    flows: Array<MapData, FlowBucketImage>,
+    flows_known: Array<MapData, u64>,
+    /// Flows out of the ring, since they were last asked for.
+    sent: Vec<FlowRecord>,
+    tick_ns: u32,
 }
 
 impl Kernel {
@@ -233,6 +242,8 @@ impl Kernel {
             .map_max_entries("RECORDS", 4 << 20)
             .map_max_entries("CONNECTIONS", settings.bucket_mask + 1)
             .map_max_entries("RELEASES", (settings.bucket_mask + 1) * WAYS as u32)
+            .map_max_entries("FLOWS", settings.flow_mask + 1)
+            .map_max_entries("FLOWS_KNOWN", (settings.flow_mask + 1) * FLOW_WAYS as u32)
             .load(object)
             .unwrap();
         let mut take = |name| ebpf.take_map(name).unwrap();
@@ -240,6 +251,10 @@ impl Kernel {
             records: take("RECORDS").try_into().unwrap(),
             releases: take("RELEASES").try_into().unwrap(),
             workplaces: take("WORKPLACE").try_into().unwrap(),
+            flows: take("FLOWS").try_into().unwrap(),
+            flows_known: take("FLOWS_KNOWN").try_into().unwrap(),
+            sent: Vec::new(),
+            tick_ns: settings.tick_ns,
             ebpf,
         }
     }
@@ -295,21 +310,60 @@ impl Kernel {
         true
     }
 
-    /// The records since the last call.
+    /// The records since the last call, but for those of flows: see [`Self::sent_flows`].
     ///
     /// # Panics
-    /// A record is shorter than it says.
+    /// A record is of no known kind, or of another length than it says.
     pub fn records(&mut self) -> Vec<Record> {
         let mut records = Vec::new();
         while let Some(item) = self.records.next() {
-            let (header, bytes) = RecordHeader::read_from_prefix(&item).unwrap();
-            assert_eq!(bytes.len(), header.captured as usize, "{header:?}");
-            records.push(Record {
-                header,
-                bytes: bytes.to_vec(),
-            });
+            match Item::read(&item).unwrap() {
+                Item::Piece(header, bytes) => {
+                    assert_eq!(item.len(), size_of::<RecordHeader>() + bytes.len());
+                    records.push(Record {
+                        header: *header,
+                        bytes: bytes.to_vec(),
+                    });
+                }
+                Item::Flow(record) => {
+                    assert_eq!(item.len(), size_of::<FlowRecord>());
+                    self.sent.push(*record);
+                }
+            }
         }
         records
+    }
+
+    /// The flows that the kernel sent among the records taken out since the last call.
+    pub fn sent_flows(&mut self) -> Vec<FlowRecord> {
+        std::mem::take(&mut self.sent)
+    }
+
+    /// The flows that stand in the buckets of their table.
+    ///
+    /// # Panics
+    /// The map cannot be read.
+    #[must_use]
+    pub fn flows(&self, buckets: std::ops::Range<u32>) -> Vec<FlowRecord> {
+        let mut flows = Vec::new();
+        for index in buckets {
+            let image = self.flows.get(&index, 0).unwrap();
+            for (place, flow) in image.bucket().places.iter().enumerate() {
+                flows.extend(flow.read(index * FLOW_WAYS as u32 + place as u32, self.tick_ns));
+            }
+        }
+        flows
+    }
+
+    /// The table of flows, as the reader has it.
+    ///
+    /// # Panics
+    /// The kernel refuses.
+    #[must_use]
+    pub fn flow_table(&self, settings: Settings) -> FlowTable {
+        let [flows, known] = [self.flows.map().fd(), self.flows_known.map().fd()];
+        let buckets = settings.flow_mask + 1;
+        FlowTable::open(flows.as_fd(), known.as_fd(), buckets, settings.tick_ns).unwrap()
     }
 
     /// Releases a connection, as the reader does.

@@ -10,10 +10,12 @@ use std::net::{IpAddr, SocketAddr};
 
 use agent_common::connection::Release;
 use agent_common::counters::Counters;
+use agent_common::flow::{FLOW_WAYS, FlowRecord};
 use agent_common::frame::{self, TcpSegment, tcp_flags};
 use agent_common::settings::Settings;
 use proptest::prelude::*;
 use proptest::test_runner::{Config, TestCaseError, TestError, TestRunner};
+use tapline::capture::flows::{IdleLimits, Item, Taken};
 use tapline::capture::offline::{Offline, OfflineSettings, Slice, Slot};
 
 use super::kernel::{Kernel, Program, Record};
@@ -28,6 +30,7 @@ const PAYLOAD_MAX: usize = 3_000;
 /// which would depend on clocks, and no budget of a CPU, which would too.
 pub const ROOMY: Settings = Settings {
     bucket_mask: FLOWS / 4 - 1,
+    flow_mask: FLOWS / FLOW_WAYS as u32 - 1,
     cpu_budget: u64::MAX,
     ..Settings::DEFAULT
 };
@@ -43,6 +46,15 @@ pub fn same_records(kernel: Kernel, programs: &[Program], cases: u32) {
         both.borrow_mut().program = *program;
         both.borrow_mut().shown = Shown::default();
         run(&both, *program, cases);
+        let (kernel, offline) = both.borrow_mut().standing();
+        assert!(
+            kernel.len() > cases as usize,
+            "hardly any flow was compared"
+        );
+        for (kernel, offline) in kernel.iter().zip(&offline) {
+            assert_eq!(kernel, offline, "{}: what stands of a flow", program.name);
+        }
+        assert_eq!(kernel.len(), offline.len(), "{}: flows", program.name);
     }
 }
 
@@ -87,6 +99,15 @@ enum Step {
         /// A byte of the packet that is changed, and by what.
         lie: Option<(usize, u8)>,
     },
+    /// A packet that is no TCP: UDP, or ICMP of the family of the connection.
+    Other {
+        connection: u16,
+        from_server: bool,
+        udp: bool,
+        length: usize,
+        /// Of ICMP: the type, if it is no question and its answer.
+        kind: Option<u8>,
+    },
     /// Bytes of no meaning.
     Noise(Vec<u8>),
     /// The reader is through with the connection of the last record.
@@ -127,8 +148,23 @@ fn step() -> impl Strategy<Value = Step> {
                 lie,
             },
         );
+    let other = (
+        0..5_u16,
+        any::<bool>(),
+        any::<bool>(),
+        0..200_usize,
+        prop::option::weighted(0.2, any::<u8>()),
+    )
+        .prop_map(|(connection, from_server, udp, length, kind)| Step::Other {
+            connection,
+            from_server,
+            udp,
+            length,
+            kind,
+        });
     prop_oneof![
         20 => packet,
+        4 => other,
         1 => prop::collection::vec(any::<u8>(), 14..200).prop_map(Step::Noise),
         2 => (any::<bool>(), any::<bool>())
             .prop_map(|(opaque, wrong)| Step::Release { opaque, wrong }),
@@ -215,6 +251,7 @@ impl Both {
             kernel,
             offline: Offline::new(OfflineSettings {
                 flows: FLOWS,
+                sessions: Some(IdleLimits::default()),
                 connection_budget: ROOMY.connection_budget,
                 ..OfflineSettings::default()
             }),
@@ -239,6 +276,7 @@ impl Both {
                 }
                 Step::Noise(bytes) => (frame::IPV4, bytes.clone()),
                 Step::Packet { .. } => self.packet(step, &mut next),
+                Step::Other { .. } => self.other(step),
             };
             self.show(ethertype, &packet)
                 .map_err(|reason| format!("step {number}: {reason}"))?;
@@ -298,6 +336,70 @@ impl Both {
         (ethertype, packet)
     }
 
+    /// Builds a packet that is no TCP.
+    fn other(&self, step: &Step) -> (u16, Vec<u8>) {
+        let Step::Other {
+            connection,
+            from_server,
+            udp,
+            length,
+            kind,
+        } = step
+        else {
+            return (0, Vec::new());
+        };
+        let (client, server) = endpoints(*connection, self.sequences);
+        let (source, destination) = if *from_server {
+            (server, client)
+        } else {
+            (client, server)
+        };
+        let bytes = vec![b'u'; *length];
+        let inside = if *udp {
+            frame::udp([source.port(), destination.port()], &bytes)
+        } else {
+            let six = client.is_ipv6();
+            let kind = kind.unwrap_or(match (six, from_server) {
+                (false, false) => 8,
+                (false, true) => 0,
+                (true, false) => 128,
+                (true, true) => 129,
+            });
+            [&[kind, 0, 0, 0, 1, 2, 0, 1][..], &bytes].concat()
+        };
+        let (ethertype, packet) = match (source.ip(), destination.ip()) {
+            (IpAddr::V4(source), IpAddr::V4(destination)) => {
+                let protocol = if *udp { frame::UDP } else { 1 };
+                let packet = frame::ipv4(source, destination, protocol, &inside);
+                (frame::IPV4, packet)
+            }
+            (IpAddr::V6(source), IpAddr::V6(destination)) => {
+                let protocol = if *udp { frame::UDP } else { 58 };
+                let packet = frame::ipv6(source, destination, protocol, &inside);
+                (frame::IPV6, packet)
+            }
+            _ => unreachable!("both ends are of one family"),
+        };
+        if self.program.takes_network_packets() {
+            (ethertype, packet)
+        } else {
+            (frame::IPV4, dressed(*connection, ethertype, &packet))
+        }
+    }
+
+    /// The flows that stand in both tables, without times.
+    fn standing(&mut self) -> (Vec<FlowRecord>, Vec<FlowRecord>) {
+        let kernel = self.kernel.flows(0..ROOMY.flow_mask + 1);
+        let kernel = kernel.iter().map(without_times).collect();
+        let mut offline = Vec::new();
+        let all = self.offline.read_flows(u32::MAX, &mut |record, _news| {
+            offline.push(without_times(record));
+            Taken::No
+        });
+        assert!(all, "that was not all");
+        (kernel, offline)
+    }
+
     /// Shows both one packet and compares what they made of it.
     fn show(&mut self, ethertype: u16, packet: &[u8]) -> Result<(), String> {
         let ethertype = self.program.ethertype(ethertype, packet);
@@ -313,14 +415,25 @@ impl Both {
         };
         self.offline.packet(&slice, self.now_ns);
         let mut expected = Vec::new();
-        self.offline.drain(|header, bytes| {
-            expected.push(Record {
-                header: *header,
-                bytes: bytes.to_vec(),
-            });
+        let mut expected_flows = Vec::new();
+        self.offline.drain_all(|item| {
+            match item {
+                Item::Piece(header, bytes) => expected.push(Record {
+                    header: *header,
+                    bytes: bytes.to_vec(),
+                }),
+                Item::Flow(record) => expected_flows.push(without_times(record)),
+            }
             None
         });
         let records = self.kernel.records();
+        let flows = self.kernel.sent_flows();
+        let flows: Vec<_> = flows.iter().map(without_times).collect();
+        if flows != expected_flows {
+            return Err(format!(
+                "the kernel sent the flows {flows:#?}, not {expected_flows:#?}"
+            ));
+        }
         let comparable = |records: &[Record]| -> Vec<Vec<u8>> {
             records.iter().map(Record::without_time).collect()
         };
@@ -399,6 +512,20 @@ fn dressed(connection: u16, ethertype: u16, packet: &[u8]) -> Vec<u8> {
             )
         }
         _ => frame::ethernet(ethertype, packet),
+    }
+}
+
+/// A flow without what no two runs have in common: times and CPUs. Whether a time is known at all is kept.
+fn without_times(record: &FlowRecord) -> FlowRecord {
+    FlowRecord {
+        time_ns: 0,
+        first_ns: 0,
+        last_ns: 0,
+        answer_us: record.answer_us.min(1),
+        acknowledged_us: record.acknowledged_us.min(1),
+        cpu: 0,
+        cpus: [0, 0],
+        ..*record
     }
 }
 

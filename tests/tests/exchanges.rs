@@ -23,7 +23,7 @@ fn both_sides_of_an_exchange_are_joined_and_stored() {
     let _nginx = Nginx::start(&pair.server, None);
     let folders = [tempfile::tempdir().unwrap(), tempfile::tempdir().unwrap()];
     let folder = |side: usize| folders[side].path().to_str().unwrap().to_owned();
-    let store = |side| format!("--store --data-dir {}", folder(side));
+    let store = |side| format!("--store --no-sessions --data-dir {}", folder(side));
     let server = Tapline::start(&pair.server, &format!("-i server0 {}", store(0)));
     let client = Tapline::start(&pair.client, &format!("-i client0 {}", store(1)));
     // Three on one connection; the token is nobody's business.

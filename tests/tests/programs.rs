@@ -3,10 +3,15 @@
 
 #![expect(clippy::unwrap_used, reason = "a test that cannot go on fails")]
 
+use std::collections::HashMap;
+
 use agent_common::counters::{Counters, Ignored, Protocol};
+use agent_common::flow::FlowRecord;
 use agent_common::frame::{self, TcpSegment, tcp_flags};
 use agent_common::record::{FIRST_POSITION, PIECE_MAX, VERSION, flag};
 use agent_common::settings::Settings;
+use tapline::capture::flows::Taken;
+use tapline::capture::flows::table::SLICE;
 use tapline_tests::support::{
     Kernel, KernelProgram, PROGRAMS, ROOMY, Record, check_verified, same_records,
 };
@@ -70,6 +75,7 @@ impl Check {
     fn new(program: KernelProgram) -> Self {
         let settings = Settings {
             bucket_mask: 1023,
+            flow_mask: 1023,
             ..Settings::DEFAULT
         };
         let mut kernel = Kernel::load(settings, false);
@@ -137,6 +143,7 @@ impl Check {
         let side = usize::from(self.program.origin(ethertype).outgoing);
         let mut wanted = Counters {
             connections: u64::from(matches!(expected.protocol, Protocol::Tcp)),
+            flows: u64::from(!matches!(expected.protocol, Protocol::Other)),
             ..Counters::default()
         };
         (expected.count)(&mut wanted);
@@ -329,6 +336,62 @@ fn each_packet_gives_its_records_and_counts_and_is_left_as_it_is() {
     }
 }
 
+/// Datagrams, each a flow of its own, and what a reader makes of them: every packet is in a flow that was
+/// found or sent, or was counted as left out.
+#[test]
+fn the_table_of_flows_is_read_in_slices_and_no_packet_is_lost_to_the_account() {
+    let settings = Settings {
+        flow_mask: 1023,
+        ..Settings::DEFAULT
+    };
+    let mut kernel = Kernel::load(settings, false);
+    kernel.verify(PROGRAMS[0]).unwrap();
+    let mut table = kernel.flow_table(settings);
+    let mut flows = HashMap::new();
+    let mut note = |record: &FlowRecord| {
+        let packets = record.packets[0] + record.packets[1];
+        flows.insert((record.slot, record.generation), packets);
+    };
+    let mut shown = 0_u64;
+    for (host, ports) in [(1, 2_000), (2, 20_000)] {
+        for port in 0..ports {
+            let datagram = frame::udp([20_000 + port, 53], b"question");
+            let (from, to) = ([10, 0, 0, host].into(), [10, 0, 1, 1].into());
+            let packet = frame::ipv4(from, to, frame::UDP, &datagram);
+            let shown_frame = frame::ethernet(frame::IPV4, &packet);
+            assert!(kernel.run(PROGRAMS[0], frame::IPV4, &shown_frame));
+            shown += 1;
+            // The ring is small: it is read now and then.
+            if port % 1_000 == 0 {
+                assert_eq!(kernel.records().len(), 0);
+            }
+        }
+        kernel.records();
+        kernel.sent_flows().iter().for_each(&mut note);
+        // One slice after another; all of it is taken as final.
+        let mut slices = 1;
+        let mut found = 0;
+        let mut visit = |record: &FlowRecord, news: bool| {
+            assert!(news, "{record:#?}");
+            found += 1;
+            note(record);
+            Taken::Final
+        };
+        while !table.read_slice(&mut visit).unwrap() {
+            slices += 1;
+        }
+        assert_eq!(slices, 1024 / SLICE);
+        assert!(found >= 1_900, "{found} flows found");
+    }
+    let counters = kernel.counters();
+    let in_flows: u64 = flows.values().sum();
+    assert_eq!(in_flows + counters.packets_left_out, shown);
+    assert_eq!(counters.flows, shown);
+    // Those that were taken as final were not sent again when the flood drove them out.
+    let sent = counters.records + counters.flows_left_out;
+    assert!(counters.flows_evicted > sent, "{counters:#?}");
+}
+
 /// What was counted in between, as text that names every count but the span of the budget.
 fn difference(after: &Counters, before: &Counters) -> String {
     let words = |counters: &Counters| -> Vec<u64> {
@@ -347,6 +410,10 @@ fn difference(after: &Counters, before: &Counters) -> String {
             counters.connections,
             counters.first_fragments,
             counters.tunnelled,
+            counters.flows,
+            counters.flows_evicted,
+            counters.flows_left_out,
+            counters.packets_left_out,
         ]);
         words
     };

@@ -8,6 +8,7 @@ use std::cell::{Cell, RefCell, UnsafeCell};
 
 use agent_common::connection::Release;
 use agent_common::counters::Counters;
+use agent_common::flow::{FLOW_WAYS, FlowBucket, FlowRecord};
 use agent_common::host::Host;
 use agent_common::observe::observe;
 use agent_common::packet::{Origin, Packet};
@@ -17,7 +18,10 @@ use agent_common::settings::{Settings, filter};
 use agent_common::shared::Shared;
 use agent_common::table::{Bucket, WAYS};
 use ipnet::IpNet;
-use zerocopy::FromBytes as _;
+
+use zerocopy::IntoBytes as _;
+
+use super::flows::{IdleLimits, Item, Taken, flow_buckets, visit_bucket};
 
 /// A tick of the coarse clock, in nanoseconds of the capture's clock: as short as kernels have it.
 pub const TICK_NS: u64 = 1_000_000;
@@ -33,6 +37,8 @@ pub struct Offline {
 pub struct OfflineSettings {
     /// Connections remembered; rounded up to a power of two.
     pub flows: u32,
+    /// When flows are over, on the clock of the packets; `None`: they are not counted.
+    pub sessions: Option<IdleLimits>,
     /// The longest head that is collected, in bytes.
     pub head_bytes: u32,
     /// Only packets with one of these ports; empty: all.
@@ -47,6 +53,7 @@ impl Default for OfflineSettings {
     fn default() -> Self {
         Self {
             flows: 1 << 16,
+            sessions: None,
             head_bytes: Settings::DEFAULT.head_max,
             ports: Vec::new(),
             nets: Vec::new(),
@@ -62,12 +69,17 @@ impl Offline {
     pub fn new(settings: OfflineSettings) -> Self {
         let OfflineSettings {
             flows,
+            sessions,
             head_bytes,
             ports,
             nets,
             connection_budget,
         } = settings;
         let buckets = (flows.max(1) as usize).div_ceil(WAYS).next_power_of_two();
+        let flow_buckets = match sessions {
+            Some(_) => flow_buckets(flows),
+            None => 1,
+        };
         let mut filters = 0;
         if !ports.is_empty() {
             filters |= filter::PORTS;
@@ -83,12 +95,17 @@ impl Offline {
                     filters,
                     connection_budget,
                     cpu_budget: u64::MAX,
-                    ..Settings::DEFAULT
+                    ..IdleLimits::settings(sessions, flow_buckets - 1, TICK_NS)
                 },
                 ports,
                 nets,
                 buckets: (0..buckets).map(|_| Bucket::default()).collect(),
                 releases: (0..buckets * WAYS).map(|_| Shared::new(0)).collect(),
+                flows: (0..flow_buckets).map(|_| FlowBucket::default()).collect(),
+                flows_known: (0..flow_buckets as usize * FLOW_WAYS)
+                    .map(|_| Shared::new(0))
+                    .collect(),
+                next_bucket: Cell::new(0),
                 workplace: UnsafeCell::default(),
                 now_ns: Cell::new(0),
                 records: RefCell::default(),
@@ -102,22 +119,59 @@ impl Offline {
         observe(packet, &self.surroundings);
     }
 
-    /// Gives the waiting records in order to `take`; what it returns, if anything, releases the
-    /// connection of that record.
+    /// Gives the waiting pieces in order to `take`; what it returns, if anything, releases the
+    /// connection of that record. Flows are passed over.
     pub fn drain(&mut self, mut take: impl FnMut(&RecordHeader, &[u8]) -> Option<Slot>) {
+        self.drain_all(|item| match item {
+            Item::Piece(header, bytes) => take(header, bytes),
+            Item::Flow(_) => None,
+        });
+    }
+
+    /// Gives all waiting records in order to `take`, as [`Offline::drain`] does the pieces.
+    pub fn drain_all(&mut self, mut take: impl FnMut(Item<'_>) -> Option<Slot>) {
         let mut records = self.surroundings.records.take();
         let mut rest = records.as_slice();
-        while let Ok((header, behind)) = RecordHeader::read_from_prefix(rest) {
-            let Some((bytes, behind)) = behind.split_at_checked(header.captured as usize) else {
-                break;
-            };
-            if let Some(slot) = take(&header, bytes) {
+        // All records are made of whole words, so that each can be read where it lies.
+        while let Some(item) = Item::read(rest.as_bytes()) {
+            let words = match item {
+                Item::Piece(_, bytes) => size_of::<RecordHeader>() + bytes.len(),
+                Item::Flow(_) => size_of::<FlowRecord>(),
+            }
+            .div_ceil(size_of::<u64>());
+            if let Some(slot) = take(item) {
                 self.release(slot);
             }
-            rest = behind;
+            rest = rest.get(words..).unwrap_or_default();
         }
         records.clear();
         self.surroundings.records.replace(records);
+    }
+
+    /// Shows the flows of the next `buckets` buckets of their table to `visit`, as
+    /// [`super::flows::table::FlowTable::read_slice`] does. True: that was the end of the table, and the
+    /// next call begins from the front.
+    pub fn read_flows(
+        &mut self,
+        buckets: u32,
+        visit: &mut dyn FnMut(&FlowRecord, bool) -> Taken,
+    ) -> bool {
+        let surroundings = &self.surroundings;
+        let first = surroundings.next_bucket.get();
+        let end = (first.saturating_add(buckets)).min(surroundings.flows.len() as u32);
+        for index in first..end {
+            let Some(bucket) = surroundings.flow_bucket(index) else {
+                break;
+            };
+            visit_bucket(bucket, index, TICK_NS as u32, visit, |slot, word| {
+                if let Some(known) = surroundings.flows_known.get(slot as usize) {
+                    known.set(word);
+                }
+            });
+        }
+        let last = end as usize == surroundings.flows.len();
+        surroundings.next_bucket.set(if last { 0 } else { end });
+        last
     }
 
     /// Releases a connection between two packets, as what [`Offline::drain`] is given does within one.
@@ -188,7 +242,27 @@ struct Surroundings {
     releases: Vec<Shared<u64>>,
     workplace: UnsafeCell<Box<Workplace>>,
     now_ns: Cell<u64>,
-    records: RefCell<Vec<u8>>,
+    flows: Vec<FlowBucket>,
+    /// By slot of the table of flows.
+    flows_known: Vec<Shared<u64>>,
+    /// Where the next slice of the table of flows begins.
+    next_bucket: Cell<u32>,
+    /// Each record is filled up to a whole word.
+    records: RefCell<Vec<u64>>,
+}
+
+/// Appends bytes, filled up to whole words.
+fn append(words: &mut Vec<u64>, parts: [&[u8]; 2]) {
+    let length = parts[0].len() + parts[1].len();
+    let start = words.len();
+    words.resize(start + length.div_ceil(size_of::<u64>()), 0);
+    if let Some(room) = words.get_mut(start..) {
+        let (first, second) = room.as_mut_bytes().split_at_mut(parts[0].len());
+        first.copy_from_slice(parts[0]);
+        if let Some(second) = second.get_mut(..parts[1].len()) {
+            second.copy_from_slice(parts[1]);
+        }
+    }
 }
 
 // SAFETY: the workplace is reached only through `observe`, which `Offline::packet` calls with an
@@ -251,6 +325,61 @@ unsafe impl Host for Surroundings {
         unchanged
     }
 
+    fn counts_flows(&self) -> bool {
+        self.settings.flows != 0
+    }
+
+    fn flow_mask(&self) -> u32 {
+        self.settings.flow_mask
+    }
+
+    fn flow_idle(&self, protocol: u32) -> u32 {
+        self.settings
+            .flow_idle
+            .get(protocol as usize)
+            .copied()
+            .unwrap_or(1)
+    }
+
+    fn tick_ns(&self) -> u32 {
+        self.settings.tick_ns
+    }
+
+    fn flow_bucket(&self, index: u32) -> Option<&FlowBucket> {
+        self.flows.get(index as usize)
+    }
+
+    fn flow_known(&self, slot: u32) -> u64 {
+        self.flows_known.get(slot as usize).map_or(0, Shared::get)
+    }
+
+    fn add(&self, word: &Shared<u64>, by: u64) -> u64 {
+        let old = word.get();
+        word.set(old.wrapping_add(by));
+        old
+    }
+
+    fn set_bits(&self, word: &Shared<u64>, bits: u64) -> u64 {
+        let old = word.get();
+        word.set(old | bits);
+        old
+    }
+
+    fn take(&self, word: &Shared<u64>) -> u64 {
+        let old = word.get();
+        word.set(0);
+        old
+    }
+
+    fn has_room_for_flows(&self) -> bool {
+        true
+    }
+
+    fn send_flow(&self, record: &FlowRecord) -> bool {
+        append(&mut self.records.borrow_mut(), [record.as_bytes(), &[]]);
+        true
+    }
+
     fn now_ns(&self) -> u64 {
         self.now_ns.get()
     }
@@ -264,11 +393,8 @@ unsafe impl Host for Surroundings {
     }
 
     fn send(&self, scratch: &Scratch, captured: u32) -> bool {
-        use zerocopy::IntoBytes as _;
         let (header, bytes) = scratch.record(captured);
-        let mut records = self.records.borrow_mut();
-        records.extend_from_slice(header.as_bytes());
-        records.extend_from_slice(bytes);
+        append(&mut self.records.borrow_mut(), [header.as_bytes(), bytes]);
         true
     }
 

@@ -2,20 +2,25 @@
 
 use std::io;
 use std::net::Ipv4Addr;
+use std::os::fd::OwnedFd;
 
 use agent_common::counters::Counters;
+use agent_common::flow::{FLOW_WAYS, FlowBucket};
 use agent_common::scratch::WorkplaceImage;
 use agent_common::settings::{Settings, filter};
-use agent_common::table::WAYS;
+use agent_common::table::{Bucket, WAYS};
 use aya::maps::lpm_trie::Key;
 use aya::maps::{Array, LpmTrie, MapData, MapError, PerCpuArray, ProgramArray, RingBuf};
 use aya::programs::{Program, ProgramError, SocketFilter};
 use aya::{Ebpf, EbpfError, EbpfLoader};
 use ipnet::IpNet;
 
+use super::flows::table::FlowTable;
+use super::flows::{IdleLimits, flow_buckets};
 use super::kernel_log::{self, KernelLog};
 use super::mapped::Mapped;
 use super::reader::KernelEnd;
+use crate::host::clock::coarse_tick_ns;
 
 /// The bits that all IPv4-mapped addresses have in common.
 const MAPPED_BITS: u32 = 96;
@@ -29,6 +34,8 @@ pub struct ProgramSettings {
     pub ring: u32,
     /// Connections remembered; rounded up to a power of two.
     pub flows: u32,
+    /// When flows are over; `None`: they are not counted.
+    pub sessions: Option<IdleLimits>,
     /// The longest head that is collected, in bytes.
     pub head_bytes: u32,
     /// Only packets with one of these ports; empty: all.
@@ -80,6 +87,7 @@ pub struct Programs {
     /// What filters of packet sockets go on with. The kernel empties it when it is closed.
     socket_programs: ProgramArray<MapData>,
     log: Option<KernelLog>,
+    counts_flows: bool,
 }
 
 static OBJECT: &[u8] = aya::include_bytes_aligned!(concat!(env!("OUT_DIR"), "/tapline.bpf.o"));
@@ -100,6 +108,11 @@ impl Programs {
             return Err(LoadError::NotBuilt);
         }
         let buckets = buckets(settings.flows);
+        let flow_buckets = match settings.sessions {
+            Some(_) => flow_buckets(settings.flows),
+            None => 1,
+        };
+        let tick_ns = coarse_tick_ns();
         let mut hash_keys = [0; 6];
         for key in &mut hash_keys {
             *key = random()?;
@@ -116,7 +129,7 @@ impl Programs {
             bucket_mask: buckets - 1,
             head_max: settings.head_bytes,
             filters,
-            ..Settings::DEFAULT
+            ..IdleLimits::settings(settings.sessions, flow_buckets - 1, tick_ns)
         };
         let level = if settings.verbose {
             kernel_log::DEBUG
@@ -132,6 +145,8 @@ impl Programs {
             .map_max_entries("RECORDS", settings.ring)
             .map_max_entries("CONNECTIONS", buckets)
             .map_max_entries("RELEASES", buckets * WAYS as u32)
+            .map_max_entries("FLOWS", flow_buckets)
+            .map_max_entries("FLOWS_KNOWN", flow_buckets * FLOW_WAYS as u32)
             .map_max_entries("NETS", nets.len().max(1) as u32)
             .load(OBJECT)
             .map_err(|error| object_error(&error))?;
@@ -146,13 +161,22 @@ impl Programs {
         let records: RingBuf<_> = take(&mut ebpf, "RECORDS")?;
         let releases = map(&ebpf, "RELEASES", buckets as usize * WAYS)?;
         let sleeping = map(&ebpf, "SLEEPING", 1)?;
-        let kernel_end = KernelEnd::new(records, settings.ring, releases, sleeping);
+        let flows = match settings.sessions {
+            Some(_) => {
+                let known = map(&ebpf, "FLOWS_KNOWN", flow_buckets as usize * FLOW_WAYS)?;
+                let map = descriptor(&ebpf, "FLOWS")?;
+                Some(FlowTable::new(map, known, flow_buckets, tick_ns as u32))
+            }
+            None => None,
+        };
+        let kernel_end = KernelEnd::new(records, settings.ring, releases, sleeping, flows);
         Ok((
             Self {
                 ebpf,
                 counters,
                 socket_programs,
                 log,
+                counts_flows: settings.sessions.is_some(),
             },
             kernel_end,
         ))
@@ -209,6 +233,12 @@ impl Programs {
         <&mut SocketFilter>::try_from(self.program(entry)?).map_err(|error| refused(entry, &error))
     }
 
+    /// Whether flows are counted.
+    #[must_use]
+    pub fn counts_flows(&self) -> bool {
+        self.counts_flows
+    }
+
     /// Passes on what the programs have said since the last call.
     pub fn flush_log(&mut self) {
         if let Some(log) = &mut self.log {
@@ -227,6 +257,16 @@ impl Programs {
             .map_err(|error| map_error("WORKPLACE", &error))?;
         Ok(values.iter().map(WorkplaceImage::counters).collect())
     }
+}
+
+/// Bytes that the tables for so many connections take in the kernel, `flows` too where they are counted.
+#[must_use]
+pub fn table_bytes(places: u32, flows: bool) -> u64 {
+    let connections =
+        u64::from(buckets(places)) * (size_of::<Bucket>() + WAYS * size_of::<u64>()) as u64;
+    let of_flows = u64::from(flow_buckets(places))
+        * (size_of::<FlowBucket>() + FLOW_WAYS * size_of::<u64>()) as u64;
+    connections + if flows { of_flows } else { 0 }
 }
 
 /// Buckets for so many connections: a power of two.
@@ -332,6 +372,21 @@ fn map<T: super::mapped::Mappable>(
         map: name,
         reason: format!("cannot map it into memory: {error}"),
     })
+}
+
+/// A descriptor of an array map of our own.
+fn descriptor(ebpf: &Ebpf, name: &'static str) -> Result<OwnedFd, LoadError> {
+    use std::os::fd::AsFd as _;
+    let Some(aya::maps::Map::Array(map)) = ebpf.map(name) else {
+        return Err(missing(name));
+    };
+    map.fd()
+        .as_fd()
+        .try_clone_to_owned()
+        .map_err(|error| LoadError::Map {
+            map: name,
+            reason: format!("cannot keep it open: {error}"),
+        })
 }
 
 fn missing(map: &'static str) -> LoadError {

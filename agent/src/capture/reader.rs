@@ -11,17 +11,18 @@ use std::sync::mpsc;
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::{Duration, Instant};
 
-use agent_common::record::{RecordHeader, VERSION};
 use agent_common::shared::Shared;
 use aya::maps::{MapData, RingBuf};
-use zerocopy::FromBytes as _;
 
+use super::flows::table::{FlowTable, SLICE};
+use super::flows::{Item, TakeFlow as _};
 use super::mapped::Mapped;
 use super::offline::Slot;
 use super::writer::Writer;
 use crate::http::engine::{Counts as EngineCounts, Engine};
 use crate::http::exchange::tally::Tally;
 use crate::http::head::Kind;
+use crate::session::table::SessionCounts;
 use crate::sink::counts::Counts;
 use crate::sink::log::LogOutcome;
 
@@ -44,6 +45,13 @@ const SLEEP: Duration = Duration::from_secs(1);
 /// How often timeouts of heads and holes are looked at.
 const EXPIRE_NS: u64 = 250_000_000;
 
+/// How long a walk through the table of flows takes, a slice at a time.
+const SCAN_NS: u64 = 4_000_000_000;
+
+/// How long slices are read at the most before the ring is looked at again; the last may take a little
+/// longer.
+const SCAN_MOST: Duration = Duration::from_millis(2);
+
 /// The reader's end of the kernel programs.
 #[expect(missing_debug_implementations, reason = "aya's ring has none")]
 pub struct KernelEnd {
@@ -52,6 +60,8 @@ pub struct KernelEnd {
     ring: u32,
     releases: Mapped<Shared<u64>>,
     sleeping: Mapped<Shared<u64>>,
+    /// `None`: flows are not counted.
+    flows: Option<FlowTable>,
 }
 
 impl KernelEnd {
@@ -60,13 +70,21 @@ impl KernelEnd {
         ring: u32,
         releases: Mapped<Shared<u64>>,
         sleeping: Mapped<Shared<u64>>,
+        flows: Option<FlowTable>,
     ) -> Self {
         Self {
             records,
             ring,
             releases,
             sleeping,
+            flows,
         }
+    }
+
+    /// Whether flows are counted.
+    #[must_use]
+    pub fn counts_flows(&self) -> bool {
+        self.flows.is_some()
     }
 
     fn release(&self, slot: Slot) {
@@ -100,6 +118,8 @@ pub struct Progress {
     pub tally: Arc<Tally>,
     /// What the engine has counted, after a drain.
     engine: Mutex<EngineCounts>,
+    /// What was made of flows, after the same drain; `None`: they are not taken.
+    sessions: Mutex<Option<SessionCounts>>,
 }
 
 impl Progress {
@@ -113,6 +133,7 @@ impl Progress {
             heads_by_kind: Default::default(),
             tally: Arc::default(),
             engine: Mutex::default(),
+            sessions: Mutex::default(),
         }
     }
 
@@ -120,6 +141,12 @@ impl Progress {
     #[must_use]
     pub fn engine(&self) -> EngineCounts {
         *self.engine.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// What had been made of flows then; `None`: they are not taken.
+    #[must_use]
+    pub fn sessions(&self) -> Option<SessionCounts> {
+        *self.sessions.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }
 
@@ -132,6 +159,8 @@ pub struct Finished {
     pub heads: [u64; 4],
     /// Exchanges, and how long they took.
     pub tally: Arc<Tally>,
+    /// What was made of flows; `None`: they were not taken.
+    pub sessions: Option<SessionCounts>,
     /// What became of the lines.
     pub log: LogOutcome,
     /// What became of exchanges and sessions, by sink.
@@ -184,6 +213,7 @@ impl Reader {
             named,
             received: vec![0; cpus],
             expired_ns: 0,
+            scan_ns: 0,
         };
         let thread = std::thread::Builder::new()
             .name("reader".to_owned())
@@ -240,6 +270,8 @@ struct Work {
     /// As in [`Progress`].
     received: Vec<u64>,
     expired_ns: u64,
+    /// When the next slice of the table of flows is due.
+    scan_ns: u64,
 }
 
 impl Work {
@@ -273,13 +305,17 @@ impl Work {
         // The programs are detached: what is there is all there will be.
         while self.drain().records == TAKEN_MAX {}
         self.engine.finish(&mut self.writer);
+        // Behind all heads.
+        self.scan_all();
         let heads = self.writer.heads();
+        let sessions = self.writer.session_counts();
         let (log, sinks) = self.writer.close();
         Finished {
             counts: self.engine.counts(),
             heads,
             received: self.received,
             tally: Arc::clone(&self.progress.tally),
+            sessions,
             log,
             sinks,
         }
@@ -299,17 +335,23 @@ impl Work {
             };
             taken += 1;
             taken_bytes += item.len() as u64;
-            match RecordHeader::ref_from_prefix(&item) {
-                Ok((header, bytes))
-                    if header.version == VERSION
-                        && header.captured as usize <= bytes.len()
-                        && (header.cpu as usize) < self.received.len() =>
-                {
-                    self.received[header.cpu as usize] += 1;
-                    let bytes = &bytes[..header.captured as usize];
-                    self.engine.record(header, bytes, &mut self.writer);
+            let record = Item::read(&item)
+                .and_then(|record| Some((record, self.received.get_mut(record.cpu() as usize)?)));
+            match record {
+                Some((record, received)) => {
+                    *received += 1;
+                    match record {
+                        Item::Piece(header, bytes) => {
+                            self.engine.record(header, bytes, &mut self.writer);
+                        }
+                        Item::Flow(flow) => {
+                            if let Some(flows) = self.writer.flows() {
+                                flows.sent(flow);
+                            }
+                        }
+                    }
                 }
-                _ => foreign += 1,
+                None => foreign += 1,
             }
             drop(item);
             while let Some(slot) = self.writer.take_release() {
@@ -325,6 +367,7 @@ impl Work {
                 self.kernel.release(slot);
             }
         }
+        self.scan(now_ns);
         if taken > 0 {
             let progress = &self.progress;
             for (shared, received) in progress.received.iter().zip(&self.received) {
@@ -338,6 +381,11 @@ impl Work {
             .engine
             .lock()
             .unwrap_or_else(PoisonError::into_inner) = engine;
+        *self
+            .progress
+            .sessions
+            .lock()
+            .unwrap_or_else(PoisonError::into_inner) = self.writer.session_counts();
         let heads = self.writer.heads().iter().sum();
         if self.progress.heads.load(Ordering::Relaxed) != heads {
             self.progress.heads.store(heads, Ordering::Relaxed);
@@ -349,6 +397,53 @@ impl Work {
         Taken {
             records: taken,
             bytes: taken_bytes,
+        }
+    }
+}
+
+impl Work {
+    /// Reads the slices of the table of flows that are due, for [`SCAN_MOST`] at a time.
+    fn scan(&mut self, now_ns: u64) {
+        if now_ns < self.scan_ns {
+            return;
+        }
+        let (Some(table), Some(flows)) = (&mut self.kernel.flows, self.writer.flows()) else {
+            return;
+        };
+        let started = Instant::now();
+        let step = SCAN_NS / u64::from(table.buckets().div_ceil(SLICE).max(1));
+        // No more than one walk is caught up with.
+        self.scan_ns = self.scan_ns.max(now_ns.saturating_sub(SCAN_NS));
+        while self.scan_ns <= now_ns && started.elapsed() < SCAN_MOST {
+            self.scan_ns += step.max(1);
+            match table.read_slice(&mut |record, news| flows.found(record, news, now_ns)) {
+                Ok(true) => flows.walked(),
+                Ok(false) => {}
+                Err(error) => {
+                    tracing::warn!(%error, "cannot read the table of flows");
+                    self.scan_ns = now_ns + SCAN_NS;
+                }
+            }
+        }
+    }
+
+    /// Reads all of the table of flows, after the hooks are detached and the ring is empty.
+    fn scan_all(&mut self) {
+        let now_ns = monotonic_ns();
+        let (Some(table), Some(flows)) = (&mut self.kernel.flows, self.writer.flows()) else {
+            return;
+        };
+        table.rewind();
+        flows.end();
+        loop {
+            match table.read_slice(&mut |record, news| flows.found(record, news, now_ns)) {
+                Ok(false) => {}
+                Ok(true) => return,
+                Err(error) => {
+                    tracing::error!(%error, "cannot read the table of flows");
+                    return;
+                }
+            }
         }
     }
 }

@@ -7,7 +7,9 @@ use std::sync::Arc;
 use std::time::Instant;
 
 use agent_common::connection::Release;
+use agent_common::flow::FlowRecord;
 
+use crate::capture::flows::{TakeFlow, Taken};
 use crate::capture::offline::Slot;
 use crate::host::addresses::LocalAddresses;
 use crate::host::clock::ClockMap;
@@ -17,6 +19,8 @@ use crate::http::exchange::pairing::Pairing;
 use crate::http::exchange::tally::Tally;
 use crate::http::head::{Head, Kind, StartLine};
 use crate::http::redact::{Redactor, Texts};
+use crate::session::describe::describe;
+use crate::session::table::{Due, Said, SessionCounts, SessionTable};
 use crate::sink::counts::Counts;
 use crate::sink::fan_out::FanOut;
 use crate::sink::log::{LogOutcome, LogSink};
@@ -34,6 +38,7 @@ pub struct Writer {
     releases: Vec<Slot>,
     heads: [u64; Kind::ALL.len()],
     exchanges: Option<Exchanges>,
+    sessions: Option<SessionTable>,
 }
 
 /// Joins heads to exchanges, and where those go beside the log.
@@ -94,7 +99,26 @@ impl Writer {
             releases: Vec::new(),
             heads: [0; Kind::ALL.len()],
             exchanges: None,
+            sessions: None,
         }
+    }
+
+    /// Has flows made into sessions from now on, which go where exchanges go.
+    #[must_use]
+    pub fn with_sessions(mut self, sessions: SessionTable) -> Self {
+        self.sessions = Some(sessions);
+        self
+    }
+
+    /// Who takes flows, if anybody does.
+    pub fn flows(&mut self) -> Option<&mut Self> {
+        self.sessions.is_some().then_some(self)
+    }
+
+    /// What was made of flows, if they are taken.
+    #[must_use]
+    pub fn session_counts(&self) -> Option<SessionCounts> {
+        self.sessions.as_ref().map(SessionTable::counts)
     }
 
     /// Has heads joined to exchanges from now on.
@@ -108,6 +132,9 @@ impl Writer {
     pub fn name_run(&mut self, run: u64) {
         if let Some(exchanges) = &mut self.exchanges {
             exchanges.pairing.name_run(run);
+        }
+        if let Some(sessions) = &mut self.sessions {
+            sessions.name_run(run);
         }
     }
 
@@ -200,6 +227,7 @@ impl Output for Writer {
             clock,
             redactor,
             exchanges,
+            sessions,
             ..
         } = self;
         let addresses = match local {
@@ -211,10 +239,15 @@ impl Output for Writer {
             addresses.contains_bytes(&found.source),
             addresses.contains_bytes(&found.destination),
         );
-        let time_ns = match clock {
-            Wall::Records => i64::try_from(found.time_ns).unwrap_or(i64::MAX),
-            Wall::Monotonic(reader) => reader.latest().wall(found.time_ns),
+        let time_ns = clock.wall(found.time_ns);
+        let said = match found.start {
+            StartLine::Request { .. } => Said::Request,
+            StartLine::Response { status, .. } if status >= 400 => Said::Error,
+            StartLine::Response { .. } => Said::Other,
         };
+        let session = sessions
+            .as_mut()
+            .and_then(|sessions| sessions.head(found.flow, said));
         let texts = redactor.texts(Texts {
             line: found.line,
             start: found.start,
@@ -239,7 +272,7 @@ impl Output for Writer {
             minor_version: found.minor_version,
             fields: texts.fields,
             raw_fields: texts.raw_fields,
-            session_id: None,
+            session_id: session,
             exchange_id: None,
             latency_us: None,
             partial: found.partial,
@@ -276,6 +309,69 @@ impl Output for Writer {
                 opaque,
             },
         });
+    }
+}
+
+impl TakeFlow for Writer {
+    fn sent(&mut self, record: &FlowRecord) {
+        if let Some(sessions) = &mut self.sessions
+            && let Some(due) = sessions.sent(record)
+        {
+            self.session(record, due);
+        }
+    }
+
+    fn found(&mut self, record: &FlowRecord, _news: bool, now_ns: u64) -> Taken {
+        let Some(sessions) = &mut self.sessions else {
+            return Taken::No;
+        };
+        let (due, taken) = sessions.found(record, now_ns);
+        if let Some(due) = due {
+            self.session(record, due);
+        }
+        taken
+    }
+
+    fn walked(&mut self) {
+        if let Some(sessions) = &mut self.sessions {
+            sessions.walked();
+        }
+    }
+
+    fn end(&mut self) {
+        if let Some(sessions) = &mut self.sessions {
+            sessions.end();
+        }
+    }
+}
+
+impl Writer {
+    fn session(&mut self, flow: &FlowRecord, due: Due) {
+        let Self {
+            sink,
+            clock,
+            interfaces,
+            exchanges,
+            ..
+        } = self;
+        let ifname = interfaces.get(&flow.ifindex).map_or("", String::as_str);
+        let begin_ns = clock.wall(flow.first_ns);
+        describe(flow, due, ifname, begin_ns, |record| {
+            sink.write_session(record);
+            if let Some(Exchanges { records, .. }) = exchanges {
+                records.push_session(record);
+            }
+        });
+    }
+}
+
+impl Wall {
+    /// Nanoseconds since the epoch.
+    fn wall(&mut self, time_ns: u64) -> i64 {
+        match self {
+            Self::Records => i64::try_from(time_ns).unwrap_or(i64::MAX),
+            Self::Monotonic(reader) => reader.latest().wall(time_ns),
+        }
     }
 }
 
@@ -364,6 +460,7 @@ mod tests {
             outgoing: false,
             slot: 0,
             generation: 0,
+            flow: 0,
             side: 0,
             position: 0,
             line: b"GET http://c2VjcmV0@h/a?token=c2VjcmV0&b=c HTTP/1.1",

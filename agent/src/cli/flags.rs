@@ -188,6 +188,18 @@ struct LineFlags {
     redact_query: Option<String>,
 }
 
+/// Connections and flows.
+#[derive(Debug, Args)]
+#[command(next_help_heading = "Sessions")]
+struct SessionRecordFlags {
+    /// How often a session that goes on has a record: 10s, 1m; off: when it is over
+    #[arg(long, value_name = "EVERY", value_parser = Text(Key::SessionsInterim))]
+    interim: Option<String>,
+    /// Count no sessions
+    #[arg(long)]
+    no_sessions: bool,
+}
+
 /// The database.
 #[derive(Debug, Args)]
 #[command(next_help_heading = "Store")]
@@ -257,6 +269,8 @@ pub(super) struct RunFlags {
     #[command(flatten)]
     lines: LineFlags,
     #[command(flatten)]
+    sessions: SessionRecordFlags,
+    #[command(flatten)]
     store: StoreFlags,
     #[command(flatten)]
     server: ServerFlags,
@@ -276,6 +290,8 @@ pub(super) struct ReadFlags {
     filter: FilterFlags,
     #[command(flatten)]
     lines: LineFlags,
+    #[command(flatten)]
+    sessions: SessionRecordFlags,
 }
 
 /// Flags of `tapline serve`.
@@ -327,6 +343,7 @@ impl RunFlags {
         let mut settings = self.hooks.settings();
         settings.extend(self.filter.settings());
         settings.extend(self.lines.settings());
+        settings.extend(self.sessions.settings());
         settings.extend(self.store.settings());
         settings.extend(self.server.settings());
         settings
@@ -349,6 +366,7 @@ impl ReadFlags {
     pub(super) fn settings(&self) -> Vec<Setting> {
         let mut settings = self.filter.settings();
         settings.extend(self.lines.settings());
+        settings.extend(self.sessions.settings());
         settings
     }
 
@@ -474,6 +492,19 @@ impl LineFlags {
                 "--redact-query",
                 self.redact_query.as_deref(),
             ),
+        ]
+        .into_iter()
+        .flatten()
+        .collect()
+    }
+}
+
+impl SessionRecordFlags {
+    fn settings(&self) -> Vec<Setting> {
+        let none = self.no_sessions.then_some("false");
+        [
+            one(Key::SessionsInterim, "--interim", self.interim.as_deref()),
+            one(Key::SessionsEnabled, "--no-sessions", none),
         ]
         .into_iter()
         .flatten()

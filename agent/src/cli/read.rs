@@ -9,6 +9,7 @@ use agent_common::packet::{Link, Origin};
 use serde::Serialize;
 
 use super::settings;
+use crate::capture::flows::{Item, TakeFlow as _};
 use crate::capture::offline::{Offline, OfflineSettings, Slice, TICK_NS};
 use crate::capture::pcap::{CaptureFile, Frame, Link as FrameLink};
 use crate::capture::writer::{Exchanges, Local, Wall, Writer};
@@ -132,13 +133,40 @@ struct Reading {
 /// How often timeouts are looked at, on the packets' clock.
 const EXPIRE_NS: u64 = 1_000_000_000;
 
+/// Buckets of the table of flows that are looked at then: enough that idle flows become records within
+/// minutes, and few enough that the silence of a long capture costs nothing.
+const FLOWS_AT_ONCE: u32 = 64;
+
 impl Reading {
     fn new(config: &Config, arguments: &ReadArguments) -> anyhow::Result<Self> {
         let capture = &config.capture;
         let sink = LogSink::start(settings::log_of_read(config))?;
+        let idle = settings::idle_limits(config, true);
+        let writer = Writer::new(
+            sink,
+            Local::Fixed(LocalAddresses::new(capture.local.iter().copied())),
+            Wall::Records,
+            capture.loopback == Loopback::Both,
+            settings::redactor(config),
+        )
+        .with_exchanges(Exchanges::new(
+            Pairing::new(
+                0,
+                PairingLimits {
+                    tick_ns: TICK_NS,
+                    ..PairingLimits::default()
+                },
+            ),
+            FanOut::new(Vec::new()),
+        ));
+        let writer = match idle {
+            Some(_) => writer.with_sessions(settings::sessions(config, 0, TICK_NS)),
+            None => writer,
+        };
         Ok(Self {
             offline: Offline::new(OfflineSettings {
                 flows: capture.flows,
+                sessions: idle,
                 head_bytes: capture.head_bytes,
                 ports: capture.ports.clone(),
                 nets: capture.nets.clone(),
@@ -149,23 +177,7 @@ impl Reading {
                 head_bytes: capture.head_bytes as usize,
                 ..Limits::default()
             }),
-            writer: Writer::new(
-                sink,
-                Local::Fixed(LocalAddresses::new(capture.local.iter().copied())),
-                Wall::Records,
-                capture.loopback == Loopback::Both,
-                settings::redactor(config),
-            )
-            .with_exchanges(Exchanges::new(
-                Pairing::new(
-                    0,
-                    PairingLimits {
-                        tick_ns: TICK_NS,
-                        ..PairingLimits::default()
-                    },
-                ),
-                FanOut::new(Vec::new()),
-            )),
+            writer,
             packets_left: arguments.packets,
             duration: arguments.duration,
             packets: 0,
@@ -232,20 +244,38 @@ impl Reading {
         };
         self.offline.packet(&packet, frame.time_ns);
         let (engine, writer) = (&mut self.engine, &mut self.writer);
-        self.offline.drain(|header, bytes| {
-            engine.record(header, bytes, writer);
-            writer.take_release()
+        self.offline.drain_all(|item| match item {
+            Item::Piece(header, bytes) => {
+                engine.record(header, bytes, writer);
+                writer.take_release()
+            }
+            Item::Flow(flow) => {
+                writer.sent(flow);
+                None
+            }
         });
         if frame.time_ns.saturating_sub(self.expired_ns) >= EXPIRE_NS {
             self.expired_ns = frame.time_ns;
             self.engine.expire(frame.time_ns, &mut self.writer);
             self.writer.expire(frame.time_ns);
+            self.find_flows(FLOWS_AT_ONCE, frame.time_ns);
         }
+    }
+
+    /// Looks at the next flows of their table; true: those were the last.
+    fn find_flows(&mut self, buckets: u32, now_ns: u64) -> bool {
+        let Some(flows) = self.writer.flows() else {
+            return true;
+        };
+        self.offline
+            .read_flows(buckets, &mut |flow, news| flows.found(flow, news, now_ns))
     }
 
     /// Writes what is held back, and closes the sink.
     fn finish(mut self) -> anyhow::Result<Summary> {
         self.engine.finish(&mut self.writer);
+        self.writer.end();
+        while !self.find_flows(u32::MAX, self.expired_ns) {}
         let counters = self.offline.counters();
         let counts = self.engine.counts();
         let heads = self.writer.heads();

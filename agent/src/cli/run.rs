@@ -69,9 +69,13 @@ pub fn run(config: Config, arguments: RunArguments) -> anyhow::Result<Exit> {
     // because of ports that are taken.
     let token = access::token(&config.server, arguments.insecure)?;
     let listener = listener(config.server.listen)?;
+    let takes_sessions =
+        config.store.enabled || to_api.is_some() || config.log.format == LogFormat::Zeek;
+    let idle = settings::idle_limits(&config, takes_sessions);
     let (programs, kernel) = Programs::load(&ProgramSettings {
         ring: config.capture.ring,
         flows: config.capture.flows,
+        sessions: idle,
         head_bytes: config.capture.head_bytes,
         ports: config.capture.ports.clone(),
         nets: config.capture.nets.clone(),
@@ -140,10 +144,14 @@ async fn capture(
             tick_ns: clock::coarse_tick_ns(),
             ..PairingLimits::default()
         };
+        let run = programs::random()?;
         writer = writer.with_exchanges(Exchanges::new(
-            Pairing::new(programs::random()?, limits),
+            Pairing::new(run, limits),
             FanOut::new(records),
         ));
+        if kernel.counts_flows() {
+            writer = writer.with_sessions(settings::sessions(config, run, limits.tick_ns));
+        }
     }
     let engine = Engine::new(Limits {
         slots: config.capture.flows.next_power_of_two().max(4),
@@ -408,8 +416,11 @@ fn greet(config: &Config, hooks: &Hooks, server: &Server) {
         Some(address) => format!("; metrics at http://{address}/metrics"),
         None => String::new(),
     };
+    let places = config.capture.flows;
+    let memory = programs::table_bytes(places, hooks.programs().counts_flows()) >> 20;
     let greeting = format!(
         "tapline captures on {where_it_sits}\n\
+         at most {places} connections are followed at once, in {memory} MiB of the kernel's memory\n\
          lines go to {place}{metrics}; stop with Ctrl-C (process {})\n",
         std::process::id()
     );

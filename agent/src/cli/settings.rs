@@ -1,8 +1,10 @@
 //! From the configuration to the settings of each part.
 
+use crate::capture::flows::IdleLimits;
 use crate::config::{ApiMode, Config, LogFormat, LogOutput, RedactQuery};
 use crate::exit::UsageError;
 use crate::http::redact::{Query, RedactSettings, Redactor};
+use crate::session::table::{SessionSettings, SessionTable};
 use crate::sink::api::{ApiSettings, Mode, Target};
 use crate::sink::log::{Format, LogSettings, OnFull, Output, Retain, Rotate};
 use crate::sink::spool::SpoolSettings;
@@ -88,6 +90,28 @@ pub(super) fn log_of_read(config: &Config) -> LogSettings {
         on_full: OnFull::Block,
         ..common(config)
     }
+}
+
+/// When sessions are over for the kernel side; `None`: none are counted, because nothing takes them.
+pub(super) fn idle_limits(config: &Config, takes_sessions: bool) -> Option<IdleLimits> {
+    let sessions = &config.sessions;
+    (sessions.enabled && takes_sessions).then_some(sessions.idle)
+}
+
+/// What makes records of sessions.
+pub(super) fn sessions(config: &Config, run: u64, tick_ns: u64) -> SessionTable {
+    let interim_ns = config
+        .sessions
+        .interim
+        .map(|time| u64::try_from(time.as_nanos()).unwrap_or(u64::MAX));
+    SessionTable::new(
+        run,
+        SessionSettings {
+            idle: config.sessions.idle,
+            interim_ns,
+            tick_ns,
+        },
+    )
 }
 
 /// What takes secrets out of heads.

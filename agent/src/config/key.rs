@@ -30,6 +30,11 @@ pub enum Key {
     LogMissing,
     LogHeaders,
     LogStatistics,
+    SessionsEnabled,
+    SessionsInterim,
+    SessionsIdleTcp,
+    SessionsIdleUdp,
+    SessionsIdleIcmp,
     RedactEnabled,
     RedactKeys,
     RedactQuery,
@@ -59,7 +64,7 @@ pub enum Key {
 
 impl Key {
     /// All keys, in the order of the file.
-    pub const ALL: [Self; 47] = [
+    pub const ALL: [Self; 52] = [
         Self::CaptureInterfaces,
         Self::CaptureAttach,
         Self::CaptureXdpMode,
@@ -82,6 +87,11 @@ impl Key {
         Self::LogMissing,
         Self::LogHeaders,
         Self::LogStatistics,
+        Self::SessionsEnabled,
+        Self::SessionsInterim,
+        Self::SessionsIdleTcp,
+        Self::SessionsIdleUdp,
+        Self::SessionsIdleIcmp,
         Self::RedactEnabled,
         Self::RedactKeys,
         Self::RedactQuery,
@@ -135,6 +145,11 @@ impl Key {
             Self::LogMissing => "log.missing",
             Self::LogHeaders => "log.headers",
             Self::LogStatistics => "log.statistics",
+            Self::SessionsEnabled => "sessions.enabled",
+            Self::SessionsInterim => "sessions.interim",
+            Self::SessionsIdleTcp => "sessions.idle.tcp",
+            Self::SessionsIdleUdp => "sessions.idle.udp",
+            Self::SessionsIdleIcmp => "sessions.idle.icmp",
             Self::RedactEnabled => "redact.enabled",
             Self::RedactKeys => "redact.keys",
             Self::RedactQuery => "redact.query",
@@ -232,6 +247,8 @@ mod tests {
             "log",
             "log.rotate",
             "log.retain",
+            "sessions",
+            "sessions.idle",
             "redact",
             "store",
             "store.retain",

@@ -112,6 +112,7 @@ log:
   missing: ''
   headers: []
   statistics: off
+sessions: {enabled: false, interim: off, idle: {tcp: 1h, udp: 2m, icmp: 1s}}
 redact: {enabled: false, keys: [ticket], query: drop}
 store: {enabled: false, dir: /var/lib/tapline, retain: {days: 30, size: off}}
 sinks:
@@ -229,7 +230,7 @@ fn messages_about_the_file() {
         "log: {size: 1}",
         "1: there is no key \"log.size\"; did you mean log.rotate.size?",
     );
-    check("sessions: {idle: 5m}", "1: there is no key \"sessions\"");
+    check("alerts: {idle: 5m}", "1: there is no key \"alerts\"");
     check(
         "log.dir: x",
         "1: there is no key \"log.dir\"; did you mean dir in the section log?",

@@ -68,6 +68,8 @@ pub struct FoundHead<'a> {
     pub slot: u32,
     /// Generation of the slot.
     pub generation: u32,
+    /// The flow of the packet with the first byte, as [`agent_common::flow::flow_name`] names it; 0: none.
+    pub flow: u32,
     /// Direction of the connection, 0 or 1.
     pub side: u8,
     /// Stream position of the first byte.
@@ -409,6 +411,7 @@ impl<'a> FoundHead<'a> {
             outgoing: header.flags & agent_common::record::flag::OUTGOING != 0,
             slot: header.slot,
             generation: header.generation,
+            flow: header.flow,
             side: header.side,
             position: header.position,
             line: message.line,

@@ -31,7 +31,7 @@ pub struct Metric {
 }
 
 /// Every metric.
-pub const METRICS: [Metric; 21] = [
+pub const METRICS: [Metric; 22] = [
     Metric {
         name: "tapline_build_info",
         grows: false,
@@ -141,10 +141,26 @@ pub const METRICS: [Metric; 21] = [
     Metric {
         name: "tapline_flow_evictions_total",
         grows: true,
-        unit: "connections",
+        unit: "flows",
+        labels: &["table"],
+        help: "Flows that had to make room for others in their table.",
+        read: |snapshot, samples| {
+            let total = snapshot.total();
+            samples.add(&["connections"], total.evicted);
+            samples.add(&["sessions"], total.flows_evicted);
+        },
+    },
+    Metric {
+        name: "tapline_sessions_active",
+        grows: false,
+        unit: "sessions",
         labels: &[],
-        help: "Connections that had to make room for others in the table.",
-        read: |snapshot, samples| samples.add(&[], snapshot.total().evicted),
+        help: "Sessions that had neither ended nor been idle for too long when their table was last walked through.",
+        read: |snapshot, samples| {
+            if let Some(sessions) = &snapshot.sessions {
+                samples.add(&[], sessions.active);
+            }
+        },
     },
     Metric {
         name: "tapline_sink_records_total",
@@ -260,6 +276,7 @@ pub fn text_of_store(
         cpus: Vec::new(),
         heads: [0; Kind::ALL.len()],
         lines: None,
+        sessions: None,
         sinks: sinks.to_vec(),
         exchanges: Exchanges::default(),
         ledger: Ledger::default(),
@@ -442,6 +459,7 @@ mod tests {
     use crate::http::exchange::record::{ExchangeRecord, Role};
     use crate::http::exchange::tally::{BOUNDS, Tally};
     use crate::server::Lines;
+    use crate::session::table::SessionCounts;
     use crate::sink::batch::samples;
     use crate::sink::counts::{ExactCounts, Kept, SharedCounts};
 
@@ -501,13 +519,14 @@ mod tests {
             fill(&mut counters.ignored);
             fill(&mut counters.lost);
             fill(&mut counters.escalated);
-            let mut single = [0; 4];
+            let mut single = [0; 5];
             fill(&mut single);
             [
                 counters.candidates,
                 counters.records,
                 counters.retransmitted,
                 counters.evicted,
+                counters.flows_evicted,
             ] = single;
             Cpu {
                 number,
@@ -528,6 +547,10 @@ mod tests {
             ledger: Ledger::default(),
             interfaces: vec!["eth0".to_owned()],
             health: Health::new(Timestamp::UNIX_EPOCH),
+            sessions: Some(SessionCounts {
+                active: 17,
+                ..SessionCounts::default()
+            }),
             process: Some(Process {
                 cpu_seconds: 1.25,
                 resident_bytes: 4096,
@@ -609,7 +632,16 @@ mod tests {
             check(&name, both as f64);
         }
         let evicted = one.evicted + other.evicted;
-        check("tapline_flow_evictions_total", evicted as f64);
+        check(
+            "tapline_flow_evictions_total{table=\"connections\"}",
+            evicted as f64,
+        );
+        let evicted = one.flows_evicted + other.flows_evicted;
+        check(
+            "tapline_flow_evictions_total{table=\"sessions\"}",
+            evicted as f64,
+        );
+        check("tapline_sessions_active", 17.0);
         for cpu in [0, 3] {
             let name = format!("tapline_records_received_total{{cpu=\"{cpu}\"}}");
             check(&name, (1_u64 << 52) as f64);

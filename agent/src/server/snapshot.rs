@@ -8,6 +8,7 @@ use crate::http::exchange::record::Outcome;
 use crate::http::exchange::tally::{Histogram, Tally};
 use crate::http::head::Kind;
 use crate::ledger::{Ledger, Taken};
+use crate::session::table::SessionCounts;
 use crate::sink::counts::Counts;
 use crate::sink::log::{LossReason, SinkCounts};
 
@@ -21,6 +22,8 @@ pub struct Snapshot {
     pub heads: [u64; Kind::ALL.len()],
     /// Exchanges, and how long they took.
     pub exchanges: Exchanges,
+    /// What was made of flows; `None`: they are not taken.
+    pub sessions: Option<SessionCounts>,
     /// The account of the log; `None`: no lines are written.
     pub lines: Option<Lines>,
     /// The account of each sink of exchanges and sessions, with its name.
@@ -110,6 +113,7 @@ impl Snapshot {
                 .filter(|cpu| online.contains(&cpu.number) || has_counted(&cpu.counters))
                 .collect(),
             heads: taken.heads,
+            sessions: taken.sessions,
             exchanges: Exchanges::default(),
             lines: Some(Lines::from(&taken.log)),
             sinks: taken.sinks,

@@ -2,7 +2,7 @@
 
 use std::io::Write as _;
 
-use agent_common::frame;
+use agent_common::frame::{self, tcp_flags};
 use tapline::capture::pcap::LinkType;
 
 use super::files::{pcap, pcapng};
@@ -56,6 +56,7 @@ pub(crate) fn all() -> Vec<Case> {
         ethernet("proxy.pcap", &proxy()),
         ethernet("http10-until-close.pcap", &http10()),
         ethernet("control-characters.pcap", &control_characters()),
+        ethernet("states.pcap", &states()),
         ethernet("tls-and-http2-beside.pcap", &beside()),
         Case {
             file: "cut-by-snaplen.pcap",
@@ -83,6 +84,70 @@ fn gzip(bytes: &[u8]) -> Vec<u8> {
     let mut encoder = flate2::write::GzEncoder::new(Vec::new(), flate2::Compression::best());
     encoder.write_all(bytes).expect("a vector has room");
     encoder.finish().expect("a vector has room")
+}
+
+/// The state and history of each connection of `states.pcap`, by its source port from 50001 on.
+pub(crate) const STATES: [(&str, &str); 13] = [
+    ("S0", "S"),
+    ("S1", "ShADd"),
+    ("SF", "ShADdfF"),
+    ("REJ", "Sr"),
+    ("S2", "ShADdF"),
+    ("S3", "ShADdf"),
+    ("RSTO", "ShADdR"),
+    ("RSTR", "ShADdr"),
+    ("RSTOS0", "SR"),
+    ("RSTRH", "^hr"),
+    ("SH", "SF"),
+    ("SHR", "^hf"),
+    ("OTH", "Dd"),
+];
+
+/// A connection for each of [`STATES`].
+fn states() -> Vec<Packet> {
+    const CLIENT: usize = 0;
+    const SERVER: usize = 1;
+    const SYN: u8 = tcp_flags::SYN;
+    const ACK: u8 = tcp_flags::ACK;
+    const FIN: u8 = tcp_flags::FIN;
+    const RST: u8 = tcp_flags::RST;
+    let answered: &[(usize, u8)] = &[
+        (CLIENT, SYN),
+        (SERVER, SYN | ACK),
+        (CLIENT, ACK),
+        (CLIENT, 0),
+        (SERVER, 0),
+    ];
+    let with = |more: &[(usize, u8)]| [answered, more].concat();
+    let talks = [
+        vec![(CLIENT, SYN)],
+        with(&[]),
+        with(&[(SERVER, FIN | ACK), (CLIENT, FIN | ACK)]),
+        vec![(CLIENT, SYN), (SERVER, RST | ACK)],
+        with(&[(CLIENT, FIN | ACK)]),
+        with(&[(SERVER, FIN | ACK)]),
+        with(&[(CLIENT, RST | ACK)]),
+        with(&[(SERVER, RST | ACK)]),
+        vec![(CLIENT, SYN), (CLIENT, RST)],
+        vec![(SERVER, SYN | ACK), (SERVER, RST | ACK)],
+        vec![(CLIENT, SYN), (CLIENT, FIN)],
+        vec![(SERVER, SYN | ACK), (SERVER, FIN | ACK)],
+        vec![(CLIENT, 0), (SERVER, 0)],
+    ];
+    let mut packets = Vec::new();
+    for (number, segments) in talks.into_iter().enumerate() {
+        let client = format!("192.0.2.7:{}", 50_001 + number);
+        let mut talk = Talk::unheard(&client, "198.51.100.80:80");
+        for (side, flags) in segments {
+            match (side, flags) {
+                (CLIENT, 0) => talk.client(get("/state")),
+                (SERVER, 0) => talk.server(ok("told")),
+                _ => talk.send(side, flags, b""),
+            };
+        }
+        packets.append(&mut talk.packets);
+    }
+    packets
 }
 
 fn keep_alive() -> Vec<Packet> {

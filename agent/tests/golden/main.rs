@@ -22,6 +22,12 @@ fn blesses() -> bool {
     env::var_os("TAPLINE_BLESS").is_some_and(|value| value == "1")
 }
 
+/// What is printed of a capture.
+const FORMATS: [&str; 3] = ["classic", "json", CONNECTIONS];
+
+/// The `conn.log` of the format zeek.
+const CONNECTIONS: &str = "conn";
+
 fn folder() -> PathBuf {
     Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/captures")
 }
@@ -40,6 +46,33 @@ fn read(capture: &Path, format: &str) -> String {
     let said = String::from_utf8_lossy(&stderr);
     assert!(status.success(), "{}: {said}", capture.display());
     String::from_utf8(stdout).expect("lines are UTF-8")
+}
+
+/// The lines of the capture's `conn.log`, without those that tell when they were written.
+fn connections(capture: &Path) -> String {
+    let folder = tempfile::tempdir().expect("a folder can be made");
+    let mut command = Command::new(env!("CARGO_BIN_EXE_tapline"));
+    command.env_clear().env("TZ", "UTC");
+    command.args(["read", "--format", "zeek", "--log-dir"]);
+    command.arg(folder.path()).arg(capture);
+    let output = command.output().expect("it starts");
+    let said = String::from_utf8_lossy(&output.stderr);
+    assert!(output.status.success(), "{}: {said}", capture.display());
+    let files = fs::read_dir(folder.path()).expect("the folder is there");
+    let files = files.map(|file| file.expect("it can be read").path());
+    let mut files: Vec<PathBuf> = files
+        .filter(|path| path.display().to_string().contains("/conn"))
+        .collect();
+    files.sort();
+    let mut lines = String::new();
+    for file in files {
+        let text = fs::read_to_string(file).expect("lines are UTF-8");
+        let is_kept = |line: &&str| !line.starts_with("#open") && !line.starts_with("#close");
+        for line in text.split_inclusive('\n').filter(is_kept) {
+            lines.push_str(line);
+        }
+    }
+    lines
 }
 
 /// The first line in which two texts differ, with what stands around it; `None` when they are equal.
@@ -83,9 +116,12 @@ fn captures_print_what_is_written_beside_them() {
         if blesses() {
             fs::write(&capture, &case.bytes).expect("the folder can be written to");
         }
-        for format in ["classic", "json"] {
+        for format in FORMATS {
             let log = folder.join(format!("{}.{format}.log", name(case)));
-            let got = read(&capture, format);
+            let got = match format {
+                CONNECTIONS => connections(&capture),
+                _ => read(&capture, format),
+            };
             if blesses() {
                 fs::write(&log, &got).expect("the folder can be written to");
             }
@@ -99,6 +135,31 @@ fn captures_print_what_is_written_beside_them() {
         wrong.is_empty(),
         "- is what is written, + what is printed.\n{wrong}\nIf that is as it should be: TAPLINE_BLESS=1 cargo test -p tapline --test golden"
     );
+}
+
+/// Of each connection the state that its source port stands for.
+#[test]
+fn every_state_of_a_connection_is_told() {
+    if blesses() {
+        // The capture is being written by another test.
+        return;
+    }
+    let lines = connections(&folder().join("states.pcap"));
+    let mut told: Vec<(u16, String, String)> = lines
+        .lines()
+        .filter(|line| !line.starts_with('#'))
+        .map(|line| {
+            let fields: Vec<&str> = line.split('\t').collect();
+            let port = fields[3].parse().expect("a port");
+            (port, fields[11].to_owned(), fields[15].to_owned())
+        })
+        .collect();
+    told.sort();
+    let expected: Vec<(u16, String, String)> = (50_001..)
+        .zip(cases::STATES)
+        .map(|(port, (state, history))| (port, state.to_owned(), history.to_owned()))
+        .collect();
+    assert_eq!(told, expected);
 }
 
 #[test]
@@ -117,7 +178,7 @@ fn captures_are_those_that_are_made_here() {
         };
         assert!(same, "{} is not as cases.rs makes it: bless", case.file);
         known.push(case.file.to_owned());
-        known.extend(["classic", "json"].map(|format| format!("{}.{format}.log", name(case))));
+        known.extend(FORMATS.map(|format| format!("{}.{format}.log", name(case))));
     }
     for entry in fs::read_dir(folder()).expect("the folder is there") {
         let file = entry.expect("it can be read").file_name();

@@ -42,6 +42,13 @@ impl Talk {
         talk
     }
 
+    /// Ends of which nothing was heard yet.
+    pub(crate) fn unheard(client: &str, server: &str) -> Self {
+        let mut talk = Self::new(client, server);
+        talk.packets.clear();
+        talk
+    }
+
     /// The connection of most cases.
     pub(crate) fn usual() -> Self {
         Self::new("192.0.2.7:50312", "198.51.100.80:80")
@@ -81,7 +88,8 @@ impl Talk {
         self.packets.clone()
     }
 
-    fn send(&mut self, side: usize, flags: u8, payload: &[u8]) -> &mut Self {
+    /// One side (0: the client) sends a segment with these flags.
+    pub(crate) fn send(&mut self, side: usize, flags: u8, payload: &[u8]) -> &mut Self {
         let segment = TcpSegment {
             source: self.ends[side],
             destination: self.ends[1 - side],

@@ -14,7 +14,7 @@ use std::io::Write as _;
 use anyhow::{Context as _, Result, bail};
 use serde_json::json;
 
-use crate::measure::{Bench, CASES};
+use crate::measure::{Bench, CASES, FLOW_CASES};
 use crate::subject::{Hook, Subject};
 
 fn main() -> Result<()> {
@@ -35,20 +35,27 @@ fn main() -> Result<()> {
     let programs = subject::verified(&object)?;
     let mut results = Vec::new();
     for hook in hooks {
-        let mut subject = Subject::new(hook, &object, cpu)?;
-        let mut benches = CASES
-            .iter()
-            .map(|case| Bench::new(*case, &subject))
-            .collect::<Result<Vec<_>>>()?;
-        for round in 0..=rounds {
-            for bench in &mut benches {
-                bench.round(&mut subject)?;
-                if round == 0 {
-                    bench.forget();
+        for (flows, cases) in [(false, &CASES[..]), (true, &FLOW_CASES)] {
+            let mut subject = Subject::new(hook, &object, cpu, flows)?;
+            let mut benches = cases
+                .iter()
+                // Frames are scattered by a program that only tc has.
+                .filter(|case| case.scattered == 0 || hook == Hook::Tc)
+                .map(|case| Bench::new(*case, &subject))
+                .collect::<Result<Vec<_>>>()?;
+            for bench in &benches {
+                bench.warm_up(&mut subject)?;
+            }
+            for round in 0..=rounds {
+                for bench in &mut benches {
+                    bench.round(&mut subject)?;
+                    if round == 0 {
+                        bench.forget();
+                    }
                 }
             }
+            results.extend(benches.iter().map(|bench| bench.result(&subject)));
         }
-        results.extend(benches.iter().map(|bench| bench.result(&subject)));
     }
     let document = json!({ "cpu": cpu, "verified_instructions": programs, "results": results });
     writeln!(std::io::stdout().lock(), "{document}").context("write the result")

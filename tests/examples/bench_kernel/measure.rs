@@ -23,6 +23,8 @@ pub(crate) struct Case {
     pub(crate) payload: Payload,
     /// Nanoseconds over the empty program that it may take at tc, the hook that is taken by itself.
     pub(crate) target_ns: Option<f64>,
+    /// Of so many connections at random; 0: of one.
+    pub(crate) scattered: u32,
 }
 
 /// What a segment carries.
@@ -83,6 +85,43 @@ pub(crate) const CASES: [Case; 7] = [
     ),
 ];
 
+/// What counting flows may cost more: on one connection, and on many at random.
+const FLOW_NS: [f64; 2] = [30.0, 90.0];
+
+/// Connections of the scattered case.
+const MANY: u32 = 100_000;
+
+/// What is measured with flows counted. The numbers are those of [`CASES`], and what counting may add.
+pub(crate) const FLOW_CASES: [Case; 4] = [
+    case(
+        "bare ACK, flows counted",
+        Sender::Client,
+        Payload::None,
+        Some(15.0 + FLOW_NS[0]),
+    ),
+    case(
+        "body segment, flows counted",
+        Sender::Server,
+        Payload::Body(b'x'),
+        Some(20.0 + FLOW_NS[0]),
+    ),
+    case(
+        "request head, 200 bytes, flows counted",
+        Sender::Client,
+        Payload::Request(200),
+        Some(150.0 + FLOW_NS[0]),
+    ),
+    Case {
+        scattered: MANY,
+        ..case(
+            "bare ACK of one of 100000 connections, flows counted",
+            Sender::Client,
+            Payload::None,
+            Some(15.0 + FLOW_NS[1]),
+        )
+    },
+];
+
 const fn case(
     name: &'static str,
     sender: Sender,
@@ -94,6 +133,7 @@ const fn case(
         sender,
         payload,
         target_ns,
+        scattered: 0,
     }
 }
 
@@ -147,17 +187,18 @@ impl Bench {
         let frame = frames::frame(case.sender, next_sequence(case.sender), flags, &payload);
         let kind = subject.hook.kind();
         let words = subject.before(case.sender);
-        let setter = Setter::new(kind, subject.table(), &words, subject.program()?)
-            .context("load the program that sets the expected sequence number")?;
+        let before = |next| {
+            if case.scattered > 0 {
+                Setter::scattered(case.scattered, next)
+            } else {
+                Setter::new(kind, &words, next)
+            }
+        };
+        let setter = before(subject.program()?).context("load the program that goes before")?;
         let nothing =
             wrapper::empty(kind, subject.hook.verdict()).context("load an empty program")?;
-        let empty = Setter::new(
-            kind,
-            subject.table(),
-            &words,
-            std::os::fd::AsFd::as_fd(&nothing),
-        )
-        .context("load the empty program's own")?;
+        let empty = before(std::os::fd::AsFd::as_fd(&nothing))
+            .context("load the one that goes before the empty program")?;
         Ok(Self {
             case,
             input: subject.hook.input(&frame),
@@ -206,8 +247,37 @@ impl Bench {
         Ok(ran)
     }
 
+    /// Shows the program every connection of a scattered case.
+    ///
+    /// # Errors
+    /// A program does not run.
+    pub(crate) fn warm_up(&self, subject: &mut Subject) -> Result<()> {
+        for _ in 0..self.case.scattered.saturating_mul(12) / BATCH {
+            self.run(&self.setter, subject)?;
+            subject.drain();
+        }
+        Ok(())
+    }
+
+    /// A batch of the program under test on scattered connections: nearly all are found in their places.
+    fn scattered(&self, subject: &mut Subject) -> Result<Ran> {
+        let before = subject.counters()?;
+        let ran = self.run(&self.setter, subject)?;
+        let after = subject.counters()?;
+        subject.drain();
+        let new = after.flows - before.flows;
+        ensure!(
+            new <= u64::from(BATCH) / 100,
+            "{new} of {BATCH} packets began a flow: the connections are not where they were"
+        );
+        Ok(ran)
+    }
+
     /// A batch of the program under test, and the proof of what it did.
     fn checked(&self, subject: &mut Subject) -> Result<Ran> {
+        if self.case.scattered > 0 {
+            return self.scattered(subject);
+        }
         let before = subject.counters()?;
         let position = subject.position(self.case.sender)?;
         let ran = self.run(&self.setter, subject)?;
@@ -250,6 +320,7 @@ impl Bench {
             ),
             ("new connections", after.connections - before.connections, 0),
             ("evicted connections", after.evicted - before.evicted, 0),
+            ("new flows", after.flows - before.flows, 0),
         ] {
             ensure!(
                 is == should,

@@ -7,6 +7,7 @@ use std::os::fd::{AsFd as _, BorrowedFd};
 
 use agent_common::connection::{Connection, Direction};
 use agent_common::counters::Counters;
+use agent_common::flow::{FLOW_WAYS, Flow, FlowBucket, FlowBucketImage, FlowDirection};
 use agent_common::record::RecordHeader;
 use agent_common::scratch::WorkplaceImage;
 use agent_common::settings::Settings;
@@ -25,6 +26,9 @@ const RING: u32 = 16 << 20;
 
 /// Buckets of the connection table: as for 65536 connections.
 const BUCKETS: u32 = 65_536 / WAYS as u32;
+
+/// Buckets of the table of flows: as for 262,144 flows.
+const FLOW_BUCKETS: u32 = 262_144 / FLOW_WAYS as u32;
 
 /// First sequence number of the client; the server's is larger by a million.
 const FIRST_SEQUENCE: u32 = 1_000_000;
@@ -103,6 +107,9 @@ pub(crate) struct Subject {
     counters: PerCpuArray<MapData, WorkplaceImage>,
     records: RingBuf<MapData>,
     connections: Array<MapData, BucketImage>,
+    flows: Array<MapData, FlowBucketImage>,
+    /// The flow of the connection, where flows are counted: its bucket, and its offset there.
+    flow: Option<(u32, usize)>,
     cpu: usize,
     bucket: u32,
     /// Offset of the connection in its bucket.
@@ -110,14 +117,16 @@ pub(crate) struct Subject {
 }
 
 impl Subject {
-    /// Loads the program of `hook` out of `object` and shows it an exchange: SYN, SYN with ACK, a
-    /// request, its response.
+    /// Loads the program of `hook` out of `object` and shows it an exchange: SYN, SYN with ACK, an ACK, a
+    /// request, its response. `flows`: they are counted.
     ///
     /// # Errors
     /// The kernel refuses it, or the exchange is not in its table afterwards.
-    pub(crate) fn new(hook: Hook, object: &[u8], cpu: usize) -> Result<Self> {
+    pub(crate) fn new(hook: Hook, object: &[u8], cpu: usize, flows: bool) -> Result<Self> {
         let settings = Settings {
             bucket_mask: BUCKETS - 1,
+            flow_mask: FLOW_BUCKETS - 1,
+            flows: u32::from(flows),
             ..Settings::DEFAULT
         };
         let mut ebpf = EbpfLoader::new()
@@ -126,6 +135,8 @@ impl Subject {
             .map_max_entries("RECORDS", RING)
             .map_max_entries("CONNECTIONS", BUCKETS)
             .map_max_entries("RELEASES", BUCKETS * WAYS as u32)
+            .map_max_entries("FLOWS", FLOW_BUCKETS)
+            .map_max_entries("FLOWS_KNOWN", FLOW_BUCKETS * FLOW_WAYS as u32)
             .load(object)
             .context("load the object")?;
         let name = hook.program();
@@ -136,18 +147,24 @@ impl Subject {
         let counters = PerCpuArray::try_from(take(&mut ebpf, "WORKPLACE")?)?;
         let records = RingBuf::try_from(take(&mut ebpf, "RECORDS")?)?;
         let connections = Array::try_from(take(&mut ebpf, "CONNECTIONS")?)?;
+        let flow_table = Array::try_from(take(&mut ebpf, "FLOWS")?)?;
         let mut subject = Self {
             hook,
             ebpf,
             counters,
             records,
             connections,
+            flows: flow_table,
+            flow: None,
             cpu,
             bucket: 0,
             connection: 0,
         };
         subject.exchange()?;
         (subject.bucket, subject.connection) = subject.find()?;
+        if flows {
+            subject.flow = Some(subject.find_flow()?);
+        }
         Ok(subject)
     }
 
@@ -166,15 +183,10 @@ impl Subject {
         Ok(descriptor?.as_fd())
     }
 
-    /// The connection table.
-    pub(crate) fn table(&self) -> BorrowedFd<'_> {
-        self.connections.map().fd().as_fd()
-    }
-
     /// What is to be set before each run so that a segment of `sender` with the sequence number of
     /// [`Self::next_sequence`] is the next, on a connection whose exchanges so far are complete
     /// (`sender` the client: it asks anew; the server: it answers).
-    pub(crate) fn before(&self, sender: Sender) -> Words {
+    pub(crate) fn before(&self, sender: Sender) -> Vec<Words<'_>> {
         let (client, server) = match sender {
             Sender::Client => (1, 1),
             Sender::Server => (2, 1),
@@ -184,7 +196,8 @@ impl Subject {
             value,
         };
         let messages = offset_of!(Direction, messages);
-        Words {
+        let mut all = vec![Words {
+            table: self.connections.map().fd().as_fd(),
             bucket: self.bucket,
             words: vec![
                 word(
@@ -195,7 +208,21 @@ impl Subject {
                 word(Sender::Client, messages, client),
                 word(Sender::Server, messages, server),
             ],
+        }];
+        if let Some((bucket, flow)) = self.flow {
+            let direction = flow
+                + offset_of!(Flow, directions)
+                + size_of::<FlowDirection>() * usize::from(sender == Sender::Server);
+            all.push(Words {
+                table: self.flows.map().fd().as_fd(),
+                bucket,
+                words: vec![Word {
+                    offset: direction + offset_of!(FlowDirection, next_sequence),
+                    value: next_sequence(sender),
+                }],
+            });
         }
+        all
     }
 
     /// The counters of the CPU that this thread runs on.
@@ -237,6 +264,7 @@ impl Subject {
                 flag::SYN | flag::ACK,
                 &[],
             ),
+            (Sender::Client, isn(Sender::Client) + 1, flag::ACK, &[]),
             (
                 Sender::Client,
                 isn(Sender::Client) + 1,
@@ -278,6 +306,20 @@ impl Subject {
             }
         }
         bail!("the connection is not in the table")
+    }
+
+    /// The bucket and the offset in it of the only flow there is.
+    fn find_flow(&self) -> Result<(u32, usize)> {
+        for index in 0..FLOW_BUCKETS {
+            let image = self.flows.get(&index, 0)?;
+            for (place, flow) in image.bucket().places.iter().enumerate() {
+                if flow.tag.get() != 0 {
+                    let offset = offset_of!(FlowBucket, places) + place * size_of::<Flow>();
+                    return Ok((index, offset));
+                }
+            }
+        }
+        bail!("the flow is not in the table")
     }
 
     /// Offset of a direction in the bucket. The client has the lower address.

@@ -23,9 +23,11 @@ pub(crate) struct Word {
     pub(crate) value: u32,
 }
 
-/// Words of one bucket.
+/// Words of one bucket of one table.
 #[derive(Clone, Debug)]
-pub(crate) struct Words {
+pub(crate) struct Words<'a> {
+    /// The table.
+    pub(crate) table: BorrowedFd<'a>,
     /// Number of the bucket.
     pub(crate) bucket: u32,
     /// What is set in it.
@@ -49,29 +51,67 @@ pub(crate) struct Setter {
 }
 
 impl Setter {
-    /// Makes a program that sets `words` in the map `table` and goes on with `next`.
+    /// Makes a program that sets `words` in their maps and goes on with `next`.
     ///
     /// # Errors
     /// What the kernel says.
-    pub(crate) fn new(
-        kind: Kind,
-        table: BorrowedFd<'_>,
-        words: &Words,
-        next: BorrowedFd<'_>,
-    ) -> io::Result<Self> {
+    pub(crate) fn new(kind: Kind, words: &[Words<'_>], next: BorrowedFd<'_>) -> io::Result<Self> {
         const MAP_LOOKUP: i32 = 1;
+        /// Instructions of a look-up with the jump behind it.
+        const LOOK_UP: usize = 7;
+        let mut code = vec![copy(R6, R1)];
+        for (number, bucket) in words.iter().enumerate() {
+            code.push(store(R10, -4, bucket.bucket));
+            code.extend(map(R1, bucket.table));
+            code.extend([copy(R2, R10), add(R2, -4), call(MAP_LOOKUP)]);
+            // To the last two instructions, behind the stores, what comes for the other tables, and the
+            // five of the tail call.
+            let others = words[number + 1..]
+                .iter()
+                .map(|other| other.words.len() + LOOK_UP);
+            let behind = bucket.words.len() + others.sum::<usize>() + 5;
+            code.push(if_zero(R0, behind));
+            for word in &bucket.words {
+                let offset = i16::try_from(word.offset)
+                    .map_err(|_far| io::Error::other("an offset that no store reaches"))?;
+                code.push(store(R0, offset, word.value));
+            }
+        }
+        Self::go_on(kind, code, next)
+    }
+
+    /// Makes a program for tc that puts one of `addresses` addresses, at random, in the place of the IPv4
+    /// source of a frame, and goes on with `next`.
+    ///
+    /// # Errors
+    /// What the kernel says.
+    pub(crate) fn scattered(addresses: u32, next: BorrowedFd<'_>) -> io::Result<Self> {
+        const RANDOM: i32 = 7;
+        /// Where `struct __sk_buff` has `data` and `data_end`.
+        const DATA: [i16; 2] = [76, 80];
+        const FRAME: i32 = 54;
+        const SOURCE: i16 = 26;
+        let code = vec![
+            copy(R6, R1),
+            call(RANDOM),
+            // `r0 %= addresses; r0 |= 10.0.0.0`, as it lies in memory with the bytes turned.
+            instruction(0x94, R0, 0, addresses.cast_signed()),
+            instruction(0x44, R0, 0, 0x0a00_0000),
+            instruction(0x61, R2 | R6 << 4, DATA[0], 0),
+            instruction(0x61, R3 | R6 << 4, DATA[1], 0),
+            copy(R4, R2),
+            add(R4, FRAME),
+            // Beyond the frame: to the last two instructions.
+            instruction(0x2d, R4 | R3 << 4, 6, 0),
+            instruction(0x63, R2 | R0 << 4, SOURCE, 0),
+        ];
+        Self::go_on(Kind::SchedClassifier, code, next)
+    }
+
+    /// Has `code`, which keeps its context in R6, go on with `next`.
+    fn go_on(kind: Kind, mut code: Vec<Instruction>, next: BorrowedFd<'_>) -> io::Result<Self> {
         const TAIL_CALL: i32 = 12;
         let jump_table = system_call::jump_table(next)?;
-        let mut code = vec![copy(R6, R1), store(R10, -4, words.bucket)];
-        code.extend(map(R1, table));
-        code.extend([copy(R2, R10), add(R2, -4), call(MAP_LOOKUP)]);
-        // To the last two instructions, behind the stores and the five of the tail call.
-        code.push(if_zero(R0, words.words.len() + 5));
-        for word in &words.words {
-            let offset = i16::try_from(word.offset)
-                .map_err(|_far| io::Error::other("an offset that no store reaches"))?;
-            code.push(store(R0, offset, word.value));
-        }
         code.push(copy(R1, R6));
         code.extend(map(R2, jump_table.as_fd()));
         code.extend([put(R3, 0), call(TAIL_CALL), put(R0, NOT_REACHED), exit()]);
@@ -91,6 +131,7 @@ const R0: u8 = 0;
 const R1: u8 = 1;
 const R2: u8 = 2;
 const R3: u8 = 3;
+const R4: u8 = 4;
 const R6: u8 = 6;
 const R10: u8 = 10;
 

@@ -5,6 +5,7 @@ use std::net::SocketAddr;
 use std::ops::Range;
 
 use super::record::{Outcome, Role};
+use crate::session::identifier::Identifier;
 
 /// One exchange so far.
 #[derive(Debug)]
@@ -12,6 +13,7 @@ pub(super) struct Open {
     pub(super) id: u64,
     pub(super) slot: u32,
     pub(super) generation: u32,
+    pub(super) session: Identifier,
     /// Number of its request on the connection; none of an orphan.
     pub(super) number: Option<u32>,
     pub(super) role: Role,
@@ -243,6 +245,7 @@ impl Open {
             id: 0,
             slot: 0,
             generation: 0,
+            session: Identifier::new(0, 0),
             number: None,
             role,
             client,

@@ -80,8 +80,8 @@ impl Pairing {
         self.run = run;
     }
 
-    /// Takes a head, as found and as described (redacted, with the view of this host); gives what it is
-    /// part of. Exchanges that are over go to `out`.
+    /// Takes a head, as found and as described (redacted, with the view of this host, and its session where
+    /// that is known); gives what it is part of. Exchanges that are over go to `out`.
     pub fn head(
         &mut self,
         found: &FoundHead<'_>,
@@ -96,7 +96,7 @@ impl Pairing {
             }
             StartLine::Response { status, .. } => self.response(found, head, status, out),
         };
-        let part = self.part(found, index);
+        let part = self.part(found, head, index);
         if self.is_over(index) {
             self.hand_out(index, out);
         } else if self.open.count() > self.limits.open
@@ -295,6 +295,7 @@ impl Pairing {
     fn add(&mut self, found: &FoundHead<'_>, head: &Head<'_>) -> u32 {
         let id = self.begun;
         self.begun += 1;
+        let session = self.session(found, head);
         let is_request = matches!(head.start, StartLine::Request { .. });
         let (client, server) = if is_request {
             (head.source, head.destination)
@@ -309,6 +310,7 @@ impl Pairing {
             let mut open = Open::new(text, client, server, role);
             (open.id, open.number) = (id, found.exchange);
             (open.slot, open.generation) = (found.slot, found.generation);
+            open.session = session;
             open.touched_ns = found.time_ns;
             open
         })
@@ -326,7 +328,7 @@ impl Pairing {
         })
     }
 
-    fn part(&self, found: &FoundHead<'_>, index: u32) -> Part {
+    fn part(&self, found: &FoundHead<'_>, head: &Head<'_>, index: u32) -> Part {
         let open = self.open.get(index);
         let latency_us = match found.start {
             StartLine::Request { .. } => None,
@@ -335,14 +337,20 @@ impl Pairing {
                 .map(|request| found.time_ns.saturating_sub(request.end_ns) / 1000),
         };
         Part {
-            session: self.session(found.slot, found.generation),
+            session: open.map_or_else(|| self.session(found, head), |open| open.session),
             exchange: Identifier::new(self.run, open.map_or(u64::MAX, |open| open.id)),
             latency_us,
         }
     }
 
-    fn session(&self, slot: u32, generation: u32) -> Identifier {
-        Identifier::new(self.run, u64::from(slot) << 32 | u64::from(generation))
+    /// The session that the head was given, or one named after its connection. No name of a flow begins
+    /// with that bit.
+    fn session(&self, found: &FoundHead<'_>, head: &Head<'_>) -> Identifier {
+        const OF_CONNECTION: u64 = 1 << 63;
+        head.session_id.unwrap_or_else(|| {
+            let number = u64::from(found.slot) << 32 | u64::from(found.generation);
+            Identifier::new(self.run, OF_CONNECTION | number)
+        })
     }
 
     fn hand_out(&mut self, index: u32, out: &mut impl FnMut(&ExchangeRecord<'_>)) {
@@ -365,7 +373,7 @@ impl Pairing {
             };
             out(&ExchangeRecord {
                 exchange_id: Identifier::new(self.run, open.id),
-                session_id: Some(self.session(open.slot, open.generation)),
+                session_id: Some(open.session),
                 ts: Timestamp::from_nanosecond(first.time_ns.into()).unwrap_or_default(),
                 role: open.role,
                 outcome,

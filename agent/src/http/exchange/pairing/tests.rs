@@ -58,6 +58,7 @@ impl Hand {
         };
         let position = self.next[side];
         let found = FoundHead {
+            flow: 0,
             time_ns: self.now_ns,
             end_time_ns: self.now_ns,
             exchange,
@@ -120,7 +121,7 @@ impl Hand {
             .head(&found, &head, &mut |record| done.push(say(record)));
         assert_eq!(
             part.session,
-            Identifier::new(7, 5 << 32 | u64::from(self.generation))
+            Identifier::new(7, 1 << 63 | 5 << 32 | u64::from(self.generation))
         );
         part
     }

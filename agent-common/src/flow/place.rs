@@ -1,0 +1,345 @@
+//! The table of flows: finding a flow, putting a new one there, and what leaves.
+
+use super::follow::note;
+use super::zeek::Letter;
+use super::{
+    Counted, FLOW_VERSION, FLOW_WAYS, Flow, FlowBucket, FlowDirection, FlowRecord, elapsed, seen,
+    unknown, why,
+};
+use crate::classify::{Segment, tcp};
+use crate::connection::Key;
+use crate::counters::{Counters, Lost, Protocol};
+use crate::host::Host;
+use crate::scratch::Work;
+use crate::table::{CLAIMED, hash};
+
+/// What a packet says of its flow.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct Name {
+    key: Key,
+    protocol: u32,
+    /// The side that sent the packet.
+    pub(super) side: u32,
+}
+
+/// ICMP types that ask: those that answer are the next number, but for the echo of ICMPv4.
+mod icmp {
+    pub(super) const ECHO_REPLY: u32 = 0;
+    pub(super) const ECHO: u32 = 8;
+    /// Time stamp, information and address mask (RFC 792, RFC 950), each with its answer.
+    pub(super) const TIME_STAMP: u32 = 13;
+    pub(super) const MASK_REPLY: u32 = 18;
+    pub(super) const ECHO_V6: u32 = 128;
+    pub(super) const ECHO_REPLY_V6: u32 = 129;
+}
+
+impl Name {
+    #[inline(always)]
+    pub(super) fn of(segment: &Segment) -> Self {
+        let (mut key, mut side) = Key::of(segment);
+        let protocol = segment.protocol & (Protocol::COUNT as u32 - 1);
+        if protocol == Protocol::Icmp as u32 {
+            let kind = segment.icmp >> 24;
+            let (question, answers) = match kind {
+                icmp::ECHO_REPLY => (icmp::ECHO, true),
+                icmp::ECHO | icmp::ECHO_V6 => (kind, false),
+                icmp::ECHO_REPLY_V6 => (icmp::ECHO_V6, true),
+                // Questions are odd.
+                icmp::TIME_STAMP..=icmp::MASK_REPLY => ((kind - 1) | 1, kind & 1 == 0),
+                _ => (kind, false),
+            };
+            let asks = kind != question
+                || matches!(kind, icmp::ECHO | icmp::ECHO_V6)
+                || (icmp::TIME_STAMP..=icmp::MASK_REPLY).contains(&kind);
+            let identifier = if asks { segment.icmp << 16 } else { 0 };
+            key.ports = identifier | question << 8 | segment.icmp >> 16 & 0xff;
+            if segment.source == segment.destination {
+                side = u32::from(answers);
+            }
+        }
+        Self {
+            key,
+            protocol,
+            side,
+        }
+    }
+}
+
+/// Finds the flow of a packet, or makes room for it, and notes its slot. A flow that is over begins anew.
+///
+/// `None` when another CPU was filling in the same place at this very moment, or the table is not there.
+/// Where two CPUs see the first packets of a flow at the same moment it can come to have two places; then
+/// only one of them is found later, and the other leaves as a flow of its own.
+#[inline(always)]
+pub(super) fn find_or_insert<'a, H: Host>(
+    host: &'a H,
+    name: &Name,
+    segment: &Segment,
+    work: &Work,
+    counters: &mut Counters,
+    record: &mut FlowRecord,
+) -> Option<&'a Flow> {
+    let hash = hash(host, &name.key)
+        .wrapping_add(u64::from(name.protocol).wrapping_mul(0x9e37_79b9_7f4a_7c15));
+    let tag = hash | 2;
+    let index = (hash >> 32) as u32 & host.flow_mask();
+    let bucket = host.flow_bucket(index)?;
+    // Every flow has a place that it takes if it can, so most are found at once.
+    let preferred = (hash >> 2) as u32;
+    // Places are counted on by addition: the mask behind a sum is needed, and stays. Where it stands goes through memory: the verifier then has one state behind the search.
+    work.flow_slot.set(FLOW_WAYS as u32);
+    let mut turn = 0;
+    while turn < FLOW_WAYS as u32 {
+        let place = preferred.wrapping_add(turn) & WAYS_MASK;
+        let flow = &bucket.places[place as usize];
+        if flow.tag.get() == tag && holds(flow, name) {
+            work.flow_slot.set(place);
+            break;
+        }
+        turn += 1;
+    }
+    let mut why = why::NEXT;
+    if work.flow_slot.get() < FLOW_WAYS as u32 {
+        // Read again: what was compared needs no mask to the compiler, but it does to Linux 6.1.
+        let found = work.flow_slot.get() & WAYS_MASK;
+        let flow = &bucket.places[found as usize];
+        if !is_over(host, flow, name, segment, work) {
+            work.flow_slot.set(index * FLOW_WAYS as u32 + found);
+            return Some(flow);
+        }
+    } else if choose(host, bucket, preferred, work) < OVER {
+        why = why::EVICTED;
+    }
+    let place = work.flow_slot.get() & WAYS_MASK;
+    let flow = &bucket.places[place as usize];
+    let slot = index * FLOW_WAYS as u32 + place;
+    work.flow_slot.set(slot);
+    let old = flow.tag.get();
+    if old == CLAIMED || !host.claim(&flow.tag, old, CLAIMED) {
+        return None;
+    }
+    if old != 0 {
+        if why == why::EVICTED {
+            counters.flows_evicted += 1;
+        }
+        leave(host, flow, slot, why, counters, record);
+    }
+    begin(host, flow, name, segment, work, counters);
+    flow.tag.set(tag);
+    Some(flow)
+}
+
+/// Whether the packet is the first of another flow between the same endpoints.
+#[inline(always)]
+fn is_over<H: Host>(host: &H, flow: &Flow, name: &Name, segment: &Segment, work: &Work) -> bool {
+    let now = work.now.get();
+    let [own, peer] = sides(flow, name.side);
+    let limit = host.flow_idle(name.protocol);
+    if elapsed(now, own.last_seen.get()) > limit && elapsed(now, peer.last_seen.get()) > limit {
+        return true;
+    }
+    if name.protocol != Protocol::Tcp as u32
+        || segment.tcp_flags & (tcp::SYN | tcp::ACK) != tcp::SYN
+    {
+        return false;
+    }
+    // The ports are used anew, or what was seen so far was the rest of an earlier connection.
+    const OPENING: u64 = seen::SYN | seen::ANSWER;
+    let state = flow.state.get();
+    state & seen::ENDED != 0 || state & (OPENING | OPENING << seen::SIDE_SHIFT) == 0
+}
+
+/// Chooses the place to give away, and notes it. Gives its merit.
+#[inline(always)]
+fn choose<H: Host>(host: &H, bucket: &FlowBucket, preferred: u32, work: &Work) -> u64 {
+    let now = work.now.get();
+    work.flow_slot.set(preferred & WAYS_MASK);
+    let mut best = 0;
+    let mut turn = 0;
+    while turn < FLOW_WAYS as u32 {
+        let place = preferred.wrapping_add(turn) & WAYS_MASK;
+        let flow = &bucket.places[place as usize];
+        let merit = if flow.tag.get() == 0 {
+            FREE
+        } else {
+            merit(host, flow, now)
+        };
+        if merit > best {
+            best = merit;
+            work.flow_slot.set(place);
+            if merit == FREE {
+                break;
+            }
+        }
+        turn += 1;
+    }
+    best
+}
+
+const WAYS_MASK: u32 = FLOW_WAYS as u32 - 1;
+const _: () = assert!(FLOW_WAYS.is_power_of_two());
+
+const FREE: u64 = 1 << 35;
+const OVER: u64 = 1 << 34;
+/// Nobody answered: a flood is to drive itself out, not those that talk.
+const UNANSWERED: u64 = 1 << 33;
+
+/// How willingly a place that is taken is given away.
+#[inline(always)]
+fn merit<H: Host>(host: &H, flow: &Flow, now: u32) -> u64 {
+    if flow.tag.get() == CLAIMED {
+        return 0;
+    }
+    let [a, b] = &flow.directions;
+    let idle = elapsed(now, a.last_seen.get()).min(elapsed(now, b.last_seen.get()));
+    let ended = flow.state.get() & seen::ENDED != 0;
+    // At least 1: any place is better than none.
+    let mut merit = 1 + u64::from(idle);
+    if ended || idle > host.flow_idle(u32::from(flow.protocol.get())) {
+        merit += OVER;
+    }
+    if a.packets.get() == 0 || b.packets.get() == 0 {
+        merit += UNANSWERED;
+    }
+    merit
+}
+
+#[inline(always)]
+fn holds(flow: &Flow, name: &Name) -> bool {
+    let key = &name.key;
+    flow.low[0].get() == key.low[0]
+        && flow.low[1].get() == key.low[1]
+        && flow.high[0].get() == key.high[0]
+        && flow.high[1].get() == key.high[1]
+        && flow.ports.get() == key.ports
+        && u32::from(flow.protocol.get()) == name.protocol
+}
+
+/// The directions: that of `side`, and the other one.
+#[inline(always)]
+pub(super) fn sides(flow: &Flow, side: u32) -> [&FlowDirection; 2] {
+    [
+        &flow.directions[(side & 1) as usize],
+        &flow.directions[(side & 1 ^ 1) as usize],
+    ]
+}
+
+/// Sends a flow that leaves its place, which is claimed, and takes its counts: what other CPUs add from
+/// now on belongs to the next.
+#[inline(always)]
+fn leave<H: Host>(
+    host: &H,
+    flow: &Flow,
+    slot: u32,
+    why: u8,
+    counters: &mut Counters,
+    record: &mut FlowRecord,
+) {
+    let [a, b] = &flow.directions;
+    let counted = Counted {
+        packets: [host.take(&a.packets), host.take(&b.packets)],
+        bytes: [host.take(&a.bytes), host.take(&b.bytes)],
+        payload: [host.take(&a.payload), host.take(&b.payload)],
+    };
+    let total = counted.total();
+    let unsent = total.wrapping_sub(flow.sent.get());
+    let (unknown, last) = unknown(host.flow_known(slot), flow.generation.get(), total);
+    if unsent == 0 || (unknown == 0 && last) {
+        // The reader has all of it.
+        return;
+    }
+    if !send(host, flow, slot, why, &counted, counters, record) {
+        counters.flows_left_out += 1;
+        counters.packets_left_out += unsent.min(unknown);
+    }
+}
+
+/// Sends a flow as it is now. False: there was no room.
+#[inline(always)]
+pub(super) fn send<H: Host>(
+    host: &H,
+    flow: &Flow,
+    slot: u32,
+    why: u8,
+    counted: &Counted,
+    counters: &mut Counters,
+    record: &mut FlowRecord,
+) -> bool {
+    if !host.has_room_for_flows() {
+        return false;
+    }
+    flow.fill(record, counted, host.tick_ns());
+    record.time_ns = host.now_ns();
+    record.slot = slot;
+    record.why = why;
+    record.version = FLOW_VERSION;
+    record.cpu = host.cpu();
+    counters.records += 1;
+    record.cpu_record = counters.records;
+    let sent = host.send_flow(record);
+    if !sent {
+        counters.lost[Lost::Ring as usize] += 1;
+    }
+    sent
+}
+
+/// Begins a flow in a place that is claimed. Its counts are 0, or what other CPUs have just added.
+#[inline(always)]
+fn begin<H: Host>(
+    host: &H,
+    flow: &Flow,
+    name: &Name,
+    segment: &Segment,
+    work: &Work,
+    counters: &mut Counters,
+) {
+    counters.flows += 1;
+    flow.low[0].set(name.key.low[0]);
+    flow.low[1].set(name.key.low[1]);
+    flow.high[0].set(name.key.high[0]);
+    flow.high[1].set(name.key.high[1]);
+    flow.ports.set(name.key.ports);
+    flow.protocol.set(name.protocol as u16);
+    flow.generation.set(flow.generation.get().wrapping_add(1));
+    flow.icmp.set((segment.icmp >> 16) as u16);
+    flow.ifindex.set(work.ifindex.get());
+    let now_ns = host.now_ns();
+    let now = work.now.get();
+    flow.first_ns.set(now_ns);
+    flow.anchor_ns.set(now_ns);
+    flow.anchor_ticks.set(now);
+    flow.history[0].set(0);
+    flow.history[1].set(0);
+    flow.history_length.set(0);
+    flow.sent.set(0);
+    flow.answer_us.set(0);
+    flow.acknowledged_us.set(0);
+    let cpu = host.cpu() as u16;
+    let mut side = 0;
+    while side < 2 {
+        let direction = &flow.directions[side];
+        direction.missed.set(0);
+        direction.retransmitted.set(0);
+        direction.events.set(0);
+        direction.next_sequence.set(0);
+        direction.last_seen.set(now);
+        direction.hole_start.set(0);
+        direction.hole_end.set(0);
+        flow.cpus[side].set(cpu);
+        side += 1;
+    }
+    const ANSWER: u8 = tcp::SYN | tcp::ACK;
+    let flipped = name.protocol == Protocol::Tcp as u32 && segment.tcp_flags & ANSWER == ANSWER;
+    let higher = (name.side & 1 != 0) != flipped;
+    let mut state = 0;
+    if flipped {
+        state |= seen::FLIPPED;
+    }
+    if higher {
+        state |= seen::OPENED_BY_HIGHER;
+    }
+    flow.state.set(state);
+    if flipped {
+        note(host, flow, name.side, Letter::Flipped);
+    }
+}

@@ -1,0 +1,156 @@
+//! The reader's end of flows: what the kernel side sends of them, and reading their table in slices.
+//!
+//! A flow comes to the reader in two ways. The kernel side *sends* it through the ring when it ends, when
+//! a packet of its successor comes, and when it must make room. The rest is *found* by walking through the
+//! table: what goes on, what has become idle, and what ended while the ring had no room. Who takes a
+//! found flow says so: then the kernel knows how many packets are on record, and does not send a flow
+//! again that was taken as final, unless packets were added.
+//!
+//! Walking is not emptying: an idle flow keeps its place until another one wants it. Slot and generation
+//! name a flow for the life of the table, and whatever comes later of the same two is the same session.
+
+use std::time::Duration;
+
+use agent_common::flow::{FLOW_VERSION, FLOW_WAYS, FlowBucket, FlowRecord, known_word};
+use agent_common::record::{RecordHeader, VERSION};
+use agent_common::settings::Settings;
+use zerocopy::FromBytes as _;
+
+pub mod table;
+
+/// When a flow is over without an end of its own.
+#[derive(Clone, Copy, Debug, Eq, PartialEq)]
+pub struct IdleLimits {
+    /// TCP without a packet for so long.
+    pub tcp: Duration,
+    /// UDP without a packet for so long.
+    pub udp: Duration,
+    /// ICMP without a packet for so long.
+    pub icmp: Duration,
+}
+
+impl Default for IdleLimits {
+    /// Five minutes, and one minute.
+    fn default() -> Self {
+        Self {
+            tcp: Duration::from_secs(300),
+            udp: Duration::from_secs(60),
+            icmp: Duration::from_secs(60),
+        }
+    }
+}
+
+impl IdleLimits {
+    /// The settings of the kernel side: flows are counted only with limits. `tick_ns`: the nanoseconds of
+    /// a tick of the coarse clock.
+    #[must_use]
+    pub fn settings(limits: Option<Self>, flow_mask: u32, tick_ns: u64) -> Settings {
+        let ticks = |limit: Duration| {
+            let ticks = limit.as_nanos() / u128::from(tick_ns.max(1));
+            // The clock wraps at 2^32.
+            ticks.clamp(1, 1 << 31) as u32
+        };
+        let Self { tcp, udp, icmp } = limits.unwrap_or_default();
+        Settings {
+            flows: u32::from(limits.is_some()),
+            flow_mask,
+            flow_idle: [ticks(tcp), ticks(udp), ticks(icmp), 1],
+            tick_ns: tick_ns as u32,
+            ..Settings::DEFAULT
+        }
+    }
+}
+
+/// Takes flows: sessions are made of them.
+pub trait TakeFlow: std::fmt::Debug + Send {
+    /// A flow as the kernel side sent it; [`FlowRecord::why`] says why. After `why::ENDED` the same slot
+    /// and generation can come again, with more packets; after the others it cannot.
+    fn sent(&mut self, record: &FlowRecord);
+
+    /// A flow as it was found in the table at `now_ns` (on the clock of the records). `news`: something was
+    /// counted since the kernel side last sent it. Gives what becomes of it.
+    fn found(&mut self, record: &FlowRecord, news: bool, now_ns: u64) -> Taken;
+
+    /// All flows of the table have been found once more.
+    fn walked(&mut self);
+
+    /// The programs are detached and the ring is empty: what is found from now on is all there will be.
+    fn end(&mut self);
+}
+
+/// What was done with a flow that was found.
+#[derive(Clone, Copy, Debug, Eq, PartialEq)]
+pub enum Taken {
+    /// Nothing.
+    No,
+    /// It is on record as it is now, and goes on.
+    SoFar,
+    /// It is on record and is not to be sent again, unless packets are added. To be said only of a flow that
+    /// has ended (`seen::ENDED`), or has been idle for its limit and a margin of two coarse ticks: the
+    /// next packet then begins another flow.
+    Final,
+}
+
+/// What comes out of the ring.
+#[derive(Clone, Copy, Debug)]
+pub enum Item<'a> {
+    /// A piece of a head, or what else is copied of a connection.
+    Piece(&'a RecordHeader, &'a [u8]),
+    /// A flow.
+    Flow(&'a FlowRecord),
+}
+
+impl<'a> Item<'a> {
+    /// Reads a record of the ring; `None`: it is of no kind that this version knows.
+    #[inline]
+    #[must_use]
+    pub fn read(bytes: &'a [u8]) -> Option<Self> {
+        let (header, behind) = RecordHeader::ref_from_prefix(bytes).ok()?;
+        match header.version {
+            VERSION => Some(Self::Piece(header, behind.get(..header.captured as usize)?)),
+            FLOW_VERSION => {
+                let (record, _) = FlowRecord::ref_from_prefix(bytes).ok()?;
+                Some(Self::Flow(record))
+            }
+            _ => None,
+        }
+    }
+
+    /// The CPU that sent the record.
+    #[must_use]
+    pub fn cpu(&self) -> u32 {
+        match self {
+            Self::Piece(header, _) => header.cpu,
+            Self::Flow(record) => record.cpu,
+        }
+    }
+}
+
+/// Shows the flows of a bucket to `visit`, with whether there is news; gives slots with the words that say
+/// what is on record.
+pub(super) fn visit_bucket(
+    bucket: &FlowBucket,
+    index: u32,
+    tick_ns: u32,
+    visit: &mut dyn FnMut(&FlowRecord, bool) -> Taken,
+    mut known: impl FnMut(u32, u64),
+) {
+    for (place, flow) in bucket.places.iter().enumerate() {
+        let slot = index * FLOW_WAYS as u32 + place as u32;
+        let Some(record) = flow.read(slot, tick_ns) else {
+            continue;
+        };
+        let taken = visit(&record, flow.has_news());
+        if taken != Taken::No {
+            let packets = record.packets[0].wrapping_add(record.packets[1]);
+            let last = taken == Taken::Final;
+            known(slot, known_word(record.generation, packets, last));
+        }
+    }
+}
+
+/// Buckets for so many flows: a power of two.
+#[must_use]
+pub fn flow_buckets(flows: u32) -> u32 {
+    flows.max(1).div_ceil(FLOW_WAYS as u32).next_power_of_two()
+}

@@ -199,7 +199,10 @@ fn plain<P: Packet>(packet: &P, segment: &mut Segment) -> bool {
     segment.network_length = total;
     segment.header_length = payload - NETWORK;
     // Apart, and last: the stack has no room for it beside the others.
-    segment.zero_window = u8::from(packet.read::<2>(TRANSPORT + 14) == Some([0, 0]));
+    let Some(window) = packet.read::<2>(TRANSPORT + 14) else {
+        return false;
+    };
+    segment.zero_window = u8::from(window == [0, 0]);
     true
 }
 

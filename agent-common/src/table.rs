@@ -6,6 +6,7 @@
 
 use crate::connection::{Connection, Key, state};
 use crate::counters::{Counters, Lost};
+use crate::flow::elapsed;
 use crate::host::Host;
 
 /// Places in a bucket.
@@ -118,9 +119,7 @@ fn merit(connection: &Connection, now: u32) -> u64 {
         return 0;
     }
     let [a, b] = &connection.directions;
-    let idle = now
-        .wrapping_sub(a.last_seen.get())
-        .min(now.wrapping_sub(b.last_seen.get()));
+    let idle = elapsed(now, a.last_seen.get()).min(elapsed(now, b.last_seen.get()));
     let ended = a.state.get() & b.state.get() & state::ENDED != 0;
     let silent = (a.state.get() | b.state.get()) & state::PAYLOAD == 0;
     // At least 1: any place is better than none.

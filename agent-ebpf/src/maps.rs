@@ -13,9 +13,10 @@ use aya_ebpf::{
 #[map]
 pub(crate) static RECORDS: RingBuf = RingBuf::with_byte_size(4096, 0);
 
-/// The connection table. The agent sets its size.
+/// The connection table. The agent sets its size. Nobody maps it: the flag alone has the kernel lay it out
+/// from the beginning of a page, so that a line of ours is a cache line.
 #[map]
-pub(crate) static CONNECTIONS: Array<Bucket> = Array::with_max_entries(1, 0);
+pub(crate) static CONNECTIONS: Array<Bucket> = Array::with_max_entries(1, BPF_F_MMAPABLE);
 
 /// The release words, by slot of the table. The agent sets the size, and maps and writes them.
 #[map]

@@ -2,6 +2,7 @@
 
 mod capture;
 mod kernel;
+mod sessions;
 mod sinks;
 mod statistics;
 mod target;
@@ -17,6 +18,8 @@ pub(crate) enum Bench {
     /// The whole way on real traffic: nginx and wrk on a veth pair, capture on and off in turn (as
     /// root)
     Capture(capture::Options),
+    /// The same with all that the agent does: exchanges, sessions and the store (as root)
+    Sessions(sessions::Options),
     /// The kernel programs alone, by BPF_PROG_TEST_RUN, over an empty program (as root)
     Kernel(kernel::Options),
     /// Records a second over HTTP into the store, in arrays and alone
@@ -35,6 +38,7 @@ pub(crate) fn run(workspace: &Workspace, bench: &Bench) -> Result<bool> {
     match bench {
         Bench::Capture(options) => capture::run(workspace, options),
         Bench::Kernel(options) => kernel::run(workspace, options),
+        Bench::Sessions(options) => sessions::run(workspace, options),
         Bench::Sinks(options) => sinks::run(workspace, options),
         Bench::Client(options) => capture::client::run(options).map(|()| true),
     }

@@ -66,6 +66,24 @@ fn a_connection_is_found_again_and_begins_empty() {
 }
 
 #[test]
+fn a_time_that_another_cpu_noted_just_ahead_is_no_long_silence() {
+    let kernel = Kernel::new(1);
+    let mut counters = Counters::default();
+    kernel.ticks.set(100);
+    let talks = touch(&kernel, 0, &mut counters).unwrap();
+    kernel.ticks.set(500);
+    for number in 1..4 {
+        touch(&kernel, number, &mut counters);
+    }
+    kernel.ticks.set(1_001);
+    touch(&kernel, 0, &mut counters);
+    kernel.ticks.set(1_000);
+    let new = touch(&kernel, 4, &mut counters).unwrap();
+    assert_eq!(counters.evicted, 1);
+    assert_ne!(new, talks);
+}
+
+#[test]
 fn who_makes_room_is_the_ended_one_then_the_idlest() {
     let kernel = Kernel::new(1);
     let mut counters = Counters::default();

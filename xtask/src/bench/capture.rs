@@ -10,15 +10,15 @@
 //! Meanwhile no CPU goes to sleep ([`wakeful`]): waking a halted virtual CPU costs its host more than two
 //! requests cost nginx, and how often that happens would decide the outcome.
 
-mod capturer;
+pub(crate) mod capturer;
 pub(crate) mod client;
-mod document;
+pub(crate) mod document;
 mod load;
-mod measure;
+pub(crate) mod measure;
 mod program_time;
-mod site;
+pub(crate) mod site;
 mod usage;
-mod wakeful;
+pub(crate) mod wakeful;
 
 use std::{path::PathBuf, time::Duration};
 
@@ -43,7 +43,7 @@ use crate::{
 };
 
 /// What is installed where it is missing.
-const PACKAGES: [&str; 6] = [
+pub(crate) const PACKAGES: [&str; 6] = [
     "iproute2",
     "nginx-light",
     "curl",

@@ -33,7 +33,11 @@ pub(crate) struct Capturer {
 
 #[derive(Clone, Debug, PartialEq, Eq)]
 enum Kind {
-    Tapline { hook: String },
+    Tapline {
+        hook: String,
+    },
+    /// Exchanges, sessions and the store beside the lines.
+    TaplineWithStore,
     Httpry,
     Tcpdump,
     Tshark,
@@ -47,6 +51,15 @@ impl Capturer {
             kind: Kind::Tapline {
                 hook: hook.to_owned(),
             },
+            program: program.to_owned(),
+        }
+    }
+
+    /// The agent with all that it does: exchanges and sessions into the store, lines into files.
+    pub(crate) fn tapline_with_store(program: &Path) -> Self {
+        Self {
+            name: "tapline, store".to_owned(),
+            kind: Kind::TaplineWithStore,
             program: program.to_owned(),
         }
     }
@@ -80,6 +93,10 @@ impl Capturer {
             Kind::Tapline { hook } => step
                 .args(["run", "--json", "-i", SERVER_INTERFACE, "--attach", hook])
                 .args(["--ring", "16MiB", "--log-dir", "logs", "--no-store"]),
+            Kind::TaplineWithStore => step
+                .args(["run", "--json", "-i", SERVER_INTERFACE, "--attach", "tc"])
+                .args(["--ring", "16MiB", "--log-dir", "logs", "--store"])
+                .args(["--data-dir", "data"]),
             Kind::Httpry => step.args(["-i", SERVER_INTERFACE, "-o", "lines", "tcp port 80"]),
             Kind::Tcpdump => step
                 .args(["-i", SERVER_INTERFACE, "-w", "/dev/null", "port", "80"])
@@ -154,6 +171,8 @@ pub(crate) struct Ledger {
     pub(crate) records: Records,
     pub(crate) heads: Heads,
     pub(crate) lines: Lines,
+    #[serde(default)]
+    pub(crate) sinks: std::collections::BTreeMap<String, Sink>,
     pub(crate) retransmitted: u64,
     pub(crate) evicted: u64,
 }
@@ -170,6 +189,12 @@ pub(crate) struct Heads {
     pub(crate) found: u64,
     pub(crate) partial: u64,
     pub(crate) kinds: std::collections::BTreeMap<String, u64>,
+}
+
+#[derive(Clone, Debug, Deserialize)]
+pub(crate) struct Sink {
+    pub(crate) stored: u64,
+    pub(crate) lost: u64,
 }
 
 #[derive(Clone, Debug, Deserialize)]
@@ -235,7 +260,7 @@ impl Capturing {
         let status = self.running.stop()?;
         let said = fs::read_to_string(self.folder.join("stderr")).unwrap_or_default();
         let heads = match self.kind {
-            Kind::Tapline { .. } => {
+            Kind::Tapline { .. } | Kind::TaplineWithStore => {
                 if !status.success() {
                     bail!("the agent ended with {status}: {}", said.trim());
                 }
@@ -274,7 +299,7 @@ impl Capturing {
 
     fn wait_until_ready(&mut self) -> Result<()> {
         let sign = match self.kind {
-            Kind::Tapline { .. } => "tapline captures on",
+            Kind::Tapline { .. } | Kind::TaplineWithStore => "tapline captures on",
             Kind::Httpry => "Starting capture",
             Kind::Tcpdump => "listening on",
             Kind::Tshark => "Capturing on",
@@ -289,7 +314,7 @@ impl Capturing {
                 bail!("the capturing program ended with {status}: {}", said.trim());
             }
             // -Q keeps tshark quiet about packets, and about its start in some versions.
-            let quiet = !matches!(self.kind, Kind::Tapline { .. })
+            let quiet = matches!(self.kind, Kind::Httpry | Kind::Tcpdump | Kind::Tshark)
                 && started.elapsed() > Duration::from_secs(2);
             if quiet {
                 break;

@@ -165,6 +165,15 @@ pub(crate) fn peer(site: &Site, plan: &Plan, capturer: &Capturer) -> Result<Meas
     Ok(Measured::of_pairs(capturer, pairs))
 }
 
+/// Measures the agent with all that it does: wrk alone.
+///
+/// # Errors
+/// When a program fails or Ctrl-C came.
+pub(crate) fn with_store(site: &Site, plan: &Plan, capturer: &Capturer) -> Result<Measured> {
+    let pairs = pairs(site, plan, plan.pairs, capturer)?;
+    Ok(Measured::of_pairs(capturer, pairs))
+}
+
 impl Measured {
     fn of_pairs(capturer: &Capturer, pairs: Vec<Pair>) -> Self {
         let on_wire: u64 = pairs.iter().map(|pair| 2 * pair.served).sum();
@@ -187,6 +196,48 @@ impl Measured {
             program_time: Vec::new(),
             pairs,
         }
+    }
+
+    /// Its figures against the targets of an agent with all that it does.
+    pub(crate) fn targets_with_store(&self) -> Vec<Target> {
+        let median = |summary: Option<Summary>| summary.map_or(f64::NAN, |summary| summary.median);
+        let sum = |count: fn(&Pair) -> u64| self.pairs.iter().map(count).sum::<u64>() as f64;
+        let (most, least) = (Bound::AtMost, Bound::AtLeast);
+        [
+            (
+                "heads missed or too many",
+                sum(|pair| pair.missed),
+                most,
+                0.0,
+                "heads",
+            ),
+            (
+                "records and lines lost",
+                sum(|pair| pair.lost),
+                most,
+                0.0,
+                "records",
+            ),
+            (
+                "CPU time of the agent",
+                median(self.cpu_microseconds_per_head),
+                most,
+                1.6,
+                "µs a head",
+            ),
+            (
+                "throughput of the server",
+                median(self.throughput_ratio),
+                least,
+                0.93,
+                "of that without",
+            ),
+        ]
+        .into_iter()
+        .map(|(name, value, bound, limit, unit)| {
+            Target::new(format!("{}: {name}", self.name), value, bound, limit, unit)
+        })
+        .collect()
     }
 
     /// Its figures against the targets.
@@ -428,13 +479,19 @@ fn heads(ledger: &Ledger) -> (u64, u64) {
     (kind("CQ"), kind("CR"))
 }
 
-/// Records and lines that were lost, and heads that became no line.
+/// Records and lines that were lost, in sinks too, heads that became no line, and responses of which a
+/// sink has no exchange.
 fn lost(ledger: &Ledger) -> u64 {
     let records = &ledger.records;
     records.numbered.abs_diff(records.received)
         + records.lost.values().sum::<u64>()
         + ledger.lines.lost
         + ledger.heads.found.abs_diff(ledger.lines.stored)
+        + ledger
+            .sinks
+            .values()
+            .map(|sink| sink.lost + heads(ledger).1.saturating_sub(sink.stored))
+            .sum::<u64>()
 }
 
 /// How far `value` is from the range.

@@ -1,0 +1,86 @@
+//! `cargo xtask bench sessions`: what the agent costs a busy web server with all that it does: exchanges
+//! joined, sessions counted, both stored in SQLite, and a classic line a head.
+
+use std::{path::PathBuf, time::Duration};
+
+use anyhow::{Context as _, Result, bail};
+use clap::Args;
+
+use crate::{
+    apt,
+    bench::capture::{
+        PACKAGES,
+        capturer::Capturer,
+        document::Document,
+        measure::{self, Plan},
+        site::Site,
+        wakeful::Wakeful,
+    },
+    build,
+    report::print,
+    workspace::{Workspace, is_root, sudo_command},
+};
+
+/// What `cargo xtask bench sessions` takes.
+#[derive(Debug, Args)]
+pub(crate) struct Options {
+    /// Pairs of runs with and without the agent
+    #[arg(long, default_value_t = 5, value_parser = clap::value_parser!(u32).range(1..=1000))]
+    pairs: u32,
+    /// Seconds of a run of wrk
+    #[arg(long, default_value_t = 5, value_parser = clap::value_parser!(u64).range(1..=3600))]
+    seconds: u64,
+    /// Connections that wrk keeps open
+    #[arg(long, default_value_t = 64, value_parser = clap::value_parser!(u32).range(1..=10_000))]
+    connections: u32,
+    /// Measure this program instead of building one
+    #[arg(long, value_name = "FILE")]
+    tapline: Option<PathBuf>,
+    /// Write the result as one JSON document to stdout
+    #[arg(long)]
+    json: bool,
+}
+
+/// Measures. Gives whether the targets were met.
+///
+/// # Errors
+/// When this is not root, or something cannot be built, installed or started.
+pub(crate) fn run(workspace: &Workspace, options: &Options) -> Result<bool> {
+    if !is_root() {
+        bail!(
+            "capture and network namespaces need root: start it with `{}`",
+            sudo_command("bench sessions")
+        );
+    }
+    if apt::usable() {
+        apt::install(&PACKAGES, "for the benchmark")?;
+    }
+    let tapline = match &options.tapline {
+        Some(file) => {
+            std::path::absolute(file).with_context(|| format!("find {}", file.display()))?
+        }
+        None => {
+            build::run(workspace)?;
+            workspace.tapline()
+        }
+    };
+    let site = Site::make(workspace)?;
+    let _wakeful = Wakeful::keep();
+    let plan = Plan {
+        pairs: options.pairs,
+        time: Duration::from_secs(options.seconds),
+        bulk_time: Duration::ZERO,
+        connections: options.connections,
+        program_time: false,
+    };
+    let measured = measure::with_store(&site, &plan, &Capturer::tapline_with_store(&tapline))?;
+    let targets = measured.targets_with_store();
+    let all = [measured];
+    let document = Document::new(&plan, &all, &targets);
+    if options.json {
+        print(serde_json::to_string_pretty(&document).context("write the result")?);
+    } else {
+        document.show();
+    }
+    Ok(targets.iter().all(|target| target.met))
+}

@@ -242,6 +242,21 @@ fn what_goes_on_is_stored_so_far_and_replaced() {
     }
     assert!(count(&second, "packets") > count(&first, "packets"));
     assert!(count(&second, "http_requests") > count(&first, "http_requests"));
+    // While it goes on the account holds too, and says what is not on record yet.
+    let asked_for =
+        |path: &str| curl(&pair.server, &[&format!("http://127.0.0.1:8000{path}")]).stdout;
+    let ledger: Value = serde_json::from_str(&asked_for("/api/ledger")).unwrap();
+    assert_eq!(
+        ledger["identities"]["sessions"]["holds"], true,
+        "{ledger:#}"
+    );
+    let active = within("a session that is active", || {
+        let metrics = asked_for("/metrics");
+        let mut lines = metrics.lines();
+        let line = lines.find_map(|line| line.strip_prefix("tapline_sessions_active "))?;
+        line.parse().ok().filter(|active: &u64| *active > 0)
+    });
+    assert!(active < 20, "{active}");
     drop(connection);
     let (sessions, ended) = run.stop(&pair);
     let last = only(&sessions, "TCP", 80);

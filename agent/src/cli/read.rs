@@ -77,6 +77,7 @@ pub fn read(config: Config, arguments: ReadArguments) -> anyhow::Result<Exit> {
             packets = summary.packets,
             heads = summary.heads,
             partial = summary.partial,
+            sessions = summary.sessions,
             ignored = in_words(&summary.ignored),
             lost = in_words(&summary.lost_records),
             lost_lines = summary.lost,
@@ -111,6 +112,9 @@ struct Summary {
     /// Start lines that had been read before, and what looks like one and is none.
     copies: u64,
     look_alikes: u64,
+    /// Sessions, and the packets in them: all but those ignored (`tls`, `http2` and `sequence` are in them).
+    sessions: u64,
+    session_packets: u64,
     /// Lines written.
     lines: u64,
     /// Lines that could not be written although somebody was there to take them.
@@ -279,6 +283,7 @@ impl Reading {
         let counters = self.offline.counters();
         let counts = self.engine.counts();
         let heads = self.writer.heads();
+        let sessions = self.writer.session_counts().unwrap_or_default();
         let (outcome, _) = self.writer.close();
         if let Some(error) = outcome.sync_error {
             return Err(anyhow::Error::new(error).context("cannot bring the log files to the disk"));
@@ -296,6 +301,8 @@ impl Reading {
             retransmitted: counters.retransmitted,
             copies: counts.copies,
             look_alikes: counts.look_alikes,
+            sessions: sessions.sessions,
+            session_packets: sessions.packets,
             lines: outcome.counts.stored,
             lost: LossReason::ALL
                 .into_iter()

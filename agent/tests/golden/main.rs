@@ -163,6 +163,39 @@ fn every_state_of_a_connection_is_told() {
 }
 
 #[test]
+fn every_packet_of_a_capture_is_in_a_session_or_ignored() {
+    if blesses() {
+        return;
+    }
+    for case in &cases::all() {
+        let mut command = Command::new(env!("CARGO_BIN_EXE_tapline"));
+        let folder = tempfile::tempdir().expect("a folder can be made");
+        command.env_clear().args(["read", "--json", "--log-dir"]);
+        command
+            .arg(folder.path())
+            .arg(self::folder().join(case.file));
+        let output = command.output().expect("it starts");
+        let result: serde_json::Value =
+            serde_json::from_slice(&output.stdout).expect("one document");
+        let ignored: u64 = result["ignored"]
+            .as_object()
+            .expect("reasons")
+            .iter()
+            .filter(|(reason, _)| !["tls", "http2", "sequence"].contains(&reason.as_str()))
+            .filter_map(|(_, count)| count.as_u64())
+            .sum();
+        let number = |name: &str| result[name].as_u64().expect("a number");
+        assert_eq!(
+            number("packets"),
+            number("session_packets") + ignored,
+            "{}: {result:#}",
+            case.file
+        );
+        assert!(number("sessions") > 0, "{}", case.file);
+    }
+}
+
+#[test]
 fn captures_are_those_that_are_made_here() {
     if blesses() {
         // They are being written by the other test.

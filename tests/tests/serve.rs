@@ -237,7 +237,10 @@ fn a_capture_shows_its_store_and_its_ledger() {
     let pair = Pair::new();
     let _nginx = Nginx::start(&pair.server, None);
     let folder = tempfile::tempdir().unwrap();
-    let flags = format!("-i server0 --store --data-dir {}", folder.path().display());
+    let flags = format!(
+        "-i server0 --store --no-sessions --data-dir {}",
+        folder.path().display()
+    );
     let tapline = Tapline::start(&pair.server, &flags);
     curl(
         &pair.client,

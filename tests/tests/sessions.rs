@@ -242,6 +242,21 @@ fn what_goes_on_is_stored_so_far_and_replaced() {
     }
     assert!(count(&second, "packets") > count(&first, "packets"));
     assert!(count(&second, "http_requests") > count(&first, "http_requests"));
+    // While it goes on the account holds too, and says what is not on record yet.
+    let asked_for =
+        |path: &str| curl(&pair.server, &[&format!("http://127.0.0.1:8000{path}")]).stdout;
+    let ledger: Value = serde_json::from_str(&asked_for("/api/ledger")).unwrap();
+    assert_eq!(
+        ledger["identities"]["sessions"]["holds"], true,
+        "{ledger:#}"
+    );
+    let active = within("a session that is active", || {
+        let metrics = asked_for("/metrics");
+        let mut lines = metrics.lines();
+        let line = lines.find_map(|line| line.strip_prefix("tapline_sessions_active "))?;
+        line.parse().ok().filter(|active: &u64| *active > 0)
+    });
+    assert!(active < 20, "{active}");
     drop(connection);
     let (sessions, ended) = run.stop(&pair);
     let last = only(&sessions, "TCP", 80);
@@ -306,4 +321,78 @@ fn what_is_idle_is_over() {
     let sessions = sessions();
     assert_eq!(sessions.len(), 2, "{sessions:#?}");
     assert_ne!(sessions[0]["session_id"], sessions[1]["session_id"]);
+}
+
+#[test]
+fn each_of_many_connections_is_one_session() {
+    const THREADS: usize = 4;
+    const CONNECTIONS: usize = 150;
+    let pair = Pair::new();
+    let _nginx = Nginx::start(&pair.server, None);
+    let run = Run::start(&pair, "--interim 1s");
+    let address = SocketAddr::from(([10, 9, 0, 1], 80));
+    std::thread::scope(|scope| {
+        for _ in 0..THREADS {
+            scope.spawn(|| {
+                for number in 0..CONNECTIONS {
+                    let mut connection = Connection::open(&pair.client, address);
+                    for _ in 0..=number % 3 {
+                        connection.write("GET /small HTTP/1.1\r\nHost: a\r\n\r\n");
+                        assert_eq!(connection.answer().body, b"small\n");
+                    }
+                    connection.write("GET /no HTTP/1.1\r\nHost: a\r\nConnection: close\r\n\r\n");
+                    connection.rest();
+                }
+            });
+        }
+    });
+    let (sessions, ended) = run.stop(&pair);
+    let all = THREADS * CONNECTIONS;
+    let of_http = sessions.iter().filter(|session| session["dst_port"] == 80);
+    let of_http: Vec<&Value> = of_http.collect();
+    assert_eq!(of_http.len(), all, "{:#}", ended.ledger);
+    for session in &of_http {
+        assert_eq!(text(session, "conn_state"), "SF", "{session:#}");
+        assert_eq!(count(session, "http_errors"), 1, "{session:#}");
+    }
+    let requests: u64 = of_http
+        .iter()
+        .map(|session| count(session, "http_requests"))
+        .sum();
+    assert_eq!(requests, 3 * all as u64);
+    assert_eq!(ended.count("sessions/late_heads"), 0, "{:#}", ended.ledger);
+}
+
+#[test]
+fn without_room_in_the_ring_packets_are_left_out_countably() {
+    let pair = Pair::new();
+    let _nginx = Nginx::start(&pair.server, None);
+    let run = Run::start(&pair, "--ring 4KiB --flows 256");
+    std::thread::scope(|scope| {
+        for _ in 0..2 {
+            scope.spawn(|| {
+                let server = SocketAddr::from(([10, 9, 0, 1], 5353));
+                let sockets: Vec<UdpSocket> = pair.client.enter(|| {
+                    let bind = |_| UdpSocket::bind("10.9.0.2:0").unwrap();
+                    (0..400).map(bind).collect()
+                });
+                for _ in 0..20 {
+                    for socket in &sockets {
+                        // The answer of the kernel (nobody listens) makes some of them fail.
+                        drop(socket.send_to(b"flood", server));
+                    }
+                }
+            });
+        }
+        curl(&pair.client, &["http://10.9.0.1/small"]);
+    });
+    // The identities themselves are checked by `stop`.
+    let (_, ended) = run.stop(&pair);
+    let left_out =
+        ["left_out", "packets_left_out"].map(|name| ended.count(&format!("sessions/{name}")));
+    assert!(
+        left_out[0] > 0 && left_out[1] >= left_out[0],
+        "{:#}",
+        ended.ledger
+    );
 }

@@ -199,10 +199,7 @@ fn plain<P: Packet>(packet: &P, segment: &mut Segment) -> bool {
     segment.network_length = total;
     segment.header_length = payload - NETWORK;
     // Apart, and last: the stack has no room for it beside the others.
-    let Some(window) = packet.read::<2>(TRANSPORT + 14) else {
-        return false;
-    };
-    segment.zero_window = u8::from(window == [0, 0]);
+    segment.zero_window = u8::from(packet.read::<2>(TRANSPORT + 14) == Some([0, 0]));
     true
 }
 
@@ -452,7 +449,7 @@ fn transport<P: Packet>(packet: &P, segment: &mut Segment) -> Result<(), Ignored
     segment.header_length = 0;
     match segment.next.get() {
         protocol::TCP => {
-            let header: [u8; 16] = packet.read(offset).ok_or(Ignored::Truncated)?;
+            let header: [u8; 14] = packet.read(offset).ok_or(Ignored::Truncated)?;
             let header_length = u32::from(header[12] >> 4) * 4;
             if header_length < 20 {
                 return Err(Ignored::BadHeader);
@@ -468,7 +465,8 @@ fn transport<P: Packet>(packet: &P, segment: &mut Segment) -> Result<(), Ignored
             segment.acknowledgement =
                 u32::from_be_bytes([header[8], header[9], header[10], header[11]]);
             segment.tcp_flags = header[13] & 0x3f;
-            segment.zero_window = u8::from(header[14] | header[15] == 0);
+            // Where it was cut off, nothing else is missed.
+            segment.zero_window = u8::from(packet.read::<2>(offset + 14) == Some([0, 0]));
             segment.payload_offset = payload;
             segment.payload_length = end - payload;
             segment.header_length = payload - segment.network.get();

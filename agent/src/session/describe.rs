@@ -83,3 +83,133 @@ fn address(bytes: [u8; 16]) -> IpAddr {
         .to_ipv4_mapped()
         .map_or(IpAddr::V6(address), IpAddr::V4)
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::session::identifier::Identifier;
+
+    fn due() -> Due {
+        Due {
+            session: Identifier::new(7, 9),
+            revision: 3,
+            interim: true,
+            requests: 5,
+            errors: 2,
+        }
+    }
+
+    fn check(flow: FlowRecord, look: impl FnOnce(&SessionRecord<'_>, &SessionDetails<'_>)) {
+        let mut looked = false;
+        describe(&flow, due(), "eth0", 1_000_000_500, |record| {
+            look(record, &record.details.unwrap());
+            looked = true;
+        });
+        assert!(looked);
+    }
+
+    fn flow() -> FlowRecord {
+        FlowRecord {
+            first_ns: 7_000,
+            last_ns: 2_007_999,
+            packets: [3, 4],
+            bytes: [30, 40],
+            payload: [10, 20],
+            missed: [1, 2],
+            retransmitted: [3, 0],
+            source: std::net::Ipv4Addr::new(192, 0, 2, 7)
+                .to_ipv6_mapped()
+                .octets(),
+            destination: Ipv6Addr::LOCALHOST.octets(),
+            source_port_be: 50_000_u16.to_be_bytes(),
+            destination_port_be: 80_u16.to_be_bytes(),
+            cpus: [1, 2],
+            ..FlowRecord::default()
+        }
+    }
+
+    #[test]
+    fn what_was_counted_is_told() {
+        check(flow(), |record, details| {
+            assert_eq!(record.src_ip, IpAddr::from([192, 0, 2, 7]));
+            assert_eq!(record.dst_ip, IpAddr::from(Ipv6Addr::LOCALHOST));
+            assert_eq!([record.src_port, record.dst_port], [50_000, 80]);
+            assert_eq!([record.packets, record.bytes], [7, 70]);
+            assert_eq!(record.timestamp.as_nanosecond(), 1_000_000_500);
+            assert_eq!(details.ended_at.as_nanosecond(), 1_002_001_499);
+            assert_eq!(details.duration_us, 2000);
+            assert_eq!([details.packets_out, details.packets_in], [3, 4]);
+            assert_eq!([details.bytes_out, details.bytes_in], [30, 40]);
+            assert_eq!([details.orig_bytes, details.resp_bytes], [10, 20]);
+            assert_eq!([details.missed_bytes, details.retransmits], [3, 3]);
+            assert_eq!([details.http_requests, details.http_errors], [5, 2]);
+            assert_eq!((details.session_id, details.revision), (due().session, 3));
+            assert_eq!((details.interim, details.ifname), (true, "eth0"));
+        });
+    }
+
+    #[test]
+    fn cpus_are_those_of_the_first_packet_and_of_the_reply() {
+        let check_cpus = |packets, state, expected: (u32, Option<u32>)| {
+            let flow = FlowRecord {
+                packets,
+                state,
+                ..flow()
+            };
+            check(flow, |record, details| {
+                assert_eq!((record.cpu_id, details.reply_cpu_id), expected);
+            });
+        };
+        check_cpus([3, 4], 0, (1, Some(2)));
+        check_cpus([3, 0], 0, (1, None));
+        // The answer was the first packet.
+        check_cpus([3, 4], seen::FLIPPED, (2, Some(2)));
+        check_cpus([0, 4], seen::FLIPPED, (2, Some(2)));
+    }
+
+    #[test]
+    fn the_handshake_is_timed_where_all_of_it_was_seen() {
+        for (answer_us, acknowledged_us, expected) in
+            [(0, 0, None), (5, 0, None), (0, 5, None), (5, 7, Some(12))]
+        {
+            let flow = FlowRecord {
+                answer_us,
+                acknowledged_us,
+                ..flow()
+            };
+            check(flow, |_, details| assert_eq!(details.rtt_us, expected));
+        }
+    }
+
+    #[test]
+    fn protocols_have_their_names() {
+        for (protocol, expected) in [
+            (Counted::Tcp, Protocol::Tcp),
+            (Counted::Udp, Protocol::Udp),
+            (Counted::Icmp, Protocol::Icmp),
+        ] {
+            let flow = FlowRecord {
+                protocol: protocol as u8,
+                ..flow()
+            };
+            check(flow, |record, _| assert_eq!(record.protocol, expected));
+        }
+    }
+
+    #[test]
+    fn no_time_makes_it_panic() {
+        for (first_ns, last_ns) in [(0, u64::MAX), (u64::MAX, 0)] {
+            for begin_ns in [i64::MIN, i64::MAX] {
+                let flow = FlowRecord {
+                    first_ns,
+                    last_ns,
+                    packets: [u64::MAX; 2],
+                    ..flow()
+                };
+                describe(&flow, due(), "", begin_ns, |record| {
+                    assert_eq!(record.packets, u64::MAX);
+                });
+            }
+        }
+    }
+}

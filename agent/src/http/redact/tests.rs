@@ -347,6 +347,8 @@ proptest! {
         partial: bool,
         drop: bool,
     ) {
+        // No target begins with a blank: its line would be none that is made of its parts.
+        prop_assume!(!matches!(target.first(), Some(b' ' | b'\t' | 0x0b | 0x0c)));
         let query = if drop { Query::Drop } else { Query::Keep };
         let choice = RedactSettings { query, ..settings() };
         let names = ["x".to_owned(), "cookie".to_owned()];

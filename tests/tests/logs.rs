@@ -309,6 +309,12 @@ fn a_full_disk_loses_lines_countably_and_it_goes_on_when_there_is_room() {
     for number in 0..20 {
         ask(&format!("lost-{number}"));
     }
+    // What is still in the ring would find room again.
+    within("the last lines to be lost", || {
+        let ledger = curl(&pair.server, &["http://127.0.0.1:8000/api/ledger"]).stdout;
+        let ledger: serde_json::Value = serde_json::from_str(&ledger).unwrap();
+        (ledger["lines"]["lost"].as_u64() >= Some(40)).then_some(())
+    });
     disk.free();
     let mut count = 0;
     within("lines again", || {

@@ -20,7 +20,10 @@ pub(crate) mod site;
 mod usage;
 pub(crate) mod wakeful;
 
-use std::{path::PathBuf, time::Duration};
+use std::{
+    path::{Path, PathBuf},
+    time::Duration,
+};
 
 use anyhow::{Context as _, Result, bail};
 use clap::Args;
@@ -43,7 +46,7 @@ use crate::{
 };
 
 /// What is installed where it is missing.
-pub(crate) const PACKAGES: [&str; 6] = [
+const PACKAGES: [&str; 6] = [
     "iproute2",
     "nginx-light",
     "curl",
@@ -91,24 +94,7 @@ pub(crate) struct Options {
 /// # Errors
 /// When this is not root, or something cannot be built, installed or started.
 pub(crate) fn run(workspace: &Workspace, options: &Options) -> Result<bool> {
-    if !is_root() {
-        bail!(
-            "capture and network namespaces need root: start it with `{}`",
-            sudo_command("bench capture")
-        );
-    }
-    if apt::usable() {
-        apt::install(&PACKAGES, "for the benchmark")?;
-    }
-    let tapline = match &options.tapline {
-        Some(file) => {
-            std::path::absolute(file).with_context(|| format!("find {}", file.display()))?
-        }
-        None => {
-            build::run(workspace)?;
-            workspace.tapline()
-        }
-    };
+    let tapline = prepare(workspace, "bench capture", options.tapline.as_deref())?;
     let site = Site::make(workspace)?;
     let _wakeful = Wakeful::keep();
     let plan = Plan {
@@ -142,4 +128,32 @@ pub(crate) fn run(workspace: &Workspace, options: &Options) -> Result<bool> {
         document.show();
     }
     Ok(targets.iter().all(|target| target.met))
+}
+
+/// Makes sure that `command` can measure: root, what is installed where it is missing, and the program, which
+/// is built unless one is named. Gives where that is.
+///
+/// # Errors
+/// When this is not root, or something cannot be built or installed.
+pub(crate) fn prepare(
+    workspace: &Workspace,
+    command: &str,
+    tapline: Option<&Path>,
+) -> Result<PathBuf> {
+    if !is_root() {
+        bail!(
+            "capture and network namespaces need root: start it with `{}`",
+            sudo_command(command)
+        );
+    }
+    if apt::usable() {
+        apt::install(&PACKAGES, "for the benchmark")?;
+    }
+    match tapline {
+        Some(file) => std::path::absolute(file).with_context(|| format!("find {}", file.display())),
+        None => {
+            build::run(workspace)?;
+            Ok(workspace.tapline())
+        }
+    }
 }

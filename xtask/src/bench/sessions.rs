@@ -3,22 +3,20 @@
 
 use std::{path::PathBuf, time::Duration};
 
-use anyhow::{Context as _, Result, bail};
+use anyhow::{Context as _, Result};
 use clap::Args;
 
 use crate::{
-    apt,
     bench::capture::{
-        PACKAGES,
+        self,
         capturer::Capturer,
         document::Document,
         measure::{self, Plan},
         site::Site,
         wakeful::Wakeful,
     },
-    build,
     report::print,
-    workspace::{Workspace, is_root, sudo_command},
+    workspace::Workspace,
 };
 
 /// What `cargo xtask bench sessions` takes.
@@ -46,24 +44,7 @@ pub(crate) struct Options {
 /// # Errors
 /// When this is not root, or something cannot be built, installed or started.
 pub(crate) fn run(workspace: &Workspace, options: &Options) -> Result<bool> {
-    if !is_root() {
-        bail!(
-            "capture and network namespaces need root: start it with `{}`",
-            sudo_command("bench sessions")
-        );
-    }
-    if apt::usable() {
-        apt::install(&PACKAGES, "for the benchmark")?;
-    }
-    let tapline = match &options.tapline {
-        Some(file) => {
-            std::path::absolute(file).with_context(|| format!("find {}", file.display()))?
-        }
-        None => {
-            build::run(workspace)?;
-            workspace.tapline()
-        }
-    };
+    let tapline = capture::prepare(workspace, "bench sessions", options.tapline.as_deref())?;
     let site = Site::make(workspace)?;
     let _wakeful = Wakeful::keep();
     let plan = Plan {

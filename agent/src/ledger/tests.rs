@@ -1,0 +1,99 @@
+//! The account: its identities, at the end and while it goes on.
+
+use serde_json::{Value, json};
+
+use super::*;
+use crate::sink::counts::SharedCounts;
+
+/// Two CPUs with 7 records, of which 5 were received and 1 was lost in the ring.
+fn ledger(moment: Moment, change: impl FnOnce(&mut Taken)) -> Value {
+    let mut counters = [Counters::default(); 2];
+    counters[0].records = 4;
+    counters[1].records = 3;
+    counters[1].lost[Lost::Ring as usize] = 1;
+    let shared = SharedCounts::default();
+    shared.add_accepted(9);
+    shared.add_stored(4);
+    shared.add_lost(LossReason::NoSpace, 2);
+    let mut taken = Taken {
+        received: vec![4, 1],
+        engine: EngineCounts {
+            start_lines: 6,
+            heads: 3,
+            whole: 2,
+            partial: 1,
+            copies: 2,
+            look_alikes: 1,
+            ..EngineCounts::default()
+        },
+        sinks: vec![("sqlite", shared.counts())],
+        ..Taken::default()
+    };
+    change(&mut taken);
+    let ledger = Ledger::new(&counters, &taken, Duration::from_secs(2), moment);
+    serde_json::to_value(ledger).unwrap()
+}
+
+#[test]
+fn what_is_on_its_way_is_told_and_must_have_come_in_the_end() {
+    let check = |moment, name: &str, counts: [u64; 3], holds: bool| {
+        let ledger = ledger(moment, |_| ());
+        let identity = &ledger["identities"][name];
+        let [left, right, in_flight] = counts;
+        assert_eq!(identity["left"], left, "{name}");
+        assert_eq!(identity["right"], right, "{name}");
+        assert_eq!(identity["in_flight"], in_flight, "{name}");
+        assert_eq!(identity["holds"], holds, "{name}");
+    };
+    check(Moment::Live, "records", [7, 6, 1], true);
+    check(Moment::End, "records", [7, 6, 1], false);
+    check(Moment::Live, "start_lines", [6, 6, 0], true);
+    check(Moment::Live, "heads", [3, 3, 0], true);
+    check(Moment::Live, "lines", [0, 0, 0], true);
+    check(Moment::Live, "sinks.sqlite", [9, 6, 3], true);
+    check(Moment::End, "sinks.sqlite", [9, 6, 3], false);
+}
+
+#[test]
+fn packets_are_in_sessions_or_ignored_or_left_out() {
+    let check = |moment, in_sessions, ignored: [u64; 2], in_flight, holds| {
+        let mut counters = [Counters::default()];
+        counters[0].packets[1][0] = 20;
+        counters[0].ignored[Ignored::Fragment as usize] = ignored[0];
+        counters[0].ignored[Ignored::Tls as usize] = ignored[1];
+        counters[0].packets_left_out = 3;
+        let taken = Taken {
+            sessions: Some(SessionCounts {
+                packets: in_sessions,
+                ..SessionCounts::default()
+            }),
+            ..Taken::default()
+        };
+        let ledger = Ledger::new(&counters, &taken, Duration::ZERO, moment);
+        let ledger = serde_json::to_value(ledger).unwrap();
+        let identity = &ledger["identities"]["sessions"];
+        assert_eq!(identity["in_flight"], in_flight, "{ledger:#}");
+        assert_eq!(identity["holds"], holds, "{ledger:#}");
+    };
+    check(Moment::End, 15, [2, 1], 0, true);
+    check(Moment::End, 14, [2, 1], 1, false);
+    check(Moment::End, 16, [2, 0], 0, false);
+    check(Moment::Live, 5, [2, 7], 10, true);
+    // Where none are counted nothing is said of them.
+    assert!(ledger(Moment::End, |_| ())["identities"]["sessions"].is_null());
+}
+
+#[test]
+fn what_came_from_nowhere_holds_never() {
+    let changed = ledger(Moment::Live, |taken| taken.received[0] += 2);
+    assert_eq!(changed["identities"]["records"]["holds"], false);
+    let changed = ledger(Moment::Live, |taken| taken.engine.copies -= 1);
+    assert_eq!(changed["identities"]["start_lines"]["holds"], false);
+}
+
+#[test]
+fn sinks_say_what_became_of_their_records() {
+    let expected = json!({"accepted": 9, "stored": 4, "spooled": 0, "queued": 3, "lost": 2,
+        "lost_by": {"no_space": 2}});
+    assert_eq!(ledger(Moment::Live, |_| ())["sinks"]["sqlite"], expected);
+}

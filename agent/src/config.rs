@@ -38,6 +38,7 @@ pub use environment::settings_from_environment;
 pub use error::ConfigError;
 pub use file::{FILE_MAX, settings_from_file, settings_from_yaml};
 pub use key::Key;
+pub(crate) use nearest::nearest;
 pub use print::print;
 pub use setting::{Origin, Refusal, Setting, Value};
 pub use units::parse_duration;

@@ -5,7 +5,7 @@ const COMPARED: usize = 64;
 
 /// The candidate that `name` was most likely meant to be, if one is near enough: at most one wrong
 /// letter in three.
-pub(super) fn nearest(name: &str, candidates: impl Iterator<Item = String>) -> Option<String> {
+pub(crate) fn nearest(name: &str, candidates: impl Iterator<Item = String>) -> Option<String> {
     let letters: Vec<char> = name.chars().take(COMPARED + 1).collect();
     if letters.len() > COMPARED {
         return None;

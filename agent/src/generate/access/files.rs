@@ -1,0 +1,313 @@
+//! A log file that lines are appended to, and when it is put aside: when the next line would make it too
+//! large, or when another stretch of the clock begins, whichever comes first. No line is ever split.
+
+use std::fs::{File, OpenOptions, TryLockError};
+use std::io::{self, Write as _};
+use std::path::PathBuf;
+use std::sync::Arc;
+
+use jiff::civil::{Date, Weekday};
+use jiff::tz::TimeZone;
+use jiff::{SignedDuration, Timestamp, ToSpan as _};
+
+use super::backups::{Backups, Compressor};
+use super::config::{RotationConfig, When};
+
+/// What is wrong with a log file.
+#[derive(Debug, thiserror::Error)]
+pub enum FileError {
+    /// The folder cannot be made.
+    #[error("cannot make the folder {} (output.directory); name another with --log-dir", .path.display())]
+    Folder {
+        /// The folder.
+        path: PathBuf,
+        /// Why.
+        source: io::Error,
+    },
+    /// The file cannot be opened.
+    #[error("cannot open {}", .path.display())]
+    Open {
+        /// The file.
+        path: PathBuf,
+        /// Why.
+        source: io::Error,
+    },
+    /// Another program writes to it.
+    #[error("another program writes to {}; end it, or name another folder with --log-dir", .path.display())]
+    Taken {
+        /// The file.
+        path: PathBuf,
+    },
+    /// The file takes no more.
+    #[error("cannot write to {}; all lines in it are whole", .path.display())]
+    Write {
+        /// The file.
+        path: PathBuf,
+        /// Why.
+        source: io::Error,
+    },
+    /// The file cannot be put aside.
+    #[error("cannot put {} aside", .path.display())]
+    Rotate {
+        /// The file.
+        path: PathBuf,
+        /// Why.
+        source: io::Error,
+    },
+}
+
+/// When a file is put aside.
+#[derive(Clone, Debug)]
+pub struct Rules {
+    /// When the next line would make it larger; `None`: at any size.
+    max_bytes: Option<u64>,
+    /// At the ends of these; `None`: at any age.
+    period: Option<Period>,
+    zone: TimeZone,
+}
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Period {
+    /// So many seconds, counted from a midnight long ago.
+    Seconds(i64),
+    /// So many days.
+    Days(i64),
+    /// Weeks that begin with this day.
+    Weeks(Weekday),
+}
+
+impl Rules {
+    /// The rules of a configuration.
+    #[must_use]
+    pub fn new(config: &RotationConfig, zone: TimeZone) -> Self {
+        let bytes = (config.max_size_mb * 1_048_576.0) as u64;
+        let interval = i64::from(config.interval);
+        let period = match config.when {
+            When::Seconds => Period::Seconds(interval),
+            When::Minutes => Period::Seconds(interval * 60),
+            When::Hours => Period::Seconds(interval * 3600),
+            When::Days | When::Midnight => Period::Days(interval),
+            When::Weekday(day) => Period::Weeks(
+                Weekday::from_monday_zero_offset(i8::try_from(day).unwrap_or(0))
+                    .unwrap_or(Weekday::Monday),
+            ),
+        };
+        Self {
+            max_bytes: (config.enabled && bytes > 0).then_some(bytes),
+            period: (config.enabled && interval > 0).then_some(period),
+            zone,
+        }
+    }
+
+    /// The time at which a file that has lines of `time` is put aside.
+    #[must_use]
+    pub fn end_of(&self, time: Timestamp) -> Timestamp {
+        let Some(period) = self.period else {
+            return Timestamp::MAX;
+        };
+        let now = self.zone.to_datetime(time);
+        let (begin, days) = match period {
+            Period::Seconds(length) => {
+                // By the clock on the wall, so that hours begin with its hours.
+                let midnight = Date::constant(2000, 1, 1).to_datetime(jiff::civil::Time::midnight());
+                let since = now.duration_since(midnight).as_secs();
+                let left = length - since.rem_euclid(length);
+                let left = SignedDuration::from_nanos(-i64::from(time.subsec_nanosecond()))
+                    .saturating_add(SignedDuration::from_secs(left));
+                return time.saturating_add(left).unwrap_or(Timestamp::MAX);
+            }
+            Period::Days(days) => {
+                let since = (now.date() - Date::constant(2000, 1, 1)).get_days();
+                let left = days - i64::from(since).rem_euclid(days);
+                (now.date(), left)
+            }
+            Period::Weeks(first) => {
+                let left = 7 - i64::from(first.until(now.date().weekday()));
+                (now.date(), left)
+            }
+        };
+        let end = begin
+            .checked_add(days.days())
+            .and_then(|date| date.to_zoned(self.zone.clone()));
+        end.map_or(Timestamp::MAX, |end| end.timestamp())
+    }
+}
+
+/// A log file that is open.
+#[derive(Debug)]
+pub struct LogFile {
+    path: PathBuf,
+    file: File,
+    bytes: u64,
+    /// When it is put aside.
+    end: Timestamp,
+    rules: Rules,
+    /// What each file begins with.
+    head: &'static [u8],
+    backups: Arc<Backups>,
+    /// Bytes that were written in all.
+    written: u64,
+    /// Files that were put aside.
+    turned: u64,
+}
+
+impl LogFile {
+    /// Opens it to append. What is older than its rules allow is put aside first.
+    ///
+    /// # Errors
+    /// It cannot be opened or put aside, or another program has it.
+    pub fn open(
+        path: PathBuf,
+        rules: Rules,
+        head: &'static [u8],
+        backups: Arc<Backups>,
+        compressor: &Compressor,
+        now: Timestamp,
+    ) -> Result<Self, FileError> {
+        let (mut file, mut bytes, modified) = open(&path)?;
+        if bytes > 0 && rules.end_of(modified) <= now {
+            backups
+                .put_aside(compressor)
+                .map_err(|source| FileError::Rotate {
+                    path: path.clone(),
+                    source,
+                })?;
+            (file, bytes, _) = open(&path)?;
+        }
+        let mut log = Self {
+            end: rules.end_of(now),
+            path,
+            file,
+            bytes,
+            rules,
+            head,
+            backups,
+            written: 0,
+            turned: 0,
+        };
+        if log.bytes == 0 {
+            log.put(head)?;
+        }
+        Ok(log)
+    }
+
+    /// Appends whole lines.
+    ///
+    /// # Errors
+    /// The file cannot be written to, and ends with a whole line; or it cannot be put aside.
+    pub fn append(
+        &mut self,
+        lines: &[u8],
+        now: Timestamp,
+        compressor: &Compressor,
+    ) -> Result<(), FileError> {
+        if now >= self.end && !lines.is_empty() {
+            // A file with nothing in it is not worth a number.
+            match self.bytes > self.head.len() as u64 {
+                true => self.turn(now, compressor)?,
+                false => self.end = self.rules.end_of(now),
+            }
+        }
+        let mut rest = lines;
+        while !rest.is_empty() {
+            let room = match self.rules.max_bytes {
+                Some(most) => usize::try_from(most.saturating_sub(self.bytes)).unwrap_or(usize::MAX),
+                None => usize::MAX,
+            };
+            if rest.len() <= room {
+                return self.put(rest);
+            }
+            let fitting = rest.get(..room).unwrap_or(rest);
+            let mut cut = memchr::memrchr(b'\n', fitting).map_or(0, |end| end + 1);
+            if cut == 0 && self.bytes <= self.head.len() as u64 {
+                // A line that is longer than a file may be has a file of its own.
+                cut = memchr::memchr(b'\n', rest).map_or(rest.len(), |end| end + 1);
+            }
+            let (first, behind) = rest.split_at(cut);
+            self.put(first)?;
+            rest = behind;
+            if !rest.is_empty() {
+                self.turn(now, compressor)?;
+            }
+        }
+        Ok(())
+    }
+
+    /// Bytes that were written.
+    #[must_use]
+    pub const fn written(&self) -> u64 {
+        self.written
+    }
+
+    /// Files that were put aside.
+    #[must_use]
+    pub const fn turned(&self) -> u64 {
+        self.turned
+    }
+
+    fn turn(&mut self, now: Timestamp, compressor: &Compressor) -> Result<(), FileError> {
+        let put_aside = self.backups.put_aside(compressor);
+        put_aside.map_err(|source| FileError::Rotate {
+            path: self.path.clone(),
+            source,
+        })?;
+        (self.file, self.bytes, _) = open(&self.path)?;
+        self.end = self.rules.end_of(now);
+        self.turned += 1;
+        self.put(self.head)
+    }
+
+    fn put(&mut self, lines: &[u8]) -> Result<(), FileError> {
+        let mut done = 0;
+        while let Some(rest) = lines.get(done..).filter(|rest| !rest.is_empty()) {
+            let error = match self.file.write(rest) {
+                Ok(0) => io::ErrorKind::WriteZero.into(),
+                Ok(count) => {
+                    done += count;
+                    continue;
+                }
+                Err(error) if error.kind() == io::ErrorKind::Interrupted => continue,
+                Err(error) => error,
+            };
+            return Err(self.broken(lines.get(..done).unwrap_or_default(), error));
+        }
+        self.bytes += lines.len() as u64;
+        self.written += lines.len() as u64;
+        Ok(())
+    }
+
+    /// Cuts off what is no whole line.
+    fn broken(&mut self, partly: &[u8], source: io::Error) -> FileError {
+        let whole = memchr::memrchr(b'\n', partly).map_or(0, |end| end + 1) as u64;
+        self.bytes += whole;
+        self.written += whole;
+        // Where that is not possible either there is nothing left to do.
+        drop(self.file.set_len(self.bytes));
+        FileError::Write {
+            path: self.path.clone(),
+            source,
+        }
+    }
+}
+
+fn open(path: &PathBuf) -> Result<(File, u64, Timestamp), FileError> {
+    let wrong = |source| FileError::Open {
+        path: path.clone(),
+        source,
+    };
+    let file = OpenOptions::new().append(true).create(true).open(path);
+    let file = file.map_err(wrong)?;
+    match file.try_lock() {
+        Ok(()) => {}
+        Err(TryLockError::WouldBlock) => return Err(FileError::Taken { path: path.clone() }),
+        // Not every file system has locks.
+        Err(TryLockError::Error(_)) => {}
+    }
+    let data = file.metadata().map_err(wrong)?;
+    let modified = data.modified().map_err(wrong)?;
+    let modified = Timestamp::try_from(modified).unwrap_or(Timestamp::MAX);
+    Ok((file, data.len(), modified))
+}
+
+#[cfg(test)]
+mod tests;

@@ -14,6 +14,7 @@
 //!   again.
 //! - A rate is kept by a plain thread with absolute deadlines. What is late is made up, in bounded bursts.
 
+pub mod access;
 pub mod blocks;
 pub mod bounds;
 pub mod draw;

@@ -97,6 +97,12 @@ pub enum ServerError {
 pub struct Listener(Option<(TcpListener, SocketAddr)>);
 
 impl Listener {
+    /// Where it listens; `None`: there is no server.
+    #[must_use]
+    pub fn address(&self) -> Option<SocketAddr> {
+        self.0.as_ref().map(|(_, address)| *address)
+    }
+
     /// Binds `address`; `None` is no server. Starts no thread and needs no runtime. Whoever connects
     /// waits in the kernel until [`Server::start`].
     ///
@@ -140,6 +146,18 @@ impl BackEnd {
     /// # Errors
     /// The runtime cannot wait for the socket.
     pub fn start(listener: Listener, api: &Api, token: Option<Token>) -> io::Result<Self> {
+        Self::of_router(listener, api.stand_alone(), token)
+    }
+
+    /// Serves these routes on a bound socket, in the runtime that this is called in.
+    ///
+    /// # Errors
+    /// The runtime cannot wait for the socket.
+    pub fn of_router(
+        listener: Listener,
+        router: axum::Router,
+        token: Option<Token>,
+    ) -> io::Result<Self> {
         let (stop, stopped) = watch::channel(());
         let mut tasks = JoinSet::new();
         let mut bound = None;
@@ -147,13 +165,8 @@ impl BackEnd {
             let listener = tokio::net::TcpListener::from_std(listener)?;
             bound = Some(address);
             let guard = Guard::new(address.ip(), token);
-            tasks.spawn(accept(
-                listener,
-                api.stand_alone(),
-                guard,
-                Patience::default(),
-                stopped,
-            ));
+            let patience = Patience::default();
+            tasks.spawn(accept(listener, router, guard, patience, stopped));
         }
         Ok(Self {
             address: bound,

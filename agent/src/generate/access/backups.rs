@@ -145,7 +145,7 @@ impl Backups {
         state.waiting.push((task, number));
         if let Some(ask) = &compressor.ask {
             // It ends only with us.
-            drop(ask.send((Self::clone(self), task)));
+            drop(ask.send((Arc::clone(self), task)));
         }
     }
 

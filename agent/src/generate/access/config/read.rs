@@ -368,7 +368,7 @@ fn times(section: Option<Section>, notes: &mut Notes<'_>) -> Result<SessionConfi
         return Ok(session);
     };
     let seconds = |value: &Value, notes: &Notes<'_>| value.number(notes, (0.0, TIME_MAX), MUST);
-    let mut pair = |section: &mut Section,
+    let pair = |section: &mut Section,
                     names: [&'static str; 2],
                     places: [&mut f64; 2]|
      -> Result<bool, Wrong> {

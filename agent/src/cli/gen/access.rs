@@ -1,0 +1,309 @@
+//! `tapline gen access`: the access log of a web shop that does not exist, in the place of
+//! `access-log-generator`.
+
+use std::io::{self, Write as _};
+use std::net::SocketAddr;
+use std::path::{Path, PathBuf};
+
+use anyhow::Context as _;
+use clap::{Args, ValueEnum};
+
+use crate::config::Refusal;
+use crate::exit::{Exit, UsageError};
+use crate::generate::access::config::{
+    AccessConfig, Environment, LineFormat, Pattern, Source, Wrong, find, print,
+};
+use crate::generate::access::run::{self, Done, Pace, Plan, To, say};
+use crate::generate::access::schema::Schemas;
+use crate::generate::access::version;
+use crate::generate::bounds::{BoundDefaults, BoundFlags, Bounds};
+use crate::generate::stop::Stop;
+
+pub(super) const HELP: &str = "\
+Examples:
+  tapline gen access                               as the shipped configuration says, to /var/log/app
+  tapline gen access config.yaml --log-dir ./logs
+  tapline gen access --rate 100 --duration 10s --output - | goaccess --log-format=COMBINED -
+  tapline gen access --rate 0 -n 1000000 --start 2026-01-01T00:00:00Z --seed 7 --log-dir ./logs
+  LOG_GENERATOR_CONFIG_YAML_B64=$(base64 < config.yaml) tapline gen access
+
+Writes access.log, error.log and system.log; config/access.yaml is the manual of all keys. What wins:
+flags, then RATE_OVERRIDE and LOG_DIR_OVERRIDE, then the file that is named, else the configuration in
+LOG_GENERATOR_CONFIG_YAML_B64, _YAML or _PATH, else the shipped one. GET /health and GET /ready answer
+on 127.0.0.1:8080 while lines go to files. With --rate 0 and --start lines carry the times of the
+configured rate. SIGINT and SIGTERM write what was made and say the account; a second one stops at once.
+
+Exit codes: 0 done, 1 failed, 2 wrong usage or configuration, 6 the rate was not met.";
+
+/// Flags of `tapline gen access`.
+#[derive(Debug, Args)]
+pub(in crate::cli) struct AccessFlags {
+    /// Configuration file
+    #[arg(value_name = "CONFIG")]
+    config: Option<PathBuf>,
+    /// Folder of the log files
+    #[arg(long, value_name = "DIR", alias = "log-dir-override")]
+    log_dir: Option<PathBuf>,
+    /// - or stdout: lines of access.log alone to stdout, in place of files
+    #[arg(long, value_name = "-", value_parser = output, conflicts_with = "log_dir")]
+    output: Option<()>,
+    /// How a line looks: common, combined, vhost_combined, combined_time, json, w3c, simple
+    #[arg(long, value_name = "FORMAT", value_parser = format)]
+    format: Option<LineFormat>,
+    /// Write the lines of the 24 hours before the start first
+    #[arg(long)]
+    pre_warm: bool,
+    /// daily: --rate is multiplied as traffic_patterns says; level: it is not [default: daily; level
+    /// where --rate is given and no configuration]
+    #[arg(long, value_name = "PATTERN")]
+    pattern: Option<DayPattern>,
+    /// Where GET /health and GET /ready are answered; off: nowhere
+    #[arg(long, value_name = "ADDR:PORT", value_parser = listen)]
+    listen: Option<Listen>,
+    #[command(flatten)]
+    bounds: BoundFlags,
+    /// Say what the logs look like, and stop
+    #[arg(long, value_name = "FORM")]
+    schema: Option<Form>,
+    /// Say the version, and stop
+    #[arg(long)]
+    version: bool,
+    /// Stop before anything is read or written
+    #[arg(long)]
+    exit: bool,
+}
+
+/// Whether the rate changes over the day.
+#[derive(Clone, Copy, Debug, Eq, PartialEq, ValueEnum)]
+enum DayPattern {
+    Daily,
+    Level,
+}
+
+/// How a description of the logs is written.
+#[derive(Clone, Copy, Debug, Eq, PartialEq, ValueEnum)]
+enum Form {
+    Json,
+    Markdown,
+}
+
+/// Where to listen; `None`: nowhere.
+#[derive(Clone, Copy, Debug, Eq, PartialEq)]
+struct Listen(Option<SocketAddr>);
+
+/// What `tapline gen access` is told.
+#[derive(Clone, Debug, PartialEq)]
+pub enum AccessArguments {
+    /// To write this to stdout.
+    Say(String),
+    /// To make lines.
+    Run(Box<AccessRun>),
+}
+
+/// Lines that are to be made.
+#[derive(Clone, Debug, PartialEq)]
+pub struct AccessRun {
+    /// What is to be done.
+    plan: Plan,
+    /// How many, how fast, from when.
+    bounds: Bounds,
+    /// What should be written otherwise in the configuration.
+    warnings: Vec<Wrong>,
+    /// Write the account as one JSON document to stdout.
+    json: bool,
+}
+
+impl AccessFlags {
+    /// The flags with those of every command, the environment and the configuration.
+    pub(super) fn arguments(self, json: bool, quiet: bool) -> anyhow::Result<AccessArguments> {
+        if self.version {
+            let text = version::text(|name| std::env::var_os(name));
+            return Ok(AccessArguments::Say(text));
+        }
+        if self.exit {
+            let text = "Exiting after pre-caching dependencies...\n".to_owned();
+            return Ok(AccessArguments::Say(text));
+        }
+        if let Some(form) = self.schema {
+            let schemas = Schemas::new(self.format.unwrap_or(LineFormat::Combined));
+            return Ok(AccessArguments::Say(match form {
+                Form::Json => serde_json::to_string_pretty(&schemas)? + "\n",
+                Form::Markdown => schemas.to_markdown(),
+            }));
+        }
+        self.run(&Environment::new(std::env::vars_os()), json, quiet)
+    }
+
+    fn run(
+        self,
+        environment: &Environment,
+        json: bool,
+        quiet: bool,
+    ) -> anyhow::Result<AccessArguments> {
+        let found = find(self.config.as_deref(), environment);
+        let (source, found) = found.map_err(|wrong| UsageError(wrong.to_string()))?;
+        let mut config = found.config;
+        self.change(&mut config, &source);
+        let bounds = self.bounds.over(BoundDefaults::default(), quiet)?;
+        let to = match (bounds.dry_run, self.output) {
+            (true, _) => To::Nowhere,
+            (false, Some(())) => To::Stdout,
+            (false, None) => To::Files,
+        };
+        if json && to == To::Stdout {
+            let sentence = "--json writes the account to stdout, where the lines go too: name a folder \
+                            with --log-dir";
+            return Err(UsageError(sentence.to_owned()).into());
+        }
+        let health = &config.output.health;
+        let configured = (to == To::Files && health.enabled)
+            .then(|| SocketAddr::from((health.address, health.port)));
+        let plan = Plan {
+            to,
+            pace: match self.bounds.rate {
+                Some(rate) if rate <= 0.0 => Pace::Free,
+                _ => Pace::Rate(config.output.rate),
+            },
+            count: bounds.count,
+            duration: bounds.duration,
+            start: bounds.start,
+            speedup: bounds.speedup,
+            seed: bounds.seed,
+            jobs: bounds.jobs,
+            listen: self.listen.map_or(configured, |Listen(address)| address),
+            is_quiet: quiet,
+            config,
+        };
+        if self.bounds.print_config {
+            let told = bounds.to_yaml();
+            let told: String = told.lines().map(|line| format!("# {line}\n")).collect();
+            let text = format!("# From {source}.\n{told}{}", print(&plan.config));
+            return Ok(AccessArguments::Say(text));
+        }
+        Ok(AccessArguments::Run(Box::new(AccessRun {
+            plan,
+            bounds,
+            warnings: found.warnings,
+            json,
+        })))
+    }
+
+    /// Puts the flags over the configuration.
+    fn change(&self, config: &mut AccessConfig, source: &Source) {
+        let output = &mut config.output;
+        if let Some(folder) = &self.log_dir {
+            output.directory.clone_from(folder);
+        }
+        if let Some(format) = self.format {
+            output.format = format;
+        }
+        output.pre_warm |= self.pre_warm;
+        let rate = self.bounds.rate.filter(|rate| *rate > 0.0);
+        if let Some(rate) = rate {
+            output.rate = rate;
+        }
+        let pattern = self.pattern.unwrap_or(match (source, rate) {
+            (Source::Shipped, Some(_)) => DayPattern::Level,
+            _ => DayPattern::Daily,
+        });
+        if pattern == DayPattern::Level {
+            config.traffic.patterns = vec![Pattern::from((0, 24, 1.0))];
+        }
+    }
+}
+
+fn output(text: &str) -> Result<(), Refusal> {
+    match text {
+        "-" | "stdout" => Ok(()),
+        _ => Err(Refusal::new(
+            "must be - or stdout; --log-dir names the folder of the log files",
+        )),
+    }
+}
+
+fn format(text: &str) -> Result<LineFormat, Refusal> {
+    LineFormat::from_name(text).ok_or_else(|| {
+        let names = LineFormat::ALL.map(LineFormat::name).join(", ");
+        Refusal::new(format!("must be one of {names}"))
+    })
+}
+
+fn listen(text: &str) -> Result<Listen, Refusal> {
+    if text == "off" {
+        return Ok(Listen(None));
+    }
+    match text.parse() {
+        Ok(address) => Ok(Listen(Some(address))),
+        Err(_) => Err(Refusal::new(
+            "must be an address and a port, like 127.0.0.1:8080 or [::1]:8080, or off",
+        )),
+    }
+}
+
+/// Makes lines until there are enough, or until told to stop.
+///
+/// # Errors
+/// A file cannot be opened or written to, or the port of the health check is taken.
+pub fn generate(arguments: AccessArguments) -> anyhow::Result<Exit> {
+    let asked = match arguments {
+        AccessArguments::Say(text) => {
+            let mut stdout = io::stdout().lock();
+            stdout
+                .write_all(text.as_bytes())
+                .and_then(|()| stdout.flush())
+                .context("cannot write to stdout")?;
+            return Ok(Exit::Done);
+        }
+        AccessArguments::Run(asked) => asked,
+    };
+    let AccessRun {
+        plan,
+        bounds,
+        warnings,
+        json,
+    } = *asked;
+    let stop = Stop::on_signals();
+    for warning in &warnings {
+        run::warn(plan.is_quiet, &warning.to_string());
+    }
+    bounds.say_seed();
+    if !plan.is_quiet {
+        greet(&plan);
+    }
+    let Done { summary, warmed } = run::run(&plan, &stop)?;
+    if !plan.is_quiet {
+        if warmed > 0 {
+            say(&format!("tapline: {warmed} of the records are of the 24 hours before the start"));
+        }
+        say(&format!("Shutdown complete. Total logs generated: {}", summary.records));
+    }
+    summary.say();
+    if json {
+        super::super::write_result(&summary)?;
+    }
+    Ok(summary.exit())
+}
+
+/// What is to be done, in one line.
+fn greet(plan: &Plan) {
+    let output = &plan.config.output;
+    let place = match plan.to {
+        To::Files => folder(&output.directory),
+        To::Stdout => "stdout".to_owned(),
+        To::Nowhere => "nowhere (a dry run)".to_owned(),
+    };
+    let rate = match plan.pace {
+        Pace::Rate(rate) => format!("{rate} lines/s"),
+        Pace::Free => "as fast as it goes".to_owned(),
+    };
+    let format = output.format.name();
+    say(&format!(
+        "tapline: {format} lines to {place}, {rate}; stop with Ctrl-C (process {})",
+        std::process::id()
+    ));
+}
+
+fn folder(path: &Path) -> String {
+    let path = path.canonicalize().unwrap_or_else(|_| path.to_owned());
+    path.display().to_string()
+}

@@ -1,9 +1,11 @@
 //! `tapline gen`: generators of logs, one file each.
 
+pub mod access;
 pub mod sessions;
 
 use clap::{Args, Subcommand};
 
+use self::access::{AccessArguments, AccessFlags};
 use self::sessions::{SessionsArguments, SessionsFlags};
 use crate::exit::Exit;
 
@@ -19,6 +21,9 @@ enum GeneratorFlags {
     /// Make sessions: to an HTTP API, to the store, or as JSON or CSV
     #[command(after_help = sessions::HELP)]
     Sessions(Box<SessionsFlags>),
+    /// Make the access log of a web shop, as its users are moved by a state machine
+    #[command(after_help = access::HELP)]
+    Access(Box<AccessFlags>),
 }
 
 /// What a generator is told.
@@ -26,6 +31,8 @@ enum GeneratorFlags {
 pub enum GenArguments {
     /// Of `tapline gen sessions`.
     Sessions(Box<SessionsArguments>),
+    /// Of `tapline gen access`.
+    Access(AccessArguments),
 }
 
 impl GenFlags {
@@ -39,6 +46,9 @@ impl GenFlags {
                 let arguments = flags.arguments(json, quiet)?;
                 Ok(GenArguments::Sessions(Box::new(arguments)))
             }
+            GeneratorFlags::Access(flags) => {
+                Ok(GenArguments::Access(flags.arguments(json, quiet)?))
+            }
         }
     }
 }
@@ -50,5 +60,6 @@ impl GenFlags {
 pub fn generate(arguments: GenArguments) -> anyhow::Result<Exit> {
     match arguments {
         GenArguments::Sessions(arguments) => sessions::generate(&arguments),
+        GenArguments::Access(arguments) => access::generate(arguments),
     }
 }

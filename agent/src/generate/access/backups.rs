@@ -105,6 +105,8 @@ impl Backups {
         for (_, number) in &mut state.waiting {
             *number = number.saturating_add(1);
         }
+        let keep = self.keep;
+        state.waiting.retain(|(_, number)| keep == 0 || *number <= keep);
         fs::rename(self.folder.join(&self.name), self.path(1, false))?;
         if self.compress {
             self.ask(&mut state, 1, compressor);
@@ -159,8 +161,12 @@ impl Backups {
             let state = self.lock();
             number(&state).map(|number| File::open(self.path(number, false)))
         };
-        let Some(mut plain) = opened.transpose()? else {
-            return Ok(());
+        let mut plain = match opened.transpose() {
+            Ok(Some(plain)) => plain,
+            Ok(None) => return Ok(()),
+            // The disk guard has deleted it.
+            Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(()),
+            Err(error) => return Err(error),
         };
         let unfinished = self.unfinished();
         let time = plain.metadata().and_then(|data| data.modified());

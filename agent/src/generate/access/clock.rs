@@ -96,8 +96,10 @@ mod tests {
                 let stamp = Timestamp::from_nanosecond(i128::from(time)).unwrap();
                 // A time before the epoch belongs to the second below it.
                 let second = Timestamp::from_second(time.div_euclid(1_000_000_000)).unwrap();
-                prop_assert_eq!(clock.apache(), second.strftime("%d/%b/%Y:%H:%M:%S +0000").to_string().as_bytes());
-                prop_assert_eq!(clock.plain(), second.strftime("%Y-%m-%d %H:%M:%S").to_string().as_bytes());
+                let apache = second.strftime("%d/%b/%Y:%H:%M:%S +0000").to_string();
+                prop_assert_eq!(clock.apache(), apache.as_bytes());
+                let plain = second.strftime("%Y-%m-%d %H:%M:%S").to_string();
+                prop_assert_eq!(clock.plain(), plain.as_bytes());
                 prop_assert_eq!(stamp.strftime("%.3f").to_string(), format!(".{milliseconds:03}"));
             }
         }

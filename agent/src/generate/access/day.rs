@@ -46,7 +46,12 @@ impl Hour {
         let after = ((line + 1) as f64 - self.carried) * self.step;
         self.begin
             .saturating_add(after as i64)
-            .clamp(self.begin, self.end - 1)
+            .clamp(self.begin, self.last())
+    }
+
+    /// The last nanosecond of it.
+    fn last(&self) -> i64 {
+        self.end.saturating_sub(1).max(self.begin)
     }
 }
 
@@ -55,8 +60,10 @@ impl Hour {
 pub struct Stretch {
     begin: i64,
     last: i64,
-    /// Steps from `begin` to the first of them.
-    offset: f64,
+    /// Lines of the hour before the first of them,
+    first: u64,
+    /// and the part of a line that was there when it began.
+    carried: f64,
     step: f64,
     /// How many.
     pub lines: u32,
@@ -69,7 +76,8 @@ impl Stretch {
         Self {
             begin: time,
             last: time,
-            offset: 0.0,
+            first: 0,
+            carried: 0.0,
             step: 0.0,
             lines,
         }
@@ -79,7 +87,8 @@ impl Stretch {
     #[inline]
     #[must_use]
     pub fn time(&self, line: u32) -> i64 {
-        let after = (self.offset + f64::from(line)) * self.step;
+        let number = self.first + u64::from(line) + 1;
+        let after = (number as f64 - self.carried) * self.step;
         self.begin
             .saturating_add(after as i64)
             .clamp(self.begin, self.last)
@@ -92,7 +101,7 @@ impl Stretch {
         (
             Self { lines: first, ..self },
             Self {
-                offset: self.offset + f64::from(first),
+                first: self.first + u64::from(first),
                 lines: self.lines - first,
                 ..self
             },
@@ -153,8 +162,9 @@ impl Day {
         }
         let stretch = Stretch {
             begin: hour.begin,
-            last: hour.end - 1,
-            offset: (hour.taken + 1) as f64 - hour.carried,
+            last: hour.last(),
+            first: hour.taken,
+            carried: hour.carried,
             step: hour.step,
             lines: lines as u32,
         };
@@ -176,7 +186,7 @@ impl Day {
         while self.hour.taken >= self.hour.lines && self.hour.end < i64::MAX - HOUR {
             let hour = &self.hour;
             let filled = match hour.step.is_finite() {
-                true => hour.carried + (hour.end - hour.begin) as f64 / hour.step,
+                true => hour.carried + hour.end.saturating_sub(hour.begin) as f64 / hour.step,
                 false => hour.carried,
             };
             let carried = (filled - hour.lines as f64).clamp(0.0, 1.0);
@@ -192,7 +202,7 @@ impl Day {
             false => f64::INFINITY,
         };
         let lines = match step.is_finite() {
-            true => (carried + (end - begin) as f64 / step) as u64,
+            true => (carried + end.saturating_sub(begin) as f64 / step) as u64,
             false => 0,
         };
         self.hour = Hour {
@@ -213,12 +223,12 @@ impl Day {
         let full = zoned
             .round(round)
             .map_or(begin, |full| nanoseconds(full.timestamp()));
-        let mut end = full.max(begin - HOUR).saturating_add(HOUR);
+        let mut end = full.max(begin.saturating_sub(HOUR)).saturating_add(HOUR);
         // Where clocks are set another hour may begin before this one is over.
         if let Some(change) = self.zone.following(time).next() {
             end = end.min(nanoseconds(change.timestamp()));
         }
-        (zoned.hour().unsigned_abs(), end.max(begin + 1))
+        (zoned.hour().unsigned_abs(), end.max(begin.saturating_add(1)))
     }
 }
 

@@ -177,7 +177,7 @@ mod tests {
 
     #[test]
     fn a_disk_has_room() {
-        assert!(super::free(Path::new("/")).unwrap() > 0);
-        assert!(super::free(Path::new("/nowhere/at/all")).is_err());
+        assert!(free(Path::new("/")).unwrap() > 0);
+        assert!(free(Path::new("/nowhere/at/all")).is_err());
     }
 }

@@ -3,7 +3,8 @@
 
 use std::fs::{File, OpenOptions, TryLockError};
 use std::io::{self, Write as _};
-use std::path::PathBuf;
+use std::os::unix::fs::FileExt as _;
+use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
 use jiff::civil::{Date, Weekday};
@@ -187,6 +188,9 @@ impl LogFile {
         };
         if log.bytes == 0 {
             log.put(head)?;
+        } else if !ends_whole(&log.path, log.bytes) {
+            // Whoever wrote it was killed within a line.
+            log.put(b"\n")?;
         }
         Ok(log)
     }
@@ -288,6 +292,13 @@ impl LogFile {
             source,
         }
     }
+}
+
+/// Whether the last byte is a line end; where that cannot be told it is taken for one.
+fn ends_whole(path: &Path, bytes: u64) -> bool {
+    let mut last = [b'\n'];
+    let read = File::open(path).and_then(|file| file.read_at(&mut last, bytes.saturating_sub(1)));
+    read.is_err() || last == *b"\n"
 }
 
 fn open(path: &PathBuf) -> Result<(File, u64, Timestamp), FileError> {

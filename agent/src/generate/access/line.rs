@@ -13,8 +13,6 @@
 //! What can stand in a line (targets, referrers, user agents) is made and escaped once, at the start: a
 //! line is put together from it without allocation.
 
-use std::fmt::Write as _;
-
 use super::clock::Clock;
 use super::config::LineFormat;
 use super::hit::Hit;
@@ -306,8 +304,7 @@ fn apache(text: &str) -> String {
         match byte {
             b'"' | b'\\' => escaped.extend(['\\', char::from(byte)]),
             b' '..=b'~' => escaped.push(char::from(byte)),
-            // Writing to a text does not fail.
-            _ => drop(write!(escaped, "\\x{byte:02x}")),
+            _ => escaped += &format!("\\x{byte:02x}"),
         }
     }
     escaped
@@ -319,8 +316,7 @@ fn json(text: &str) -> String {
     for letter in text.chars() {
         match letter {
             '"' | '\\' => escaped.extend(['\\', letter]),
-            // Writing to a text does not fail.
-            _ if letter.is_control() => drop(write!(escaped, "\\u{:04x}", u32::from(letter))),
+            _ if letter.is_control() => escaped += &format!("\\u{:04x}", u32::from(letter)),
             _ => escaped.push(letter),
         }
     }

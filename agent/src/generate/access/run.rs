@@ -10,10 +10,12 @@ use jiff::Timestamp;
 use jiff::tz::TimeZone;
 
 use super::config::{AccessConfig, by_hour};
+use super::crowd::Tally;
 use super::day::{Day, Stretch, nanoseconds};
 use super::health::{Health, Told};
 use super::line::Style;
 use super::logs::Logs;
+use super::state::State;
 use super::work::{Block, Makers, Material};
 use super::world::World;
 use crate::exit::Exit;
@@ -435,8 +437,11 @@ impl Engine<'_> {
     }
 
     fn close(mut self, lines: u64) -> anyhow::Result<()> {
-        self.say(&format!("Shutdown complete. Total logs generated: {lines}"))?;
-        drop(self.makers.finish());
+        let moves = moves(&self.makers.finish());
+        if let Sink::Files(logs) = &mut self.sink {
+            logs.say("INFO", &format!("State transitions: {moves}"))?;
+            logs.say("INFO", &format!("Shutdown complete. Total logs generated: {lines}"))?;
+        }
         match self.sink {
             Sink::Files(logs) => Ok(logs.close()?),
             Sink::Stdout(mut output) => Ok(output.flush()?),
@@ -489,6 +494,19 @@ impl Sink {
             Self::Nowhere(bytes) => *bytes,
         }
     }
+}
+
+/// How often sessions moved, in words.
+fn moves(tally: &Tally) -> String {
+    let mut words = Vec::new();
+    for (from, row) in State::ALL.iter().zip(tally) {
+        for (to, count) in State::ALL.iter().zip(row) {
+            if *count > 0 {
+                words.push(format!("{} to {} {count}", from.name(), to.name()));
+            }
+        }
+    }
+    words.join(", ")
 }
 
 /// Says on stderr what should be otherwise.

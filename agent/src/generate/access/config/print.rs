@@ -1,6 +1,6 @@
 //! The configuration as YAML that can be fed back.
 
-use std::fmt::{Display, Write as _};
+use std::fmt::Display;
 
 use super::AccessConfig;
 
@@ -133,8 +133,7 @@ struct Yaml {
 
 impl Yaml {
     fn line(&mut self, line: &str) {
-        // Writing to a text does not fail.
-        drop(writeln!(self.text, "{}{line}", "  ".repeat(self.depth)));
+        self.text += &format!("{}{line}\n", "  ".repeat(self.depth));
     }
 
     fn open(&mut self, key: &str) {

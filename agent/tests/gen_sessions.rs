@@ -465,6 +465,27 @@ fn an_api_that_cannot_be_reached_ends_with_4() {
 }
 
 #[test]
+fn a_signal_ends_the_patience_with_an_api_that_is_not_there() {
+    let line = format!("-n 1000 --retry 1h --api-url http://{}/api", nobody());
+    let child = generator(&line)
+        .stdout(Stdio::piped())
+        .stderr(Stdio::null())
+        .spawn()
+        .unwrap();
+    let mut child = Running(child);
+    let mut lines = BufReader::new(child.0.stdout.take().unwrap())
+        .lines()
+        .map(Result::unwrap);
+    assert!(lines.any(|line| line.starts_with("[1] ")));
+    thread::sleep(Duration::from_millis(300));
+    let begun = Instant::now();
+    child.signal("INT");
+    assert!(lines.any(|line| line.starts_with("[DONE] 0/")));
+    assert_eq!(child.0.wait().unwrap().code(), Some(4));
+    assert!(begun.elapsed() < Duration::from_secs(5));
+}
+
+#[test]
 fn batches_go_on_when_the_api_comes_back() {
     let folder = tempfile::tempdir().unwrap();
     let address = nobody();

@@ -4,9 +4,11 @@
 use std::io::{self, Write as _};
 use std::net::SocketAddr;
 use std::path::{Path, PathBuf};
+use std::time::Duration;
 
 use anyhow::Context as _;
 use clap::{Args, ValueEnum};
+use jiff::Timestamp;
 
 use crate::config::Refusal;
 use crate::exit::{Exit, UsageError};
@@ -24,14 +26,14 @@ Examples:
   tapline gen access                               as the shipped configuration says, to /var/log/app
   tapline gen access config.yaml --log-dir ./logs
   tapline gen access --rate 100 --duration 10s --output - | goaccess --log-format=COMBINED -
-  tapline gen access --rate 0 -n 1000000 --start 2026-01-01T00:00:00Z --seed 7 --log-dir ./logs
+  tapline gen access --start -7d --log-dir ./logs   the last seven days, as fast as it goes
   LOG_GENERATOR_CONFIG_YAML_B64=$(base64 < config.yaml) tapline gen access
 
 Writes access.log, error.log and system.log; config/access.yaml is the manual of all keys. What wins:
 flags, then RATE_OVERRIDE and LOG_DIR_OVERRIDE, then the file that is named, else the configuration in
 LOG_GENERATOR_CONFIG_YAML_B64, _YAML or _PATH, else the shipped one. GET /health and GET /ready answer
-on 127.0.0.1:8080 while lines go to files. With --rate 0 and --start lines carry the times of the
-configured rate. SIGINT and SIGTERM write what was made and say the account; a second one stops at once.
+on 127.0.0.1:8080 while lines go to files. With --start and without --rate, lines of the configured rate
+are made as fast as it goes, until now or as many as --count and --duration say. SIGINT and SIGTERM write what was made and say the account; a second one stops at once.
 
 Exit codes: 0 done, 1 failed, 2 wrong usage or configuration, 6 the rate was not met.";
 
@@ -155,17 +157,19 @@ impl AccessFlags {
                             with --log-dir";
             return Err(UsageError(sentence.to_owned()).into());
         }
+        let pace = match (self.bounds.rate, bounds.start) {
+            (Some(rate), _) if rate > 0.0 => Pace::Rate(rate),
+            (None, None) => Pace::Rate(config.output.rate),
+            _ => Pace::Free,
+        };
         let health = &config.output.health;
         let configured = (to == To::Files && health.enabled)
             .then(|| SocketAddr::from((health.address, health.port)));
         let plan = Plan {
             to,
-            pace: match self.bounds.rate {
-                Some(rate) if rate <= 0.0 => Pace::Free,
-                _ => Pace::Rate(config.output.rate),
-            },
+            pace,
             count: bounds.count,
-            duration: bounds.duration,
+            duration: self.duration(&bounds, pace)?,
             start: bounds.start,
             speedup: bounds.speedup,
             seed: bounds.seed,
@@ -186,6 +190,22 @@ impl AccessFlags {
             warnings: found.warnings,
             json,
         })))
+    }
+
+    /// How long: where lines of the past are made as fast as it goes and nothing is said, until now.
+    fn duration(&self, bounds: &Bounds, pace: Pace) -> Result<Option<Duration>, UsageError> {
+        let is_bound = self.bounds.count.is_some() || self.bounds.duration.is_some();
+        let Some(start) = bounds.start.filter(|_| pace == Pace::Free && !is_bound) else {
+            return Ok(bounds.duration);
+        };
+        let since = Duration::try_from(Timestamp::now().duration_since(start));
+        match since {
+            Ok(since) => Ok(Some(since)),
+            Err(_) => Err(UsageError(
+                "--start is in the future: say how many lines (--count) or how long (--duration)"
+                    .to_owned(),
+            )),
+        }
     }
 
     /// Puts the flags over the configuration.

@@ -24,6 +24,9 @@ const HIDDEN: f64 = 0.3;
 /// While a crowd that needs all the users there may be still grows, one line of so many is of a new one.
 const GROWTH: u32 = 8;
 
+/// Users who log in are drawn from so many.
+const FAMILIAR: u32 = 500;
+
 /// Sizes of answers in bytes.
 const SIZES: (u32, u32) = (100, 5000);
 
@@ -226,13 +229,7 @@ impl Turn<'_> {
         loop {
             match user.state {
                 State::Login => {
-                    let name = match self.names.is_empty() {
-                        true => None,
-                        false => {
-                            let at = draw::below(self.stream, self.names.len() as u32) as usize;
-                            Some(self.names.swap_remove(at))
-                        }
-                    };
+                    let name = self.draw_name();
                     if let Some(old) = user.name.take() {
                         self.names.push(old);
                     }
@@ -308,6 +305,14 @@ impl Turn<'_> {
                 State::End => return None,
             }
         }
+    }
+
+    /// A name that nobody has: one of those behind, which are those without numbers and those of users
+    /// who were here.
+    fn draw_name(&mut self) -> Option<u32> {
+        let last = self.names.len().checked_sub(1)?;
+        let back = draw::below(self.stream, FAMILIAR.min(last as u32 + 1));
+        Some(self.names.swap_remove(last - back as usize))
     }
 
     /// Moves to the next state.

@@ -36,6 +36,7 @@ fn version_and_help_go_to_stdout() {
         "doctor",
         "gen",
         "gen sessions",
+        "gen access",
     ] {
         let (code, stdout, stderr) = output(&mut tapline(&format!("{command} --help")));
         assert_eq!((code, stderr.as_str()), (0, ""), "{command}");

@@ -70,21 +70,25 @@ pub(super) fn measure(row: &Row, place: &Place) -> Result<Measured> {
     let mut server = None;
     let target = match row.to {
         To::Lines(_) => place.folder.join("lines").display().to_string(),
-        To::Folder(_) => place.folder.join("data").display().to_string(),
+        To::Folder(_) | To::Log(_) => place.folder.join("data").display().to_string(),
         To::Serve(_) => {
             let (running, address) = sinks::start(&place.program, &place.folder)?;
             server = Some(running);
             format!("http://{address}/api")
         }
     };
-    let (To::Lines(flag) | To::Folder(flag) | To::Serve(flag)) = row.to;
+    let (To::Lines(flag) | To::Log(flag) | To::Folder(flag) | To::Serve(flag)) = row.to;
     let (account, used) = generate(place, row, &[flag, &target])?;
     if account.refused + account.undelivered > 0 {
         bail!("not all was taken: {account:?}");
     }
     match row.to {
-        To::Lines(_) => {
-            let lines = lines(Path::new(&target))?;
+        To::Lines(_) | To::Log(_) => {
+            let mut path = PathBuf::from(&target);
+            if matches!(row.to, To::Log(_)) {
+                path.push("access.log");
+            }
+            let lines = lines(&path)?;
             if lines != account.records {
                 bail!("{lines} lines are there, {} were made", account.records);
             }

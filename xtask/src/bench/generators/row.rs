@@ -18,6 +18,8 @@ pub(crate) struct Row {
 pub(crate) enum To {
     /// A file that this flag names, of which every line is a record.
     Lines(&'static str),
+    /// A folder that this flag names, in which every line of `access.log` is a record.
+    Log(&'static str),
     /// A folder that this flag names.
     Folder(&'static str),
     /// The API of a `tapline serve` with a fresh store, whose account must have as many records; this flag

@@ -23,17 +23,19 @@ use crate::generate::stop::Stop;
 
 pub(super) const HELP: &str = "\
 Examples:
-  tapline gen access                               as the shipped configuration says, to /var/log/app
+  tapline gen access                                 to /var/log/app, as the shipped file says
   tapline gen access config.yaml --log-dir ./logs
   tapline gen access --rate 100 --duration 10s --output - | goaccess --log-format=COMBINED -
-  tapline gen access --start -7d --log-dir ./logs   the last seven days, as fast as it goes
+  tapline gen access --start -7d --log-dir ./logs    the last seven days, as fast as it goes
   LOG_GENERATOR_CONFIG_YAML_B64=$(base64 < config.yaml) tapline gen access
 
-Writes access.log, error.log and system.log; config/access.yaml is the manual of all keys. What wins:
-flags, then RATE_OVERRIDE and LOG_DIR_OVERRIDE, then the file that is named, else the configuration in
-LOG_GENERATOR_CONFIG_YAML_B64, _YAML or _PATH, else the shipped one. GET /health and GET /ready answer
-on 127.0.0.1:8080 while lines go to files. With --start and without --rate, lines of the configured rate
-are made as fast as it goes, until now or as many as --count and --duration say. SIGINT and SIGTERM write what was made and say the account; a second one stops at once.
+Writes access.log, error.log and system.log; config/access.yaml is the manual of all keys. What
+wins: flags, then RATE_OVERRIDE and LOG_DIR_OVERRIDE, then the file that is named, else the
+configuration in LOG_GENERATOR_CONFIG_YAML_B64, _YAML or _PATH, else the shipped one. GET /health
+and GET /ready answer on 127.0.0.1:8080 while lines go to files. With --start and without --rate,
+lines of the configured rate are made as fast as it goes, until now or as many as --count and
+--duration say. SIGINT and SIGTERM write what was made and say the account; a second one stops at
+once.
 
 Exit codes: 0 done, 1 failed, 2 wrong usage or configuration, 6 the rate was not met.";
 
@@ -62,8 +64,6 @@ pub(in crate::cli) struct AccessFlags {
     /// Where GET /health and GET /ready are answered; off: nowhere
     #[arg(long, value_name = "ADDR:PORT", value_parser = listen)]
     listen: Option<Listen>,
-    #[command(flatten)]
-    bounds: BoundFlags,
     /// Say what the logs look like, and stop
     #[arg(long, value_name = "FORM")]
     schema: Option<Form>,
@@ -73,6 +73,8 @@ pub(in crate::cli) struct AccessFlags {
     /// Stop before anything is read or written
     #[arg(long)]
     exit: bool,
+    #[command(flatten)]
+    bounds: BoundFlags,
 }
 
 /// Whether the rate changes over the day.

@@ -100,4 +100,12 @@ fn fingerprints() {
 
 const ERRORS: u64 = 0xe7c8_34d1_faa0_a31d;
 
-const FINGERPRINTS: [(&str, u64); 7] = [("", 0); 7];
+const FINGERPRINTS: [(&str, u64); 7] = [
+    ("common", 0xdb94_74c2_e1e8_aa88),
+    ("combined", 0x2070_74bf_94c9_5632),
+    ("vhost_combined", 0xb921_4ed9_078a_057e),
+    ("combined_time", 0x6825_6759_2c94_2104),
+    ("json", 0x0519_3c2f_228c_8b7c),
+    ("w3c", 0xa083_bc0c_efaa_895b),
+    ("simple", 0x5cbc_6ed9_6704_f067),
+];

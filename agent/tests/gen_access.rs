@@ -39,7 +39,10 @@ fn output(command: &mut Command) -> (i32, String, String) {
 /// Runs it with its logs in this folder; it must end with this code.
 fn run_in(folder: &Path, line: &str, code: i32) -> String {
     let mut command = generator(line);
-    command.arg("--log-dir").arg(folder).args(["--listen", "off"]);
+    command
+        .arg("--log-dir")
+        .arg(folder)
+        .args(["--listen", "off"]);
     let (found, stdout, stderr) = output(&mut command);
     assert_eq!(found, code, "{line}: {stderr}");
     assert_eq!(stdout, "", "{line}");
@@ -76,13 +79,22 @@ impl Running {
     /// Waits for its end; its code and the rest of what it says.
     fn end(mut self) -> (i32, String) {
         let mut said = String::new();
-        self.0.stderr.take().unwrap().read_to_string(&mut said).unwrap();
+        self.0
+            .stderr
+            .take()
+            .unwrap()
+            .read_to_string(&mut said)
+            .unwrap();
         (self.0.wait().unwrap().code().unwrap(), said)
     }
 }
 
 fn start(command: &mut Command) -> Running {
-    let child = command.stdin(Stdio::null()).stdout(Stdio::piped()).stderr(Stdio::piped()).spawn();
+    let child = command
+        .stdin(Stdio::null())
+        .stdout(Stdio::piped())
+        .stderr(Stdio::piped())
+        .spawn();
     Running(child.unwrap())
 }
 
@@ -100,7 +112,9 @@ fn within<T>(what: &str, mut ask: impl FnMut() -> Option<T>) -> T {
 
 /// Whether a program is here. Without it a test of it can say nothing: it says so.
 fn is_here(program: &str) -> bool {
-    let found = Command::new("sh").args(["-c", &format!("command -v {program}")]).output();
+    let found = Command::new("sh")
+        .args(["-c", &format!("command -v {program}")])
+        .output();
     let is_here = found.unwrap().status.success();
     if !is_here {
         let mut stderr = std::io::stderr().lock();
@@ -114,7 +128,10 @@ fn the_same_bytes_again_whatever_the_number_of_threads() {
     let made = |flags: &str| {
         let folder = folder();
         run_in(folder.path(), flags, 0);
-        (read(folder.path(), "access.log"), read(folder.path(), "error.log"))
+        (
+            read(folder.path(), "access.log"),
+            read(folder.path(), "error.log"),
+        )
     };
     for line in [
         format!("{START} -n 30000"),
@@ -136,7 +153,10 @@ fn a_run_appends_to_its_three_logs() {
     let folder = folder();
     let said = run_in(folder.path(), &format!("{START} -n 1000"), 0);
     assert!(said.contains("tapline: 1000 records, "), "{said}");
-    assert!(said.contains("Shutdown complete. Total logs generated: 1000\n"), "{said}");
+    assert!(
+        said.contains("Shutdown complete. Total logs generated: 1000\n"),
+        "{said}"
+    );
     let first = read(folder.path(), "access.log");
     run_in(folder.path(), &format!("{START} -n 500"), 0);
     let both = read(folder.path(), "access.log");
@@ -153,14 +173,18 @@ fn a_run_appends_to_its_three_logs() {
     let errors = read(folder.path(), "error.log");
     // The page that fails in the state ERROR is one of them.
     assert_eq!(errors.lines().count(), failures.count());
-    let plain = Regex::new(r"^\d{4}-\d{2}-\d{2} \d{2}:\d{2}:\d{2} - (INFO|WARNING|ERROR) - .+$").unwrap();
+    let plain =
+        Regex::new(r"^\d{4}-\d{2}-\d{2} \d{2}:\d{2}:\d{2} - (INFO|WARNING|ERROR) - .+$").unwrap();
     let system = read(folder.path(), "system.log");
     for line in errors.lines().chain(system.lines()) {
         assert!(plain.is_match(line), "{line}");
     }
     for part in [
         " - INFO - Logging initialized - all output directed to log files\n",
-        &format!(" - INFO - Starting log generation. Logs will be written to: {}/access.log\n", folder.path().display()),
+        &format!(
+            " - INFO - Starting log generation. Logs will be written to: {}/access.log\n",
+            folder.path().display()
+        ),
         " - INFO - Disk space monitor started (min: 1.0GB, interval: 300s)\n",
         " - INFO - Shutdown complete. Total logs generated: 500\n",
     ] {
@@ -191,14 +215,18 @@ fn the_pattern_of_the_day_is_kept() {
     )
     .unwrap();
     let logs = folder.path().join("logs");
-    let line = format!("{} --seed 7 --start 2026-11-21T00:00:00-05:00 --duration 1d", config.display());
+    let line = format!(
+        "{} --seed 7 --start 2026-11-21T00:00:00-05:00 --duration 1d",
+        config.display()
+    );
     run_in(&logs, &line, 0);
     let text = read(&logs, "access.log");
     let shape = Regex::new(r"\[(\d+)/Nov/2026:(\d+):").unwrap();
     let mut hours = BTreeMap::new();
     for line in text.lines() {
         let found = shape.captures(line).unwrap();
-        let hour = (found[1].parse::<u32>().unwrap() - 21) * 24 + found[2].parse::<u32>().unwrap() - 5;
+        let hour =
+            (found[1].parse::<u32>().unwrap() - 21) * 24 + found[2].parse::<u32>().unwrap() - 5;
         *hours.entry(hour).or_insert(0_i64) += 1;
     }
     for hour in 0..24 {
@@ -212,17 +240,29 @@ fn the_pattern_of_the_day_is_kept() {
 fn what_came_before_is_written_first_and_fast() {
     let folder = folder();
     let begun = Instant::now();
-    let said = run_in(folder.path(), "--rate 10 --pre-warm -n 3 --seed 1 --pattern level", 0);
+    let said = run_in(
+        folder.path(),
+        "--rate 10 --pre-warm -n 3 --seed 1 --pattern level",
+        0,
+    );
     let elapsed = begun.elapsed();
-    assert!(said.contains("863999 of the records are of the 24 hours before the start"), "{said}");
+    assert!(
+        said.contains("863999 of the records are of the 24 hours before the start"),
+        "{said}"
+    );
     let text = read(folder.path(), "access.log");
     assert_eq!(text.lines().count(), 864_002);
     let times = Regex::new(r"\[([^\]]+)\]").unwrap();
     let time = |line: &str| {
         let text = times.captures(line).unwrap()[1].to_owned();
-        jiff::Zoned::strptime("%d/%b/%Y:%H:%M:%S %z", text).unwrap().timestamp()
+        jiff::Zoned::strptime("%d/%b/%Y:%H:%M:%S %z", text)
+            .unwrap()
+            .timestamp()
     };
-    let (first, last) = (time(text.lines().next().unwrap()), time(text.lines().last().unwrap()));
+    let (first, last) = (
+        time(text.lines().next().unwrap()),
+        time(text.lines().last().unwrap()),
+    );
     let hours = (last.as_second() - first.as_second()) as f64 / 3600.0;
     assert!((hours - 24.0).abs() < 0.01, "{hours}");
     // In release it is to be 2 s; this is no release, and others are at work here.
@@ -239,7 +279,11 @@ fn files_are_put_aside_and_compressed_and_no_line_is_lost() {
     )
     .unwrap();
     let logs = folder.path().join("logs");
-    run_in(&logs, &format!("{} {START} --rate 0 -n 20000", config.display()), 0);
+    run_in(
+        &logs,
+        &format!("{} {START} --rate 0 -n 20000", config.display()),
+        0,
+    );
     let mut lines = 0;
     let mut files = 0;
     for entry in fs::read_dir(&logs).unwrap() {
@@ -252,11 +296,16 @@ fn files_are_put_aside_and_compressed_and_no_line_is_lost() {
         let mut text = String::new();
         if name != "access.log" {
             assert!(name.ends_with(".gz") && !name.ends_with(".gz.gz"), "{name}");
-            GzDecoder::new(&bytes[..]).read_to_string(&mut text).unwrap();
+            GzDecoder::new(&bytes[..])
+                .read_to_string(&mut text)
+                .unwrap();
         } else {
             text = String::from_utf8(bytes).unwrap();
         }
-        assert!(text.len() <= 1 << 19 && text.starts_with("#Version: 1.0\n") && text.ends_with('\n'), "{name}");
+        assert!(
+            text.len() <= 1 << 19 && text.starts_with("#Version: 1.0\n") && text.ends_with('\n'),
+            "{name}"
+        );
         lines += text.lines().filter(|line| !line.starts_with('#')).count();
         files += 1;
     }
@@ -289,19 +338,71 @@ fn what_cannot_be_ends_it_with_one_sentence() {
         let sentence = sentence.replace("FILE", &file.display().to_string());
         assert_eq!(stderr, format!("tapline: {sentence}\n"), "{text}");
     };
-    check("output:\n  rat: 1\n", 2, "FILE, line 2: there is no key output.rat; did you mean output.rate?");
-    check("output: {rate: -1}", 2, "FILE, line 1: output.rate is \"-1\", but must be a number of lines a second above 0");
-    check("state_transitions:\n  START: {LOGIN: 0.5}\n", 2, "FILE, line 2: state_transitions.START must sum to 1 (± 0.01), but sums to 0.5000");
-    check("traffic_patterns: [{time: 3-24, multiplier: 1}]", 2, "FILE, line 1: traffic_patterns has no pattern that covers the hour from 0 to 1");
-    let nowhere = format!("output: {{directory: {}/a.yaml/logs}}", folder.path().display());
-    check(&nowhere, 1, &format!("cannot make the folder {}/a.yaml/logs (output.directory); name another with --log-dir: Not a directory (os error 20)", folder.path().display()));
+    check(
+        "output:\n  rat: 1\n",
+        2,
+        "FILE, line 2: there is no key output.rat; did you mean output.rate?",
+    );
+    check(
+        "output: {rate: -1}",
+        2,
+        "FILE, line 1: output.rate is \"-1\", but must be a number of lines a second above 0",
+    );
+    check(
+        "state_transitions:\n  START: {LOGIN: 0.5}\n",
+        2,
+        "FILE, line 2: state_transitions.START must sum to 1 (± 0.01), but sums to 0.5000",
+    );
+    check(
+        "traffic_patterns: [{time: 3-24, multiplier: 1}]",
+        2,
+        "FILE, line 1: traffic_patterns has no pattern that covers the hour from 0 to 1",
+    );
+    let nowhere = format!(
+        "output: {{directory: {}/a.yaml/logs}}",
+        folder.path().display()
+    );
+    check(
+        &nowhere,
+        1,
+        &format!(
+            "cannot make the folder {}/a.yaml/logs (output.directory); name another with --log-dir: Not a directory (os error 20)",
+            folder.path().display()
+        ),
+    );
     let (code, _, stderr) = output(&mut generator("/nowhere/a.yaml"));
-    assert_eq!((code, stderr.as_str()), (2, "tapline: cannot read the configuration file /nowhere/a.yaml: No such file or directory (os error 2)\n"));
+    assert_eq!(
+        (code, stderr.as_str()),
+        (
+            2,
+            "tapline: cannot read the configuration file /nowhere/a.yaml: No such file or directory (os error 2)\n"
+        )
+    );
     let (code, _, stderr) = output(generator("-n 1").env("LOG_GENERATOR_CONFIG_YAML_B64", "?"));
-    assert_eq!((code, stderr.as_str()), (2, "tapline: LOG_GENERATOR_CONFIG_YAML_B64: it is not base64 (RFC 4648)\n"));
+    assert_eq!(
+        (code, stderr.as_str()),
+        (
+            2,
+            "tapline: LOG_GENERATOR_CONFIG_YAML_B64: it is not base64 (RFC 4648)\n"
+        )
+    );
     let (code, _, stderr) = output(generator("-n 1").env("RATE_OVERRIDE", "fast"));
-    assert_eq!((code, stderr.as_str()), (2, "tapline: RATE_OVERRIDE is \"fast\", but must be a number of lines a second above 0\n"));
-    for flags in ["--rate -1", "--format xml", "--listen nowhere", "--output file", "--output - --log-dir x", "--json --output -", "--start 2999-01-01T00:00:00Z"] {
+    assert_eq!(
+        (code, stderr.as_str()),
+        (
+            2,
+            "tapline: RATE_OVERRIDE is \"fast\", but must be a number of lines a second above 0\n"
+        )
+    );
+    for flags in [
+        "--rate -1",
+        "--format xml",
+        "--listen nowhere",
+        "--output file",
+        "--output - --log-dir x",
+        "--json --output -",
+        "--start 2999-01-01T00:00:00Z",
+    ] {
         let (code, stdout, stderr) = output(&mut generator(flags));
         assert_eq!((code, stdout.as_str()), (2, ""), "{flags}: {stderr}");
     }
@@ -313,9 +414,19 @@ fn a_port_in_use_is_said_before_anything_is_written() {
     let address = listener.local_addr().unwrap().to_string();
     let folder = folder();
     let logs = folder.path().join("logs");
-    let (code, _, stderr) = output(generator("-n 1 --listen").arg(&address).arg("--log-dir").arg(&logs));
+    let (code, _, stderr) = output(
+        generator("-n 1 --listen")
+            .arg(&address)
+            .arg("--log-dir")
+            .arg(&logs),
+    );
     assert_eq!(code, 1, "{stderr}");
-    assert!(stderr.contains(&format!("cannot listen on {address}: another program listens there")), "{stderr}");
+    assert!(
+        stderr.contains(&format!(
+            "cannot listen on {address}: another program listens there"
+        )),
+        "{stderr}"
+    );
     assert!(!logs.exists());
 }
 
@@ -328,11 +439,16 @@ fn what_wins() {
     fs::write(&by_path, "output: {rate: 4}").unwrap();
     let check = |flags: &str, variables: &[(&str, &str)], expected: &[&str]| {
         let mut command = generator(flags);
-        command.arg("--print-config").envs(variables.iter().copied());
+        command
+            .arg("--print-config")
+            .envs(variables.iter().copied());
         let (code, stdout, stderr) = output(&mut command);
         assert_eq!(code, 0, "{stderr}");
         for line in expected {
-            assert!(stdout.lines().any(|found| found.trim() == *line), "{line}: {stdout}");
+            assert!(
+                stdout.lines().any(|found| found.trim() == *line),
+                "{line}: {stdout}"
+            );
         }
     };
     // output: {rate: 2}
@@ -341,14 +457,30 @@ fn what_wins() {
     let path = ("LOG_GENERATOR_CONFIG_PATH", by_path.to_str().unwrap());
     let (rate, place) = (("RATE_OVERRIDE", "5"), ("LOG_DIR_OVERRIDE", "/over"));
     let named = named.to_str().unwrap();
-    check(&format!("{named} --rate 6 --log-dir /flag"), &[base64, yaml, path, rate, place], &["rate: 6", "directory: \"/flag\""]);
-    check(named, &[base64, yaml, path, rate, place], &["rate: 5", "directory: \"/over\""]);
-    check(named, &[base64, yaml, path], &["rate: 1", "directory: \"/named\""]);
+    check(
+        &format!("{named} --rate 6 --log-dir /flag"),
+        &[base64, yaml, path, rate, place],
+        &["rate: 6", "directory: \"/flag\""],
+    );
+    check(
+        named,
+        &[base64, yaml, path, rate, place],
+        &["rate: 5", "directory: \"/over\""],
+    );
+    check(
+        named,
+        &[base64, yaml, path],
+        &["rate: 1", "directory: \"/named\""],
+    );
     check("", &[base64, yaml, path], &["rate: 2"]);
     check("", &[yaml, path], &["rate: 3"]);
     check("", &[path], &["rate: 4"]);
     check("", &[], &["rate: 10", "directory: \"/var/log/app\""]);
-    check(&format!("{named} --log-dir-override /old"), &[], &["directory: \"/old\""]);
+    check(
+        &format!("{named} --log-dir-override /old"),
+        &[],
+        &["directory: \"/old\""],
+    );
 }
 
 #[test]
@@ -366,11 +498,18 @@ fn the_printed_configuration_can_be_fed_back() {
 
 #[test]
 fn version_exit_and_schema_say_what_they_should() {
-    let (code, stdout, _) = output(generator("--version").env("APP_VERSION", "v2.0.0").env("GIT_COMMIT", "2429aee"));
+    let (code, stdout, _) = output(
+        generator("--version")
+            .env("APP_VERSION", "v2.0.0")
+            .env("GIT_COMMIT", "2429aee"),
+    );
     assert_eq!(code, 0);
     assert!(stdout.starts_with("Access Log Generator\nVersion:     v2.0.0\nGit Commit:  2429aee\nBuild Date:  unknown\n"), "{stdout}");
     let (code, stdout, _) = output(&mut generator("--exit /nowhere/a.yaml"));
-    assert_eq!((code, stdout.as_str()), (0, "Exiting after pre-caching dependencies...\n"));
+    assert_eq!(
+        (code, stdout.as_str()),
+        (0, "Exiting after pre-caching dependencies...\n")
+    );
     let (code, stdout, _) = output(&mut generator("--schema json"));
     assert_eq!(code, 0);
     let schema: Value = serde_json::from_str(&stdout).unwrap();
@@ -386,7 +525,8 @@ fn version_exit_and_schema_say_what_they_should() {
 fn a_dry_run_writes_nothing() {
     let folder = folder();
     let logs = folder.path().join("logs");
-    let (code, stdout, stderr) = output(generator(&format!("{START} --dry-run --json -n 1000 --log-dir")).arg(&logs));
+    let (code, stdout, stderr) =
+        output(generator(&format!("{START} --dry-run --json -n 1000 --log-dir")).arg(&logs));
     assert_eq!(code, 0, "{stderr}");
     let account: Value = serde_json::from_str(&stdout).unwrap();
     assert_eq!(account["records"], 1000);
@@ -400,7 +540,11 @@ fn a_reader_that_has_seen_enough_ends_it_quietly() {
     let mut running = start(&mut generator("--rate 0 --output - -q"));
     let mut lines = BufReader::new(running.0.stdout.take().unwrap()).lines();
     for _ in 0..100 {
-        assert!(Regex::new(COMBINED).unwrap().is_match(&lines.next().unwrap().unwrap()));
+        assert!(
+            Regex::new(COMBINED)
+                .unwrap()
+                .is_match(&lines.next().unwrap().unwrap())
+        );
     }
     drop(lines);
     assert_eq!(running.end(), (0, String::new()));
@@ -431,10 +575,13 @@ fn health_is_told_while_it_runs_and_a_signal_ends_it() {
             let url = line.split_once("http://")?.1;
             Some(url.strip_suffix("/health\n").unwrap().to_owned())
         });
-        within("lines", || (ask(&address, "/ready")?.0 == 200).then_some(()));
+        within("lines", || {
+            (ask(&address, "/ready")?.0 == 200).then_some(())
+        });
         assert_eq!(ask(&address, "/ready").unwrap().1["status"], "ready");
         let (status, health) = within("lines", || {
-            ask(&address, "/health").filter(|(_, health)| health["total_logs_generated"].as_u64() > Some(20))
+            ask(&address, "/health")
+                .filter(|(_, health)| health["total_logs_generated"].as_u64() > Some(20))
         });
         assert_eq!((status, &health["status"]), (200, &Value::from("healthy")));
         assert_eq!(health["rate"], 100);
@@ -448,11 +595,22 @@ fn health_is_told_while_it_runs_and_a_signal_ends_it() {
         let text = read(folder.path(), "access.log");
         assert!(text.ends_with('\n'));
         let lines = text.lines().count();
-        assert!(rest.contains(&format!("Total logs generated: {lines}\n")), "{rest}");
-        assert!(rest.contains(&format!("tapline: {lines} records, {} bytes, ", text.len())), "{rest}");
+        assert!(
+            rest.contains(&format!("Total logs generated: {lines}\n")),
+            "{rest}"
+        );
+        assert!(
+            rest.contains(&format!("tapline: {lines} records, {} bytes, ", text.len())),
+            "{rest}"
+        );
         let system = read(folder.path(), "system.log");
         let port = address.rsplit(':').next().unwrap();
-        assert!(system.contains(&format!(" - INFO - Health check server started on port {port}\n")), "{system}");
+        assert!(
+            system.contains(&format!(
+                " - INFO - Health check server started on port {port}\n"
+            )),
+            "{system}"
+        );
     }
 }
 
@@ -461,7 +619,9 @@ fn nothing_is_ready_before_lines_flow() {
     let folder = folder();
     let config = folder.path().join("a.yaml");
     // An hour without lines, but for one that is long over.
-    let hour = jiff::Timestamp::now().to_zoned(jiff::tz::TimeZone::UTC).hour();
+    let hour = jiff::Timestamp::now()
+        .to_zoned(jiff::tz::TimeZone::UTC)
+        .hour();
     let other = (hour + 12) % 24;
     fs::write(&config, format!("traffic_patterns: [{{time: \"{other}-{}\", multiplier: 1}}, {{time: 0-24, multiplier: 0}}]", (other + 1) % 24)).unwrap();
     let mut command = generator("--listen 127.0.0.1:0");
@@ -489,8 +649,17 @@ fn python_reads_every_json_line() {
     let folder = folder();
     run_in(folder.path(), &format!("{START} -n 20000 --format json"), 0);
     let program = "import json,sys\nn=0\nfor line in open(sys.argv[1]):\n    r=json.loads(line)\n    assert {'ts','src_ip','method','target','status','response_bytes','user_agent'} <= r.keys()\n    n+=1\nprint(n)";
-    let found = Command::new("python3").args(["-c", program]).arg(folder.path().join("access.log")).output().unwrap();
-    assert_eq!(String::from_utf8_lossy(&found.stdout), "20000\n", "{}", String::from_utf8_lossy(&found.stderr));
+    let found = Command::new("python3")
+        .args(["-c", program])
+        .arg(folder.path().join("access.log"))
+        .output()
+        .unwrap();
+    assert_eq!(
+        String::from_utf8_lossy(&found.stdout),
+        "20000\n",
+        "{}",
+        String::from_utf8_lossy(&found.stderr)
+    );
 }
 
 /// goaccess reads all lines, and counts the same statuses and paths.
@@ -504,30 +673,52 @@ fn goaccess_counts_the_same() {
         ("common", "COMMON", 8, 6),
         ("combined", "COMBINED", 8, 6),
         ("vhost_combined", "VCOMBINED", 9, 7),
-        ("combined_time", "%h %^[%d:%t %^] \"%r\" %s %b \"%R\" \"%u\" %D", 8, 6),
+        (
+            "combined_time",
+            "%h %^[%d:%t %^] \"%r\" %s %b \"%R\" \"%u\" %D",
+            8,
+            6,
+        ),
         ("w3c", "W3C", 7, 5),
     ] {
         let folder = folder();
-        run_in(folder.path(), &format!("{START} -n {LINES} --format {format}"), 0);
+        run_in(
+            folder.path(),
+            &format!("{START} -n {LINES} --format {format}"),
+            0,
+        );
         let report = folder.path().join("report.json");
         let mut command = Command::new("goaccess");
-        command.arg(folder.path().join("access.log")).arg("-o").arg(&report);
+        command
+            .arg(folder.path().join("access.log"))
+            .arg("-o")
+            .arg(&report);
         command.args(["--no-global-config", "--no-progress", "--max-items=100000"]);
         command.arg(format!("--log-format={named}"));
         if format == "combined_time" {
             command.args(["--date-format=%d/%b/%Y", "--time-format=%H:%M:%S"]);
         }
         let ran = command.output().unwrap();
-        assert!(ran.status.success(), "{format}: {}", String::from_utf8_lossy(&ran.stderr));
+        assert!(
+            ran.status.success(),
+            "{format}: {}",
+            String::from_utf8_lossy(&ran.stderr)
+        );
         let report: Value = serde_json::from_str(&fs::read_to_string(&report).unwrap()).unwrap();
         assert_eq!(report["general"]["total_requests"], LINES, "{format}");
         assert_eq!(report["general"]["valid_requests"], LINES, "{format}");
         assert_eq!(report["general"]["failed_requests"], 0, "{format}");
         let text = read(folder.path(), "access.log");
-        let prefix = if format == "vhost_combined" { r"(\S+) " } else { "" };
+        let prefix = if format == "vhost_combined" {
+            r"(\S+) "
+        } else {
+            ""
+        };
         let shape = match format {
             "w3c" => r"^(\S+) (\S+) (\S+) (\S+) (\S+ \S+) (?:\S+ ){4}(\S+) (\d{3}) ".to_owned(),
-            _ => format!(r#"^{prefix}(\S+) (\S+) (\S+) \[([^\]]+)\] "(\S+) (\S+) (\S+)" (\d{{3}}) (\d+|-)"#),
+            _ => format!(
+                r#"^{prefix}(\S+) (\S+) (\S+) \[([^\]]+)\] "(\S+) (\S+) (\S+)" (\d{{3}}) (\d+|-)"#
+            ),
         };
         let shape = Regex::new(&shape).unwrap();
         let mut statuses: BTreeMap<String, u64> = BTreeMap::new();
@@ -550,7 +741,11 @@ fn goaccess_counts_the_same() {
         for panel in ["requests", "not_found"] {
             for item in report[panel]["data"].as_array().unwrap() {
                 // goaccess takes the - of an empty query for a query.
-                let path = item["data"].as_str().unwrap().trim_end_matches("?-").to_owned();
+                let path = item["data"]
+                    .as_str()
+                    .unwrap()
+                    .trim_end_matches("?-")
+                    .to_owned();
                 *counted.entry(path).or_default() += item["hits"]["count"].as_u64().unwrap();
             }
         }
@@ -586,7 +781,10 @@ fn free_port() -> u16 {
 fn lines_of(mut command: Command, folder: &Path, port: u16) -> Vec<String> {
     let mut running = start(&mut command);
     within("server", || {
-        assert!(running.0.try_wait().unwrap().is_none(), "the server has ended");
+        assert!(
+            running.0.try_wait().unwrap().is_none(),
+            "the server has ended"
+        );
         TcpStream::connect(("127.0.0.1", port)).ok()
     });
     browse(port);
@@ -610,9 +808,15 @@ fn lines_of_nginx_and_apache_have_the_same_shape() {
     };
     let own = folder();
     run_in(own.path(), &format!("{START} -n 20000"), 0);
-    let lines: Vec<String> = read(own.path(), "access.log").lines().map(str::to_owned).collect();
+    let lines: Vec<String> = read(own.path(), "access.log")
+        .lines()
+        .map(str::to_owned)
+        .collect();
     check(&lines, "ours");
-    assert!(!shape.is_match("1.2.3.4 - - [x] \"GET / HTTP/1.1\" 200 1 \"-\" \"-\""), "it can fail");
+    assert!(
+        !shape.is_match("1.2.3.4 - - [x] \"GET / HTTP/1.1\" 200 1 \"-\" \"-\""),
+        "it can fail"
+    );
     if is_here("nginx") {
         let folder = folder();
         let (path, port) = (folder.path().display(), free_port());
@@ -634,7 +838,10 @@ fn lines_of_nginx_and_apache_have_the_same_shape() {
         );
         fs::write(folder.path().join("apache.conf"), config).unwrap();
         let mut command = Command::new("apache2");
-        command.arg("-X").arg("-f").arg(folder.path().join("apache.conf"));
+        command
+            .arg("-X")
+            .arg("-f")
+            .arg(folder.path().join("apache.conf"));
         check(&lines_of(command, folder.path(), port), "apache2");
     }
 }

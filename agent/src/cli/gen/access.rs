@@ -295,9 +295,14 @@ pub fn generate(arguments: AccessArguments) -> anyhow::Result<Exit> {
     let Done { summary, warmed } = run::run(&plan, &stop)?;
     if !plan.is_quiet {
         if warmed > 0 {
-            say(&format!("tapline: {warmed} of the records are of the 24 hours before the start"));
+            say(&format!(
+                "tapline: {warmed} of the records are of the 24 hours before the start"
+            ));
         }
-        say(&format!("Shutdown complete. Total logs generated: {}", summary.records));
+        say(&format!(
+            "Shutdown complete. Total logs generated: {}",
+            summary.records
+        ));
     }
     summary.say();
     if json {

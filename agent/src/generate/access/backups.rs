@@ -78,7 +78,12 @@ impl Backups {
         if !self.compress {
             return Ok(());
         }
-        let plain: Vec<u32> = self.list()?.iter().filter(|one| !one.is_compressed).map(|one| one.number).collect();
+        let plain: Vec<u32> = self
+            .list()?
+            .iter()
+            .filter(|one| !one.is_compressed)
+            .map(|one| one.number)
+            .collect();
         for number in plain {
             self.ask(&mut state, number, compressor);
         }
@@ -106,7 +111,9 @@ impl Backups {
             *number = number.saturating_add(1);
         }
         let keep = self.keep;
-        state.waiting.retain(|(_, number)| keep == 0 || *number <= keep);
+        state
+            .waiting
+            .retain(|(_, number)| keep == 0 || *number <= keep);
         fs::rename(self.folder.join(&self.name), self.path(1, false))?;
         if self.compress {
             self.ask(&mut state, 1, compressor);
@@ -202,7 +209,8 @@ impl Backups {
             };
             let plain = rest.strip_suffix(".gz");
             let digits = plain.unwrap_or(rest);
-            let is_number = digits.bytes().all(|byte| byte.is_ascii_digit()) && !digits.starts_with('0');
+            let is_number =
+                digits.bytes().all(|byte| byte.is_ascii_digit()) && !digits.starts_with('0');
             let Some(number) = digits.parse().ok().filter(|_| is_number) else {
                 continue;
             };

@@ -5,7 +5,7 @@
 //! of an hour is kept. Between two lines is never less than the time that one takes to fill.
 
 use jiff::tz::TimeZone;
-use jiff::{Timestamp, Unit, ZonedRound, RoundMode};
+use jiff::{RoundMode, Timestamp, Unit, ZonedRound};
 
 /// Nanoseconds of a second.
 const SECOND: f64 = 1e9;
@@ -99,7 +99,10 @@ impl Stretch {
     pub fn split(self, lines: u32) -> (Self, Self) {
         let first = self.lines.min(lines);
         (
-            Self { lines: first, ..self },
+            Self {
+                lines: first,
+                ..self
+            },
             Self {
                 first: self.first + u64::from(first),
                 lines: self.lines - first,
@@ -219,7 +222,9 @@ impl Day {
     fn bounds(&self, begin: i64) -> (u8, i64) {
         let time = Timestamp::from_nanosecond(i128::from(begin)).unwrap_or_default();
         let zoned = time.to_zoned(self.zone.clone());
-        let round = ZonedRound::new().smallest(Unit::Hour).mode(RoundMode::Trunc);
+        let round = ZonedRound::new()
+            .smallest(Unit::Hour)
+            .mode(RoundMode::Trunc);
         let full = zoned
             .round(round)
             .map_or(begin, |full| nanoseconds(full.timestamp()));
@@ -228,7 +233,10 @@ impl Day {
         if let Some(change) = self.zone.following(time).next() {
             end = end.min(nanoseconds(change.timestamp()));
         }
-        (zoned.hour().unsigned_abs(), end.max(begin.saturating_add(1)))
+        (
+            zoned.hour().unsigned_abs(),
+            end.max(begin.saturating_add(1)),
+        )
     }
 }
 

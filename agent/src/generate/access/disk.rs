@@ -98,7 +98,11 @@ pub fn look(
     }
     let mut files = Vec::new();
     for log in logs {
-        files.extend(log.files()?.into_iter().map(|(time, file)| (time, file, log)));
+        files.extend(
+            log.files()?
+                .into_iter()
+                .map(|(time, file)| (time, file, log)),
+        );
     }
     files.sort_by(|(one, file, _), (other, another, _)| {
         (one, &file.path).cmp(&(other, &another.path))
@@ -149,7 +153,13 @@ mod tests {
         let names = ["access.log", "error.log"];
         let logs = names.map(|name| Arc::new(Backups::new(folder.path(), name, 5, true)));
         for (age, name) in [
-            "access.log", "access.log.1", "error.log.1.gz", "access.log.2.gz", "other.log.1.gz", "access.log.1.bak", "error.log",
+            "access.log",
+            "access.log.1",
+            "error.log.1.gz",
+            "access.log.2.gz",
+            "other.log.1.gz",
+            "access.log.1.bak",
+            "error.log",
         ]
         .into_iter()
         .enumerate()
@@ -168,7 +178,12 @@ mod tests {
         assert_eq!(look(&logs, 130, more).unwrap(), Look::Deleted(1, 130));
         assert!(!there("access.log.2.gz") && there("error.log.1.gz"));
         assert_eq!(look(&logs, 1_000_000, more).unwrap(), Look::Short(160));
-        for name in ["access.log", "error.log", "other.log.1.gz", "access.log.1.bak"] {
+        for name in [
+            "access.log",
+            "error.log",
+            "other.log.1.gz",
+            "access.log.1.bak",
+        ] {
             assert!(there(name), "{name}");
         }
         assert_eq!(fs::read_dir(folder.path()).unwrap().count(), 4);

@@ -110,7 +110,8 @@ impl Rules {
         let (begin, days) = match period {
             Period::Seconds(length) => {
                 // By the clock on the wall, so that hours begin with its hours.
-                let midnight = Date::constant(2000, 1, 1).to_datetime(jiff::civil::Time::midnight());
+                let midnight =
+                    Date::constant(2000, 1, 1).to_datetime(jiff::civil::Time::midnight());
                 let since = now.duration_since(midnight).as_secs();
                 let left = length - since.rem_euclid(length);
                 let left = SignedDuration::from_nanos(-i64::from(time.subsec_nanosecond()))
@@ -215,7 +216,9 @@ impl LogFile {
         let mut rest = lines;
         while !rest.is_empty() {
             let room = match self.rules.max_bytes {
-                Some(most) => usize::try_from(most.saturating_sub(self.bytes)).unwrap_or(usize::MAX),
+                Some(most) => {
+                    usize::try_from(most.saturating_sub(self.bytes)).unwrap_or(usize::MAX)
+                }
                 None => usize::MAX,
             };
             if rest.len() <= room {

@@ -96,7 +96,9 @@ impl AddressText {
     #[inline]
     #[must_use]
     pub fn as_bytes(&self) -> &[u8] {
-        self.text.get(..usize::from(self.length)).unwrap_or_default()
+        self.text
+            .get(..usize::from(self.length))
+            .unwrap_or_default()
     }
 }
 
@@ -106,7 +108,13 @@ mod tests {
 
     #[test]
     fn addresses_are_written_as_they_are() {
-        for text in ["0.0.0.0", "255.255.255.255", "::", "2001:db8::1", "1111:2222:3333:4444:5555:6666:7777:8888"] {
+        for text in [
+            "0.0.0.0",
+            "255.255.255.255",
+            "::",
+            "2001:db8::1",
+            "1111:2222:3333:4444:5555:6666:7777:8888",
+        ] {
             let written = AddressText::new(text.parse().unwrap());
             assert_eq!(written.as_bytes(), text.as_bytes());
         }
@@ -115,7 +123,11 @@ mod tests {
     #[test]
     fn some_answers_have_no_body() {
         let check = |status: u16, body: Option<u32>| {
-            let hit = Hit { status, size: 7, ..Hit::default() };
+            let hit = Hit {
+                status,
+                size: 7,
+                ..Hit::default()
+            };
             assert_eq!(hit.body(), body, "{status}");
         };
         check(200, Some(7));

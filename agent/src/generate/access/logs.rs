@@ -96,8 +96,9 @@ impl Logs {
                 interval,
                 ..
             } = config.disk;
-            let line =
-                format!("Disk space monitor started (min: {min_free_gb:?}GB, interval: {interval}s)");
+            let line = format!(
+                "Disk space monitor started (min: {min_free_gb:?}GB, interval: {interval}s)"
+            );
             opened.say("INFO", &line)?;
         }
         Ok(opened)
@@ -123,7 +124,10 @@ impl Logs {
             .chars()
             .map(|letter| if letter.is_control() { ' ' } else { letter })
             .collect();
-        let line = format!("{} - {level} - {message}\n", now.strftime("%Y-%m-%d %H:%M:%S"));
+        let line = format!(
+            "{} - {level} - {message}\n",
+            now.strftime("%Y-%m-%d %H:%M:%S")
+        );
         self.system.append(line.as_bytes(), now, &self.compressor)
     }
 

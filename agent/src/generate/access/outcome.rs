@@ -96,16 +96,31 @@ mod tests {
             let drawn: Vec<Outcome> = (0..100_000).map(|_| outcomes.draw(&mut stream)).collect();
             for (outcome, share) in shares {
                 let count = drawn.iter().filter(|drawn| *drawn == outcome).count();
-                assert!((count as f64 / 1e5 - share).abs() < 0.01, "{tried:?}: {outcome:?} {count}");
+                assert!(
+                    (count as f64 / 1e5 - share).abs() < 0.01,
+                    "{tried:?}: {outcome:?} {count}"
+                );
             }
         };
         use Outcome::{NotFound, RedirectPermanent, ServerError, Success};
         check(&[], &[(Success, 1.0)]);
         check(&[(1.0, NotFound), (1.0, ServerError)], &[(NotFound, 1.0)]);
-        check(&[(0.0, NotFound), (1.0, ServerError)], &[(ServerError, 1.0)]);
         check(
-            &[(0.5, ServerError), (0.5, NotFound), (0.2, RedirectPermanent)],
-            &[(ServerError, 0.5), (NotFound, 0.25), (RedirectPermanent, 0.05), (Success, 0.2)],
+            &[(0.0, NotFound), (1.0, ServerError)],
+            &[(ServerError, 1.0)],
+        );
+        check(
+            &[
+                (0.5, ServerError),
+                (0.5, NotFound),
+                (0.2, RedirectPermanent),
+            ],
+            &[
+                (ServerError, 0.5),
+                (NotFound, 0.25),
+                (RedirectPermanent, 0.05),
+                (Success, 0.2),
+            ],
         );
     }
 }

@@ -118,7 +118,10 @@ pub fn run(plan: &Plan, stop: &Stop) -> anyhow::Result<Done> {
     let world = Arc::new(World::new(config, plan.seed));
     let style = Style::new(config.output.format, &world, &config.output.site);
     for page in world.site.never_opened(config) {
-        warn(plan.is_quiet, &format!("error_rates.high_error_pages has {page}, which no user opens"));
+        warn(
+            plan.is_quiet,
+            &format!("error_rates.high_error_pages has {page}, which no user opens"),
+        );
     }
     let highest = hours.iter().copied().fold(0.0, f64::max);
     let (rate, is_full_house) = match (plan.pace, plan.start) {
@@ -163,7 +166,10 @@ pub fn run(plan: &Plan, stop: &Stop) -> anyhow::Result<Done> {
             health.address.port()
         ))?;
         if !plan.is_quiet {
-            say(&format!("tapline: health check at http://{}/health", health.address));
+            say(&format!(
+                "tapline: health check at http://{}/health",
+                health.address
+            ));
         }
     }
     let begun = Instant::now();
@@ -261,7 +267,11 @@ impl Engine<'_> {
     /// As fast as it goes, with the time at which lines are made.
     fn free(&mut self, begun: Instant) -> anyhow::Result<Live> {
         let mut asked = 0;
-        let is_over = || self.plan.duration.is_some_and(|most| begun.elapsed() >= most);
+        let is_over = || {
+            self.plan
+                .duration
+                .is_some_and(|most| begun.elapsed() >= most)
+        };
         while !self.stop.is_told() && !is_over() {
             let most = match self.plan.count {
                 Some(count) => u32::try_from(count - asked).unwrap_or(u32::MAX),
@@ -348,7 +358,9 @@ impl Engine<'_> {
                 break;
             }
             let tick = Instant::now() + TICK;
-            let due = begun.checked_add(ours(next)).map_or(tick, |due| due.max(tick));
+            let due = begun
+                .checked_add(ours(next))
+                .map_or(tick, |due| due.max(tick));
             if self.sleep_until(due) {
                 break;
             }
@@ -379,7 +391,10 @@ impl Engine<'_> {
             if now >= then {
                 return self.stop.is_told();
             }
-            if self.stop.sleep_until(then.min(now + Duration::from_secs(1))) {
+            if self
+                .stop
+                .sleep_until(then.min(now + Duration::from_secs(1)))
+            {
                 return true;
             }
         }
@@ -440,7 +455,10 @@ impl Engine<'_> {
         let moves = moves(&self.makers.finish());
         if let Sink::Files(logs) = &mut self.sink {
             logs.say("INFO", &format!("State transitions: {moves}"))?;
-            logs.say("INFO", &format!("Shutdown complete. Total logs generated: {lines}"))?;
+            logs.say(
+                "INFO",
+                &format!("Shutdown complete. Total logs generated: {lines}"),
+            )?;
         }
         match self.sink {
             Sink::Files(logs) => Ok(logs.close()?),

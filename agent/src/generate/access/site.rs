@@ -21,7 +21,15 @@ const OTHERS: u32 = 20;
 const CATEGORIES: u32 = 20;
 
 const SEARCH_TERMS: [&str; 9] = [
-    "shoes", "laptop", "phone", "jacket", "watch", "headphones", "camera", "gaming", "fitness",
+    "shoes",
+    "laptop",
+    "phone",
+    "jacket",
+    "watch",
+    "headphones",
+    "camera",
+    "gaming",
+    "fitness",
 ];
 const PROFILE_TABS: [&str; 3] = ["orders", "settings", "payment"];
 const SORTS: [&str; 3] = ["price", "rating", "popularity"];
@@ -249,7 +257,10 @@ impl<'a> Builder<'a> {
             None | Some("") => "home",
             Some(name) => name,
         };
-        let named = self.navigation.get(path).or_else(|| self.navigation.get(name));
+        let named = self
+            .navigation
+            .get(path)
+            .or_else(|| self.navigation.get(name));
         if let Some(pages) = named {
             return pages.to_vec();
         }
@@ -397,7 +408,9 @@ fn or_built_in(texts: &[String], built_in: &[&str]) -> Vec<String> {
 
 fn named(name: &str, values: &[String]) -> Vec<String> {
     let values = values.iter();
-    values.map(|value| format!("{name}={}", encoded(value))).collect()
+    values
+        .map(|value| format!("{name}={}", encoded(value)))
+        .collect()
 }
 
 /// As it may stand in a query (RFC 3986, section 2.3), a blank as `+`.

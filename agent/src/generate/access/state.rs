@@ -209,8 +209,14 @@ mod tests {
     #[test]
     fn moves_go_only_where_they_may() {
         let shares = vec![
-            (State::Start, vec![(State::Login, 0.5), (State::Browsing, 0.5)]),
-            (State::Login, vec![(State::Browsing, 0.0), (State::Abandon, 1.0)]),
+            (
+                State::Start,
+                vec![(State::Login, 0.5), (State::Browsing, 0.5)],
+            ),
+            (
+                State::Login,
+                vec![(State::Browsing, 0.0), (State::Abandon, 1.0)],
+            ),
         ];
         let moves = Moves::new(&shares);
         let mut stream = ChaCha8Rng::seed_from_u64(2);

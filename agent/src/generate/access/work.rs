@@ -152,8 +152,9 @@ impl Makers {
                 made: VecDeque::new(),
             },
             jobs => {
-                let workers: std::io::Result<Vec<Worker>> =
-                    (0..jobs).map(|first| Worker::start(makers(first))).collect();
+                let workers: std::io::Result<Vec<Worker>> = (0..jobs)
+                    .map(|first| Worker::start(makers(first)))
+                    .collect();
                 Hands::Threads {
                     workers: workers?,
                     turns: VecDeque::new(),

@@ -94,14 +94,12 @@ impl World {
                 let desktop = users.desktop.iter();
                 let mobile = users.mobile.iter();
                 let agents = desktop.chain(mobile).cloned().collect();
-                let weights = std::iter::repeat_n(
-                    weight(&users.desktop, DESKTOP),
-                    users.desktop.len(),
-                )
-                .chain(std::iter::repeat_n(
-                    weight(&users.mobile, 1.0),
-                    users.mobile.len(),
-                ));
+                let weights =
+                    std::iter::repeat_n(weight(&users.desktop, DESKTOP), users.desktop.len())
+                        .chain(std::iter::repeat_n(
+                            weight(&users.mobile, 1.0),
+                            users.mobile.len(),
+                        ));
                 (agents, Weights::new(weights).ok())
             }
         };
@@ -210,7 +208,10 @@ mod tests {
             for _ in 0..2000 {
                 let address = world.address(&mut stream);
                 let networks = &config.users.ip_ranges;
-                assert!(networks.iter().any(|network| network.contains(&address)), "{address}");
+                assert!(
+                    networks.iter().any(|network| network.contains(&address)),
+                    "{address}"
+                );
             }
         };
         check(&["10.0.0.0/8"]);
@@ -236,7 +237,11 @@ mod tests {
         let span = Span::seconds(2.0, 10.0);
         let drawn: Vec<i64> = (0..10_000).map(|_| span.draw(&mut stream)).collect();
         let seconds = |number: i64| number * 1_000_000_000;
-        assert!(drawn.iter().all(|time| (seconds(2)..=seconds(10)).contains(time)));
+        assert!(
+            drawn
+                .iter()
+                .all(|time| (seconds(2)..=seconds(10)).contains(time))
+        );
         assert!(drawn.iter().any(|time| *time < seconds(3)));
         assert!(drawn.iter().any(|time| *time > seconds(9)));
         assert_eq!(Span::seconds(5.0, 5.0).draw(&mut stream), seconds(5));

@@ -35,7 +35,9 @@ impl Folder {
             let bytes = fs::read(entry.path()).unwrap();
             let mut text = String::new();
             match name.ends_with(".gz") {
-                true => GzDecoder::new(&bytes[..]).read_to_string(&mut text).unwrap(),
+                true => GzDecoder::new(&bytes[..])
+                    .read_to_string(&mut text)
+                    .unwrap(),
                 false => (&bytes[..]).read_to_string(&mut text).unwrap(),
             };
             found.push((name, text));
@@ -65,7 +67,11 @@ fn numbers_go_up_and_the_last_go_away() {
     for text in ["1", "2", "3", "4", "5"] {
         folder.turn(text, &compressor);
     }
-    folder.check(&[("access.log.1", "5"), ("access.log.2", "4"), ("access.log.3", "3")]);
+    folder.check(&[
+        ("access.log.1", "5"),
+        ("access.log.2", "4"),
+        ("access.log.3", "3"),
+    ]);
 }
 
 #[test]
@@ -76,8 +82,18 @@ fn all_are_kept_where_that_is_wanted() {
         folder.turn(&number.to_string(), &compressor);
     }
     assert_eq!(folder.contents().len(), 12);
-    folder.check(&folder.contents().iter().map(|(name, text)| (name.as_str(), text.as_str())).collect::<Vec<_>>());
-    assert!(folder.contents().contains(&("access.log.12".to_owned(), "0".to_owned())));
+    folder.check(
+        &folder
+            .contents()
+            .iter()
+            .map(|(name, text)| (name.as_str(), text.as_str()))
+            .collect::<Vec<_>>(),
+    );
+    assert!(
+        folder
+            .contents()
+            .contains(&("access.log.12".to_owned(), "0".to_owned()))
+    );
 }
 
 #[test]
@@ -91,8 +107,16 @@ fn they_are_compressed_once_and_none_is_lost() {
     compressor.finish();
     assert_eq!(said.try_iter().collect::<Vec<_>>(), Vec::<String>::new());
     let texts = [text(19), text(18), text(17), text(16)];
-    let names = ["access.log.1.gz", "access.log.2.gz", "access.log.3.gz", "access.log.4.gz"];
-    let expected: Vec<(&str, &str)> = names.into_iter().zip(texts.iter().map(String::as_str)).collect();
+    let names = [
+        "access.log.1.gz",
+        "access.log.2.gz",
+        "access.log.3.gz",
+        "access.log.4.gz",
+    ];
+    let expected: Vec<(&str, &str)> = names
+        .into_iter()
+        .zip(texts.iter().map(String::as_str))
+        .collect();
     folder.check(&expected);
 }
 

@@ -8,16 +8,19 @@ use super::{PagesConfig, UrlConfig};
 /// Pages in one configuration, at most.
 const PAGES_MAX: usize = 2000;
 
+/// A page, or the name of one, and the pages that come next with their weights.
+type Named = (String, Vec<(String, f64)>);
+
 /// Reads `navigation`.
 pub(super) fn navigation(
     section: Option<Section>,
     notes: &mut Notes<'_>,
-) -> Result<Vec<(String, Vec<(String, f64)>)>, Wrong> {
+) -> Result<Vec<Named>, Wrong> {
     let Some(mut section) = section else {
         return Ok(PagesConfig::default().navigation);
     };
     let line = section.line;
-    let mut found: Vec<(String, Vec<(String, f64)>)> = Vec::new();
+    let mut found: Vec<Named> = Vec::new();
     for (name, line, value) in section.rest() {
         let known = match name.as_str() {
             "HOME" => "home",
@@ -32,11 +35,13 @@ pub(super) fn navigation(
             other => other,
         };
         if known != name {
-            let warning = format!("navigation.{name} is taken for navigation.{known}: use that key");
+            let warning =
+                format!("navigation.{name} is taken for navigation.{known}: use that key");
             notes.warn(line, &warning);
         }
         if found.iter().any(|(key, _)| key == known) {
-            let warning = format!("navigation.{known} is there under another name too; the first wins");
+            let warning =
+                format!("navigation.{known} is there under another name too; the first wins");
             notes.warn(line, &warning);
             continue;
         }
@@ -45,7 +50,8 @@ pub(super) fn navigation(
                 .all(|byte| byte.is_ascii_alphanumeric() || b"_-".contains(&byte))
         };
         if !is_word(known) && !is_path(known) {
-            let sentence = format!("navigation.{name} must be home, the name of a page or its path");
+            let sentence =
+                format!("navigation.{name} must be home, the name of a page or its path");
             return Err(notes.wrong(line, &sentence));
         }
         found.push((known.to_owned(), weights(value, notes)?));
@@ -93,14 +99,17 @@ pub(super) fn urls(section: Option<Section>, notes: &Notes<'_>) -> Result<Vec<Ur
         let told = success.is_some();
         urls.push(UrlConfig {
             path,
-            not_found: not_found.or(told.then_some(0.0)),
-            system_error: system_error.or(told.then_some(0.0)),
+            not_found: not_found.or_else(|| told.then_some(0.0)),
+            system_error: system_error.or_else(|| told.then_some(0.0)),
             next_pages,
         });
     }
     match urls.len() <= PAGES_MAX {
         true => Ok(urls),
-        false => Err(notes.wrong(section.line, &format!("urls has more than {PAGES_MAX} pages"))),
+        false => Err(notes.wrong(
+            section.line,
+            &format!("urls has more than {PAGES_MAX} pages"),
+        )),
     }
 }
 
@@ -129,12 +138,16 @@ pub(super) fn high_error_pages(
     }
     for (line, path, _) in &pages {
         if !is_target(path) {
-            let sentence =
-                format!("error_rates.high_error_pages has {path:?}, which is not a path like /products?categoryID=4");
+            let sentence = format!(
+                "error_rates.high_error_pages has {path:?}, which is not a path like /products?categoryID=4"
+            );
             return Err(notes.wrong(*line, &sentence));
         }
     }
-    Ok(pages.into_iter().map(|(_, path, rate)| (path, rate)).collect())
+    Ok(pages
+        .into_iter()
+        .map(|(_, path, rate)| (path, rate))
+        .collect())
 }
 
 /// Pages with weights of which one is above 0.

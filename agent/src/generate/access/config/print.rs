@@ -53,7 +53,10 @@ pub fn print(config: &AccessConfig) -> String {
         yaml.open("urls");
         for url in &config.pages.urls {
             yaml.open(&quoted(&url.path));
-            for (key, share) in [("not_found", url.not_found), ("system_error", url.system_error)] {
+            for (key, share) in [
+                ("not_found", url.not_found),
+                ("system_error", url.system_error),
+            ] {
                 if let Some(share) = share {
                     yaml.value(key, share);
                 }

@@ -61,7 +61,9 @@ pub fn read(source: &Source, bytes: &[u8]) -> Result<Read, Wrong> {
     }
     let mut root = root.section(&notes)?;
     let mut take = |name: &'static str, notes: &Notes<'_>| -> Result<Option<Section>, Wrong> {
-        root.take(name).map(|value| value.section(notes)).transpose()
+        root.take(name)
+            .map(|value| value.section(notes))
+            .transpose()
     };
     let output_section = take("output", &notes)?;
     let moves = take("state_transitions", &notes)?;
@@ -307,7 +309,10 @@ fn moves_of(
         let share = value.share(notes)?;
         if !from.targets().contains(&to) && share > 0.0 {
             let targets: Vec<&str> = from.targets().iter().map(|state| state.name()).collect();
-            let sentence = format!("{key} cannot lead to {name}, only to {}", targets.join(", "));
+            let sentence = format!(
+                "{key} cannot lead to {name}, only to {}",
+                targets.join(", ")
+            );
             return Err(notes.wrong(line, &sentence));
         }
         sum += share;
@@ -333,21 +338,41 @@ fn error_rates(section: Option<Section>, notes: &mut Notes<'_>) -> Result<Errors
     };
     let renamed: [(&mut f64, &'static str, &'static str); 8] = [
         (&mut errors.global_500_rate, "global_500_rate", "global_500"),
-        (&mut errors.product_404_rate, "product_404_rate", "product_404"),
+        (
+            &mut errors.product_404_rate,
+            "product_404_rate",
+            "product_404",
+        ),
         (
             &mut errors.cart_abandonment_rate,
             "cart_abandonment_rate",
             "cart_abandon",
         ),
-        (&mut errors.checkout_500, "checkout_500", "checkout_500_rate"),
-        (&mut errors.redirect_301, "redirect_301", "redirect_301_rate"),
-        (&mut errors.redirect_302, "redirect_302", "redirect_302_rate"),
+        (
+            &mut errors.checkout_500,
+            "checkout_500",
+            "checkout_500_rate",
+        ),
+        (
+            &mut errors.redirect_301,
+            "redirect_301",
+            "redirect_301_rate",
+        ),
+        (
+            &mut errors.redirect_302,
+            "redirect_302",
+            "redirect_302_rate",
+        ),
         (
             &mut errors.forbidden_access,
             "forbidden_access",
             "forbidden_access_rate",
         ),
-        (&mut errors.auth_failure, "auth_failure", "auth_failure_rate"),
+        (
+            &mut errors.auth_failure,
+            "auth_failure",
+            "auth_failure_rate",
+        ),
     ];
     for (place, name, other) in renamed {
         if let Some(value) = section.take_also(name, other, notes) {
@@ -369,8 +394,8 @@ fn times(section: Option<Section>, notes: &mut Notes<'_>) -> Result<SessionConfi
     };
     let seconds = |value: &Value, notes: &Notes<'_>| value.number(notes, (0.0, TIME_MAX), MUST);
     let pair = |section: &mut Section,
-                    names: [&'static str; 2],
-                    places: [&mut f64; 2]|
+                names: [&'static str; 2],
+                places: [&mut f64; 2]|
      -> Result<bool, Wrong> {
         let mut line = None;
         let [low, high] = places;

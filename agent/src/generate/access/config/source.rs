@@ -118,8 +118,8 @@ fn source(named: Option<&Path>, environment: &Environment) -> Result<(Source, Ve
 fn file(path: &Path) -> Result<(Source, Vec<u8>), Wrong> {
     let source = Source::File(path.to_owned());
     let mut bytes = Vec::new();
-    let read = File::open(path)
-        .and_then(|file| file.take(LONGEST as u64 + 1).read_to_end(&mut bytes));
+    let read =
+        File::open(path).and_then(|file| file.take(LONGEST as u64 + 1).read_to_end(&mut bytes));
     match read {
         Ok(_) => Ok((source, bytes)),
         Err(error) => Err(Wrong::of(&format!(
@@ -179,7 +179,9 @@ mod tests {
             }
             for place in 0..4 {
                 match place <= part.len() {
-                    true => text.push(char::from(LETTERS[(held >> (18 - 6 * place) & 63) as usize])),
+                    true => text.push(char::from(
+                        LETTERS[(held >> (18 - 6 * place) & 63) as usize],
+                    )),
                     false => text.push('='),
                 }
             }
@@ -196,7 +198,15 @@ mod tests {
         check("aGVsbG8=", Some(b"hello"));
         check("aGVs\nbG8=\n", Some(b"hello"));
         check("aGVsbG8", Some(b"hello"));
-        for bad in ["a", "aGVsbG8==", "aGVsbG8=x", "aGVs bG8!", "====", "output: 1", "aGVsbG9="] {
+        for bad in [
+            "a",
+            "aGVsbG8==",
+            "aGVsbG8=x",
+            "aGVs bG8!",
+            "====",
+            "output: 1",
+            "aGVsbG9=",
+        ] {
             check(bad, None);
         }
     }
@@ -234,7 +244,10 @@ mod tests {
         };
         check(Some(&named), &all, 1.0);
         check(None, &all, 2.0);
-        let mut fewer = Environment { base64: None, ..all.clone() };
+        let mut fewer = Environment {
+            base64: None,
+            ..all.clone()
+        };
         check(None, &fewer, 3.0);
         fewer.yaml = Some(by_yaml.into_os_string());
         check(None, &fewer, 5.0);
@@ -242,7 +255,10 @@ mod tests {
         check(None, &fewer, 4.0);
         fewer.path = None;
         check(None, &fewer, 10.0);
-        let over = Environment { rate: Some("7.5".into()), ..all.clone() };
+        let over = Environment {
+            rate: Some("7.5".into()),
+            ..all.clone()
+        };
         check(Some(&named), &over, 7.5);
         let (_, found) = find(Some(&named), &all).unwrap();
         assert_eq!(found.warnings.len(), 3, "{:?}", found.warnings);
@@ -256,20 +272,51 @@ mod tests {
         };
         let set = |text: &str| Some(OsString::from(text));
         let none = Environment::default();
-        check(Environment { base64: set("!"), ..none.clone() }, "LOG_GENERATOR_CONFIG_YAML_B64: it is not base64");
-        check(Environment { yaml: set("output:\n  rat: 3"), ..none.clone() }, "LOG_GENERATOR_CONFIG_YAML, line 2: there is no key output.rat; did you mean output.rate?");
-        check(Environment { path: set("/nowhere/x"), ..none.clone() }, "/nowhere/x: No such file");
+        check(
+            Environment {
+                base64: set("!"),
+                ..none.clone()
+            },
+            "LOG_GENERATOR_CONFIG_YAML_B64: it is not base64",
+        );
+        check(
+            Environment {
+                yaml: set("output:\n  rat: 3"),
+                ..none.clone()
+            },
+            "LOG_GENERATOR_CONFIG_YAML, line 2: there is no key output.rat; did you mean output.rate?",
+        );
+        check(
+            Environment {
+                path: set("/nowhere/x"),
+                ..none.clone()
+            },
+            "/nowhere/x: No such file",
+        );
         for bad in ["x", "0", "-1", "nan", "inf"] {
-            check(Environment { rate: set(bad), ..none.clone() }, "RATE_OVERRIDE is");
+            check(
+                Environment {
+                    rate: set(bad),
+                    ..none.clone()
+                },
+                "RATE_OVERRIDE is",
+            );
         }
     }
 
     #[test]
     fn variables_are_found() {
-        let variables = [("LOG_DIR_OVERRIDE", "/x"), ("RATE_OVERRIDE", ""), ("PATH", "y")];
+        let variables = [
+            ("LOG_DIR_OVERRIDE", "/x"),
+            ("RATE_OVERRIDE", ""),
+            ("PATH", "y"),
+        ];
         let variables = variables.map(|(name, value)| (name.into(), value.into()));
         let found = Environment::new(variables);
-        let expected = Environment { directory: Some("/x".into()), ..Environment::default() };
+        let expected = Environment {
+            directory: Some("/x".into()),
+            ..Environment::default()
+        };
         assert_eq!(found, expected);
         let (_, read) = find(None, &found).unwrap();
         assert_eq!(read.config.output.directory, Path::new("/x"));

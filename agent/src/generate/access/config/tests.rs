@@ -107,17 +107,34 @@ fn every_key_is_taken() {
     assert_eq!(config.output.rotation.when, When::Weekday(6));
     assert_eq!(config.output.directory, Path::new("/tmp/a \"b\""));
     assert_eq!(config.users.ip_ranges.len(), 3);
-    assert_eq!(config.errors.high_error_pages, [("/products?categoryID=4".to_owned(), 0.9)]);
+    assert_eq!(
+        config.errors.high_error_pages,
+        [("/products?categoryID=4".to_owned(), 0.9)]
+    );
     // No value is the default by chance.
     let lines = |config: &AccessConfig| -> Vec<String> {
         let printed = print(config);
-        let lines = printed.lines().filter(|line| line.starts_with("  ") && line.contains(": "));
+        let lines = printed
+            .lines()
+            .filter(|line| line.starts_with("  ") && line.contains(": "));
         lines.map(str::to_owned).collect()
     };
     let defaults = lines(&default);
-    let same: Vec<String> = lines(&config).into_iter().filter(|line| defaults.contains(line)).collect();
+    let same: Vec<String> = lines(&config)
+        .into_iter()
+        .filter(|line| defaults.contains(line))
+        .collect();
     // Of states that are not named.
-    let expected = ["    BROWSING: 0.9", "    ABANDON: 0.1", "    BROWSING: 0.8", "    LEAVE: 0.2", "    END: 1", "    END: 1", "    END: 1", "    DIRECT_ACCESS: 0.3"];
+    let expected = [
+        "    BROWSING: 0.9",
+        "    ABANDON: 0.1",
+        "    BROWSING: 0.8",
+        "    LEAVE: 0.2",
+        "    END: 1",
+        "    END: 1",
+        "    END: 1",
+        "    DIRECT_ACCESS: 0.3",
+    ];
     for line in &same {
         assert!(expected.contains(&line.as_str()), "{line}");
     }
@@ -131,7 +148,10 @@ fn documented_files_are_taken_as_they_are() {
         let said: Vec<String> = found.warnings.iter().map(ToString::to_string).collect();
         assert_eq!(said.len(), warnings.len(), "{said:?}");
         for (said, part) in said.iter().zip(warnings) {
-            assert!(said.starts_with("a.yaml, line ") && said.contains(part), "{said}");
+            assert!(
+                said.starts_with("a.yaml, line ") && said.contains(part),
+                "{said}"
+            );
         }
         found.config
     };
@@ -178,60 +198,195 @@ traffic_patterns:
   hourly: {\"0-6\": 0.1, \"6-9\": 0.8, \"9-17\": 1.0, \"17-22\": 0.6, \"22-24\": 0.3}
 ";
     let config = check(readme, &["navigation.index is taken for navigation.home"]);
-    assert_eq!(config.errors.high_error_pages, [("/api/flaky".to_owned(), 0.2)]);
+    assert_eq!(
+        config.errors.high_error_pages,
+        [("/api/flaky".to_owned(), 0.2)]
+    );
     assert_eq!(by_hour(&config.traffic.patterns).unwrap()[12], 1.0);
 
     let both = "error_rates: {global_500: 0.5, global_500_rate: 0.25}";
-    let config = check(both, &["error_rates.global_500 is another name of error_rates.global_500_rate, which is there too"]);
+    let config = check(
+        both,
+        &[
+            "error_rates.global_500 is another name of error_rates.global_500_rate, which is there too",
+        ],
+    );
     assert_eq!(config.errors.global_500_rate, 0.25);
 }
 
 #[test]
 fn what_is_wrong_is_named_with_key_file_and_line() {
     let check = |text: &str, sentence: &str| {
-        assert_eq!(parse(text).unwrap_err(), format!("a.yaml, {sentence}"), "{text}");
+        assert_eq!(
+            parse(text).unwrap_err(),
+            format!("a.yaml, {sentence}"),
+            "{text}"
+        );
     };
-    check("outptu: {}", "line 1: there is no key outptu; did you mean output?");
-    check("output:\n  rotation: 1", "line 2: there is no key output.rotation; did you mean output.log_rotation?");
-    check("output: {rate: 0}", "line 1: output.rate is \"0\", but must be a number of lines a second above 0");
-    check("output:\n  rate: -3", "line 2: output.rate is \"-3\", but must be a number of lines a second above 0");
-    check("output: {rate: .inf}", "line 1: not the YAML of a configuration: value `.inf` is not a finite number");
-    check("output: {rate: [1]}", "line 1: output.rate is a list, but must be a number of lines a second above 0");
-    check("output: 5", "line 1: output is \"5\", but must be a section: keys and their values");
-    check("- a", "line 1: a configuration must be sections: keys and their values");
-    check("output: {health_check: {port: 65536}}", "line 1: output.health_check.port is \"65536\", but must be a whole number from 0 to 65535");
-    check("output: {log_rotation: {when: w7}}", "line 1: output.log_rotation.when is \"w7\", but must be one of s, m, h, d, midnight, w0 (Monday) to w6");
-    check("output: {format: xml}", "line 1: output.format is \"xml\", but must be one of common, combined, vhost_combined, combined_time, json, w3c, simple");
-    check("output: {site: example.com}", "line 1: output.site is \"example.com\", but must be a scheme and a host, like https://example.com");
-    check("output: {debug: maybe}", "line 1: output.debug is \"maybe\", but must be true or false");
-    check("output: {directory: \"a\\nb\"}", "line 1: output.directory is \"a\\nb\", but must be a text without control characters");
-    check("\nstate_transitions:\n  LOGIN: {BROWSING: 0.9}", "line 3: state_transitions.LOGIN must sum to 1 (± 0.01), but sums to 0.9000");
-    check("state_transitions: {LOGIN: {BROWSING: 1.02}}", "line 1: state_transitions.LOGIN.BROWSING is \"1.02\", but must be a number from 0 to 1");
-    check("state_transitions: {LOGIN: {BROWSING: 0.5, ABANDON: 0.52}}", "line 1: state_transitions.LOGIN must sum to 1 (± 0.01), but sums to 1.0200");
-    check("state_transitions: {LOGIN: {BROWSNG: 1}}", "line 1: state_transitions.LOGIN has no state BROWSNG; did you mean BROWSING?");
-    check("state_transitions: {LOGN: {BROWSING: 1}}", "line 1: state_transitions has no state LOGN; did you mean LOGIN?");
-    check("state_transitions: {START: {LEAVE: 1}}", "line 1: state_transitions.START cannot lead to LEAVE, only to LOGIN, DIRECT_ACCESS, BROWSING");
-    check("state_transitions: {BROWSING: {BROWSING: 1}}", "line 1: state_transitions: a session that comes to BROWSING never ends; give it a way to END");
-    check("navigation: {}", "line 1: navigation must have home: the pages that users open, with weights");
-    check("navigation: {home: {about: 1}}", "line 1: navigation.home has \"about\", which is not a path like /products");
-    check("navigation: {home: {\"/\": 0}}", "line 1: navigation.home must have a page with a weight above 0");
-    check("navigation: {home: {\"/\": -1}}", "line 1: navigation.home./ is \"-1\", but must be a weight: a number from 0 on");
-    check("navigation: {home: {\"/a b\": 1}}", "line 1: navigation.home has \"/a b\", which is not a path like /products");
-    check("error_rates: {global_500_rate: 2}", "line 1: error_rates.global_500_rate is \"2\", but must be a number from 0 to 1");
-    check("error_rates: {high_error_pages: [{path: /a}]}", "line 1: error_rates.high_error_pages[0] must have a path and an error_rate");
-    check("urls: {\"/a\": {success: 0.5, not_found: 0.1}}", "line 1: urls./a: success, not_found and system_error must sum to 1 (± 0.01), but sum to 0.6");
-    check("session:\n  min_browsing_duration: 500", "line 2: session.min_browsing_duration is 500, which is more than session.max_browsing_duration, 300");
-    check("session: {concurrent_users: 0}", "line 1: session.concurrent_users is \"0\", but must be a whole number from 1 to 100000");
-    check("traffic_patterns:\n  - {time: 0-12, multiplier: 1}", "line 2: traffic_patterns has no pattern that covers the hour from 12 to 13");
-    check("traffic_patterns: [{time: 0-25, multiplier: 1}]", "line 1: traffic_patterns[0].time is \"0-25\", but must be two hours from 0 to 24 with a dash between, like 6-9 or 21-2");
-    check("traffic_patterns: [{time: 0-24, multiplier: -1}]", "line 1: traffic_patterns[0].multiplier is \"-1\", but must be a number from 0 on");
-    check("traffic_patterns: [{time: 0-24, multiplier: 0}]", "line 1: traffic_patterns must have an hour with a multiplier above 0");
-    check("traffic_patterns: [{time: 0-24}]", "line 1: traffic_patterns[0] must have a time and a multiplier");
-    check("time_zone: Mars/Olympus", "line 1: time_zone is \"Mars/Olympus\", but must be the name of a time zone, like UTC or America/New_York");
-    check("status_codes: {success: 99}", "line 1: status_codes.success is \"99\", but must be a whole number from 100 to 599");
-    check("ip_ranges: [10.0.0.0/33]", "line 1: ip_ranges[0] is \"10.0.0.0/33\", but must be a network, like 10.0.0.0/8, or an address");
-    check("user_agents: {tablet: []}", "line 1: there is no key user_agents.tablet");
-    check("output: {rate: 1}\noutput: {rate: 2}", "line 2: the key \"output\" is there twice");
+    check(
+        "outptu: {}",
+        "line 1: there is no key outptu; did you mean output?",
+    );
+    check(
+        "output:\n  rotation: 1",
+        "line 2: there is no key output.rotation; did you mean output.log_rotation?",
+    );
+    check(
+        "output: {rate: 0}",
+        "line 1: output.rate is \"0\", but must be a number of lines a second above 0",
+    );
+    check(
+        "output:\n  rate: -3",
+        "line 2: output.rate is \"-3\", but must be a number of lines a second above 0",
+    );
+    check(
+        "output: {rate: .inf}",
+        "line 1: not the YAML of a configuration: value `.inf` is not a finite number",
+    );
+    check(
+        "output: {rate: [1]}",
+        "line 1: output.rate is a list, but must be a number of lines a second above 0",
+    );
+    check(
+        "output: 5",
+        "line 1: output is \"5\", but must be a section: keys and their values",
+    );
+    check(
+        "- a",
+        "line 1: a configuration must be sections: keys and their values",
+    );
+    check(
+        "output: {health_check: {port: 65536}}",
+        "line 1: output.health_check.port is \"65536\", but must be a whole number from 0 to 65535",
+    );
+    check(
+        "output: {log_rotation: {when: w7}}",
+        "line 1: output.log_rotation.when is \"w7\", but must be one of s, m, h, d, midnight, w0 (Monday) to w6",
+    );
+    check(
+        "output: {format: xml}",
+        "line 1: output.format is \"xml\", but must be one of common, combined, vhost_combined, combined_time, json, w3c, simple",
+    );
+    check(
+        "output: {site: example.com}",
+        "line 1: output.site is \"example.com\", but must be a scheme and a host, like https://example.com",
+    );
+    check(
+        "output: {debug: maybe}",
+        "line 1: output.debug is \"maybe\", but must be true or false",
+    );
+    check(
+        "output: {directory: \"a\\nb\"}",
+        "line 1: output.directory is \"a\\nb\", but must be a text without control characters",
+    );
+    check(
+        "\nstate_transitions:\n  LOGIN: {BROWSING: 0.9}",
+        "line 3: state_transitions.LOGIN must sum to 1 (± 0.01), but sums to 0.9000",
+    );
+    check(
+        "state_transitions: {LOGIN: {BROWSING: 1.02}}",
+        "line 1: state_transitions.LOGIN.BROWSING is \"1.02\", but must be a number from 0 to 1",
+    );
+    check(
+        "state_transitions: {LOGIN: {BROWSING: 0.5, ABANDON: 0.52}}",
+        "line 1: state_transitions.LOGIN must sum to 1 (± 0.01), but sums to 1.0200",
+    );
+    check(
+        "state_transitions: {LOGIN: {BROWSNG: 1}}",
+        "line 1: state_transitions.LOGIN has no state BROWSNG; did you mean BROWSING?",
+    );
+    check(
+        "state_transitions: {LOGN: {BROWSING: 1}}",
+        "line 1: state_transitions has no state LOGN; did you mean LOGIN?",
+    );
+    check(
+        "state_transitions: {START: {LEAVE: 1}}",
+        "line 1: state_transitions.START cannot lead to LEAVE, only to LOGIN, DIRECT_ACCESS, BROWSING",
+    );
+    check(
+        "state_transitions: {BROWSING: {BROWSING: 1}}",
+        "line 1: state_transitions: a session that comes to BROWSING never ends; give it a way to END",
+    );
+    check(
+        "navigation: {}",
+        "line 1: navigation must have home: the pages that users open, with weights",
+    );
+    check(
+        "navigation: {home: {about: 1}}",
+        "line 1: navigation.home has \"about\", which is not a path like /products",
+    );
+    check(
+        "navigation: {home: {\"/\": 0}}",
+        "line 1: navigation.home must have a page with a weight above 0",
+    );
+    check(
+        "navigation: {home: {\"/\": -1}}",
+        "line 1: navigation.home./ is \"-1\", but must be a weight: a number from 0 on",
+    );
+    check(
+        "navigation: {home: {\"/a b\": 1}}",
+        "line 1: navigation.home has \"/a b\", which is not a path like /products",
+    );
+    check(
+        "error_rates: {global_500_rate: 2}",
+        "line 1: error_rates.global_500_rate is \"2\", but must be a number from 0 to 1",
+    );
+    check(
+        "error_rates: {high_error_pages: [{path: /a}]}",
+        "line 1: error_rates.high_error_pages[0] must have a path and an error_rate",
+    );
+    check(
+        "urls: {\"/a\": {success: 0.5, not_found: 0.1}}",
+        "line 1: urls./a: success, not_found and system_error must sum to 1 (± 0.01), but sum to 0.6",
+    );
+    check(
+        "session:\n  min_browsing_duration: 500",
+        "line 2: session.min_browsing_duration is 500, which is more than session.max_browsing_duration, 300",
+    );
+    check(
+        "session: {concurrent_users: 0}",
+        "line 1: session.concurrent_users is \"0\", but must be a whole number from 1 to 100000",
+    );
+    check(
+        "traffic_patterns:\n  - {time: 0-12, multiplier: 1}",
+        "line 2: traffic_patterns has no pattern that covers the hour from 12 to 13",
+    );
+    check(
+        "traffic_patterns: [{time: 0-25, multiplier: 1}]",
+        "line 1: traffic_patterns[0].time is \"0-25\", but must be two hours from 0 to 24 with a dash between, like 6-9 or 21-2",
+    );
+    check(
+        "traffic_patterns: [{time: 0-24, multiplier: -1}]",
+        "line 1: traffic_patterns[0].multiplier is \"-1\", but must be a number from 0 on",
+    );
+    check(
+        "traffic_patterns: [{time: 0-24, multiplier: 0}]",
+        "line 1: traffic_patterns must have an hour with a multiplier above 0",
+    );
+    check(
+        "traffic_patterns: [{time: 0-24}]",
+        "line 1: traffic_patterns[0] must have a time and a multiplier",
+    );
+    check(
+        "time_zone: Mars/Olympus",
+        "line 1: time_zone is \"Mars/Olympus\", but must be the name of a time zone, like UTC or America/New_York",
+    );
+    check(
+        "status_codes: {success: 99}",
+        "line 1: status_codes.success is \"99\", but must be a whole number from 100 to 599",
+    );
+    check(
+        "ip_ranges: [10.0.0.0/33]",
+        "line 1: ip_ranges[0] is \"10.0.0.0/33\", but must be a network, like 10.0.0.0/8, or an address",
+    );
+    check(
+        "user_agents: {tablet: []}",
+        "line 1: there is no key user_agents.tablet",
+    );
+    check(
+        "output: {rate: 1}\noutput: {rate: 2}",
+        "line 2: the key \"output\" is there twice",
+    );
 }
 
 proptest! {

@@ -57,11 +57,19 @@ fn sessions_move_as_configured() {
             let never = moves.iter().all(|(to, _)| *to == State::End);
             assert!(reached || never, "{from:?}: {total}");
             let (chi, cells) = chi_square(&counts, &shares);
-            assert!(chi <= LIMITS[cells.saturating_sub(1)], "{from:?}: {chi} {counts:?}");
+            assert!(
+                chi <= LIMITS[cells.saturating_sub(1)],
+                "{from:?}: {chi} {counts:?}"
+            );
         }
     };
     check("session: {max_browsing_duration: 30}", 200_000, 10, false);
-    check("session: {max_browsing_duration: 30, concurrent_users: 500}", 200_000, 100_000, true);
+    check(
+        "session: {max_browsing_duration: 30, concurrent_users: 500}",
+        200_000,
+        100_000,
+        true,
+    );
     check(
         "state_transitions: {START: {LOGIN: 0.2, DIRECT_ACCESS: 0.3, BROWSING: 0.5}, LOGIN: {LOGIN: 0.5, END: 0.5}, ERROR: {BROWSING: 0.3, LEAVE: 0.7}}",
         400_000,
@@ -100,7 +108,8 @@ fn a_session_begins_goes_on_with_pauses_and_ends() {
     for hits in sessions.values() {
         let first = world.site.target(hits[0].target);
         let landing = ["/products", "/search", "/about"];
-        let begins = first.path == "/login" || landing.iter().any(|path| first.path.starts_with(path));
+        let begins =
+            first.path == "/login" || landing.iter().any(|path| first.path.starts_with(path));
         assert!(begins && hits[0].referrer.is_none(), "{first:?}");
         for pair in hits.windows(2) {
             let pause = pair[1].time - pair[0].time;
@@ -108,7 +117,10 @@ fn a_session_begins_goes_on_with_pauses_and_ends() {
             assert!((2 * SECOND..=12 * SECOND).contains(&pause), "{pause}");
             assert_ne!(pair[0].target, Site::LOGOUT, "lines behind a logout");
             if let Some(referrer) = pair[1].referrer {
-                assert_eq!(Some(referrer), Some(pair[0].target).filter(|target| *target != Site::LOGIN));
+                assert_eq!(
+                    Some(referrer),
+                    Some(pair[0].target).filter(|target| *target != Site::LOGIN)
+                );
             }
         }
         logged_out += usize::from(hits.last().unwrap().target == Site::LOGOUT);
@@ -149,8 +161,14 @@ fn no_name_is_used_twice_at_a_time_and_none_is_lost() {
     for line in 0..200_000 {
         crowd.next(line, &world);
         if line % 1000 == 0 {
-            let there: Vec<u32> = crowd.waiting.iter().map(|Reverse((_, place))| *place).collect();
-            let used = there.iter().filter_map(|place| crowd.users[*place as usize].name);
+            let there: Vec<u32> = crowd
+                .waiting
+                .iter()
+                .map(|Reverse((_, place))| *place)
+                .collect();
+            let used = there
+                .iter()
+                .filter_map(|place| crowd.users[*place as usize].name);
             let mut names: Vec<u32> = used.chain(crowd.names.iter().copied()).collect();
             assert_eq!(names.len(), all);
             names.sort_unstable();
@@ -165,13 +183,20 @@ fn no_name_is_used_twice_at_a_time_and_none_is_lost() {
 
 #[test]
 fn there_are_as_many_users_as_the_rate_needs() {
-    let check = |per_second: i64, is_full_house: bool, lines: i64, users: std::ops::RangeInclusive<usize>| {
+    let check = |per_second: i64,
+                 is_full_house: bool,
+                 lines: i64,
+                 users: std::ops::RangeInclusive<usize>| {
         let (_, world) = world("");
         let mut crowd = crowd(&world, is_full_house);
         for line in 0..lines {
             crowd.next(line * SECOND / per_second, &world);
         }
-        assert!(users.contains(&crowd.users()), "{per_second}: {}", crowd.users());
+        assert!(
+            users.contains(&crowd.users()),
+            "{per_second}: {}",
+            crowd.users()
+        );
     };
     // Ten lines a second with a pause of six seconds.
     check(10, false, 20_000, 50..=75);
@@ -207,7 +232,10 @@ fn carts_are_left_as_often_as_configured() {
         );
         let (world, sessions) = by_session(&text, 30_000, 10);
         let cart = |hit: &Hit| world.site.target(hit.target).path == "/cart";
-        let left = sessions.values().filter(|hits| hits.iter().any(cart)).count();
+        let left = sessions
+            .values()
+            .filter(|hits| hits.iter().any(cart))
+            .count();
         let share = left as f64 / sessions.len() as f64;
         assert!((share - rate).abs() < 0.02, "{rate}: {share}");
     };

@@ -23,7 +23,11 @@ fn a_level_rate_is_met_to_the_line() {
         let begin = time("2026-11-21T10:00:00Z");
         let mut day = Day::new(begin, rate, 1.0, LEVEL, TimeZone::UTC);
         let until = begin + seconds * 1_000_000_000;
-        assert_eq!(times(&mut day, until).len(), lines, "{rate} for {seconds} s");
+        assert_eq!(
+            times(&mut day, until).len(),
+            lines,
+            "{rate} for {seconds} s"
+        );
     };
     check(10.0, 10, 100);
     check(1000.0, 10, 10_000);
@@ -51,7 +55,10 @@ fn the_pattern_of_the_day_is_kept() {
         }
         for (hour, count) in counts.into_iter().enumerate() {
             let expected = 2.0 * 3600.0 * hours[hour];
-            assert!((f64::from(count) - expected).abs() <= 1.0, "{hour}: {count}");
+            assert!(
+                (f64::from(count) - expected).abs() <= 1.0,
+                "{hour}: {count}"
+            );
         }
     };
     check("UTC", "2026-11-21T00:00:00Z");

@@ -33,26 +33,44 @@ fn time(text: &str) -> Timestamp {
 fn open_in(folder: TempDir, config: &RotationConfig, head: &'static [u8], now: Timestamp) -> Open {
     let (say, _said) = channel();
     let compressor = Compressor::start(say).unwrap();
-    let backups = Arc::new(Backups::new(folder.path(), "access.log", config.backup_count, config.compress));
+    let backups = Arc::new(Backups::new(
+        folder.path(),
+        "access.log",
+        config.backup_count,
+        config.compress,
+    ));
     let rules = Rules::new(config, TimeZone::UTC);
     let path = folder.path().join("access.log");
     let log = LogFile::open(path, rules, head, backups, &compressor, now).unwrap();
-    Open { folder, log, compressor }
+    Open {
+        folder,
+        log,
+        compressor,
+    }
 }
 
 fn open(config: &RotationConfig, head: &'static [u8]) -> Open {
-    open_in(tempfile::tempdir().unwrap(), config, head, time("2026-11-21T10:20:30Z"))
+    open_in(
+        tempfile::tempdir().unwrap(),
+        config,
+        head,
+        time("2026-11-21T10:20:30Z"),
+    )
 }
 
 impl Open {
     fn append(&mut self, lines: &str, now: &str) {
-        self.log.append(lines.as_bytes(), time(now), &self.compressor).unwrap();
+        self.log
+            .append(lines.as_bytes(), time(now), &self.compressor)
+            .unwrap();
     }
 
     /// What is in the log and in the files that were put aside, oldest first.
     fn contents(&self) -> Vec<String> {
         let read = |name: String| fs::read_to_string(self.folder.path().join(name)).ok();
-        let mut found: Vec<String> = (1..1000).map_while(|number| read(format!("access.log.{number}"))).collect();
+        let mut found: Vec<String> = (1..1000)
+            .map_while(|number| read(format!("access.log.{number}")))
+            .collect();
         found.reverse();
         found.extend(read("access.log".to_owned()));
         found
@@ -64,24 +82,80 @@ const NOW: &str = "2026-11-21T10:20:30Z";
 #[test]
 fn the_end_of_each_period() {
     let check = |when: When, interval: u32, zone: &str, now: &str, end: Option<&str>| {
-        let config = RotationConfig { when, interval, ..config() };
+        let config = RotationConfig {
+            when,
+            interval,
+            ..config()
+        };
         let rules = Rules::new(&config, TimeZone::get(zone).unwrap());
         let expected = end.map_or(Timestamp::MAX, time);
-        assert_eq!(rules.end_of(time(now)), expected, "{when:?} {interval} {zone} {now}");
+        assert_eq!(
+            rules.end_of(time(now)),
+            expected,
+            "{when:?} {interval} {zone} {now}"
+        );
     };
     check(When::Hours, 1, "UTC", NOW, Some("2026-11-21T11:00:00Z"));
-    check(When::Hours, 1, "UTC", "2026-11-21T11:00:00Z", Some("2026-11-21T12:00:00Z"));
-    check(When::Hours, 1, "UTC", "2026-11-21T10:59:59.999999Z", Some("2026-11-21T11:00:00Z"));
+    check(
+        When::Hours,
+        1,
+        "UTC",
+        "2026-11-21T11:00:00Z",
+        Some("2026-11-21T12:00:00Z"),
+    );
+    check(
+        When::Hours,
+        1,
+        "UTC",
+        "2026-11-21T10:59:59.999999Z",
+        Some("2026-11-21T11:00:00Z"),
+    );
     check(When::Hours, 6, "UTC", NOW, Some("2026-11-21T12:00:00Z"));
-    check(When::Hours, 1, "Asia/Kolkata", NOW, Some("2026-11-21T10:30:00Z"));
-    check(When::Seconds, 30, "UTC", "2026-11-21T10:20:31.5Z", Some("2026-11-21T10:21:00Z"));
+    check(
+        When::Hours,
+        1,
+        "Asia/Kolkata",
+        NOW,
+        Some("2026-11-21T10:30:00Z"),
+    );
+    check(
+        When::Seconds,
+        30,
+        "UTC",
+        "2026-11-21T10:20:31.5Z",
+        Some("2026-11-21T10:21:00Z"),
+    );
     check(When::Minutes, 15, "UTC", NOW, Some("2026-11-21T10:30:00Z"));
     check(When::Days, 1, "UTC", NOW, Some("2026-11-22T00:00:00Z"));
-    check(When::Midnight, 1, "Asia/Seoul", NOW, Some("2026-11-21T15:00:00Z"));
+    check(
+        When::Midnight,
+        1,
+        "Asia/Seoul",
+        NOW,
+        Some("2026-11-21T15:00:00Z"),
+    );
     // The 21st of November 2026 is a Saturday.
-    check(When::Weekday(0), 1, "UTC", NOW, Some("2026-11-23T00:00:00Z"));
-    check(When::Weekday(5), 1, "UTC", NOW, Some("2026-11-28T00:00:00Z"));
-    check(When::Weekday(6), 1, "UTC", NOW, Some("2026-11-22T00:00:00Z"));
+    check(
+        When::Weekday(0),
+        1,
+        "UTC",
+        NOW,
+        Some("2026-11-23T00:00:00Z"),
+    );
+    check(
+        When::Weekday(5),
+        1,
+        "UTC",
+        NOW,
+        Some("2026-11-28T00:00:00Z"),
+    );
+    check(
+        When::Weekday(6),
+        1,
+        "UTC",
+        NOW,
+        Some("2026-11-22T00:00:00Z"),
+    );
     check(When::Hours, 0, "UTC", NOW, None);
 }
 
@@ -119,7 +193,10 @@ fn a_new_period_begins_a_new_file_with_its_head() {
     open.append("c\n", "2026-11-21T11:30:00Z");
     open.append("", "2026-11-21T13:00:00Z");
     open.append("d\n", "2026-11-21T13:00:00Z");
-    assert_eq!(open.contents(), ["#head\na\n", "#head\nb\nc\n", "#head\nd\n"]);
+    assert_eq!(
+        open.contents(),
+        ["#head\na\n", "#head\nb\nc\n", "#head\nd\n"]
+    );
 }
 
 #[test]
@@ -176,8 +253,16 @@ fn a_disk_that_is_full_keeps_whole_lines() {
     let mut open = open(&config(), b"");
     open.append("whole\n", NOW);
     open.log.file = file;
-    let error = open.log.append(b"lost\n", time(NOW), &open.compressor).unwrap_err();
-    assert!(error.to_string().ends_with("access.log; all lines in it are whole"), "{error}");
+    let error = open
+        .log
+        .append(b"lost\n", time(NOW), &open.compressor)
+        .unwrap_err();
+    assert!(
+        error
+            .to_string()
+            .ends_with("access.log; all lines in it are whole"),
+        "{error}"
+    );
     assert_eq!(open.contents(), ["whole\n"]);
     assert_eq!(open.log.written(), 6);
 }
@@ -185,12 +270,22 @@ fn a_disk_that_is_full_keeps_whole_lines() {
 #[test]
 fn weeks_begin_on_their_day() {
     for day in 0..7_u8 {
-        let rules = Rules::new(&RotationConfig { when: When::Weekday(day), interval: 1, ..config() }, TimeZone::UTC);
+        let rules = Rules::new(
+            &RotationConfig {
+                when: When::Weekday(day),
+                interval: 1,
+                ..config()
+            },
+            TimeZone::UTC,
+        );
         let mut now = time(NOW);
         for _ in 0..3 {
             now = rules.end_of(now);
             let end = TimeZone::UTC.to_datetime(now);
-            assert_eq!(end.weekday().to_monday_zero_offset(), i8::try_from(day).unwrap());
+            assert_eq!(
+                end.weekday().to_monday_zero_offset(),
+                i8::try_from(day).unwrap()
+            );
             assert_eq!(end.time(), datetime(2000, 1, 1, 0, 0, 0, 0).time());
         }
     }

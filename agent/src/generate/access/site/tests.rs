@@ -18,11 +18,16 @@ fn after(site: &Site, from: &str) -> HashMap<String, f64> {
         target.path.split('?').next().unwrap_or_default().to_owned()
     };
     let numbers = 0..site.pages.len() as PageNumber;
-    let from = numbers.into_iter().find(|number| page(*number) == from).unwrap();
+    let from = numbers
+        .into_iter()
+        .find(|number| page(*number) == from)
+        .unwrap();
     let mut stream = ChaCha8Rng::seed_from_u64(5);
     let mut shares = HashMap::new();
     for _ in 0..20_000 {
-        *shares.entry(page(site.after(from, &mut stream))).or_insert(0.0) += 1.0 / 20_000.0;
+        *shares
+            .entry(page(site.after(from, &mut stream)))
+            .or_insert(0.0) += 1.0 / 20_000.0;
     }
     shares
 }
@@ -39,7 +44,12 @@ fn check(site: &Site, from: &str, expected: &[(&str, f64)]) {
 #[test]
 fn pages_come_by_their_weights() {
     let (_, site) = site("");
-    let home = [("/", 0.2), ("/about", 0.3), ("/products", 0.4), ("/search", 0.1)];
+    let home = [
+        ("/", 0.2),
+        ("/about", 0.3),
+        ("/products", 0.4),
+        ("/search", 0.1),
+    ];
     check(&site, "/", &home);
     check(&site, "/about", &home);
     let with = |more: &[(&'static str, f64)]| -> Vec<(&str, f64)> {
@@ -47,7 +57,11 @@ fn pages_come_by_their_weights() {
         let all = home.iter().chain(more);
         all.map(|(path, weight)| (*path, weight / total)).collect()
     };
-    check(&site, "/products", &with(&[("/cart", 0.3), ("/checkout", 0.1)]));
+    check(
+        &site,
+        "/products",
+        &with(&[("/cart", 0.3), ("/checkout", 0.1)]),
+    );
     check(&site, "/cart", &with(&[("/checkout", 0.7)]));
     check(&site, "/checkout", &[("/thank-you", 1.0)]);
     check(&site, "/thank-you", &home);
@@ -68,7 +82,11 @@ urls:
     check(&site, "/products", &[("/product/1", 0.75), ("/cart", 0.25)]);
     check(&site, "/cart", &[("/", 1.0)]);
     check(&site, "/product/1", &[("/blog/1", 1.0)]);
-    let paths: Vec<&str> = site.targets().iter().map(|target| target.path.as_str()).collect();
+    let paths: Vec<&str> = site
+        .targets()
+        .iter()
+        .map(|target| target.path.as_str())
+        .collect();
     assert!(paths.contains(&"/product/100?variant=red"));
     assert!(paths.contains(&"/blog/20") && !paths.contains(&"/blog/21"));
     assert!(!paths.iter().any(|path| path.contains(['*', '{', '}'])));
@@ -80,7 +98,13 @@ fn targets_have_their_queries() {
     let mut stream = ChaCha8Rng::seed_from_u64(1);
     let mut count = |site: &Site, page: &str, part: &str| {
         let number = (0..site.pages.len() as PageNumber)
-            .find(|number| site.target(site.pages[usize::from(*number)].first).path.split('?').next() == Some(page))
+            .find(|number| {
+                site.target(site.pages[usize::from(*number)].first)
+                    .path
+                    .split('?')
+                    .next()
+                    == Some(page)
+            })
             .unwrap();
         let drawn = (0..10_000).map(|_| site.target(site.open(number, &mut stream)).path.clone());
         drawn.filter(|path| path.contains(part)).count() as f64 / 1e4
@@ -106,7 +130,11 @@ profile_tabs: ["ü"]
     near(&own, "/products", "?category=x", 0.7);
     near(&own, "/profile", "?tab=%C3%BC", 0.3);
     near(&own, "/products/7", "?variant=", 0.5);
-    assert!(own.targets().iter().any(|target| target.path == "/profile/%C3%BC"));
+    assert!(
+        own.targets()
+            .iter()
+            .any(|target| target.path == "/profile/%C3%BC")
+    );
 }
 
 #[test]
@@ -129,12 +157,25 @@ error_rates:
     );
     let mut stream = ChaCha8Rng::seed_from_u64(1);
     let mut check = |path: &str, outcome: Outcome, share: f64| {
-        let target = site.targets().iter().find(|target| target.path == path).unwrap();
-        let drawn = (0..4000).filter(|_| target.outcomes.draw(&mut stream) == outcome).count();
-        assert!((drawn as f64 / 4000.0 - share).abs() < 0.04, "{path}: {drawn}");
+        let target = site
+            .targets()
+            .iter()
+            .find(|target| target.path == path)
+            .unwrap();
+        let drawn = (0..4000)
+            .filter(|_| target.outcomes.draw(&mut stream) == outcome)
+            .count();
+        assert!(
+            (drawn as f64 / 4000.0 - share).abs() < 0.04,
+            "{path}: {drawn}"
+        );
     };
     check("/products?categoryID=4", Outcome::ServerError, 1.0);
-    check("/products?categoryID=4&sort=price", Outcome::ServerError, 1.0);
+    check(
+        "/products?categoryID=4&sort=price",
+        Outcome::ServerError,
+        1.0,
+    );
     check("/products?categoryID=5", Outcome::NotFound, 0.5);
     check("/products", Outcome::Success, 0.5);
     check("/admin/x", Outcome::Forbidden, 1.0);
@@ -147,6 +188,11 @@ error_rates:
 
 #[test]
 fn pages_that_nobody_opens_are_told() {
-    let (config, site) = site("error_rates: {high_error_pages: {\"/api/flaky\": 0.2, \"/cart\": 0.1, \"/products?categoryID=4\": 0.1, \"/products?categoryID=40\": 0.1}}");
-    assert_eq!(site.never_opened(&config), ["/api/flaky", "/products?categoryID=40"]);
+    let (config, site) = site(
+        "error_rates: {high_error_pages: {\"/api/flaky\": 0.2, \"/cart\": 0.1, \"/products?categoryID=4\": 0.1, \"/products?categoryID=40\": 0.1}}",
+    );
+    assert_eq!(
+        site.never_opened(&config),
+        ["/api/flaky", "/products?categoryID=40"]
+    );
 }

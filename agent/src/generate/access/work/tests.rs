@@ -40,7 +40,11 @@ fn made(material: &Material, jobs: usize, lengths: &[u32]) -> (Vec<u8>, Vec<u8>,
 #[test]
 fn the_same_whatever_the_number_of_threads() {
     let check = |is_full_house: bool| {
-        let material = material("session: {concurrent_users: 500}", LineFormat::Combined, is_full_house);
+        let material = material(
+            "session: {concurrent_users: 500}",
+            LineFormat::Combined,
+            is_full_house,
+        );
         let one = made(&material, 1, &[2000; 20]);
         assert_eq!(one.2, 40_000);
         for jobs in [2, 3, 8, 100] {

@@ -23,7 +23,7 @@ pub(super) const ROWS: [Row; 9] = [
     },
     Row {
         name: "access an hour of 9600 users",
-        arguments: "access --start -1h --duration 1h --rate 800000 --speedup 500 --listen off",
+        arguments: "access --start -1h --duration 1h --rate 800000 --speedup 500 --format common --listen off",
         to: To::Log("--log-dir"),
         goal: Goal::None,
     },

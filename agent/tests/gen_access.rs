@@ -125,6 +125,14 @@ fn is_here(program: &str) -> bool {
 
 #[test]
 fn the_same_bytes_again_whatever_the_number_of_threads() {
+    let config = folder();
+    // More users than there may be: only then threads share them.
+    let crowded = config.path().join("a.yaml");
+    fs::write(
+        &crowded,
+        "output: {rate: 5000}\nsession: {concurrent_users: 1000}",
+    )
+    .unwrap();
     let made = |flags: &str| {
         let folder = folder();
         run_in(folder.path(), flags, 0);
@@ -135,7 +143,7 @@ fn the_same_bytes_again_whatever_the_number_of_threads() {
     };
     for line in [
         format!("{START} -n 30000"),
-        format!("{START} --rate 200000 -n 100000"),
+        format!("{} {START} -n 100000", crowded.display()),
         format!("{START} -n 5000 --pre-warm --format json"),
     ] {
         let one = made(&line);
@@ -199,8 +207,13 @@ const COMBINED: &str = r#"^(\S+) (\S+) (\S+) \[([\w:/]+\s[+\-]\d{4})\] "(\S+) (\
 fn a_rate_is_met() {
     let begun = Instant::now();
     let folder = folder();
-    run_in(folder.path(), "--rate 500 --duration 2s --seed 1", 0);
-    assert!(begun.elapsed() >= Duration::from_millis(1990));
+    let mut command = generator("--rate 500 --duration 2s --seed 1 --listen off --log-dir");
+    let (code, _, stderr) = output(command.arg(folder.path()));
+    let elapsed = begun.elapsed();
+    assert!(elapsed >= Duration::from_millis(1990));
+    // Where others take the CPU it is late, and says so.
+    let is_late = elapsed > Duration::from_millis(2100);
+    assert!(code == 0 || (code == 6 && is_late), "{code}: {stderr}");
     let lines = read(folder.path(), "access.log").lines().count();
     assert_eq!(lines, 1000);
 }
@@ -247,11 +260,11 @@ fn what_came_before_is_written_first_and_fast() {
     );
     let elapsed = begun.elapsed();
     assert!(
-        said.contains("863999 of the records are of the 24 hours before the start"),
+        said.contains("864000 of the records are of the 24 hours before the start"),
         "{said}"
     );
     let text = read(folder.path(), "access.log");
-    assert_eq!(text.lines().count(), 864_002);
+    assert_eq!(text.lines().count(), 864_003);
     let times = Regex::new(r"\[([^\]]+)\]").unwrap();
     let time = |line: &str| {
         let text = times.captures(line).unwrap()[1].to_owned();

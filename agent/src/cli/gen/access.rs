@@ -25,7 +25,7 @@ pub(super) const HELP: &str = "\
 Examples:
   tapline gen access                                 to /var/log/app, as the shipped file says
   tapline gen access config.yaml --log-dir ./logs
-  tapline gen access --rate 100 --duration 10s --output - | goaccess --log-format=COMBINED -
+  tapline gen access --rate 100 --duration 10s --format json --output - | jq .status
   tapline gen access --start -7d --log-dir ./logs    the last seven days, as fast as it goes
   LOG_GENERATOR_CONFIG_YAML_B64=$(base64 < config.yaml) tapline gen access
 

@@ -244,7 +244,7 @@ impl Engine<'_> {
             let from = begin.saturating_sub(DAY);
             let mut day = Day::new(from, rate, self.plan.speedup, *hours, zone.clone());
             while !self.stop.is_told()
-                && let Some(stretch) = day.take(begin.saturating_sub(1), AT_ONCE)
+                && let Some(stretch) = day.take(begin, AT_ONCE)
             {
                 self.makers.ask(stretch);
                 self.take(self.makers.threads() * AHEAD)?;
@@ -319,6 +319,7 @@ impl Engine<'_> {
             Pace::Rate(rate) => ((rate * BURST) as u32).clamp(1, 1 << 16),
         };
         let mut asked: u64 = 0;
+        let mut last = begin;
         let mut not_before = begun;
         while !self.stop.is_told() {
             let left = plan.count.map_or(u64::MAX, |count| count - asked);
@@ -332,6 +333,7 @@ impl Engine<'_> {
             };
             if let Some(stretch) = day.take(until, most) {
                 asked += u64::from(stretch.lines);
+                last = stretch.time(stretch.lines.saturating_sub(1));
                 self.makers.ask(stretch);
                 let threads = self.makers.threads();
                 match is_free {
@@ -370,7 +372,8 @@ impl Engine<'_> {
         let planned = ours(day.peek().min(end)).as_secs_f64();
         Ok(Live {
             seconds,
-            asked: (!is_free && asked > 0).then(|| asked as f64 / planned.min(seconds).max(1e-9)),
+            asked: (!is_free && asked > 0)
+                .then(|| asked as f64 / ours(last).as_secs_f64().max(1e-9)),
             is_met: is_free || seconds <= planned.mul_add(1.01, 0.1),
         })
     }

@@ -17,7 +17,7 @@ pub(super) const ROWS: [Row; 9] = [
     },
     Row {
         name: "access json",
-        arguments: "access --rate 0 -n 3000000 --listen off --format json",
+        arguments: "access --rate 0 -n 2000000 --listen off --format json",
         to: To::Log("--log-dir"),
         goal: Goal::None,
     },

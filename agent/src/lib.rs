@@ -5,6 +5,7 @@ pub mod cli;
 pub mod config;
 pub mod diagnostics;
 pub mod exit;
+pub mod generate;
 pub mod host;
 pub mod http;
 pub mod ledger;

@@ -488,7 +488,7 @@ enum Told {
 }
 
 /// Lets the next signal end the process at once; the kernel takes the hooks off then.
-pub(super) fn let_signals_kill() {
+pub(crate) fn let_signals_kill() {
     for number in [libc::SIGINT, libc::SIGTERM] {
         // SAFETY: the default action is a valid disposition.
         unsafe { libc::signal(number, libc::SIG_DFL) };

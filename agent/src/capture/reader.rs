@@ -346,7 +346,7 @@ impl Work {
                         }
                         Item::Flow(flow) => {
                             if let Some(flows) = self.writer.flows() {
-                                flows.sent(flow);
+                                flows.sent(flow, &self.engine);
                             }
                         }
                     }
@@ -407,6 +407,7 @@ impl Work {
         if now_ns < self.scan_ns {
             return;
         }
+        let engine = &self.engine;
         let (Some(table), Some(flows)) = (&mut self.kernel.flows, self.writer.flows()) else {
             return;
         };
@@ -416,7 +417,7 @@ impl Work {
         self.scan_ns = self.scan_ns.max(now_ns.saturating_sub(SCAN_NS));
         while self.scan_ns <= now_ns && started.elapsed() < SCAN_MOST {
             self.scan_ns += step.max(1);
-            match table.read_slice(&mut |record, news| flows.found(record, news, now_ns)) {
+            match table.read_slice(&mut |record, news| flows.found(record, news, now_ns, engine)) {
                 Ok(true) => flows.walked(),
                 Ok(false) => {}
                 Err(error) => {
@@ -430,13 +431,14 @@ impl Work {
     /// Reads all of the table of flows, after the hooks are detached and the ring is empty.
     fn scan_all(&mut self) {
         let now_ns = monotonic_ns();
+        let engine = &self.engine;
         let (Some(table), Some(flows)) = (&mut self.kernel.flows, self.writer.flows()) else {
             return;
         };
         table.rewind();
         flows.end();
         loop {
-            match table.read_slice(&mut |record, news| flows.found(record, news, now_ns)) {
+            match table.read_slice(&mut |record, news| flows.found(record, news, now_ns, engine)) {
                 Ok(false) => {}
                 Ok(true) => return,
                 Err(error) => {

@@ -14,7 +14,7 @@ use crate::capture::offline::Slot;
 use crate::host::addresses::LocalAddresses;
 use crate::host::clock::ClockMap;
 use crate::host::shared::Reader;
-use crate::http::engine::{FoundHead, Output};
+use crate::http::engine::{Engine, FoundHead, Output};
 use crate::http::exchange::pairing::Pairing;
 use crate::http::exchange::tally::Tally;
 use crate::http::head::{Head, Kind, StartLine};
@@ -313,7 +313,8 @@ impl Output for Writer {
 }
 
 impl TakeFlow for Writer {
-    fn sent(&mut self, record: &FlowRecord) {
+    fn sent(&mut self, record: &FlowRecord, engine: &Engine) {
+        self.end_exchanges(record, record.time_ns, engine);
         if let Some(sessions) = &mut self.sessions
             && let Some(due) = sessions.sent(record)
         {
@@ -321,7 +322,8 @@ impl TakeFlow for Writer {
         }
     }
 
-    fn found(&mut self, record: &FlowRecord, _news: bool, now_ns: u64) -> Taken {
+    fn found(&mut self, record: &FlowRecord, _news: bool, now_ns: u64, engine: &Engine) -> Taken {
+        self.end_exchanges(record, now_ns, engine);
         let Some(sessions) = &mut self.sessions else {
             return Taken::No;
         };
@@ -346,6 +348,24 @@ impl TakeFlow for Writer {
 }
 
 impl Writer {
+    /// Hands on the exchanges that are over by what their flow says.
+    fn end_exchanges(&mut self, flow: &FlowRecord, now_ns: u64, engine: &Engine) {
+        let Some(Exchanges {
+            pairing,
+            records,
+            tally,
+        }) = &mut self.exchanges
+        else {
+            return;
+        };
+        let holds_back = |slot, generation| engine.holds_back(slot, generation);
+        pairing.flow(flow, now_ns, holds_back, &mut |record| {
+            tally.count(record);
+            self.sink.write_exchange(record);
+            records.push_exchange(record);
+        });
+    }
+
     fn session(&mut self, flow: &FlowRecord, due: Due) {
         let Self {
             sink,

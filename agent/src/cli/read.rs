@@ -254,7 +254,7 @@ impl Reading {
                 writer.take_release()
             }
             Item::Flow(flow) => {
-                writer.sent(flow);
+                writer.sent(flow, engine);
                 None
             }
         });
@@ -268,11 +268,13 @@ impl Reading {
 
     /// Looks at the next flows of their table; true: those were the last.
     fn find_flows(&mut self, buckets: u32, now_ns: u64) -> bool {
+        let engine = &self.engine;
         let Some(flows) = self.writer.flows() else {
             return true;
         };
-        self.offline
-            .read_flows(buckets, &mut |flow, news| flows.found(flow, news, now_ns))
+        self.offline.read_flows(buckets, &mut |flow, news| {
+            flows.found(flow, news, now_ns, engine)
+        })
     }
 
     /// Writes what is held back, and closes the sink.

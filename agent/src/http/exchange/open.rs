@@ -4,6 +4,8 @@
 use std::net::SocketAddr;
 use std::ops::Range;
 
+use agent_common::flow::slot_of;
+
 use super::record::{Outcome, Role};
 use crate::session::identifier::Identifier;
 
@@ -24,8 +26,14 @@ pub(super) struct Open {
     pub(super) response: Option<Seen>,
     /// Where the first response to it begins, an interim one or the final one.
     pub(super) response_begin: Option<u64>,
-    /// Where the response ended the last time anybody looked, and when its last byte was seen.
-    pub(super) response_end: Option<(u64, u64)>,
+    /// Where the response ended the last time anybody looked.
+    pub(super) response_end: Option<End>,
+    /// Where its head says that the final response ends.
+    pub(super) response_ends_at: Option<u64>,
+    /// The flow of its last head; 0: none.
+    pub(super) flow: u32,
+    /// Its connection has ended; what is still to be read of it waits in the engine.
+    pub(super) ended: bool,
     pub(super) request_bytes: Option<u64>,
     pub(super) minor_version: u8,
     pub(super) status: Option<u16>,
@@ -52,6 +60,15 @@ pub(super) struct Seen {
     pub(super) end_ns: u64,
     pub(super) position: u64,
     pub(super) cpu: u32,
+}
+
+/// The end of a response.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct End {
+    /// Behind the last byte, in the stream; `None`: only its time is known.
+    pub(super) position: Option<u64>,
+    /// When the last byte was seen, on the clock of the records.
+    pub(super) time_ns: u64,
 }
 
 /// The texts of an exchange.
@@ -85,6 +102,8 @@ pub(super) struct OpenExchanges {
     newest: u32,
     /// By slot of the connection: its first and last exchange.
     connections: Vec<(u32, u32)>,
+    /// By slot of the flow: the slot of the connection that had a head of it last.
+    flows: Vec<u32>,
     count: usize,
 }
 
@@ -96,6 +115,7 @@ impl OpenExchanges {
             oldest: NONE,
             newest: NONE,
             connections: Vec::new(),
+            flows: Vec::new(),
             count: 0,
         }
     }
@@ -137,6 +157,28 @@ impl OpenExchanges {
     /// The next of the same connection.
     pub(super) fn next_of(&self, index: u32) -> Option<u32> {
         self.get(index).map(|open| open.next).filter(is_some)
+    }
+
+    /// The connection that had a head of the flow in this slot last.
+    pub(super) fn connection_of(&self, flow_slot: u32) -> Option<u32> {
+        let connection = self.flows.get(flow_slot as usize)?;
+        Some(*connection).filter(is_some)
+    }
+
+    /// A head of the exchange came with this flow.
+    pub(super) fn follow(&mut self, index: u32, flow: u32) {
+        let Some(flow_slot) = slot_of(flow) else {
+            return;
+        };
+        let Some(open) = self.get_mut(index) else {
+            return;
+        };
+        open.flow = flow;
+        let (flow_slot, connection) = (flow_slot as usize, open.slot);
+        if flow_slot >= self.flows.len() {
+            self.flows.resize(flow_slot + 1, NONE);
+        }
+        self.flows[flow_slot] = connection;
     }
 
     /// Adds an exchange, as the last of its connection; its buffer is one that was used before.
@@ -254,6 +296,9 @@ impl Open {
             response: None,
             response_begin: None,
             response_end: None,
+            response_ends_at: None,
+            flow: 0,
+            ended: false,
             request_bytes: None,
             minor_version: 1,
             status: None,

@@ -3,19 +3,21 @@
 //! Pure: heads in, exchanges out; no I/O, no clock, and no allocation an exchange once as many are open
 //! as ever. The engine has numbered the requests of a connection and says which one a response answers;
 //! here they wait for each other, and then for the end of the response, which the next head of the
-//! connection tells.
+//! connection tells, or its flow ([`flow`]).
 //!
 //! Each request and each orphan becomes one exchange, handed out once. More than [`Limits::open`] at a time
 //! are not kept: the oldest is handed out as it is.
 
 use jiff::Timestamp;
 
-use super::open::{Open, OpenExchanges, Seen, Text};
+use super::open::{End, Open, OpenExchanges, Seen, Text};
 use super::record::{ExchangeRecord, Outcome, Role};
 use crate::http::engine::FoundHead;
 use crate::http::framing::is_interim;
 use crate::http::head::{Head, Kind, StartLine};
 use crate::session::identifier::Identifier;
+
+mod flow;
 
 /// The bounds of what a [`Pairing`] keeps.
 #[derive(Clone, Copy, Debug)]
@@ -96,6 +98,7 @@ impl Pairing {
             }
             StartLine::Response { status, .. } => self.response(found, head, status, out),
         };
+        self.open.follow(index, found.flow);
         let part = self.part(found, head, index);
         if self.is_over(index) {
             self.hand_out(index, out);
@@ -116,6 +119,7 @@ impl Pairing {
                 return;
             };
             let patience = match open.response {
+                _ if open.ended => flow::GRACE_NS,
                 Some(_) => self.limits.unfinished_ns,
                 None => self.limits.unanswered_ns,
             };
@@ -161,7 +165,10 @@ impl Pairing {
             // The response before it is over, or at least so much of it is there.
             if let Some(response) = open.response {
                 let seen = ago(found.time_ns, found.peer_ago, self.limits.tick_ns);
-                open.response_end = Some((found.peer_position, seen.max(response.end_ns)));
+                open.response_end = Some(End {
+                    position: Some(found.peer_position),
+                    time_ns: seen.max(response.end_ns),
+                });
             }
             if let Some(request) = open.request
                 && open.request_bytes.is_none()
@@ -232,13 +239,17 @@ impl Pairing {
             {
                 open.request_bytes = found.peer_position.checked_sub(request.position);
             }
-            if let Some(end) = found
+            open.response_ends_at = found
                 .expected
-                .and_then(|bytes| found.position.checked_add(bytes))
+                .and_then(|bytes| found.position.checked_add(bytes));
+            if let Some(end) = open.response_ends_at
                 && end <= found.segment_end
             {
                 // All of it came with its head.
-                open.response_end = Some((end, found.end_time_ns));
+                open.response_end = Some(End {
+                    position: Some(end),
+                    time_ns: found.end_time_ns,
+                });
             }
         }
         index
@@ -270,10 +281,13 @@ impl Pairing {
             if let Some(response) = open.response
                 && open
                     .response_end
-                    .is_none_or(|(end, _)| end != found.position)
+                    .is_none_or(|end| end.position != Some(found.position))
             {
                 let seen = ago(found.time_ns, found.last_ago, self.limits.tick_ns);
-                open.response_end = Some((found.position, seen.max(response.end_ns)));
+                open.response_end = Some(End {
+                    position: Some(found.position),
+                    time_ns: seen.max(response.end_ns),
+                });
             }
             self.hand_out(index, out);
         }
@@ -366,8 +380,8 @@ impl Pairing {
                     .map(|request| time_ns.saturating_sub(request.end_ns) / 1000)
             };
             let response_bytes = match (open.response_begin, open.response_end) {
-                (Some(begin), Some((end, _))) if outcome != Outcome::Opaque => {
-                    end.checked_sub(begin)
+                (Some(begin), Some(end)) if outcome != Outcome::Opaque => {
+                    end.position.and_then(|end| end.checked_sub(begin))
                 }
                 _ => None,
             };
@@ -395,7 +409,7 @@ impl Pairing {
                 ttfb_us: open.response.and_then(|response| since(response.begin_ns)),
                 total_us: match outcome {
                     Outcome::Opaque => None,
-                    _ => open.response_end.and_then(|(_, time_ns)| since(time_ns)),
+                    _ => open.response_end.and_then(|end| since(end.time_ns)),
                 },
                 request_bytes: open.request_bytes,
                 response_bytes,

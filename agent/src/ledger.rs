@@ -10,13 +10,17 @@ use std::time::Duration;
 use agent_common::counters::{Counters, Escalated, Ignored, Lost, Protocol};
 use serde::Serialize;
 
+use self::exchanges::Exchanges;
 use crate::capture::reader::{Finished, Progress};
 use crate::http::engine::Counts as EngineCounts;
+use crate::http::exchange::pairing::PairingCounts;
 use crate::http::exchange::tally::Tally;
 use crate::http::head::Kind;
 use crate::session::table::SessionCounts;
 use crate::sink::counts::{Counts, LossReason};
 use crate::sink::log::SinkCounts;
+
+mod exchanges;
 
 /// What became of the records of the kernel programs. While records flow it is to be read before the
 /// counters of the programs, and of it the later stages first: then no count is behind one that it is
@@ -25,8 +29,8 @@ use crate::sink::log::SinkCounts;
 pub struct Taken {
     /// Records taken out of the ring, by the CPU that sent them.
     pub received: Vec<u64>,
-    /// Heads by kind, in the order of [`Kind::ALL`].
-    pub heads: [u64; Kind::ALL.len()],
+    /// Heads by CPU, then by kind in the order of [`Kind::ALL`].
+    pub heads: Vec<[u64; Kind::ALL.len()]>,
     /// What the engine counted.
     pub engine: EngineCounts,
     /// The account of the lines.
@@ -35,6 +39,8 @@ pub struct Taken {
     pub tally: Arc<Tally>,
     /// What was made of flows; `None`: they are not taken.
     pub sessions: Option<SessionCounts>,
+    /// What was made of heads; `None`: they are not joined.
+    pub pairing: Option<PairingCounts>,
     /// The account of each sink of exchanges and sessions, with its name.
     pub sinks: Vec<(&'static str, Counts)>,
     /// The files may not have reached the disk.
@@ -47,12 +53,14 @@ impl Taken {
         // The engine first: it counts what was received before.
         let engine = progress.engine();
         let load = |count: &AtomicU64| count.load(Relaxed);
+        let by_kind = |heads: &[AtomicU64; Kind::ALL.len()]| heads.each_ref().map(load);
         Self {
-            heads: progress.heads_by_kind.each_ref().map(load),
+            heads: progress.heads_by_cpu.iter().map(by_kind).collect(),
             received: progress.received.iter().map(load).collect(),
             engine,
             tally: Arc::clone(&progress.tally),
             sessions: progress.sessions(),
+            pairing: progress.pairing(),
             log,
             sinks,
             sync_error: None,
@@ -64,10 +72,11 @@ impl From<&Finished> for Taken {
     fn from(finished: &Finished) -> Self {
         Self {
             received: finished.received.clone(),
-            heads: finished.heads,
+            heads: finished.heads.clone(),
             engine: finished.counts,
             tally: Arc::clone(&finished.tally),
             sessions: finished.sessions,
+            pairing: finished.pairing,
             log: finished.log.counts,
             sinks: finished.sinks.clone(),
             sync_error: finished.log.sync_error.as_ref().map(ToString::to_string),
@@ -172,6 +181,9 @@ pub struct Ledger {
     /// Where they are counted.
     #[serde(skip_serializing_if = "Option::is_none")]
     sessions: Option<Sessions>,
+    /// Where heads are joined.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    exchanges: Option<Exchanges>,
     lines: Lines,
     /// What became of exchanges and sessions, by sink.
     sinks: BTreeMap<&'static str, Sink>,
@@ -363,9 +375,13 @@ impl Ledger {
         let of_sessions = sessions
             .iter()
             .map(|sessions| ("sessions".to_owned(), sessions.identity(&total, moment)));
+        let of_exchanges = taken
+            .pairing
+            .map(|counts| Exchanges(counts).identities(moment));
         let identities = own
             .into_iter()
             .chain(of_sessions)
+            .chain(of_exchanges.into_iter().flatten())
             .chain(identities_of(&taken.sinks, moment))
             .collect();
         let by_protocol = |counts: &[u64; Protocol::COUNT]| named(&Protocol::NAMES, counts);
@@ -395,7 +411,10 @@ impl Ledger {
                 partial: counts.partial,
                 kinds: Kind::ALL
                     .iter()
-                    .map(|kind| (kind.letters(), taken.heads[*kind as usize]))
+                    .map(|kind| {
+                        let cpus = taken.heads.iter().map(|cpu| cpu[*kind as usize]);
+                        (kind.letters(), cpus.sum())
+                    })
                     .collect(),
                 start_lines: counts.start_lines,
                 copies: counts.copies,
@@ -406,6 +425,7 @@ impl Ledger {
                 overflows: counts.overflows,
             },
             sessions,
+            exchanges: taken.pairing.map(Exchanges),
             lines: Lines {
                 accepted: lines.accepted,
                 stored: lines.stored,

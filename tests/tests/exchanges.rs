@@ -127,6 +127,41 @@ fn the_last_answer_of_a_connection_is_stored_when_that_ends() {
 }
 
 #[test]
+fn fields_that_are_asked_for_are_stored_without_secrets() {
+    let pair = Pair::new();
+    let _nginx = Nginx::start(&pair.server, None);
+    let data = tempfile::tempdir().unwrap();
+    let folder = data.path().to_str().unwrap();
+    let names = "X-Request-Id,Authorization,X-Forwarded-For";
+    let tapline = Tapline::start_with(
+        &pair.server,
+        &format!("-i server0 --store --data-dir {folder}"),
+        &[("TAPLINE_LOG_HEADERS", names)],
+    );
+    curl(
+        &pair.client,
+        &[
+            "--header",
+            "x-request-id: 7",
+            "--header",
+            "Authorization: Basic c2VjcmV0",
+            "http://10.9.0.1/small",
+            "--next",
+            "--silent",
+            "http://10.9.0.1/small?none",
+        ],
+    );
+    let ended = tapline.stop();
+    let exchanges = stored(&pair, folder);
+    let headers = serde_json::json!({"X-Request-Id": "7", "Authorization": "REDACTED"});
+    assert_eq!(exchanges.len(), 2);
+    assert_eq!(exchanges[0]["headers"], headers, "{exchanges:?}");
+    assert_eq!(ended.heads[0].without_time()["headers"], headers);
+    assert_eq!(exchanges[1]["headers"], Value::Null);
+    assert_eq!(ended.count("exchanges/answered"), 2);
+}
+
+#[test]
 fn the_two_views_of_loopback_share_an_exchange() {
     let pair = Pair::new();
     let _nginx = Nginx::start(&pair.server, None);

@@ -18,8 +18,9 @@ use super::flows::table::{FlowTable, SLICE};
 use super::flows::{Item, TakeFlow as _};
 use super::mapped::Mapped;
 use super::offline::Slot;
-use super::writer::Writer;
+use super::writer::{Closed, Writer};
 use crate::http::engine::{Counts as EngineCounts, Engine};
+use crate::http::exchange::pairing::PairingCounts;
 use crate::http::exchange::tally::Tally;
 use crate::http::head::Kind;
 use crate::session::table::SessionCounts;
@@ -112,14 +113,16 @@ pub struct Progress {
     pub foreign: AtomicU64,
     /// Heads found.
     pub heads: AtomicU64,
-    /// Heads found, by kind in the order of [`Kind::ALL`].
-    pub heads_by_kind: [AtomicU64; Kind::ALL.len()],
+    /// Heads found, by CPU, then by kind in the order of [`Kind::ALL`].
+    pub heads_by_cpu: Box<[[AtomicU64; Kind::ALL.len()]]>,
     /// Exchanges, and how long they took.
     pub tally: Arc<Tally>,
     /// What the engine has counted, after a drain.
     engine: Mutex<EngineCounts>,
     /// What was made of flows, after the same drain; `None`: they are not taken.
     sessions: Mutex<Option<SessionCounts>>,
+    /// What was made of heads, after the same drain; `None`: they are not joined.
+    pairing: Mutex<Option<PairingCounts>>,
 }
 
 impl Progress {
@@ -130,10 +133,11 @@ impl Progress {
             received: (0..cpus).map(|_| AtomicU64::new(0)).collect(),
             foreign: AtomicU64::new(0),
             heads: AtomicU64::new(0),
-            heads_by_kind: Default::default(),
+            heads_by_cpu: (0..cpus).map(|_| Default::default()).collect(),
             tally: Arc::default(),
             engine: Mutex::default(),
             sessions: Mutex::default(),
+            pairing: Mutex::default(),
         }
     }
 
@@ -141,6 +145,12 @@ impl Progress {
     #[must_use]
     pub fn engine(&self) -> EngineCounts {
         *self.engine.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// What had been made of heads then; `None`: they are not joined.
+    #[must_use]
+    pub fn pairing(&self) -> Option<PairingCounts> {
+        *self.pairing.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
     /// What had been made of flows then; `None`: they are not taken.
@@ -155,12 +165,14 @@ impl Progress {
 pub struct Finished {
     /// What the engine counted.
     pub counts: EngineCounts,
-    /// Heads by kind, in the order of [`crate::http::head::Kind::ALL`].
-    pub heads: [u64; 4],
+    /// Heads by CPU, then by kind in the order of [`crate::http::head::Kind::ALL`].
+    pub heads: Vec<[u64; Kind::ALL.len()]>,
     /// Exchanges, and how long they took.
     pub tally: Arc<Tally>,
     /// What was made of flows; `None`: they were not taken.
     pub sessions: Option<SessionCounts>,
+    /// What was made of heads; `None`: they were not joined.
+    pub pairing: Option<PairingCounts>,
     /// What became of the lines.
     pub log: LogOutcome,
     /// What became of exchanges and sessions, by sink.
@@ -307,15 +319,20 @@ impl Work {
         self.engine.finish(&mut self.writer);
         // Behind all heads.
         self.scan_all();
-        let heads = self.writer.heads();
+        let heads = self.writer.heads().to_vec();
         let sessions = self.writer.session_counts();
-        let (log, sinks) = self.writer.close();
+        let Closed {
+            log,
+            sinks,
+            pairing,
+        } = self.writer.close();
         Finished {
             counts: self.engine.counts(),
             heads,
             received: self.received,
             tally: Arc::clone(&self.progress.tally),
             sessions,
+            pairing,
             log,
             sinks,
         }
@@ -386,11 +403,17 @@ impl Work {
             .sessions
             .lock()
             .unwrap_or_else(PoisonError::into_inner) = self.writer.session_counts();
-        let heads = self.writer.heads().iter().sum();
+        *self
+            .progress
+            .pairing
+            .lock()
+            .unwrap_or_else(PoisonError::into_inner) = self.writer.pairing_counts();
+        let heads = self.writer.heads().as_flattened().iter().sum();
         if self.progress.heads.load(Ordering::Relaxed) != heads {
             self.progress.heads.store(heads, Ordering::Relaxed);
-            for (shared, heads) in self.progress.heads_by_kind.iter().zip(self.writer.heads()) {
-                shared.store(heads, Ordering::Relaxed);
+            let shared = self.progress.heads_by_cpu.as_flattened();
+            for (shared, heads) in shared.iter().zip(self.writer.heads().as_flattened()) {
+                shared.store(*heads, Ordering::Relaxed);
             }
         }
         self.writer.flush(Instant::now());

@@ -15,7 +15,7 @@ use crate::host::addresses::LocalAddresses;
 use crate::host::clock::ClockMap;
 use crate::host::shared::Reader;
 use crate::http::engine::{Engine, FoundHead, Output};
-use crate::http::exchange::pairing::Pairing;
+use crate::http::exchange::pairing::{Pairing, PairingCounts};
 use crate::http::exchange::tally::Tally;
 use crate::http::head::{Head, Kind, StartLine};
 use crate::http::redact::{Redactor, Texts};
@@ -36,10 +36,14 @@ pub struct Writer {
     redactor: Redactor,
     interfaces: HashMap<u32, String>,
     releases: Vec<Slot>,
-    heads: [u64; Kind::ALL.len()],
+    /// By CPU.
+    heads: Vec<[u64; Kind::ALL.len()]>,
     exchanges: Option<Exchanges>,
     sessions: Option<SessionTable>,
 }
+
+/// CPUs at the most.
+const CPUS_MAX: usize = 1 << 16;
 
 /// Joins heads to exchanges, and where those go beside the log.
 #[derive(Debug)]
@@ -59,6 +63,17 @@ impl Exchanges {
             tally: Arc::default(),
         }
     }
+}
+
+/// What a [`Writer`] leaves.
+#[derive(Debug)]
+pub struct Closed {
+    /// What became of the lines.
+    pub log: LogOutcome,
+    /// What became of exchanges and sessions, by sink.
+    pub sinks: Vec<(&'static str, Counts)>,
+    /// What was made of heads; `None`: they were not joined.
+    pub pairing: Option<PairingCounts>,
 }
 
 /// What this host's own addresses are.
@@ -97,7 +112,7 @@ impl Writer {
             redactor,
             interfaces: HashMap::new(),
             releases: Vec::new(),
-            heads: [0; Kind::ALL.len()],
+            heads: Vec::new(),
             exchanges: None,
             sessions: None,
         }
@@ -185,11 +200,28 @@ impl Writer {
         self.releases.pop()
     }
 
-    /// Heads written so far, by kind in the order of [`Kind::ALL`]; a head counts once even when it
-    /// is written from both sides.
+    /// Heads written so far, by the CPU of their first byte, then by kind in the order of [`Kind::ALL`]; a
+    /// head counts once even when it is written from both sides. CPUs behind the last that had one are left out.
     #[must_use]
-    pub fn heads(&self) -> [u64; Kind::ALL.len()] {
-        self.heads
+    pub fn heads(&self) -> &[[u64; Kind::ALL.len()]] {
+        &self.heads
+    }
+
+    /// What was made of heads, if they are joined.
+    #[must_use]
+    pub fn pairing_counts(&self) -> Option<PairingCounts> {
+        self.exchanges
+            .as_ref()
+            .map(|exchanges| exchanges.pairing.counts())
+    }
+
+    fn count_head(&mut self, cpu: u32, kind: Kind) {
+        // No kernel has more.
+        let cpu = (cpu as usize).min(CPUS_MAX - 1);
+        if cpu >= self.heads.len() {
+            self.heads.resize(cpu + 1, [0; Kind::ALL.len()]);
+        }
+        self.heads[cpu][kind as usize] += 1;
     }
 
     /// The sink.
@@ -197,11 +229,11 @@ impl Writer {
         &mut self.sink
     }
 
-    /// Hands on the exchanges that are left, and closes all sinks: no more heads will come. Gives what
-    /// became of the lines, and of the records, by sink.
+    /// Hands on the exchanges that are left, and closes all sinks: no more heads will come.
     #[must_use]
-    pub fn close(mut self) -> (LogOutcome, Vec<(&'static str, Counts)>) {
+    pub fn close(mut self) -> Closed {
         let mut counts = Vec::new();
+        let mut joined = None;
         if let Some(Exchanges {
             mut pairing,
             mut records,
@@ -213,9 +245,14 @@ impl Writer {
                 self.sink.write_exchange(record);
                 records.push_exchange(record);
             });
+            joined = Some(pairing.counts());
             counts = records.close();
         }
-        (self.sink.close(), counts)
+        Closed {
+            log: self.sink.close(),
+            sinks: counts,
+            pairing: joined,
+        }
     }
 }
 
@@ -292,12 +329,12 @@ impl Output for Writer {
             head.exchange_id = Some(part.exchange);
             head.latency_us = part.latency_us;
         }
-        self.heads[view.kind as usize] += 1;
         sink.write(&head);
         if let Some(kind) = view.other_kind.filter(|_| self.both_views) {
             head.kind = kind;
             sink.write(&head);
         }
+        self.count_head(found.cpu, view.kind);
     }
 
     fn release(&mut self, slot: u32, generation: u32, records: u32, opaque: bool) {
@@ -519,7 +556,7 @@ mod tests {
         let local = Local::Fixed(addresses);
         let mut writer = Writer::new(sink.unwrap(), local, Wall::Records, true, redactor);
         writer.head(&found());
-        assert_eq!(writer.close().0.counts.stored, 2);
+        assert_eq!(writer.close().log.counts.stored, 2);
         let mut files = fs::read_dir(folder.path()).unwrap();
         fs::read_to_string(files.next().unwrap().unwrap().path()).unwrap()
     }

@@ -146,7 +146,7 @@ async fn capture(
         };
         let run = programs::random()?;
         writer = writer.with_exchanges(Exchanges::new(
-            Pairing::new(run, limits),
+            Pairing::new(run, limits).with_headers(&config.log.headers),
             FanOut::new(records),
         ));
         if kernel.counts_flows() {

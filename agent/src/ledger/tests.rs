@@ -84,6 +84,36 @@ fn packets_are_in_sessions_or_ignored_or_left_out() {
 }
 
 #[test]
+fn heads_are_in_exchanges_or_still_open() {
+    let counts = PairingCounts {
+        requests: 9,
+        responses: 8,
+        answered: 4,
+        unanswered: 3,
+        orphans: 1,
+        interim: 2,
+        open_requests: 2,
+        open_responses: 1,
+    };
+    let check = |moment, counts: PairingCounts, holds: [bool; 2]| {
+        let ledger = ledger(moment, |taken| taken.pairing = Some(counts));
+        for (name, holds) in ["requests", "responses"].iter().zip(holds) {
+            assert_eq!(ledger["identities"][name]["holds"], holds, "{ledger:#}");
+        }
+        assert_eq!(ledger["exchanges"]["answered"], counts.answered);
+    };
+    check(Moment::Live, counts, [true, true]);
+    check(Moment::End, counts, [false, false]);
+    let lost = PairingCounts {
+        unanswered: 2,
+        interim: 1,
+        ..counts
+    };
+    check(Moment::Live, lost, [false, false]);
+    assert!(ledger(Moment::End, |_| ())["identities"]["requests"].is_null());
+}
+
+#[test]
 fn what_came_from_nowhere_holds_never() {
     let changed = ledger(Moment::Live, |taken| taken.received[0] += 2);
     assert_eq!(changed["identities"]["records"]["holds"], false);

@@ -31,7 +31,7 @@ pub struct Metric {
 }
 
 /// Every metric.
-pub const METRICS: [Metric; 22] = [
+pub const METRICS: [Metric; 23] = [
     Metric {
         name: "tapline_build_info",
         grows: false,
@@ -110,11 +110,14 @@ pub const METRICS: [Metric; 22] = [
         name: "tapline_heads_total",
         grows: true,
         unit: "heads",
-        labels: &["kind"],
-        help: "HTTP heads found, each once.",
+        labels: &["kind", "cpu"],
+        help: "HTTP heads found, each once, by the CPU that carried their first byte.",
         read: |snapshot, samples| {
-            for (kind, heads) in Kind::ALL.iter().zip(snapshot.heads) {
-                samples.add(&[kind.letters()], heads);
+            for cpu in &snapshot.cpus {
+                let number = cpu.number.to_string();
+                for (kind, heads) in Kind::ALL.iter().zip(cpu.heads) {
+                    samples.add(&[kind.letters(), &number], heads);
+                }
             }
         },
     },
@@ -226,6 +229,21 @@ pub const METRICS: [Metric; 22] = [
         },
     },
     Metric {
+        name: "process_proportional_memory_bytes",
+        grows: false,
+        unit: "bytes",
+        labels: &[],
+        help: "Memory of the process that is in RAM, with its share of what it has in common with others (Pss).",
+        read: |snapshot, samples| {
+            if let Some(bytes) = snapshot
+                .process
+                .and_then(|process| process.proportional_bytes)
+            {
+                samples.add(&[], bytes);
+            }
+        },
+    },
+    Metric {
         name: "process_open_fds",
         grows: false,
         unit: "descriptors",
@@ -274,7 +292,6 @@ pub fn text_of_store(
 ) -> Result<String, prometheus::Error> {
     let snapshot = Snapshot {
         cpus: Vec::new(),
-        heads: [0; Kind::ALL.len()],
         lines: None,
         sessions: None,
         sinks: sinks.to_vec(),

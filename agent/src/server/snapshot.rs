@@ -18,8 +18,6 @@ use crate::sink::log::{LossReason, SinkCounts};
 pub struct Snapshot {
     /// The CPUs that are shown, in order.
     pub cpus: Vec<Cpu>,
-    /// Heads found, by kind in the order of [`Kind::ALL`].
-    pub heads: [u64; Kind::ALL.len()],
     /// Exchanges, and how long they took.
     pub exchanges: Exchanges,
     /// What was made of flows; `None`: they are not taken.
@@ -47,6 +45,8 @@ pub struct Cpu {
     pub counters: Counters,
     /// Its records that were taken out of the ring.
     pub received: u64,
+    /// Heads whose first byte it carried, by kind in the order of [`Kind::ALL`].
+    pub heads: [u64; Kind::ALL.len()],
 }
 
 /// Exchanges at one moment.
@@ -100,6 +100,7 @@ impl Snapshot {
         interfaces: Vec<String>,
         ledger: Ledger,
     ) -> Self {
+        let heads = taken.heads;
         let cpus = (0..)
             .zip(counters)
             .zip(taken.received)
@@ -107,12 +108,12 @@ impl Snapshot {
                 number,
                 counters,
                 received,
+                heads: heads.get(number as usize).copied().unwrap_or_default(),
             });
         Self {
             cpus: cpus
                 .filter(|cpu| online.contains(&cpu.number) || has_counted(&cpu.counters))
                 .collect(),
-            heads: taken.heads,
             sessions: taken.sessions,
             exchanges: Exchanges::default(),
             lines: Some(Lines::from(&taken.log)),

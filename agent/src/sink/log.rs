@@ -53,7 +53,7 @@ use crate::http::exchange::record::ExchangeRecord;
 use crate::http::head::{Head, Kind};
 use crate::session::record::SessionRecord;
 
-mod asked;
+pub(crate) mod asked;
 pub mod classic;
 mod clock;
 pub mod combined;

@@ -8,6 +8,7 @@ use agent_common::flow::slot_of;
 
 use super::record::{Outcome, Role};
 use crate::session::identifier::Identifier;
+use crate::sink::log::asked::AskedFields;
 
 /// One exchange so far.
 #[derive(Debug)]
@@ -81,10 +82,12 @@ pub(super) enum Text {
     Referer,
     Traceparent,
     ContentType,
+    /// A JSON object.
+    Headers,
 }
 
 impl Text {
-    pub(super) const COUNT: usize = 7;
+    pub(super) const COUNT: usize = 8;
 }
 
 /// No exchange.
@@ -260,6 +263,14 @@ impl Open {
         let begin = self.text.len() as u32;
         crate::sink::log::append_plain(value, &mut self.text);
         self.spans[text as usize] = Some(begin..self.text.len() as u32);
+    }
+
+    /// Notes the fields of a head that were asked for.
+    pub(super) fn note_headers(&mut self, asked: &mut AskedFields, raw: &[u8]) {
+        let begin = self.text.len() as u32;
+        if asked.append_object(raw, &mut self.text) {
+            self.spans[Text::Headers as usize] = Some(begin..self.text.len() as u32);
+        }
     }
 
     /// What became of it so far.

@@ -9,6 +9,7 @@
 //! are not kept: the oldest is handed out as it is.
 
 use jiff::Timestamp;
+use serde::Serialize;
 
 use super::open::{End, Open, OpenExchanges, Seen, Text};
 use super::record::{ExchangeRecord, Outcome, Role};
@@ -16,6 +17,7 @@ use crate::http::engine::FoundHead;
 use crate::http::framing::is_interim;
 use crate::http::head::{Head, Kind, StartLine};
 use crate::session::identifier::Identifier;
+use crate::sink::log::asked::AskedFields;
 
 mod flow;
 
@@ -62,7 +64,31 @@ pub struct Pairing {
     /// Exchanges begun.
     begun: u64,
     limits: Limits,
+    asked: AskedFields,
+    counts: PairingCounts,
     open: OpenExchanges,
+}
+
+/// What a [`Pairing`] has counted since it was made: `requests = answered + unanswered + open_requests`, and
+/// `responses = answered + orphans + interim + open_responses`.
+#[derive(Clone, Copy, Debug, Default, Eq, PartialEq, Serialize)]
+pub struct PairingCounts {
+    /// Requests.
+    pub requests: u64,
+    /// Responses, interim ones too.
+    pub responses: u64,
+    /// Exchanges handed out with both; opaque ones too.
+    pub answered: u64,
+    /// Exchanges handed out without a response.
+    pub unanswered: u64,
+    /// Exchanges handed out without a request.
+    pub orphans: u64,
+    /// Interim responses.
+    pub interim: u64,
+    /// Requests of exchanges that are not over.
+    pub open_requests: u64,
+    /// Final responses of exchanges that are not over.
+    pub open_responses: u64,
 }
 
 impl Pairing {
@@ -73,8 +99,23 @@ impl Pairing {
             run,
             begun: 0,
             limits,
+            asked: AskedFields::new(&[]),
+            counts: PairingCounts::default(),
             open: OpenExchanges::new(),
         }
+    }
+
+    /// Has the fields with these names noted in exchanges, of their requests.
+    #[must_use]
+    pub fn with_headers(mut self, names: &[String]) -> Self {
+        self.asked = AskedFields::new(names);
+        self
+    }
+
+    /// What was counted so far.
+    #[must_use]
+    pub fn counts(&self) -> PairingCounts {
+        self.counts
     }
 
     /// Gives the run another name; to be called before the first head.
@@ -92,7 +133,7 @@ impl Pairing {
     ) -> Part {
         self.leave_earlier_connection(found, out);
         let index = match head.start {
-            StartLine::Request { .. } => self.request(found, head),
+            StartLine::Request { .. } => self.request(found, head, out),
             StartLine::Response { status, .. } if is_interim(status) => {
                 self.interim(found, head, status)
             }
@@ -158,7 +199,14 @@ impl Pairing {
         }
     }
 
-    fn request(&mut self, found: &FoundHead<'_>, head: &Head<'_>) -> u32 {
+    fn request(
+        &mut self,
+        found: &FoundHead<'_>,
+        head: &Head<'_>,
+        out: &mut impl FnMut(&ExchangeRecord<'_>),
+    ) -> u32 {
+        self.counts.requests += 1;
+        self.counts.open_requests += 1;
         if let Some(last) = self.open.last_of(found.slot)
             && let Some(open) = self.open.get_mut(last)
         {
@@ -176,12 +224,14 @@ impl Pairing {
                 open.request_bytes = found.position.checked_sub(request.position);
             }
         }
-        let index = match self.find(found) {
+        let known = self.find_without(found, |open| open.request.is_some(), out);
+        let index = match known {
             Some(index) => index,
             None => self.add(found, head),
         };
         if let Some(open) = self.open.get_mut(index) {
             open.request = Some(seen(found, head));
+            open.note_headers(&mut self.asked, head.raw_fields);
             open.minor_version = head.minor_version;
             open.partial |= head.partial;
             if let StartLine::Request { method, target } = head.start {
@@ -197,6 +247,8 @@ impl Pairing {
     }
 
     fn interim(&mut self, found: &FoundHead<'_>, head: &Head<'_>, status: u16) -> u32 {
+        self.counts.responses += 1;
+        self.counts.interim += 1;
         let index = match self.find(found) {
             Some(index) => index,
             None => self.add(found, head),
@@ -216,7 +268,9 @@ impl Pairing {
         status: u16,
         out: &mut impl FnMut(&ExchangeRecord<'_>),
     ) -> u32 {
-        let known = self.find(found);
+        self.counts.responses += 1;
+        self.counts.open_responses += 1;
+        let known = self.find_without(found, |open| open.response.is_some(), out);
         self.end_those_before(found, known, out);
         let index = match known {
             Some(index) => index,
@@ -306,6 +360,21 @@ impl Pairing {
         None
     }
 
+    /// The same, of which a part is still missing: one that has it already is over.
+    fn find_without(
+        &mut self,
+        found: &FoundHead<'_>,
+        has_it: impl Fn(&Open) -> bool,
+        out: &mut impl FnMut(&ExchangeRecord<'_>),
+    ) -> Option<u32> {
+        let index = self.find(found)?;
+        if self.open.get(index).is_some_and(has_it) {
+            self.hand_out(index, out);
+            return None;
+        }
+        Some(index)
+    }
+
     fn add(&mut self, found: &FoundHead<'_>, head: &Head<'_>) -> u32 {
         let id = self.begun;
         self.begun += 1;
@@ -371,6 +440,15 @@ impl Pairing {
         let Some(open) = self.open.get(index) else {
             return;
         };
+        let (asked, answered) = (open.request.is_some(), open.response.is_some());
+        self.counts.open_requests -= u64::from(asked);
+        self.counts.open_responses -= u64::from(answered);
+        match (asked, answered) {
+            (true, true) => self.counts.answered += 1,
+            (true, false) => self.counts.unanswered += 1,
+            (false, true) => self.counts.orphans += 1,
+            (false, false) => {}
+        }
         let first = open.request.or(open.response);
         // Interim responses alone to a request that was not seen are none of anybody.
         if let Some(first) = first {
@@ -415,7 +493,10 @@ impl Pairing {
                 response_bytes,
                 interim_status: open.interim_status,
                 traceparent: open.noted(Text::Traceparent),
-                headers: None,
+                // It was made as JSON.
+                headers: open
+                    .noted(Text::Headers)
+                    .and_then(|text| serde_json::from_str(text).ok()),
                 partial: open.partial,
                 cpu_id: first.cpu,
                 reply_cpu_id: open.response.map(|response| response.cpu),

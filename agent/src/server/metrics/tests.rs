@@ -79,11 +79,11 @@ fn snapshot() -> Snapshot {
             number,
             counters,
             received: 1 << 52,
+            heads: [11, 12, 13, 14].map(|heads| heads + u64::from(number)),
         }
     });
     Snapshot {
         cpus: cpus.to_vec(),
-        heads: [11, 12, 13, 14],
         lines: Some(Lines {
             stored: 50,
             queued: 3,
@@ -101,6 +101,7 @@ fn snapshot() -> Snapshot {
         process: Some(Process {
             cpu_seconds: 1.25,
             resident_bytes: 4096,
+            proportional_bytes: Some(2048),
             open_files: 9,
             max_files: 1024,
             started_seconds: 1_700_000_000.5,
@@ -193,10 +194,13 @@ fn the_text_says_what_was_counted() {
         let name = format!("tapline_records_received_total{{cpu=\"{cpu}\"}}");
         check(&name, (1_u64 << 52) as f64);
     }
-    check("tapline_heads_total{kind=\"CQ\"}", 11.0);
-    check("tapline_heads_total{kind=\"CR\"}", 12.0);
-    check("tapline_heads_total{kind=\"SQ\"}", 13.0);
-    check("tapline_heads_total{kind=\"SR\"}", 14.0);
+    for cpu in [0, 3] {
+        for (kind, heads) in [("CQ", 11), ("CR", 12), ("SQ", 13), ("SR", 14)] {
+            let name = format!("tapline_heads_total{{kind=\"{kind}\",cpu=\"{cpu}\"}}");
+            check(&name, f64::from(heads + cpu));
+        }
+    }
+    check("process_proportional_memory_bytes", 2048.0);
     for (outcome, count) in [
         ("complete", 3.0),
         ("unanswered", 0.0),
@@ -323,8 +327,6 @@ fn what_cannot_be_read_is_left_out() {
     let text = text(&snapshot).unwrap();
     assert!(!text.contains("process_"), "{text}");
     assert!(!text.contains("tapline_packets_total"), "{text}");
-    assert!(
-        text.contains("tapline_heads_total{kind=\"CQ\"} 11\n"),
-        "{text}"
-    );
+    assert!(!text.contains("process_prop"), "{text}");
+    assert!(text.contains("tapline_sessions_active 17\n"), "{text}");
 }

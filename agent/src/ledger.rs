@@ -11,6 +11,7 @@ use agent_common::counters::{Counters, Escalated, Ignored, Lost, Protocol};
 use serde::Serialize;
 
 use self::exchanges::Exchanges;
+use self::requests::Requests;
 use crate::capture::reader::{Finished, Progress};
 use crate::http::engine::Counts as EngineCounts;
 use crate::http::exchange::pairing::PairingCounts;
@@ -21,6 +22,9 @@ use crate::sink::counts::{Counts, LossReason};
 use crate::sink::log::SinkCounts;
 
 mod exchanges;
+mod requests;
+
+pub use self::requests::RequestCounts;
 
 /// What became of the records of the kernel programs. While records flow it is to be read before the
 /// counters of the programs, and of it the later stages first: then no count is behind one that it is
@@ -43,6 +47,8 @@ pub struct Taken {
     pub pairing: Option<PairingCounts>,
     /// The account of each sink of exchanges and sessions, with its name.
     pub sinks: Vec<(&'static str, Counts)>,
+    /// Requests that brought records; `None`: nothing takes any.
+    pub requests: Option<RequestCounts>,
     /// The files may not have reached the disk.
     pub sync_error: Option<String>,
 }
@@ -63,6 +69,7 @@ impl Taken {
             pairing: progress.pairing(),
             log,
             sinks,
+            requests: None,
             sync_error: None,
         }
     }
@@ -79,6 +86,7 @@ impl From<&Finished> for Taken {
             pairing: finished.pairing,
             log: finished.log.counts,
             sinks: finished.sinks.clone(),
+            requests: None,
             sync_error: finished.log.sync_error.as_ref().map(ToString::to_string),
         }
     }
@@ -137,17 +145,27 @@ impl Identity {
 pub struct StoreLedger {
     seconds: f64,
     sinks: BTreeMap<&'static str, Sink>,
+    /// Requests that brought records.
+    api: Requests,
     identities: BTreeMap<String, Identity>,
 }
 
 impl StoreLedger {
     /// Of a store that has been open for this `time`.
     #[must_use]
-    pub fn new(sinks: &[(&'static str, Counts)], time: Duration, moment: Moment) -> Self {
+    pub fn new(
+        sinks: &[(&'static str, Counts)],
+        requests: RequestCounts,
+        time: Duration,
+        moment: Moment,
+    ) -> Self {
         Self {
             seconds: time.as_secs_f64(),
             sinks: sinks.iter().map(Sink::named).collect(),
-            identities: identities_of(sinks, moment).collect(),
+            api: Requests::from(requests),
+            identities: identities_of(sinks, moment)
+                .chain([requests.identity(moment)])
+                .collect(),
         }
     }
 }
@@ -187,6 +205,9 @@ pub struct Ledger {
     lines: Lines,
     /// What became of exchanges and sessions, by sink.
     sinks: BTreeMap<&'static str, Sink>,
+    /// Requests that brought records, where the store is served.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    api: Option<Requests>,
     /// By CPU, in order.
     cpus: Vec<Cpu>,
     /// What must hold between these counts.
@@ -383,6 +404,8 @@ impl Ledger {
             .chain(of_sessions)
             .chain(of_exchanges.into_iter().flatten())
             .chain(identities_of(&taken.sinks, moment))
+            // The server ends with the process: some may not be answered.
+            .chain(taken.requests.map(|counts| counts.identity(Moment::Live)))
             .collect();
         let by_protocol = |counts: &[u64; Protocol::COUNT]| named(&Protocol::NAMES, counts);
         Self {
@@ -434,6 +457,7 @@ impl Ledger {
                 sync_error: taken.sync_error.clone(),
             },
             sinks: taken.sinks.iter().map(Sink::named).collect(),
+            api: taken.requests.map(Requests::from),
             cpus: counters
                 .iter()
                 .zip(&taken.received)

@@ -153,6 +153,7 @@ async fn capture(
             writer = writer.with_sessions(settings::sessions(config, run, limits.tick_ns));
         }
     }
+    let requests = || api.as_ref().map(Api::request_counts);
     let engine = Engine::new(Limits {
         slots: config.capture.flows.next_power_of_two().max(4),
         head_bytes: config.capture.head_bytes as usize,
@@ -210,7 +211,10 @@ async fn capture(
             }
             question = server.question() => {
                 let sinks = accounts.iter().map(|(name, counts)| (*name, counts())).collect();
-                let taken = Taken::of(reader.progress(), log.counts(), sinks);
+                let taken = Taken {
+                    requests: requests(),
+                    ..Taken::of(reader.progress(), log.counts(), sinks)
+                };
                 let counters = hooks.programs().counters()?;
                 let interfaces = hooks.interfaces().map(str::to_owned).collect();
                 question.answer(server.snapshot(counters, taken, interfaces));
@@ -239,7 +243,10 @@ async fn capture(
     let counters = hooks.programs().counters()?;
     let ledger = Ledger::new(
         &counters,
-        &Taken::from(&finished),
+        &Taken {
+            requests: requests(),
+            ..Taken::from(&finished)
+        },
         started.elapsed(),
         Moment::End,
     );

@@ -114,6 +114,35 @@ fn heads_are_in_exchanges_or_still_open() {
 }
 
 #[test]
+fn requests_are_taken_refused_or_given_up() {
+    let counts = RequestCounts {
+        requests: 9,
+        taken: 3,
+        refused: [0, 0, 1, 0, 2, 1, 0, 0],
+        abandoned: 1,
+    };
+    let check = |counts: RequestCounts, in_flight: u64, holds: [bool; 2]| {
+        for (moment, holds) in [Moment::Live, Moment::End].into_iter().zip(holds) {
+            let ledger = StoreLedger::new(&[], counts, Duration::ZERO, moment);
+            let ledger = serde_json::to_value(ledger).unwrap();
+            assert_eq!(ledger["identities"]["api"]["in_flight"], in_flight);
+            assert_eq!(ledger["identities"]["api"]["holds"], holds);
+            assert_eq!(
+                ledger["api"]["refused"],
+                json!({"413": 1, "422": 2, "429": 1})
+            );
+        }
+        // A capture's server may have some left when it ends.
+        let ledger = ledger(Moment::End, |taken| taken.requests = Some(counts));
+        assert_eq!(ledger["identities"]["api"]["holds"], holds[0]);
+    };
+    check(counts, 1, [true, false]);
+    check(RequestCounts { taken: 4, ..counts }, 0, [true, true]);
+    check(RequestCounts { taken: 5, ..counts }, 0, [false, false]);
+    assert!(ledger(Moment::End, |_| ())["api"].is_null());
+}
+
+#[test]
 fn what_came_from_nowhere_holds_never() {
     let changed = ledger(Moment::Live, |taken| taken.received[0] += 2);
     assert_eq!(changed["identities"]["records"]["holds"], false);

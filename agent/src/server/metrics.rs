@@ -8,7 +8,7 @@ use prometheus::proto::{self, Counter, Gauge, LabelPair, MetricFamily, MetricTyp
 use self::durations::DURATIONS;
 use super::{Cpu, Exchanges, Health, Process, Snapshot};
 use crate::http::head::Kind;
-use crate::ledger::Ledger;
+use crate::ledger::{Ledger, RequestCounts};
 use crate::sink::counts::{self, Counts};
 use crate::sink::log::LossReason;
 
@@ -31,7 +31,7 @@ pub struct Metric {
 }
 
 /// Every metric.
-pub const METRICS: [Metric; 23] = [
+pub const METRICS: [Metric; 24] = [
     Metric {
         name: "tapline_build_info",
         grows: false,
@@ -199,6 +199,22 @@ pub const METRICS: [Metric; 23] = [
         },
     },
     Metric {
+        name: "tapline_api_requests_total",
+        grows: true,
+        unit: "requests",
+        labels: &["outcome"],
+        help: "Requests that brought records, answered: taken, refused with this status, or abandoned by whoever asked.",
+        read: |snapshot, samples| {
+            if let Some(requests) = &snapshot.requests {
+                samples.add(&["taken"], requests.taken);
+                for (status, count) in RequestCounts::STATUSES.iter().zip(requests.refused) {
+                    samples.add(&[&status.to_string()], count);
+                }
+                samples.add(&["abandoned"], requests.abandoned);
+            }
+        },
+    },
+    Metric {
         name: "tapline_spool_records",
         grows: false,
         unit: "records",
@@ -288,6 +304,7 @@ pub fn text(snapshot: &Snapshot) -> Result<String, prometheus::Error> {
 /// As those of [`text`].
 pub fn text_of_store(
     sinks: &[(&'static str, Counts)],
+    requests: RequestCounts,
     process: Option<Process>,
 ) -> Result<String, prometheus::Error> {
     let snapshot = Snapshot {
@@ -295,6 +312,7 @@ pub fn text_of_store(
         lines: None,
         sessions: None,
         sinks: sinks.to_vec(),
+        requests: Some(requests),
         exchanges: Exchanges::default(),
         ledger: Ledger::default(),
         interfaces: Vec::new(),
@@ -305,6 +323,7 @@ pub fn text_of_store(
         let names = ["tapline_build_info", "tapline_lost_total"];
         names.contains(&metric.name)
             || metric.name.starts_with("tapline_sink_")
+            || metric.name.starts_with("tapline_api_")
             || metric.name.starts_with("process_")
     })
 }

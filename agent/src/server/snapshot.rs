@@ -7,7 +7,7 @@ use super::{Health, Process};
 use crate::http::exchange::record::Outcome;
 use crate::http::exchange::tally::{Histogram, Tally};
 use crate::http::head::Kind;
-use crate::ledger::{Ledger, Taken};
+use crate::ledger::{Ledger, RequestCounts, Taken};
 use crate::session::table::SessionCounts;
 use crate::sink::counts::Counts;
 use crate::sink::log::{LossReason, SinkCounts};
@@ -26,6 +26,8 @@ pub struct Snapshot {
     pub lines: Option<Lines>,
     /// The account of each sink of exchanges and sessions, with its name.
     pub sinks: Vec<(&'static str, Counts)>,
+    /// Requests that brought records; `None`: nothing takes any.
+    pub requests: Option<RequestCounts>,
     /// The whole account.
     pub ledger: Ledger,
     /// The names of the interfaces that are captured.
@@ -118,6 +120,7 @@ impl Snapshot {
             exchanges: Exchanges::default(),
             lines: Some(Lines::from(&taken.log)),
             sinks: taken.sinks,
+            requests: taken.requests,
             ledger,
             interfaces,
             health: Health::new(Timestamp::UNIX_EPOCH),

@@ -90,6 +90,12 @@ fn snapshot() -> Snapshot {
             lost: [1, 2, 3, 4, 5, 6],
         }),
         sinks: vec![("sqlite", stored()), ("api", sent())],
+        requests: Some(RequestCounts {
+            requests: 21,
+            taken: 6,
+            refused: [1, 0, 2, 0, 3, 4, 0, 0],
+            abandoned: 5,
+        }),
         exchanges: exchanges(),
         ledger: Ledger::default(),
         interfaces: vec!["eth0".to_owned()],
@@ -202,6 +208,21 @@ fn the_text_says_what_was_counted() {
     }
     check("process_proportional_memory_bytes", 2048.0);
     for (outcome, count) in [
+        ("taken", 6.0),
+        ("abandoned", 5.0),
+        ("400", 1.0),
+        ("408", 0.0),
+        ("413", 2.0),
+        ("415", 0.0),
+        ("422", 3.0),
+        ("429", 4.0),
+        ("500", 0.0),
+        ("503", 0.0),
+    ] {
+        let name = format!("tapline_api_requests_total{{outcome=\"{outcome}\"}}");
+        check(&name, count);
+    }
+    for (outcome, count) in [
         ("complete", 3.0),
         ("unanswered", 0.0),
         ("orphan", 0.0),
@@ -272,12 +293,18 @@ fn the_text_says_what_was_counted() {
 
 #[test]
 fn of_a_store_alone_nothing_is_said_about_a_capture() {
-    let text = text_of_store(&[("sqlite", stored())], snapshot().process).unwrap();
+    let text = text_of_store(
+        &[("sqlite", stored())],
+        RequestCounts::default(),
+        snapshot().process,
+    )
+    .unwrap();
     let (series, kinds) = parse(&text);
     let names = kinds.keys().filter(|name| name.starts_with("tapline_"));
     assert_eq!(
         names.collect::<Vec<_>>(),
         [
+            "tapline_api_requests_total",
             "tapline_build_info",
             "tapline_lost_total",
             "tapline_sink_queue_records",

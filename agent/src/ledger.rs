@@ -49,6 +49,8 @@ pub struct Taken {
     pub sinks: Vec<(&'static str, Counts)>,
     /// Requests that brought records; `None`: nothing takes any.
     pub requests: Option<RequestCounts>,
+    /// Seconds that each kernel program has run; `None`: that is not measured.
+    pub program_seconds: Option<BTreeMap<String, f64>>,
     /// The files may not have reached the disk.
     pub sync_error: Option<String>,
 }
@@ -70,6 +72,7 @@ impl Taken {
             log,
             sinks,
             requests: None,
+            program_seconds: None,
             sync_error: None,
         }
     }
@@ -87,6 +90,7 @@ impl From<&Finished> for Taken {
             log: finished.log.counts,
             sinks: finished.sinks.clone(),
             requests: None,
+            program_seconds: None,
             sync_error: finished.log.sync_error.as_ref().map(ToString::to_string),
         }
     }
@@ -260,7 +264,7 @@ struct Sessions {
     packets: u64,
     /// Packets that are in no record: of flows that were left out, or of no flow.
     packets_left_out: u64,
-    /// Heads that were found after their session had left: they are not in its count.
+    /// Requests and errors that were found after the last record of their session: they are not in its count.
     late_heads: u64,
 }
 

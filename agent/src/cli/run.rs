@@ -18,6 +18,7 @@ use super::settings;
 use crate::capture::hooks::Hooks;
 use crate::capture::programs::{self, ProgramSettings, Programs};
 use crate::capture::reader::{KernelEnd, Reader};
+use crate::capture::run_time::RunTimes;
 use crate::capture::writer::{Exchanges, Local, Wall, Writer};
 use crate::config::{
     Attach, Config, Level, LogFormat, LogOutput, Loopback, ServerConfig, StoreConfig,
@@ -88,6 +89,11 @@ pub fn run(config: Config, arguments: RunArguments) -> anyhow::Result<Exit> {
 
     let sink = LogSink::start(settings::log_of_run(&config))?;
     let sinks = Sinks::start(&config, to_api)?;
+    if programs_count_for_nobody(&config, &kernel, &sinks) {
+        tracing::warn!(
+            "sessions are counted in the kernel, and nobody takes their records; --no-sessions spares the work, another --data-dir stores them"
+        );
+    }
     let runtime = tokio::runtime::Builder::new_current_thread()
         .enable_all()
         .build()
@@ -153,6 +159,10 @@ async fn capture(
             writer = writer.with_sessions(settings::sessions(config, run, limits.tick_ns));
         }
     }
+    let mut run_times = config
+        .metrics
+        .program_time
+        .then(|| RunTimes::new(Instant::now()));
     let requests = || api.as_ref().map(Api::request_counts);
     let engine = Engine::new(Limits {
         slots: config.capture.flows.next_power_of_two().max(4),
@@ -213,6 +223,7 @@ async fn capture(
                 let sinks = accounts.iter().map(|(name, counts)| (*name, counts())).collect();
                 let taken = Taken {
                     requests: requests(),
+                    program_seconds: run_times.as_ref().map(RunTimes::seconds),
                     ..Taken::of(reader.progress(), log.counts(), sinks)
                 };
                 let counters = hooks.programs().counters()?;
@@ -221,6 +232,9 @@ async fn capture(
             }
             _ = ticks.tick() => {
                 diagnostics::tick();
+                if let Some(times) = &mut run_times {
+                    times.tick(hooks.programs(), Instant::now());
+                }
                 hooks.flush_log();
                 let counters = hooks.programs().counters()?;
                 let lines = log.counts();
@@ -254,6 +268,13 @@ async fn capture(
         ledger.say();
     }
     Ok(ledger)
+}
+
+/// Whether flows are counted although nothing comes of it: the store that was to have them could not be
+/// opened, after the programs were loaded.
+fn programs_count_for_nobody(config: &Config, kernel: &KernelEnd, sinks: &Sinks) -> bool {
+    let for_lines = config.log.format != LogFormat::Classic;
+    kernel.counts_flows() && sinks.records.is_empty() && !for_lines
 }
 
 /// Checks privileges for what is asked for; with `auto`, those for a packet socket will do.
@@ -326,10 +347,14 @@ fn give_up_privileges(config: &Config, attach: Attach) -> anyhow::Result<()> {
             })?;
         }
     }
+    // BPF statistics are switched on anew for each measurement.
+    let to_measure = config.metrics.program_time;
+    let to_measure = to_measure.then_some(Capability::CAP_SYS_ADMIN);
     let keep: Vec<Capability> = hooks_of(attach)
         .iter()
         .flat_map(|hook| hook.keeps())
         .copied()
+        .chain(to_measure)
         .collect();
     privileges::reduce(&keep, user.as_ref())?;
     if let LogOutput::Folder(folder) = &config.log.output {

@@ -1,5 +1,7 @@
 #![doc = include_str!("metrics.md")]
 
+use std::collections::BTreeMap;
+
 use agent_common::counters::{Counters, Escalated, Ignored, Lost, Protocol};
 use jiff::Timestamp;
 use prometheus::TextEncoder;
@@ -31,7 +33,7 @@ pub struct Metric {
 }
 
 /// Every metric.
-pub const METRICS: [Metric; 24] = [
+pub const METRICS: [Metric; 25] = [
     Metric {
         name: "tapline_build_info",
         grows: false,
@@ -227,6 +229,18 @@ pub const METRICS: [Metric; 24] = [
         },
     },
     Metric {
+        name: "tapline_program_run_seconds_total",
+        grows: true,
+        unit: "seconds",
+        labels: &["program"],
+        help: "CPU time of each kernel program, estimated from one second of every minute; only with metrics.program_time.",
+        read: |snapshot, samples| {
+            for (name, seconds) in &snapshot.program_seconds {
+                samples.add_measured(&[name], *seconds);
+            }
+        },
+    },
+    Metric {
         name: "process_cpu_seconds_total",
         grows: true,
         unit: "seconds",
@@ -313,6 +327,7 @@ pub fn text_of_store(
         sessions: None,
         sinks: sinks.to_vec(),
         requests: Some(requests),
+        program_seconds: BTreeMap::new(),
         exchanges: Exchanges::default(),
         ledger: Ledger::default(),
         interfaces: Vec::new(),

@@ -1,5 +1,7 @@
 //! Everything that is shown, of one moment: plain numbers, without I/O.
 
+use std::collections::BTreeMap;
+
 use agent_common::counters::Counters;
 use jiff::Timestamp;
 
@@ -28,6 +30,8 @@ pub struct Snapshot {
     pub sinks: Vec<(&'static str, Counts)>,
     /// Requests that brought records; `None`: nothing takes any.
     pub requests: Option<RequestCounts>,
+    /// Seconds that each kernel program has run, as measured so far; empty: that is not measured.
+    pub program_seconds: BTreeMap<String, f64>,
     /// The whole account.
     pub ledger: Ledger,
     /// The names of the interfaces that are captured.
@@ -121,6 +125,7 @@ impl Snapshot {
             lines: Some(Lines::from(&taken.log)),
             sinks: taken.sinks,
             requests: taken.requests,
+            program_seconds: taken.program_seconds.unwrap_or_default(),
             ledger,
             interfaces,
             health: Health::new(Timestamp::UNIX_EPOCH),

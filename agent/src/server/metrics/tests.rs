@@ -96,6 +96,7 @@ fn snapshot() -> Snapshot {
             refused: [1, 0, 2, 0, 3, 4, 0, 0],
             abandoned: 5,
         }),
+        program_seconds: BTreeMap::from([("tc_ingress".to_owned(), 0.5)]),
         exchanges: exchanges(),
         ledger: Ledger::default(),
         interfaces: vec!["eth0".to_owned()],
@@ -207,6 +208,10 @@ fn the_text_says_what_was_counted() {
         }
     }
     check("process_proportional_memory_bytes", 2048.0);
+    check(
+        "tapline_program_run_seconds_total{program=\"tc_ingress\"}",
+        0.5,
+    );
     for (outcome, count) in [
         ("taken", 6.0),
         ("abandoned", 5.0),

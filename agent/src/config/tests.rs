@@ -130,6 +130,7 @@ sinks:
     gzip: false
     spool: {dir: /var/spool/tapline, size: 64MiB}
 server: {listen: off, token_file: /etc/tapline/token}
+metrics: {program_time: true}
 diagnostics: {level: debug, format: json, file: /var/log/tapline}
 ";
     let (config, origins) = resolve(yaml, &[], Vec::new()).unwrap();

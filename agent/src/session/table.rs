@@ -117,8 +117,6 @@ struct Entry {
     last: bool,
     /// Requests and errors since its last record.
     unsaid: u32,
-    /// It left the table: no record of it comes any more.
-    left: bool,
     /// A successor was found before this flow came to its end; the next time it is believed.
     succeeded: bool,
 }
@@ -184,7 +182,7 @@ impl SessionTable {
                 Said::Request => &mut entry.requests,
                 _ => &mut entry.errors,
             };
-            if ahead < 0 || entry.left {
+            if ahead < 0 {
                 late += 1;
             } else {
                 *count = count.saturating_add(1);
@@ -212,7 +210,6 @@ impl SessionTable {
             late = std::mem::replace(entry, Entry::of(record.generation)).unsaid;
         }
         let packets = total(record);
-        entry.left |= record.why != why::ENDED;
         let stale = record.why == why::ENDED && packets < entry.packets;
         let news = packets > entry.packets || entry.unsaid > 0 || !entry.last;
         let mut copy = *entry;

@@ -61,7 +61,7 @@ fn exchange(number: u64, start: i64) -> ExchangeRecord<'static> {
         interim_status: Some(103),
         traceparent: None,
         headers: Some(serde_json::from_str(r#"{"X-Request-Id":"a \"b\""}"#).unwrap()),
-        partial: number % 2 == 0,
+        partial: number.is_multiple_of(2),
         cpu_id: 1,
         reply_cpu_id: Some(0),
     }

@@ -171,6 +171,9 @@ fn the_run_time_of_programs_is_measured_where_that_is_asked_for() {
     // Without the capability it says so once, and goes on.
     let _ended = tapline.stop();
     let mut command = pair.server.command("setpriv");
+    command
+        .env_remove("TAPLINE_BIN")
+        .env_remove("TAPLINE_LEFT_OUT");
     command.args(["--bounding-set=-sys_admin", "--inh-caps=-sys_admin"]);
     command.arg(tapline_tests::support::program());
     command.args([

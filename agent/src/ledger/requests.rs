@@ -14,7 +14,7 @@ pub struct RequestCounts {
     /// Their records are stored.
     pub taken: u64,
     /// They were refused, by the status of the answer, in the order of [`RequestCounts::STATUSES`].
-    pub refused: [u64; RequestCounts::STATUSES.len()],
+    pub refused: [u64; Self::STATUSES.len()],
     /// Whoever asked had gone away before they were answered.
     pub abandoned: u64,
 }

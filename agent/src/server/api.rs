@@ -162,6 +162,12 @@ impl Api {
     }
 }
 
+/// The statuses of requests that bring records.
+const OF_TAKING: [u16; 9] = [201, 400, 408, 413, 415, 422, 429, 500, 503];
+
+/// The statuses of searches.
+const OF_SEARCHES: [u16; 5] = [200, 422, 429, 500, 503];
+
 /// What is answered of a store.
 pub(super) const OF_STORE: [Route<Api>; 6] = [
     Route {
@@ -169,14 +175,14 @@ pub(super) const OF_STORE: [Route<Api>; 6] = [
         path: "/api/logs",
         handler: || get(logs::list),
         parameters: &logs::PARAMETERS,
-        statuses: &[200, 422, 429, 500, 503],
+        statuses: &OF_SEARCHES,
     },
     Route {
         method: "POST",
         path: "/api/logs",
         handler: || post(logs::take),
         parameters: &[],
-        statuses: &[201, 400, 408, 413, 415, 422, 429, 500, 503],
+        statuses: &OF_TAKING,
     },
     Route {
         method: "GET",
@@ -190,14 +196,14 @@ pub(super) const OF_STORE: [Route<Api>; 6] = [
         path: "/api/exchanges",
         handler: || get(exchanges::list),
         parameters: &exchanges::PARAMETERS,
-        statuses: &[200, 422, 429, 500, 503],
+        statuses: &OF_SEARCHES,
     },
     Route {
         method: "POST",
         path: "/api/exchanges",
         handler: || post(exchanges::take),
         parameters: &[],
-        statuses: &[201, 400, 408, 413, 415, 422, 429, 500, 503],
+        statuses: &OF_TAKING,
     },
     Route {
         method: "GET",

@@ -12,6 +12,7 @@ use serde::Serialize;
 
 use self::exchanges::Exchanges;
 use self::requests::Requests;
+use self::sessions::Sessions;
 use crate::capture::reader::{Finished, Progress};
 use crate::http::engine::Counts as EngineCounts;
 use crate::http::exchange::pairing::PairingCounts;
@@ -23,6 +24,7 @@ use crate::sink::log::SinkCounts;
 
 mod exchanges;
 mod requests;
+mod sessions;
 
 pub use self::requests::RequestCounts;
 
@@ -244,56 +246,6 @@ struct Heads {
     lost_records: u64,
     holes_given_up: u64,
     overflows: u64,
-}
-
-#[derive(Clone, Debug, Default, Serialize)]
-struct Sessions {
-    /// Those with a record at least.
-    begun: u64,
-    /// Their records.
-    records: u64,
-    /// Those of them that a later one was to replace.
-    interim: u64,
-    /// Flows that the kernel programs began to count.
-    flows: u64,
-    /// Those of them that had to make room for others.
-    evicted: u64,
-    /// Those of them that left while the ring had no room for their record.
-    left_out: u64,
-    /// Packets in the last record of each session.
-    packets: u64,
-    /// Packets that are in no record: of flows that were left out, or of no flow.
-    packets_left_out: u64,
-    /// Requests and errors that were found after the last record of their session: they are not in its count.
-    late_heads: u64,
-}
-
-impl Sessions {
-    fn new(counts: &SessionCounts, total: &Counters) -> Self {
-        Self {
-            begun: counts.sessions,
-            records: counts.records,
-            interim: counts.interim,
-            flows: total.flows,
-            evicted: total.flows_evicted,
-            left_out: total.flows_left_out,
-            packets: counts.packets,
-            packets_left_out: total.packets_left_out,
-            late_heads: counts.late_heads,
-        }
-    }
-
-    /// Every packet is in a session, ignored, or counted as left out.
-    fn identity(&self, total: &Counters, moment: Moment) -> Identity {
-        // The reasons behind are about what packets carry, and such packets are in flows.
-        let ignored: u64 = total.ignored[..=Ignored::Protocol as usize].iter().sum();
-        Identity::flowing(
-            "packets = sessions.packets + ignored (but tls, http2, sequence) + sessions.packets_left_out; in flight: not on record yet",
-            total.packets.iter().flatten().sum(),
-            self.packets + ignored + self.packets_left_out,
-            moment,
-        )
-    }
 }
 
 #[derive(Clone, Debug, Default, Serialize)]

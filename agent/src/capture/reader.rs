@@ -4,28 +4,25 @@
 //! A plain thread. While traffic flows it looks every few milliseconds and the programs wake nobody;
 //! when the ring stays empty it asks to be woken and sleeps.
 
+mod progress;
+
 use std::io;
 use std::os::fd::{AsRawFd as _, OwnedFd};
-use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::mpsc;
-use std::sync::{Arc, Mutex, PoisonError};
+use std::sync::{Arc, PoisonError};
 use std::time::{Duration, Instant};
 
 use agent_common::shared::Shared;
 use aya::maps::{MapData, RingBuf};
 
+pub use self::progress::{Finished, Progress};
 use super::flows::table::{FlowTable, SLICE};
 use super::flows::{Item, TakeFlow as _};
 use super::mapped::Mapped;
 use super::offline::Slot;
 use super::writer::{Closed, Writer};
-use crate::http::engine::{Counts as EngineCounts, Engine};
-use crate::http::exchange::pairing::PairingCounts;
-use crate::http::exchange::tally::Tally;
-use crate::http::head::Kind;
-use crate::session::table::SessionCounts;
-use crate::sink::counts::Counts;
-use crate::sink::log::LogOutcome;
+use crate::http::engine::Engine;
 
 /// Records taken at the most before other things are looked at: names of interfaces, timeouts, the end.
 const TAKEN_MAX: u64 = 1 << 16;
@@ -102,83 +99,6 @@ impl KernelEnd {
         // The ring is looked at after the word is seen by other CPUs.
         std::sync::atomic::fence(Ordering::SeqCst);
     }
-}
-
-/// What the reader has taken so far; for other threads.
-#[derive(Debug)]
-pub struct Progress {
-    /// Records taken out of the ring, by the CPU that sent them.
-    pub received: Box<[AtomicU64]>,
-    /// Records that were no records of this version.
-    pub foreign: AtomicU64,
-    /// Heads found.
-    pub heads: AtomicU64,
-    /// Heads found, by CPU, then by kind in the order of [`Kind::ALL`].
-    pub heads_by_cpu: Box<[[AtomicU64; Kind::ALL.len()]]>,
-    /// Exchanges, and how long they took.
-    pub tally: Arc<Tally>,
-    /// What the engine has counted, after a drain.
-    engine: Mutex<EngineCounts>,
-    /// What was made of flows, after the same drain; `None`: they are not taken.
-    sessions: Mutex<Option<SessionCounts>>,
-    /// What was made of heads, after the same drain; `None`: they are not joined.
-    pairing: Mutex<Option<PairingCounts>>,
-}
-
-impl Progress {
-    /// Nothing yet, of a host with at most so many CPUs.
-    #[must_use]
-    pub fn new(cpus: usize) -> Self {
-        Self {
-            received: (0..cpus).map(|_| AtomicU64::new(0)).collect(),
-            foreign: AtomicU64::new(0),
-            heads: AtomicU64::new(0),
-            heads_by_cpu: (0..cpus).map(|_| Default::default()).collect(),
-            tally: Arc::default(),
-            engine: Mutex::default(),
-            sessions: Mutex::default(),
-            pairing: Mutex::default(),
-        }
-    }
-
-    /// What the engine had counted when the ring was last looked at: all of one moment.
-    #[must_use]
-    pub fn engine(&self) -> EngineCounts {
-        *self.engine.lock().unwrap_or_else(PoisonError::into_inner)
-    }
-
-    /// What had been made of heads then; `None`: they are not joined.
-    #[must_use]
-    pub fn pairing(&self) -> Option<PairingCounts> {
-        *self.pairing.lock().unwrap_or_else(PoisonError::into_inner)
-    }
-
-    /// What had been made of flows then; `None`: they are not taken.
-    #[must_use]
-    pub fn sessions(&self) -> Option<SessionCounts> {
-        *self.sessions.lock().unwrap_or_else(PoisonError::into_inner)
-    }
-}
-
-/// What a finished reader leaves.
-#[derive(Debug)]
-pub struct Finished {
-    /// What the engine counted.
-    pub counts: EngineCounts,
-    /// Heads by CPU, then by kind in the order of [`crate::http::head::Kind::ALL`].
-    pub heads: Vec<[u64; Kind::ALL.len()]>,
-    /// Exchanges, and how long they took.
-    pub tally: Arc<Tally>,
-    /// What was made of flows; `None`: they were not taken.
-    pub sessions: Option<SessionCounts>,
-    /// What was made of heads; `None`: they were not joined.
-    pub pairing: Option<PairingCounts>,
-    /// What became of the lines.
-    pub log: LogOutcome,
-    /// What became of exchanges and sessions, by sink.
-    pub sinks: Vec<(&'static str, Counts)>,
-    /// Records taken out of the ring, by the CPU that sent them.
-    pub received: Vec<u64>,
 }
 
 /// A running reader.

@@ -4,6 +4,7 @@
 //! (privileges belong to threads). At the end: detach, take what is left in the ring, read the
 //! counters, say what was seen and what was lost.
 
+mod signals;
 mod status;
 mod targets;
 
@@ -12,7 +13,6 @@ use std::net::SocketAddr;
 use std::time::{Duration, Instant};
 
 use anyhow::Context as _;
-use tokio::signal::unix::{Signal, SignalKind, signal};
 
 use super::settings;
 use crate::capture::hooks::Hooks;
@@ -41,6 +41,7 @@ use crate::sink::counts::Counts;
 use crate::sink::fan_out::FanOut;
 use crate::sink::log::{LogHandle, LogSink, make_folder};
 use crate::sink::sqlite::{SqliteSink, StoreError};
+use signals::{Signals, Told};
 use status::Status;
 use targets::Targets;
 
@@ -483,40 +484,6 @@ fn reopen(log: &LogHandle) {
             "cannot open the diagnostics file again"
         );
     }
-}
-
-/// The signals that mean something.
-struct Signals {
-    interrupt: Signal,
-    terminate: Signal,
-    hang_up: Signal,
-}
-
-impl Signals {
-    fn new() -> anyhow::Result<Self> {
-        let listen = |kind| signal(kind).context("cannot listen for signals");
-        Ok(Self {
-            interrupt: listen(SignalKind::interrupt())?,
-            terminate: listen(SignalKind::terminate())?,
-            hang_up: listen(SignalKind::hangup())?,
-        })
-    }
-
-    /// Waits for a signal.
-    async fn next(&mut self) -> Told {
-        tokio::select! {
-            _ = self.interrupt.recv() => Told::Stop,
-            _ = self.terminate.recv() => Told::Stop,
-            _ = self.hang_up.recv() => Told::Reopen,
-        }
-    }
-}
-
-/// What a signal tells.
-#[derive(Clone, Copy, Debug, Eq, PartialEq)]
-enum Told {
-    Stop,
-    Reopen,
 }
 
 /// Lets the next signal end the process at once; the kernel takes the hooks off then.

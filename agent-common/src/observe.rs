@@ -57,15 +57,15 @@ pub fn observe<P: Packet, H: Host>(packet: &P, host: &H) -> Option<u32> {
         counters.ignored[Ignored::Filtered as usize] += u64::from(work.segments.get());
         return None;
     }
-    work.flow.set(0);
-    work.flow_ended.set(0);
     if host.counts_flows() {
+        work.flow.set(0);
+        work.flow_ended.set(0);
         host.count_flow(workplace);
     }
     if workplace.segment.protocol == Protocol::Tcp as u32 {
         track(packet, host, workplace);
         // Behind the records of its last packet.
-        if workplace.work.flow_ended.get() != 0 {
+        if host.counts_flows() && workplace.work.flow_ended.get() != 0 {
             host.end_flow(workplace);
         }
     }

@@ -101,11 +101,15 @@ pub fn track<P: Packet, H: Host>(packet: &P, host: &H, workplace: &mut Workplace
         direction.state.set(direction.state.get() | state::UNSURE);
         escalate(connection, work, counters, Escalated::Gap);
     }
-    if segment.payload_length > 0
-        && !look(
+    let wanted = segment.payload_length > 0
+        && look(
             packet, host, segment, direction, peer, work, scratch, counters,
-        )
-    {
+        );
+    if !wanted {
+        if !work.is(mark::ENDS) {
+            // As nearly all bodies.
+            return;
+        }
         work.from.set(segment.payload_length);
     }
     let in_head = (direction.state.get() | peer.state.get()) & state::HEAD != 0;
@@ -476,9 +480,9 @@ fn look<P: Packet, H: Host>(
 /// be: bodies of known length are skipped, and others escalate.
 #[inline(always)]
 fn request_may_be_due(first: u8, seen: u32) -> bool {
-    let fits = is_token_byte(first) || matches!(first, b'\r' | b'\n');
-    fits && seen & state::RESPONSES == 0
+    seen & state::RESPONSES == 0
         && (seen & state::PAYLOAD == 0 || seen & state::REQUESTS != 0)
+        && (is_token_byte(first) || matches!(first, b'\r' | b'\n'))
 }
 
 /// Marks a direction that speaks another protocol, unless HTTP was seen on the connection.

@@ -63,6 +63,8 @@ pub struct Config {
     pub sinks: SinksConfig,
     /// Where it can be asked, and by whom.
     pub server: ServerConfig,
+    /// What is measured beside what is counted anyway.
+    pub metrics: MetricsConfig,
     /// What the program says about itself.
     pub diagnostics: DiagnosticsConfig,
 }
@@ -241,6 +243,13 @@ pub struct ServerConfig {
     pub listen: Option<SocketAddr>,
     /// The file with the token that whoever asks must give; `None`: none is asked for.
     pub token_file: Option<PathBuf>,
+}
+
+/// `metrics`: what is measured beside what is counted anyway.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct MetricsConfig {
+    /// Whether the run time of the kernel programs is measured.
+    pub program_time: bool,
 }
 
 /// `diagnostics`: what the program says about itself.

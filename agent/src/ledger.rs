@@ -10,13 +10,23 @@ use std::time::Duration;
 use agent_common::counters::{Counters, Escalated, Ignored, Lost, Protocol};
 use serde::Serialize;
 
+use self::exchanges::Exchanges;
+use self::requests::Requests;
+use self::sessions::Sessions;
 use crate::capture::reader::{Finished, Progress};
 use crate::http::engine::Counts as EngineCounts;
+use crate::http::exchange::pairing::PairingCounts;
 use crate::http::exchange::tally::Tally;
 use crate::http::head::Kind;
 use crate::session::table::SessionCounts;
 use crate::sink::counts::{Counts, LossReason};
 use crate::sink::log::SinkCounts;
+
+mod exchanges;
+mod requests;
+mod sessions;
+
+pub use self::requests::RequestCounts;
 
 /// What became of the records of the kernel programs. While records flow it is to be read before the
 /// counters of the programs, and of it the later stages first: then no count is behind one that it is
@@ -25,8 +35,8 @@ use crate::sink::log::SinkCounts;
 pub struct Taken {
     /// Records taken out of the ring, by the CPU that sent them.
     pub received: Vec<u64>,
-    /// Heads by kind, in the order of [`Kind::ALL`].
-    pub heads: [u64; Kind::ALL.len()],
+    /// Heads by CPU, then by kind in the order of [`Kind::ALL`].
+    pub heads: Vec<[u64; Kind::ALL.len()]>,
     /// What the engine counted.
     pub engine: EngineCounts,
     /// The account of the lines.
@@ -35,8 +45,14 @@ pub struct Taken {
     pub tally: Arc<Tally>,
     /// What was made of flows; `None`: they are not taken.
     pub sessions: Option<SessionCounts>,
+    /// What was made of heads; `None`: they are not joined.
+    pub pairing: Option<PairingCounts>,
     /// The account of each sink of exchanges and sessions, with its name.
     pub sinks: Vec<(&'static str, Counts)>,
+    /// Requests that brought records; `None`: nothing takes any.
+    pub requests: Option<RequestCounts>,
+    /// Seconds that each kernel program has run; `None`: that is not measured.
+    pub program_seconds: Option<BTreeMap<String, f64>>,
     /// The files may not have reached the disk.
     pub sync_error: Option<String>,
 }
@@ -47,14 +63,18 @@ impl Taken {
         // The engine first: it counts what was received before.
         let engine = progress.engine();
         let load = |count: &AtomicU64| count.load(Relaxed);
+        let by_kind = |heads: &[AtomicU64; Kind::ALL.len()]| heads.each_ref().map(load);
         Self {
-            heads: progress.heads_by_kind.each_ref().map(load),
+            heads: progress.heads_by_cpu.iter().map(by_kind).collect(),
             received: progress.received.iter().map(load).collect(),
             engine,
             tally: Arc::clone(&progress.tally),
             sessions: progress.sessions(),
+            pairing: progress.pairing(),
             log,
             sinks,
+            requests: None,
+            program_seconds: None,
             sync_error: None,
         }
     }
@@ -64,12 +84,15 @@ impl From<&Finished> for Taken {
     fn from(finished: &Finished) -> Self {
         Self {
             received: finished.received.clone(),
-            heads: finished.heads,
+            heads: finished.heads.clone(),
             engine: finished.counts,
             tally: Arc::clone(&finished.tally),
             sessions: finished.sessions,
+            pairing: finished.pairing,
             log: finished.log.counts,
             sinks: finished.sinks.clone(),
+            requests: None,
+            program_seconds: None,
             sync_error: finished.log.sync_error.as_ref().map(ToString::to_string),
         }
     }
@@ -128,17 +151,27 @@ impl Identity {
 pub struct StoreLedger {
     seconds: f64,
     sinks: BTreeMap<&'static str, Sink>,
+    /// Requests that brought records.
+    api: Requests,
     identities: BTreeMap<String, Identity>,
 }
 
 impl StoreLedger {
     /// Of a store that has been open for this `time`.
     #[must_use]
-    pub fn new(sinks: &[(&'static str, Counts)], time: Duration, moment: Moment) -> Self {
+    pub fn new(
+        sinks: &[(&'static str, Counts)],
+        requests: RequestCounts,
+        time: Duration,
+        moment: Moment,
+    ) -> Self {
         Self {
             seconds: time.as_secs_f64(),
             sinks: sinks.iter().map(Sink::named).collect(),
-            identities: identities_of(sinks, moment).collect(),
+            api: Requests::from(requests),
+            identities: identities_of(sinks, moment)
+                .chain([requests.identity(moment)])
+                .collect(),
         }
     }
 }
@@ -172,9 +205,15 @@ pub struct Ledger {
     /// Where they are counted.
     #[serde(skip_serializing_if = "Option::is_none")]
     sessions: Option<Sessions>,
+    /// Where heads are joined.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    exchanges: Option<Exchanges>,
     lines: Lines,
     /// What became of exchanges and sessions, by sink.
     sinks: BTreeMap<&'static str, Sink>,
+    /// Requests that brought records, where the store is served.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    api: Option<Requests>,
     /// By CPU, in order.
     cpus: Vec<Cpu>,
     /// What must hold between these counts.
@@ -207,56 +246,6 @@ struct Heads {
     lost_records: u64,
     holes_given_up: u64,
     overflows: u64,
-}
-
-#[derive(Clone, Debug, Default, Serialize)]
-struct Sessions {
-    /// Those with a record at least.
-    begun: u64,
-    /// Their records.
-    records: u64,
-    /// Those of them that a later one was to replace.
-    interim: u64,
-    /// Flows that the kernel programs began to count.
-    flows: u64,
-    /// Those of them that had to make room for others.
-    evicted: u64,
-    /// Those of them that left while the ring had no room for their record.
-    left_out: u64,
-    /// Packets in the last record of each session.
-    packets: u64,
-    /// Packets that are in no record: of flows that were left out, or of no flow.
-    packets_left_out: u64,
-    /// Heads that were found after their session had left: they are not in its count.
-    late_heads: u64,
-}
-
-impl Sessions {
-    fn new(counts: &SessionCounts, total: &Counters) -> Self {
-        Self {
-            begun: counts.sessions,
-            records: counts.records,
-            interim: counts.interim,
-            flows: total.flows,
-            evicted: total.flows_evicted,
-            left_out: total.flows_left_out,
-            packets: counts.packets,
-            packets_left_out: total.packets_left_out,
-            late_heads: counts.late_heads,
-        }
-    }
-
-    /// Every packet is in a session, ignored, or counted as left out.
-    fn identity(&self, total: &Counters, moment: Moment) -> Identity {
-        // The reasons behind are about what packets carry, and such packets are in flows.
-        let ignored: u64 = total.ignored[..=Ignored::Protocol as usize].iter().sum();
-        Identity::flowing(
-            "packets = sessions.packets + ignored (but tls, http2, sequence) + sessions.packets_left_out; in flight: not on record yet",
-            total.packets.iter().flatten().sum(),
-            self.packets + ignored + self.packets_left_out,
-            moment,
-        )
-    }
 }
 
 #[derive(Clone, Debug, Default, Serialize)]
@@ -363,10 +352,16 @@ impl Ledger {
         let of_sessions = sessions
             .iter()
             .map(|sessions| ("sessions".to_owned(), sessions.identity(&total, moment)));
+        let of_exchanges = taken
+            .pairing
+            .map(|counts| Exchanges(counts).identities(moment));
         let identities = own
             .into_iter()
             .chain(of_sessions)
+            .chain(of_exchanges.into_iter().flatten())
             .chain(identities_of(&taken.sinks, moment))
+            // The server ends with the process: some may not be answered.
+            .chain(taken.requests.map(|counts| counts.identity(Moment::Live)))
             .collect();
         let by_protocol = |counts: &[u64; Protocol::COUNT]| named(&Protocol::NAMES, counts);
         Self {
@@ -395,7 +390,10 @@ impl Ledger {
                 partial: counts.partial,
                 kinds: Kind::ALL
                     .iter()
-                    .map(|kind| (kind.letters(), taken.heads[*kind as usize]))
+                    .map(|kind| {
+                        let cpus = taken.heads.iter().map(|cpu| cpu[*kind as usize]);
+                        (kind.letters(), cpus.sum())
+                    })
                     .collect(),
                 start_lines: counts.start_lines,
                 copies: counts.copies,
@@ -406,6 +404,7 @@ impl Ledger {
                 overflows: counts.overflows,
             },
             sessions,
+            exchanges: taken.pairing.map(Exchanges),
             lines: Lines {
                 accepted: lines.accepted,
                 stored: lines.stored,
@@ -414,6 +413,7 @@ impl Ledger {
                 sync_error: taken.sync_error.clone(),
             },
             sinks: taken.sinks.iter().map(Sink::named).collect(),
+            api: taken.requests.map(Requests::from),
             cpus: counters
                 .iter()
                 .zip(&taken.received)

@@ -3,19 +3,23 @@
 
 #![expect(clippy::unwrap_used, reason = "a test that cannot go on fails")]
 
+#[path = "support/killed.rs"]
+mod killed;
+#[path = "support/records.rs"]
+mod records;
+
 use std::collections::BTreeSet;
 use std::io::{BufRead as _, BufReader, Read as _, Write as _};
 use std::net::{SocketAddr, TcpListener, TcpStream};
 use std::path::Path;
-use std::process::{Command, Stdio};
 use std::sync::{Arc, Mutex};
 use std::thread;
 use std::time::{Duration, Instant};
 
 use flate2::read::GzDecoder;
 use jiff::Timestamp;
-use tapline::session::identifier::Identifier;
-use tapline::session::record::{Protocol, SessionDetails, SessionRecord};
+use killed::run_and_kill;
+use records::session;
 use tapline::sink::api::{ApiSettings, ApiSink, Target};
 use tapline::sink::fan_out::FanOut;
 use tapline::sink::spool::SpoolSettings;
@@ -46,7 +50,8 @@ fn child() {
     let sink = ApiSink::start(settings(Path::new(&folder), &url)).unwrap();
     let mut fan_out = FanOut::new(vec![Box::new(sink)]);
     for number in 0.. {
-        fan_out.push_session(&session(number));
+        let time = Timestamp::from_microsecond(1_795_264_067_311_000 + number as i64).unwrap();
+        fan_out.push_session(&session(number, time));
         if number % 100 == 0 {
             fan_out.flush();
             println!("pushed {number}");
@@ -54,78 +59,6 @@ fn child() {
             thread::sleep(Duration::from_millis(2));
         }
     }
-}
-
-fn session(number: u64) -> SessionRecord<'static> {
-    let time = Timestamp::from_microsecond(1_795_264_067_311_000 + number as i64).unwrap();
-    SessionRecord {
-        protocol: Protocol::Tcp,
-        src_ip: "192.0.2.1".parse().unwrap(),
-        src_port: 1,
-        dst_ip: "192.0.2.2".parse().unwrap(),
-        dst_port: 80,
-        packets: number,
-        bytes: 100,
-        cpu_id: 0,
-        timestamp: time,
-        details: Some(SessionDetails {
-            session_id: Identifier::new(1, number),
-            revision: 1,
-            interim: false,
-            ended_at: time,
-            duration_us: 0,
-            packets_out: 1,
-            packets_in: 0,
-            bytes_out: 100,
-            bytes_in: 0,
-            orig_bytes: 0,
-            resp_bytes: 0,
-            missed_bytes: 0,
-            reply_cpu_id: None,
-            conn_state: "S0",
-            history: "S",
-            retransmits: 0,
-            rtt_us: None,
-            http_requests: 0,
-            http_errors: 0,
-            ifname: "eth0",
-        }),
-    }
-}
-
-/// Starts the child, kills it after this time, and gives what it said it had pushed a second before
-/// that, and in all.
-fn run_and_kill(folder: &Path, url: &str, after: Duration) -> (u64, u64) {
-    let mut child = Command::new(std::env::current_exe().unwrap())
-        .args(["--exact", "child", "--nocapture"])
-        .env(FOLDER, folder)
-        .env(URL, url)
-        .stdout(Stdio::piped())
-        .stderr(Stdio::null())
-        .spawn()
-        .unwrap();
-    let lines = BufReader::new(child.stdout.take().unwrap()).lines();
-    let mut said: Vec<(Instant, u64)> = Vec::new();
-    let mut killed: Option<Instant> = None;
-    for line in lines {
-        let line = line.unwrap();
-        let Some((_, number)) = line.rsplit_once("pushed ") else {
-            continue;
-        };
-        let now = Instant::now();
-        said.push((now, number.parse().unwrap()));
-        if killed.is_none() && now.duration_since(said[0].0) >= after {
-            child.kill().unwrap();
-            killed = Some(now);
-        }
-    }
-    child.wait().unwrap();
-    let killed = killed.unwrap();
-    let before = said
-        .iter()
-        .rev()
-        .find(|(time, _)| killed.duration_since(*time) >= Duration::from_secs(1));
-    (before.unwrap().1, said.last().unwrap().1)
 }
 
 type Numbers = Arc<Mutex<Vec<u64>>>;
@@ -189,7 +122,8 @@ fn after_a_kill_the_spool_is_sent_and_at_most_a_second_is_missing() {
         drop(nobody);
         let url = format!("http://{address}/api");
         let after = Duration::from_millis(milliseconds);
-        let (before, all) = run_and_kill(folder.path(), &url, after);
+        let variables = [(FOLDER, folder.path().as_os_str()), (URL, url.as_ref())];
+        let (before, all) = run_and_kill(&variables, after);
         assert!(before > 0 && before < all);
 
         let numbers = back_end(address);

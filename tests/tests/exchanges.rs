@@ -2,8 +2,10 @@
 
 #![expect(clippy::unwrap_used, reason = "a test that cannot go on fails")]
 
+use std::time::{Duration, Instant};
+
 use serde_json::Value;
-use tapline_tests::support::{Nginx, Pair, Program, Tapline, curl};
+use tapline_tests::support::{Connection, Nginx, Pair, Program, Tapline, curl, within};
 
 /// What `tapline exchanges` prints of a folder, oldest first.
 fn stored(pair: &Pair, folder: &str) -> Vec<Value> {
@@ -77,6 +79,86 @@ fn both_sides_of_an_exchange_are_joined_and_stored() {
         let session = |index: usize| exchanges[index]["session_id"].clone();
         assert_eq!([session(0), session(0)], [session(1), session(2)]);
     }
+}
+
+/// The times of the exchange with this target, once it is stored, and how long that took.
+fn times_of(pair: &Pair, folder: &str, target: &str) -> (Option<u64>, Option<u64>, Duration) {
+    let since = Instant::now();
+    let exchange = within(&format!("{target} in the store"), || {
+        let all = stored(pair, folder);
+        all.into_iter()
+            .find(|exchange| exchange["target"] == target)
+    });
+    let number = |name: &str| exchange[name].as_u64();
+    assert_eq!(exchange["outcome"], "complete", "{exchange}");
+    (
+        number("total_us"),
+        number("response_bytes"),
+        since.elapsed(),
+    )
+}
+
+#[test]
+fn the_last_answer_of_a_connection_is_stored_when_that_ends() {
+    let pair = Pair::new();
+    let _nginx = Nginx::start(&pair.server, None);
+    let data = tempfile::tempdir().unwrap();
+    let folder = data.path().to_str().unwrap();
+    let flags = format!("-i server0 --store --data-dir {folder}");
+    let tapline = Tapline::start(&pair.server, &flags);
+    curl(&pair.client, &["-o", "/dev/null", "http://10.9.0.1/large"]);
+    let (total_us, bytes, waited) = times_of(&pair, folder, "/large");
+    assert!(waited < Duration::from_secs(4), "{waited:?}");
+    let quick = 1..2_000_000;
+    assert!(quick.contains(&total_us.unwrap()), "{total_us:?}");
+    assert!(bytes.unwrap() > 300_000, "{bytes:?}");
+    // One that stays open and rests: the length is known, and what was sent.
+    let mut open = Connection::open(&pair.client, "10.9.0.1:80".parse().unwrap());
+    open.write("GET /large?rests HTTP/1.1\r\nHost: a\r\n\r\n");
+    let answer = open.answer();
+    assert_eq!(answer.body.len(), 300_000);
+    let (total_us, bytes, waited) = times_of(&pair, folder, "/large?rests");
+    assert!(waited < Duration::from_secs(9), "{waited:?}");
+    assert!(quick.contains(&total_us.unwrap()), "{total_us:?}");
+    assert!(bytes.unwrap() > 300_000, "{bytes:?}");
+    drop(open);
+    let ended = tapline.stop();
+    assert_eq!(ended.count("sinks/sqlite/lost"), 0);
+}
+
+#[test]
+fn fields_that_are_asked_for_are_stored_without_secrets() {
+    let pair = Pair::new();
+    let _nginx = Nginx::start(&pair.server, None);
+    let data = tempfile::tempdir().unwrap();
+    let folder = data.path().to_str().unwrap();
+    let names = "X-Request-Id,Authorization,X-Forwarded-For";
+    let tapline = Tapline::start_with(
+        &pair.server,
+        &format!("-i server0 --store --data-dir {folder}"),
+        &[("TAPLINE_LOG_HEADERS", names)],
+    );
+    curl(
+        &pair.client,
+        &[
+            "--header",
+            "x-request-id: 7",
+            "--header",
+            "Authorization: Basic c2VjcmV0",
+            "http://10.9.0.1/small",
+            "--next",
+            "--silent",
+            "http://10.9.0.1/small?none",
+        ],
+    );
+    let ended = tapline.stop();
+    let exchanges = stored(&pair, folder);
+    let headers = serde_json::json!({"X-Request-Id": "7", "Authorization": "REDACTED"});
+    assert_eq!(exchanges.len(), 2);
+    assert_eq!(exchanges[0]["headers"], headers, "{exchanges:?}");
+    assert_eq!(ended.heads[0].without_time()["headers"], headers);
+    assert_eq!(exchanges[1]["headers"], Value::Null);
+    assert_eq!(ended.count("exchanges/answered"), 2);
 }
 
 #[test]

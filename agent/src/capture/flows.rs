@@ -18,6 +18,8 @@ use agent_common::record::{RecordHeader, VERSION};
 use agent_common::settings::Settings;
 use zerocopy::FromBytes as _;
 
+use crate::http::engine::Engine;
+
 pub mod table;
 
 /// When a flow is over without an end of its own.
@@ -66,12 +68,14 @@ impl IdleLimits {
 /// Takes flows: sessions are made of them.
 pub trait TakeFlow: std::fmt::Debug + Send {
     /// A flow as the kernel side sent it; [`FlowRecord::why`] says why. After `why::ENDED` the same slot
-    /// and generation can come again, with more packets; after the others it cannot.
-    fn sent(&mut self, record: &FlowRecord);
+    /// and generation can come again, with more packets; after the others it cannot. `engine` has read all
+    /// that was sent before.
+    fn sent(&mut self, record: &FlowRecord, engine: &Engine);
 
     /// A flow as it was found in the table at `now_ns` (on the clock of the records). `news`: something was
-    /// counted since the kernel side last sent it. Gives what becomes of it.
-    fn found(&mut self, record: &FlowRecord, news: bool, now_ns: u64) -> Taken;
+    /// counted since the kernel side last sent it. `engine` has read what was sent up to then. Gives what
+    /// becomes of it.
+    fn found(&mut self, record: &FlowRecord, news: bool, now_ns: u64, engine: &Engine) -> Taken;
 
     /// All flows of the table have been found once more.
     fn walked(&mut self);

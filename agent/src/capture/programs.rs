@@ -1,8 +1,10 @@
 //! The kernel programs and their maps: loading them with the settings of this run.
 
+use std::collections::BTreeMap;
 use std::io;
 use std::net::Ipv4Addr;
 use std::os::fd::OwnedFd;
+use std::time::Duration;
 
 use agent_common::counters::Counters;
 use agent_common::flow::{FLOW_WAYS, FlowBucket, FlowLines};
@@ -248,6 +250,17 @@ impl Programs {
         if let Some(log) = &mut self.log {
             log.flush();
         }
+    }
+
+    /// How long each loaded program has run while BPF statistics were on, by its name.
+    #[must_use]
+    pub fn run_times(&self) -> BTreeMap<String, Duration> {
+        let loaded = self.ebpf.programs();
+        let times = loaded.filter_map(|(name, program)| {
+            let info = program.info().ok()?;
+            Some((name.to_owned(), info.run_time()))
+        });
+        times.collect()
     }
 
     /// The counters of every CPU, in order.

@@ -4,27 +4,25 @@
 //! A plain thread. While traffic flows it looks every few milliseconds and the programs wake nobody;
 //! when the ring stays empty it asks to be woken and sleeps.
 
+mod progress;
+
 use std::io;
 use std::os::fd::{AsRawFd as _, OwnedFd};
-use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::mpsc;
-use std::sync::{Arc, Mutex, PoisonError};
+use std::sync::{Arc, PoisonError};
 use std::time::{Duration, Instant};
 
 use agent_common::shared::Shared;
 use aya::maps::{MapData, RingBuf};
 
+pub use self::progress::{Finished, Progress};
 use super::flows::table::{FlowTable, SLICE};
 use super::flows::{Item, TakeFlow as _};
 use super::mapped::Mapped;
 use super::offline::Slot;
-use super::writer::Writer;
-use crate::http::engine::{Counts as EngineCounts, Engine};
-use crate::http::exchange::tally::Tally;
-use crate::http::head::Kind;
-use crate::session::table::SessionCounts;
-use crate::sink::counts::Counts;
-use crate::sink::log::LogOutcome;
+use super::writer::{Closed, Writer};
+use crate::http::engine::Engine;
 
 /// Records taken at the most before other things are looked at: names of interfaces, timeouts, the end.
 const TAKEN_MAX: u64 = 1 << 16;
@@ -101,72 +99,6 @@ impl KernelEnd {
         // The ring is looked at after the word is seen by other CPUs.
         std::sync::atomic::fence(Ordering::SeqCst);
     }
-}
-
-/// What the reader has taken so far; for other threads.
-#[derive(Debug)]
-pub struct Progress {
-    /// Records taken out of the ring, by the CPU that sent them.
-    pub received: Box<[AtomicU64]>,
-    /// Records that were no records of this version.
-    pub foreign: AtomicU64,
-    /// Heads found.
-    pub heads: AtomicU64,
-    /// Heads found, by kind in the order of [`Kind::ALL`].
-    pub heads_by_kind: [AtomicU64; Kind::ALL.len()],
-    /// Exchanges, and how long they took.
-    pub tally: Arc<Tally>,
-    /// What the engine has counted, after a drain.
-    engine: Mutex<EngineCounts>,
-    /// What was made of flows, after the same drain; `None`: they are not taken.
-    sessions: Mutex<Option<SessionCounts>>,
-}
-
-impl Progress {
-    /// Nothing yet, of a host with at most so many CPUs.
-    #[must_use]
-    pub fn new(cpus: usize) -> Self {
-        Self {
-            received: (0..cpus).map(|_| AtomicU64::new(0)).collect(),
-            foreign: AtomicU64::new(0),
-            heads: AtomicU64::new(0),
-            heads_by_kind: Default::default(),
-            tally: Arc::default(),
-            engine: Mutex::default(),
-            sessions: Mutex::default(),
-        }
-    }
-
-    /// What the engine had counted when the ring was last looked at: all of one moment.
-    #[must_use]
-    pub fn engine(&self) -> EngineCounts {
-        *self.engine.lock().unwrap_or_else(PoisonError::into_inner)
-    }
-
-    /// What had been made of flows then; `None`: they are not taken.
-    #[must_use]
-    pub fn sessions(&self) -> Option<SessionCounts> {
-        *self.sessions.lock().unwrap_or_else(PoisonError::into_inner)
-    }
-}
-
-/// What a finished reader leaves.
-#[derive(Debug)]
-pub struct Finished {
-    /// What the engine counted.
-    pub counts: EngineCounts,
-    /// Heads by kind, in the order of [`crate::http::head::Kind::ALL`].
-    pub heads: [u64; 4],
-    /// Exchanges, and how long they took.
-    pub tally: Arc<Tally>,
-    /// What was made of flows; `None`: they were not taken.
-    pub sessions: Option<SessionCounts>,
-    /// What became of the lines.
-    pub log: LogOutcome,
-    /// What became of exchanges and sessions, by sink.
-    pub sinks: Vec<(&'static str, Counts)>,
-    /// Records taken out of the ring, by the CPU that sent them.
-    pub received: Vec<u64>,
 }
 
 /// A running reader.
@@ -307,15 +239,20 @@ impl Work {
         self.engine.finish(&mut self.writer);
         // Behind all heads.
         self.scan_all();
-        let heads = self.writer.heads();
+        let heads = self.writer.heads().to_vec();
         let sessions = self.writer.session_counts();
-        let (log, sinks) = self.writer.close();
+        let Closed {
+            log,
+            sinks,
+            pairing,
+        } = self.writer.close();
         Finished {
             counts: self.engine.counts(),
             heads,
             received: self.received,
             tally: Arc::clone(&self.progress.tally),
             sessions,
+            pairing,
             log,
             sinks,
         }
@@ -346,7 +283,7 @@ impl Work {
                         }
                         Item::Flow(flow) => {
                             if let Some(flows) = self.writer.flows() {
-                                flows.sent(flow);
+                                flows.sent(flow, &self.engine);
                             }
                         }
                     }
@@ -386,11 +323,17 @@ impl Work {
             .sessions
             .lock()
             .unwrap_or_else(PoisonError::into_inner) = self.writer.session_counts();
-        let heads = self.writer.heads().iter().sum();
+        *self
+            .progress
+            .pairing
+            .lock()
+            .unwrap_or_else(PoisonError::into_inner) = self.writer.pairing_counts();
+        let heads = self.writer.heads().as_flattened().iter().sum();
         if self.progress.heads.load(Ordering::Relaxed) != heads {
             self.progress.heads.store(heads, Ordering::Relaxed);
-            for (shared, heads) in self.progress.heads_by_kind.iter().zip(self.writer.heads()) {
-                shared.store(heads, Ordering::Relaxed);
+            let shared = self.progress.heads_by_cpu.as_flattened();
+            for (shared, heads) in shared.iter().zip(self.writer.heads().as_flattened()) {
+                shared.store(*heads, Ordering::Relaxed);
             }
         }
         self.writer.flush(Instant::now());
@@ -407,6 +350,7 @@ impl Work {
         if now_ns < self.scan_ns {
             return;
         }
+        let engine = &self.engine;
         let (Some(table), Some(flows)) = (&mut self.kernel.flows, self.writer.flows()) else {
             return;
         };
@@ -416,7 +360,7 @@ impl Work {
         self.scan_ns = self.scan_ns.max(now_ns.saturating_sub(SCAN_NS));
         while self.scan_ns <= now_ns && started.elapsed() < SCAN_MOST {
             self.scan_ns += step.max(1);
-            match table.read_slice(&mut |record, news| flows.found(record, news, now_ns)) {
+            match table.read_slice(&mut |record, news| flows.found(record, news, now_ns, engine)) {
                 Ok(true) => flows.walked(),
                 Ok(false) => {}
                 Err(error) => {
@@ -430,13 +374,14 @@ impl Work {
     /// Reads all of the table of flows, after the hooks are detached and the ring is empty.
     fn scan_all(&mut self) {
         let now_ns = monotonic_ns();
+        let engine = &self.engine;
         let (Some(table), Some(flows)) = (&mut self.kernel.flows, self.writer.flows()) else {
             return;
         };
         table.rewind();
         flows.end();
         loop {
-            match table.read_slice(&mut |record, news| flows.found(record, news, now_ns)) {
+            match table.read_slice(&mut |record, news| flows.found(record, news, now_ns, engine)) {
                 Ok(false) => {}
                 Ok(true) => return,
                 Err(error) => {

@@ -14,8 +14,8 @@ use crate::capture::offline::Slot;
 use crate::host::addresses::LocalAddresses;
 use crate::host::clock::ClockMap;
 use crate::host::shared::Reader;
-use crate::http::engine::{FoundHead, Output};
-use crate::http::exchange::pairing::Pairing;
+use crate::http::engine::{Engine, FoundHead, Output};
+use crate::http::exchange::pairing::{Pairing, PairingCounts};
 use crate::http::exchange::tally::Tally;
 use crate::http::head::{Head, Kind, StartLine};
 use crate::http::redact::{Redactor, Texts};
@@ -36,10 +36,14 @@ pub struct Writer {
     redactor: Redactor,
     interfaces: HashMap<u32, String>,
     releases: Vec<Slot>,
-    heads: [u64; Kind::ALL.len()],
+    /// By CPU.
+    heads: Vec<[u64; Kind::ALL.len()]>,
     exchanges: Option<Exchanges>,
     sessions: Option<SessionTable>,
 }
+
+/// CPUs at the most.
+const CPUS_MAX: usize = 1 << 16;
 
 /// Joins heads to exchanges, and where those go beside the log.
 #[derive(Debug)]
@@ -59,6 +63,17 @@ impl Exchanges {
             tally: Arc::default(),
         }
     }
+}
+
+/// What a [`Writer`] leaves.
+#[derive(Debug)]
+pub struct Closed {
+    /// What became of the lines.
+    pub log: LogOutcome,
+    /// What became of exchanges and sessions, by sink.
+    pub sinks: Vec<(&'static str, Counts)>,
+    /// What was made of heads; `None`: they were not joined.
+    pub pairing: Option<PairingCounts>,
 }
 
 /// What this host's own addresses are.
@@ -97,7 +112,7 @@ impl Writer {
             redactor,
             interfaces: HashMap::new(),
             releases: Vec::new(),
-            heads: [0; Kind::ALL.len()],
+            heads: Vec::new(),
             exchanges: None,
             sessions: None,
         }
@@ -185,11 +200,28 @@ impl Writer {
         self.releases.pop()
     }
 
-    /// Heads written so far, by kind in the order of [`Kind::ALL`]; a head counts once even when it
-    /// is written from both sides.
+    /// Heads written so far, by the CPU of their first byte, then by kind in the order of [`Kind::ALL`]; a
+    /// head counts once even when it is written from both sides. CPUs behind the last that had one are left out.
     #[must_use]
-    pub fn heads(&self) -> [u64; Kind::ALL.len()] {
-        self.heads
+    pub fn heads(&self) -> &[[u64; Kind::ALL.len()]] {
+        &self.heads
+    }
+
+    /// What was made of heads, if they are joined.
+    #[must_use]
+    pub fn pairing_counts(&self) -> Option<PairingCounts> {
+        self.exchanges
+            .as_ref()
+            .map(|exchanges| exchanges.pairing.counts())
+    }
+
+    fn count_head(&mut self, cpu: u32, kind: Kind) {
+        // No kernel has more.
+        let cpu = (cpu as usize).min(CPUS_MAX - 1);
+        if cpu >= self.heads.len() {
+            self.heads.resize(cpu + 1, [0; Kind::ALL.len()]);
+        }
+        self.heads[cpu][kind as usize] += 1;
     }
 
     /// The sink.
@@ -197,11 +229,11 @@ impl Writer {
         &mut self.sink
     }
 
-    /// Hands on the exchanges that are left, and closes all sinks: no more heads will come. Gives what
-    /// became of the lines, and of the records, by sink.
+    /// Hands on the exchanges that are left, and closes all sinks: no more heads will come.
     #[must_use]
-    pub fn close(mut self) -> (LogOutcome, Vec<(&'static str, Counts)>) {
+    pub fn close(mut self) -> Closed {
         let mut counts = Vec::new();
+        let mut joined = None;
         if let Some(Exchanges {
             mut pairing,
             mut records,
@@ -213,9 +245,14 @@ impl Writer {
                 self.sink.write_exchange(record);
                 records.push_exchange(record);
             });
+            joined = Some(pairing.counts());
             counts = records.close();
         }
-        (self.sink.close(), counts)
+        Closed {
+            log: self.sink.close(),
+            sinks: counts,
+            pairing: joined,
+        }
     }
 }
 
@@ -292,12 +329,12 @@ impl Output for Writer {
             head.exchange_id = Some(part.exchange);
             head.latency_us = part.latency_us;
         }
-        self.heads[view.kind as usize] += 1;
         sink.write(&head);
         if let Some(kind) = view.other_kind.filter(|_| self.both_views) {
             head.kind = kind;
             sink.write(&head);
         }
+        self.count_head(found.cpu, view.kind);
     }
 
     fn release(&mut self, slot: u32, generation: u32, records: u32, opaque: bool) {
@@ -313,7 +350,8 @@ impl Output for Writer {
 }
 
 impl TakeFlow for Writer {
-    fn sent(&mut self, record: &FlowRecord) {
+    fn sent(&mut self, record: &FlowRecord, engine: &Engine) {
+        self.end_exchanges(record, record.time_ns, engine);
         if let Some(sessions) = &mut self.sessions
             && let Some(due) = sessions.sent(record)
         {
@@ -321,7 +359,8 @@ impl TakeFlow for Writer {
         }
     }
 
-    fn found(&mut self, record: &FlowRecord, _news: bool, now_ns: u64) -> Taken {
+    fn found(&mut self, record: &FlowRecord, _news: bool, now_ns: u64, engine: &Engine) -> Taken {
+        self.end_exchanges(record, now_ns, engine);
         let Some(sessions) = &mut self.sessions else {
             return Taken::No;
         };
@@ -346,6 +385,24 @@ impl TakeFlow for Writer {
 }
 
 impl Writer {
+    /// Hands on the exchanges that are over by what their flow says.
+    fn end_exchanges(&mut self, flow: &FlowRecord, now_ns: u64, engine: &Engine) {
+        let Some(Exchanges {
+            pairing,
+            records,
+            tally,
+        }) = &mut self.exchanges
+        else {
+            return;
+        };
+        let holds_back = |slot, generation| engine.holds_back(slot, generation);
+        pairing.flow(flow, now_ns, holds_back, &mut |record| {
+            tally.count(record);
+            self.sink.write_exchange(record);
+            records.push_exchange(record);
+        });
+    }
+
     fn session(&mut self, flow: &FlowRecord, due: Due) {
         let Self {
             sink,
@@ -427,124 +484,4 @@ fn endpoint(address: [u8; 16], port: u16) -> SocketAddr {
 }
 
 #[cfg(test)]
-mod tests {
-    use std::fs;
-
-    use jiff::tz::TimeZone;
-
-    use super::*;
-    use crate::http::head::Fields;
-    use crate::http::redact::RedactSettings;
-    use crate::sink::log::{Format, LogSettings, Output as Place};
-
-    const RAW: &[u8] = b"Authorization: Basic c2VjcmV0\r\nCookie: c=c2VjcmV0\r\n\
-        Location: http://c2VjcmV0@h/?sig=c2VjcmV0\r\nReferer: http://c2VjcmV0@r/?pwd=c2VjcmV0\r\n";
-
-    fn found() -> FoundHead<'static> {
-        FoundHead {
-            time_ns: 1_567_315_011_002_000_000,
-            end_time_ns: 1_567_315_011_002_000_000,
-            exchange: Some(0),
-            expected: None,
-            segment_end: 0,
-            peer_position: 0,
-            last_ago: 0,
-            peer_ago: 0,
-            source: Ipv6Addr::LOCALHOST.octets(),
-            source_port: 50_905,
-            destination: Ipv6Addr::LOCALHOST.octets(),
-            destination_port: 80,
-            ifindex: 1,
-            cpu: 0,
-            vlan: [0, 0],
-            outgoing: false,
-            slot: 0,
-            generation: 0,
-            flow: 0,
-            side: 0,
-            position: 0,
-            line: b"GET http://c2VjcmV0@h/a?token=c2VjcmV0&b=c HTTP/1.1",
-            start: StartLine::Request {
-                method: b"GET",
-                target: b"http://c2VjcmV0@h/a?token=c2VjcmV0&b=c",
-            },
-            minor_version: 1,
-            fields: Fields {
-                host: Some(b"c2VjcmV0@h"),
-                referer: Some(b"http://c2VjcmV0@r/?pwd=c2VjcmV0"),
-                ..Fields::default()
-            },
-            raw_fields: RAW,
-            partial: false,
-        }
-    }
-
-    /// The lines of a head, from both sides, with every field asked for.
-    fn lines(format: Format, enabled: bool) -> String {
-        let folder = tempfile::tempdir().unwrap();
-        let headers = ["Authorization", "Cookie", "Location", "Referer"].map(str::to_owned);
-        let sink = LogSink::start(LogSettings {
-            output: Place::Directory(folder.path().to_owned()),
-            format,
-            headers: headers.to_vec(),
-            zone: Some(TimeZone::UTC),
-            ..LogSettings::default()
-        });
-        let addresses = LocalAddresses::new(["::1/128".parse().unwrap()]);
-        let settings = RedactSettings {
-            enabled,
-            ..RedactSettings::default()
-        };
-        let redactor = Redactor::new(&settings, &headers);
-        let local = Local::Fixed(addresses);
-        let mut writer = Writer::new(sink.unwrap(), local, Wall::Records, true, redactor);
-        writer.head(&found());
-        assert_eq!(writer.close().0.counts.stored, 2);
-        let mut files = fs::read_dir(folder.path()).unwrap();
-        fs::read_to_string(files.next().unwrap().unwrap().path()).unwrap()
-    }
-
-    #[test]
-    fn no_sink_sees_a_secret() {
-        for format in [Format::Classic, Format::Json] {
-            let text = lines(format, true);
-            assert!(
-                text.contains("http://REDACTED@h/a?token=REDACTED&b=c"),
-                "{text}"
-            );
-            assert!(!text.contains("c2VjcmV0"), "{text}");
-            assert_eq!(text.lines().count(), 2);
-        }
-        let json = lines(Format::Json, true);
-        assert!(
-            json.contains(r#""headers":{"Authorization":"REDACTED","Cookie":"REDACTED","Location":"http://REDACTED@h/?sig=REDACTED","Referer":"http://REDACTED@r/?pwd=REDACTED"}"#),
-            "{json}"
-        );
-        // Unless that was asked for.
-        let text = lines(Format::Json, false);
-        assert_eq!(text.matches("c2VjcmV0").count(), 2 * 11, "{text}");
-    }
-
-    #[test]
-    fn the_local_side_decides_the_kind() {
-        use Kind::{
-            ClientQuery as CQ, ClientResponse as CR, ServerQuery as SQ, ServerResponse as SR,
-        };
-        let check = |is_request, source, destination, expected: (Kind, Option<Kind>, bool)| {
-            let View {
-                kind,
-                other_kind,
-                local,
-            } = View::of(is_request, source, destination);
-            assert_eq!((kind, other_kind, local), expected);
-        };
-        check(true, false, true, (CQ, None, true));
-        check(true, true, false, (SQ, None, true));
-        check(true, true, true, (CQ, Some(SQ), true));
-        check(true, false, false, (CQ, None, false));
-        check(false, true, false, (CR, None, true));
-        check(false, false, true, (SR, None, true));
-        check(false, true, true, (CR, Some(SR), true));
-        check(false, false, false, (CR, None, false));
-    }
-}
+mod tests;

@@ -4,20 +4,21 @@
 //! bad value is refused with the same words wherever it comes from.
 
 mod query;
+mod settings;
+mod values;
 
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
-use clap::builder::PossibleValuesParser;
 use clap::{Args, Parser, Subcommand};
 
+use self::values::{Text, one, packets, source, words};
 use super::r#gen::GenFlags;
 use super::read::{CaptureSource, ReadArguments};
 use super::run::RunArguments;
 use super::serve::ServeArguments;
 use crate::config::{
-    Attach, Config, DiagnosticsFormat, Key, Level, LogFormat, Origin, RedactQuery, Refusal,
-    Setting, Value, Word, XdpMode, parse_duration,
+    Attach, DiagnosticsFormat, Key, Level, LogFormat, RedactQuery, Setting, XdpMode, parse_duration,
 };
 use crate::exit::UsageError;
 pub(super) use query::{ExchangesFlags, SessionsFlags};
@@ -391,200 +392,5 @@ impl ReadFlags {
             packets,
             json,
         })
-    }
-}
-
-impl CommonFlags {
-    /// The settings that the flags stand for.
-    pub(super) fn settings(&self) -> Vec<Setting> {
-        let level = match (self.quiet, self.verbose) {
-            (true, _) => one(Key::DiagnosticsLevel, "--quiet", Some(Level::Error.word())),
-            (_, true) => one(
-                Key::DiagnosticsLevel,
-                "--verbose",
-                Some(Level::Debug.word()),
-            ),
-            _ => one(
-                Key::DiagnosticsLevel,
-                "--log-level",
-                self.log_level.as_deref(),
-            ),
-        };
-        [
-            level,
-            one(
-                Key::DiagnosticsFile,
-                "--diagnostics",
-                self.diagnostics.as_deref(),
-            ),
-            one(
-                Key::DiagnosticsFormat,
-                "--diagnostics-format",
-                self.diagnostics_format.as_deref(),
-            ),
-        ]
-        .into_iter()
-        .flatten()
-        .collect()
-    }
-}
-
-impl HookFlags {
-    fn settings(&self) -> Vec<Setting> {
-        [
-            many(Key::CaptureInterfaces, "--interface", &self.interface),
-            one(Key::CaptureAttach, "--attach", self.attach.as_deref()),
-            one(Key::CaptureXdpMode, "--xdp-mode", self.xdp_mode.as_deref()),
-            one(Key::CaptureRing, "--ring", self.ring.as_deref()),
-            one(Key::CaptureUser, "--user", self.user.as_deref()),
-            one(
-                Key::LogStatistics,
-                "--statistics",
-                self.statistics.as_deref(),
-            ),
-        ]
-        .into_iter()
-        .flatten()
-        .collect()
-    }
-}
-
-impl ServerFlags {
-    fn settings(&self) -> Vec<Setting> {
-        [
-            one(Key::ServerListen, "--listen", self.listen.as_deref()),
-            one(
-                Key::ServerTokenFile,
-                "--token-file",
-                self.token_file.as_deref(),
-            ),
-        ]
-        .into_iter()
-        .flatten()
-        .collect()
-    }
-}
-
-impl FilterFlags {
-    fn settings(&self) -> Vec<Setting> {
-        [
-            many(Key::CapturePorts, "--port", &self.port),
-            many(Key::CaptureNets, "--net", &self.net),
-            many(Key::CaptureLocal, "--local", &self.local),
-            one(Key::CaptureFlows, "--flows", self.flows.as_deref()),
-            one(
-                Key::CaptureHeadBytes,
-                "--head-bytes",
-                self.head_bytes.as_deref(),
-            ),
-        ]
-        .into_iter()
-        .flatten()
-        .collect()
-    }
-}
-
-impl LineFlags {
-    fn settings(&self) -> Vec<Setting> {
-        [
-            one(Key::LogDir, "--log-dir", self.log_dir.as_deref()),
-            one(Key::LogSplit, "--split", self.split.as_deref()),
-            one(Key::LogFormat, "--format", self.format.as_deref()),
-            one(Key::RedactEnabled, "--redact", self.redact.as_deref()),
-            many(Key::RedactKeys, "--redact-key", &self.redact_key),
-            one(
-                Key::RedactQuery,
-                "--redact-query",
-                self.redact_query.as_deref(),
-            ),
-        ]
-        .into_iter()
-        .flatten()
-        .collect()
-    }
-}
-
-impl SessionRecordFlags {
-    fn settings(&self) -> Vec<Setting> {
-        let none = self.no_sessions.then_some("false");
-        [
-            one(Key::SessionsInterim, "--interim", self.interim.as_deref()),
-            one(Key::SessionsEnabled, "--no-sessions", none),
-        ]
-        .into_iter()
-        .flatten()
-        .collect()
-    }
-}
-
-impl StoreFlags {
-    fn settings(&self) -> Vec<Setting> {
-        let no_store = self.no_store.then_some("false");
-        [
-            one(Key::StoreDir, "--data-dir", self.data_dir.as_deref()),
-            one(Key::StoreEnabled, "--store", self.store.as_deref()),
-            one(Key::StoreEnabled, "--no-store", no_store),
-        ]
-        .into_iter()
-        .flatten()
-        .collect()
-    }
-}
-
-fn one(key: Key, flag: &'static str, text: Option<&str>) -> Option<Setting> {
-    text.map(|text| Setting {
-        key,
-        value: Value::Text(text.to_owned()),
-        origin: Origin::Flag(flag),
-    })
-}
-
-fn many(key: Key, flag: &'static str, items: &[String]) -> Option<Setting> {
-    (!items.is_empty()).then(|| Setting {
-        key,
-        value: Value::List(items.to_vec()),
-        origin: Origin::Flag(flag),
-    })
-}
-
-fn packets(text: &str) -> Result<u64, Refusal> {
-    let number = text.parse().ok().filter(|number| *number > 0);
-    number.ok_or_else(|| Refusal::new("must be a number of packets, at least 1"))
-}
-
-fn source(path: PathBuf) -> CaptureSource {
-    match path.as_os_str() == "-" {
-        true => CaptureSource::Stdin,
-        false => CaptureSource::File(path),
-    }
-}
-
-fn words<T: Word>() -> PossibleValuesParser {
-    PossibleValuesParser::new(T::ALL.iter().map(|value| value.word()))
-}
-
-/// A text that must be a value of the key (for a list: an item of it).
-#[derive(Clone)]
-struct Text(Key);
-
-impl clap::builder::TypedValueParser for Text {
-    type Value = String;
-
-    fn parse_ref(
-        &self,
-        command: &clap::Command,
-        argument: Option<&clap::Arg>,
-        value: &std::ffi::OsStr,
-    ) -> Result<String, clap::Error> {
-        let key = self.0;
-        let check = move |text: &str| -> Result<String, Refusal> {
-            let value = match key.is_list() {
-                true => Value::List(vec![text.to_owned()]),
-                false => Value::Text(text.to_owned()),
-            };
-            Config::default().set(key, &value)?;
-            Ok(text.to_owned())
-        };
-        check.parse_ref(command, argument, value)
     }
 }

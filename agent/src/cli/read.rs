@@ -160,7 +160,8 @@ impl Reading {
                     tick_ns: TICK_NS,
                     ..PairingLimits::default()
                 },
-            ),
+            )
+            .with_headers(&config.log.headers),
             FanOut::new(Vec::new()),
         ));
         let writer = match idle {
@@ -254,7 +255,7 @@ impl Reading {
                 writer.take_release()
             }
             Item::Flow(flow) => {
-                writer.sent(flow);
+                writer.sent(flow, engine);
                 None
             }
         });
@@ -268,11 +269,13 @@ impl Reading {
 
     /// Looks at the next flows of their table; true: those were the last.
     fn find_flows(&mut self, buckets: u32, now_ns: u64) -> bool {
+        let engine = &self.engine;
         let Some(flows) = self.writer.flows() else {
             return true;
         };
-        self.offline
-            .read_flows(buckets, &mut |flow, news| flows.found(flow, news, now_ns))
+        self.offline.read_flows(buckets, &mut |flow, news| {
+            flows.found(flow, news, now_ns, engine)
+        })
     }
 
     /// Writes what is held back, and closes the sink.
@@ -282,9 +285,9 @@ impl Reading {
         while !self.find_flows(u32::MAX, self.expired_ns) {}
         let counters = self.offline.counters();
         let counts = self.engine.counts();
-        let heads = self.writer.heads();
+        let heads = self.writer.heads().to_vec();
         let sessions = self.writer.session_counts().unwrap_or_default();
-        let (outcome, _) = self.writer.close();
+        let outcome = self.writer.close().log;
         if let Some(error) = outcome.sync_error {
             return Err(anyhow::Error::new(error).context("cannot bring the log files to the disk"));
         }
@@ -294,7 +297,12 @@ impl Reading {
             partial: counts.partial,
             kinds: Kind::ALL
                 .iter()
-                .map(|kind| (kind.letters(), heads[*kind as usize]))
+                .map(|kind| {
+                    (
+                        kind.letters(),
+                        heads.iter().map(|cpu| cpu[*kind as usize]).sum(),
+                    )
+                })
                 .collect(),
             ignored: named(&Ignored::NAMES, &counters.ignored),
             lost_records: named(&Lost::NAMES, &counters.lost),

@@ -4,6 +4,7 @@
 //! (privileges belong to threads). At the end: detach, take what is left in the ring, read the
 //! counters, say what was seen and what was lost.
 
+mod signals;
 mod status;
 mod targets;
 
@@ -12,12 +13,12 @@ use std::net::SocketAddr;
 use std::time::{Duration, Instant};
 
 use anyhow::Context as _;
-use tokio::signal::unix::{Signal, SignalKind, signal};
 
 use super::settings;
 use crate::capture::hooks::Hooks;
 use crate::capture::programs::{self, ProgramSettings, Programs};
 use crate::capture::reader::{KernelEnd, Reader};
+use crate::capture::run_time::RunTimes;
 use crate::capture::writer::{Exchanges, Local, Wall, Writer};
 use crate::config::{
     Attach, Config, Level, LogFormat, LogOutput, Loopback, ServerConfig, StoreConfig,
@@ -40,6 +41,7 @@ use crate::sink::counts::Counts;
 use crate::sink::fan_out::FanOut;
 use crate::sink::log::{LogHandle, LogSink, make_folder};
 use crate::sink::sqlite::{SqliteSink, StoreError};
+use signals::{Signals, Told};
 use status::Status;
 use targets::Targets;
 
@@ -88,6 +90,11 @@ pub fn run(config: Config, arguments: RunArguments) -> anyhow::Result<Exit> {
 
     let sink = LogSink::start(settings::log_of_run(&config))?;
     let sinks = Sinks::start(&config, to_api)?;
+    if programs_count_for_nobody(&config, &kernel, &sinks) {
+        tracing::warn!(
+            "sessions are counted in the kernel, and nobody takes their records; --no-sessions spares the work, another --data-dir stores them"
+        );
+    }
     let runtime = tokio::runtime::Builder::new_current_thread()
         .enable_all()
         .build()
@@ -146,13 +153,18 @@ async fn capture(
         };
         let run = programs::random()?;
         writer = writer.with_exchanges(Exchanges::new(
-            Pairing::new(run, limits),
+            Pairing::new(run, limits).with_headers(&config.log.headers),
             FanOut::new(records),
         ));
         if kernel.counts_flows() {
             writer = writer.with_sessions(settings::sessions(config, run, limits.tick_ns));
         }
     }
+    let mut run_times = config
+        .metrics
+        .program_time
+        .then(|| RunTimes::new(Instant::now()));
+    let requests = || api.as_ref().map(Api::request_counts);
     let engine = Engine::new(Limits {
         slots: config.capture.flows.next_power_of_two().max(4),
         head_bytes: config.capture.head_bytes as usize,
@@ -210,13 +222,20 @@ async fn capture(
             }
             question = server.question() => {
                 let sinks = accounts.iter().map(|(name, counts)| (*name, counts())).collect();
-                let taken = Taken::of(reader.progress(), log.counts(), sinks);
+                let taken = Taken {
+                    requests: requests(),
+                    program_seconds: run_times.as_ref().map(RunTimes::seconds),
+                    ..Taken::of(reader.progress(), log.counts(), sinks)
+                };
                 let counters = hooks.programs().counters()?;
                 let interfaces = hooks.interfaces().map(str::to_owned).collect();
                 question.answer(server.snapshot(counters, taken, interfaces));
             }
             _ = ticks.tick() => {
                 diagnostics::tick();
+                if let Some(times) = &mut run_times {
+                    times.tick(hooks.programs(), Instant::now());
+                }
                 hooks.flush_log();
                 let counters = hooks.programs().counters()?;
                 let lines = log.counts();
@@ -239,7 +258,10 @@ async fn capture(
     let counters = hooks.programs().counters()?;
     let ledger = Ledger::new(
         &counters,
-        &Taken::from(&finished),
+        &Taken {
+            requests: requests(),
+            ..Taken::from(&finished)
+        },
         started.elapsed(),
         Moment::End,
     );
@@ -247,6 +269,13 @@ async fn capture(
         ledger.say();
     }
     Ok(ledger)
+}
+
+/// Whether flows are counted although nothing comes of it: the store that was to have them could not be
+/// opened, after the programs were loaded.
+fn programs_count_for_nobody(config: &Config, kernel: &KernelEnd, sinks: &Sinks) -> bool {
+    let for_lines = config.log.format != LogFormat::Classic;
+    kernel.counts_flows() && sinks.records.is_empty() && !for_lines
 }
 
 /// Checks privileges for what is asked for; with `auto`, those for a packet socket will do.
@@ -319,10 +348,14 @@ fn give_up_privileges(config: &Config, attach: Attach) -> anyhow::Result<()> {
             })?;
         }
     }
+    // BPF statistics are switched on anew for each measurement.
+    let to_measure = config.metrics.program_time;
+    let to_measure = to_measure.then_some(Capability::CAP_SYS_ADMIN);
     let keep: Vec<Capability> = hooks_of(attach)
         .iter()
         .flat_map(|hook| hook.keeps())
         .copied()
+        .chain(to_measure)
         .collect();
     privileges::reduce(&keep, user.as_ref())?;
     if let LogOutput::Folder(folder) = &config.log.output {
@@ -451,40 +484,6 @@ fn reopen(log: &LogHandle) {
             "cannot open the diagnostics file again"
         );
     }
-}
-
-/// The signals that mean something.
-struct Signals {
-    interrupt: Signal,
-    terminate: Signal,
-    hang_up: Signal,
-}
-
-impl Signals {
-    fn new() -> anyhow::Result<Self> {
-        let listen = |kind| signal(kind).context("cannot listen for signals");
-        Ok(Self {
-            interrupt: listen(SignalKind::interrupt())?,
-            terminate: listen(SignalKind::terminate())?,
-            hang_up: listen(SignalKind::hangup())?,
-        })
-    }
-
-    /// Waits for a signal.
-    async fn next(&mut self) -> Told {
-        tokio::select! {
-            _ = self.interrupt.recv() => Told::Stop,
-            _ = self.terminate.recv() => Told::Stop,
-            _ = self.hang_up.recv() => Told::Reopen,
-        }
-    }
-}
-
-/// What a signal tells.
-#[derive(Clone, Copy, Debug, Eq, PartialEq)]
-enum Told {
-    Stop,
-    Reopen,
 }
 
 /// Lets the next signal end the process at once; the kernel takes the hooks off then.

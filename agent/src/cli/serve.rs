@@ -12,7 +12,7 @@ use super::settings;
 use crate::config::Config;
 use crate::diagnostics;
 use crate::exit::{Exit, UsageError, report};
-use crate::ledger::{Moment, StoreLedger};
+use crate::ledger::{Moment, RequestCounts, StoreLedger};
 use crate::server::access::{self, Token};
 use crate::server::api::{Api, Bounds};
 use crate::server::{BackEnd, Listener};
@@ -63,7 +63,7 @@ pub fn serve(config: Config, arguments: ServeArguments) -> anyhow::Result<Exit> 
     // What readers still do is of no use to anybody.
     runtime.shutdown_background();
     let counts = Box::new(store).close();
-    end(&arguments, &counts, started.elapsed())
+    end(&arguments, &counts, api.request_counts(), started.elapsed())
 }
 
 /// Where to listen.
@@ -138,15 +138,22 @@ fn greet(config: &Config, server: &BackEnd) {
     drop(io::stderr().write_all(greeting.as_bytes()));
 }
 
-fn end(arguments: &ServeArguments, counts: &Counts, time: Duration) -> anyhow::Result<Exit> {
+fn end(
+    arguments: &ServeArguments,
+    counts: &Counts,
+    requests: RequestCounts,
+    time: Duration,
+) -> anyhow::Result<Exit> {
     let lost = counts.lost_in_all();
     if arguments.json {
         let sinks = [("sqlite", *counts)];
-        super::write_result(&StoreLedger::new(&sinks, time, Moment::End))?;
+        super::write_result(&StoreLedger::new(&sinks, requests, time, Moment::End))?;
     } else {
         let said = format!(
-            "tapline stored {} records; {lost} could not be stored, and their senders were told\n",
-            counts.stored
+            "tapline stored {} records; {lost} could not be stored, and their senders were told; \
+             requests refused: {}\n",
+            counts.stored,
+            requests.refused_in_all()
         );
         drop(io::stderr().write_all(said.as_bytes()));
     }

@@ -57,6 +57,7 @@ pub enum Key {
     SinksApiSpoolSize,
     ServerListen,
     ServerTokenFile,
+    MetricsProgramTime,
     DiagnosticsLevel,
     DiagnosticsFormat,
     DiagnosticsFile,
@@ -64,7 +65,7 @@ pub enum Key {
 
 impl Key {
     /// All keys, in the order of the file.
-    pub const ALL: [Self; 52] = [
+    pub const ALL: [Self; 53] = [
         Self::CaptureInterfaces,
         Self::CaptureAttach,
         Self::CaptureXdpMode,
@@ -114,6 +115,7 @@ impl Key {
         Self::SinksApiSpoolSize,
         Self::ServerListen,
         Self::ServerTokenFile,
+        Self::MetricsProgramTime,
         Self::DiagnosticsLevel,
         Self::DiagnosticsFormat,
         Self::DiagnosticsFile,
@@ -172,6 +174,7 @@ impl Key {
             Self::SinksApiSpoolSize => "sinks.api.spool.size",
             Self::ServerListen => "server.listen",
             Self::ServerTokenFile => "server.token_file",
+            Self::MetricsProgramTime => "metrics.program_time",
             Self::DiagnosticsLevel => "diagnostics.level",
             Self::DiagnosticsFormat => "diagnostics.format",
             Self::DiagnosticsFile => "diagnostics.file",

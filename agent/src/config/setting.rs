@@ -127,6 +127,7 @@ impl Config {
             store,
             sinks: SinksConfig { api },
             server,
+            metrics,
             diagnostics,
         } = self;
         match key {
@@ -173,6 +174,7 @@ impl Config {
             Key::SinksApiSpoolSize => api.spool.size = spool_size(text)?,
             Key::ServerListen => server.listen = unless_off(text, listen)?,
             Key::ServerTokenFile => server.token_file = file_or_none(text)?,
+            Key::MetricsProgramTime => metrics.program_time = truth(text)?,
             Key::DiagnosticsLevel => diagnostics.level = from_word(text)?,
             Key::DiagnosticsFormat => diagnostics.format = from_word(text)?,
             Key::DiagnosticsFile => diagnostics.file = diagnostics_file(text)?,
@@ -210,6 +212,7 @@ impl Config {
             store,
             sinks: SinksConfig { api },
             server,
+            metrics,
             diagnostics,
         } = self;
         let text = match key {
@@ -275,6 +278,7 @@ impl Config {
                 .as_deref()
                 .map(path_text)
                 .unwrap_or_default(),
+            Key::MetricsProgramTime => metrics.program_time.to_string(),
             Key::DiagnosticsLevel => diagnostics.level.word().to_owned(),
             Key::DiagnosticsFormat => diagnostics.format.word().to_owned(),
             Key::DiagnosticsFile => match &diagnostics.file {

@@ -8,9 +8,6 @@ use indicatif::{ProgressBar, ProgressDrawTarget, ProgressStyle};
 /// Elsewhere than on a terminal a line is written this often.
 const LINE_EVERY: Duration = Duration::from_secs(10);
 
-/// The clock is looked at once in so many records at most.
-const GLANCE: u64 = 256;
-
 /// Says on stderr how far a run is.
 #[derive(Debug)]
 pub struct Progress {
@@ -19,7 +16,6 @@ pub struct Progress {
     begun: Instant,
     next: Instant,
     records: u64,
-    glanced: u64,
 }
 
 #[derive(Debug)]
@@ -46,7 +42,6 @@ impl Progress {
             begun,
             next: begun + LINE_EVERY,
             records: 0,
-            glanced: 0,
         }
     }
 
@@ -59,14 +54,11 @@ impl Progress {
             bar.inc(records);
             return;
         }
-        if self.records - self.glanced >= GLANCE {
-            self.glance();
-        }
+        self.glance();
     }
 
     /// To be called when there is time: says the line that is due.
     pub fn glance(&mut self) {
-        self.glanced = self.records;
         if !matches!(self.shown, Shown::Lines) {
             return;
         }

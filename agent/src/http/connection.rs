@@ -183,6 +183,11 @@ impl Connection {
         }
     }
 
+    /// Whether bytes wait here.
+    pub(super) fn holds_back(&self) -> bool {
+        !self.sides.iter().all(Side::is_idle)
+    }
+
     /// Tells the kernel when nothing is in flight here, or nothing is left to read.
     fn release(&self, out: &mut impl Output) {
         let opaque = self.sides.iter().any(|side| side.mode == Mode::Opaque);

@@ -319,6 +319,17 @@ impl Engine {
         self.core.pool.in_use()
     }
 
+    /// Whether bytes of this connection wait for what comes before or behind them.
+    #[must_use]
+    pub fn holds_back(&self, slot: u32, generation: u32) -> bool {
+        let known = self.slots.get(slot as usize);
+        known
+            .filter(|slot| slot.generation == generation)
+            .and_then(|slot| (slot.connection as usize).checked_sub(1))
+            .and_then(|index| self.connections.get(index)?.as_ref())
+            .is_some_and(Connection::holds_back)
+    }
+
     /// Connections that are kept now.
     #[must_use]
     pub fn connections(&self) -> usize {

@@ -84,6 +84,65 @@ fn packets_are_in_sessions_or_ignored_or_left_out() {
 }
 
 #[test]
+fn heads_are_in_exchanges_or_still_open() {
+    let counts = PairingCounts {
+        requests: 9,
+        responses: 8,
+        answered: 4,
+        unanswered: 3,
+        orphans: 1,
+        interim: 2,
+        open_requests: 2,
+        open_responses: 1,
+    };
+    let check = |moment, counts: PairingCounts, holds: [bool; 2]| {
+        let ledger = ledger(moment, |taken| taken.pairing = Some(counts));
+        for (name, holds) in ["requests", "responses"].iter().zip(holds) {
+            assert_eq!(ledger["identities"][name]["holds"], holds, "{ledger:#}");
+        }
+        assert_eq!(ledger["exchanges"]["answered"], counts.answered);
+    };
+    check(Moment::Live, counts, [true, true]);
+    check(Moment::End, counts, [false, false]);
+    let lost = PairingCounts {
+        unanswered: 2,
+        interim: 1,
+        ..counts
+    };
+    check(Moment::Live, lost, [false, false]);
+    assert!(ledger(Moment::End, |_| ())["identities"]["requests"].is_null());
+}
+
+#[test]
+fn requests_are_taken_refused_or_given_up() {
+    let counts = RequestCounts {
+        requests: 9,
+        taken: 3,
+        refused: [0, 0, 1, 0, 2, 1, 0, 0],
+        abandoned: 1,
+    };
+    let check = |counts: RequestCounts, in_flight: u64, holds: [bool; 2]| {
+        for (moment, holds) in [Moment::Live, Moment::End].into_iter().zip(holds) {
+            let ledger = StoreLedger::new(&[], counts, Duration::ZERO, moment);
+            let ledger = serde_json::to_value(ledger).unwrap();
+            assert_eq!(ledger["identities"]["api"]["in_flight"], in_flight);
+            assert_eq!(ledger["identities"]["api"]["holds"], holds);
+            assert_eq!(
+                ledger["api"]["refused"],
+                json!({"413": 1, "422": 2, "429": 1})
+            );
+        }
+        // A capture's server may have some left when it ends.
+        let ledger = ledger(Moment::End, |taken| taken.requests = Some(counts));
+        assert_eq!(ledger["identities"]["api"]["holds"], holds[0]);
+    };
+    check(counts, 1, [true, false]);
+    check(RequestCounts { taken: 4, ..counts }, 0, [true, true]);
+    check(RequestCounts { taken: 5, ..counts }, 0, [false, false]);
+    assert!(ledger(Moment::End, |_| ())["api"].is_null());
+}
+
+#[test]
 fn what_came_from_nowhere_holds_never() {
     let changed = ledger(Moment::Live, |taken| taken.received[0] += 2);
     assert_eq!(changed["identities"]["records"]["holds"], false);

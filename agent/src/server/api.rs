@@ -5,6 +5,7 @@
 //! | `POST /api/logs` | stores sessions: one object, an array, or an object a line |
 //! | `GET /api/logs` | sessions, the newest first: `skip`, `limit`, `src_ip`, `dst_ip`, `protocol`, `start_time`, `end_time` |
 //! | `GET /api/logs/{id}` | one session |
+//! | `POST /api/exchanges` | stores exchanges, as `POST /api/logs` sessions |
 //! | `GET /api/exchanges` | a page of exchanges, the newest first; `next` names the place to go on from |
 //! | `GET /api/health` | that the server answers |
 //! | `GET /api/openapi.json` | the description of all this, in OpenAPI 3.1 |
@@ -26,6 +27,8 @@ mod parameters;
 mod readers;
 mod record;
 pub(super) mod refusal;
+mod requests;
+mod taking;
 
 #[cfg(test)]
 mod tests;
@@ -45,8 +48,10 @@ use serde_json::json;
 use self::body::Budget;
 use self::readers::Readers;
 use self::refusal::Refusal;
+use self::requests::Requests;
 use super::ProcessReader;
 use super::table::{self, Route};
+use crate::ledger::RequestCounts;
 use crate::sink::sqlite::Intake;
 
 /// The bounds of the API.
@@ -91,6 +96,7 @@ struct Inner {
     intake: Intake,
     readers: Readers,
     budget: Budget,
+    requests: Arc<Requests>,
     bounds: Bounds,
     started: Instant,
     process: Option<ProcessReader>,
@@ -112,11 +118,18 @@ impl Api {
             intake,
             readers: Readers::new(directory, bounds.searches, bounds.search_time),
             budget: Budget::new(bounds.all_bodies_bytes),
+            requests: Arc::default(),
             bounds,
             started: Instant::now(),
             process: ProcessReader::new().ok(),
             retain_days,
         }))
+    }
+
+    /// What became of the requests that brought records.
+    #[must_use]
+    pub fn request_counts(&self) -> RequestCounts {
+        self.0.requests.counts()
     }
 
     /// The resources, without a guard: that stands before everything that is served.
@@ -149,21 +162,27 @@ impl Api {
     }
 }
 
+/// The statuses of requests that bring records.
+const OF_TAKING: [u16; 9] = [201, 400, 408, 413, 415, 422, 429, 500, 503];
+
+/// The statuses of searches.
+const OF_SEARCHES: [u16; 5] = [200, 422, 429, 500, 503];
+
 /// What is answered of a store.
-pub(super) const OF_STORE: [Route<Api>; 5] = [
+pub(super) const OF_STORE: [Route<Api>; 6] = [
     Route {
         method: "GET",
         path: "/api/logs",
         handler: || get(logs::list),
         parameters: &logs::PARAMETERS,
-        statuses: &[200, 422, 429, 500, 503],
+        statuses: &OF_SEARCHES,
     },
     Route {
         method: "POST",
         path: "/api/logs",
         handler: || post(logs::take),
         parameters: &[],
-        statuses: &[201, 400, 408, 413, 415, 422, 429, 500, 503],
+        statuses: &OF_TAKING,
     },
     Route {
         method: "GET",
@@ -177,7 +196,14 @@ pub(super) const OF_STORE: [Route<Api>; 5] = [
         path: "/api/exchanges",
         handler: || get(exchanges::list),
         parameters: &exchanges::PARAMETERS,
-        statuses: &[200, 422, 429, 500, 503],
+        statuses: &OF_SEARCHES,
+    },
+    Route {
+        method: "POST",
+        path: "/api/exchanges",
+        handler: || post(exchanges::take),
+        parameters: &[],
+        statuses: &OF_TAKING,
     },
     Route {
         method: "GET",

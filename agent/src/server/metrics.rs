@@ -1,5 +1,7 @@
 #![doc = include_str!("metrics.md")]
 
+use std::collections::BTreeMap;
+
 use agent_common::counters::{Counters, Escalated, Ignored, Lost, Protocol};
 use jiff::Timestamp;
 use prometheus::TextEncoder;
@@ -8,7 +10,7 @@ use prometheus::proto::{self, Counter, Gauge, LabelPair, MetricFamily, MetricTyp
 use self::durations::DURATIONS;
 use super::{Cpu, Exchanges, Health, Process, Snapshot};
 use crate::http::head::Kind;
-use crate::ledger::Ledger;
+use crate::ledger::{Ledger, RequestCounts};
 use crate::sink::counts::{self, Counts};
 use crate::sink::log::LossReason;
 
@@ -31,7 +33,7 @@ pub struct Metric {
 }
 
 /// Every metric.
-pub const METRICS: [Metric; 22] = [
+pub const METRICS: [Metric; 25] = [
     Metric {
         name: "tapline_build_info",
         grows: false,
@@ -110,11 +112,14 @@ pub const METRICS: [Metric; 22] = [
         name: "tapline_heads_total",
         grows: true,
         unit: "heads",
-        labels: &["kind"],
-        help: "HTTP heads found, each once.",
+        labels: &["kind", "cpu"],
+        help: "HTTP heads found, each once, by the CPU that carried their first byte.",
         read: |snapshot, samples| {
-            for (kind, heads) in Kind::ALL.iter().zip(snapshot.heads) {
-                samples.add(&[kind.letters()], heads);
+            for cpu in &snapshot.cpus {
+                let number = cpu.number.to_string();
+                for (kind, heads) in Kind::ALL.iter().zip(cpu.heads) {
+                    samples.add(&[kind.letters(), &number], heads);
+                }
             }
         },
     },
@@ -196,6 +201,22 @@ pub const METRICS: [Metric; 22] = [
         },
     },
     Metric {
+        name: "tapline_api_requests_total",
+        grows: true,
+        unit: "requests",
+        labels: &["outcome"],
+        help: "Requests that brought records, answered: taken, refused with this status, or abandoned by whoever asked.",
+        read: |snapshot, samples| {
+            if let Some(requests) = &snapshot.requests {
+                samples.add(&["taken"], requests.taken);
+                for (status, count) in RequestCounts::STATUSES.iter().zip(requests.refused) {
+                    samples.add(&[&status.to_string()], count);
+                }
+                samples.add(&["abandoned"], requests.abandoned);
+            }
+        },
+    },
+    Metric {
         name: "tapline_spool_records",
         grows: false,
         unit: "records",
@@ -204,6 +225,18 @@ pub const METRICS: [Metric; 22] = [
         read: |snapshot, samples| {
             for (_, counts) in snapshot.sinks.iter().filter(|(name, _)| *name == "api") {
                 samples.add(&[], counts.spooled);
+            }
+        },
+    },
+    Metric {
+        name: "tapline_program_run_seconds_total",
+        grows: true,
+        unit: "seconds",
+        labels: &["program"],
+        help: "CPU time of each kernel program, estimated from one second of every minute; only with metrics.program_time.",
+        read: |snapshot, samples| {
+            for (name, seconds) in &snapshot.program_seconds {
+                samples.add_measured(&[name], *seconds);
             }
         },
     },
@@ -223,6 +256,21 @@ pub const METRICS: [Metric; 22] = [
         help: "Memory of the process that is in RAM.",
         read: |snapshot, samples| {
             of_process(snapshot, samples, |process| process.resident_bytes as f64);
+        },
+    },
+    Metric {
+        name: "process_proportional_memory_bytes",
+        grows: false,
+        unit: "bytes",
+        labels: &[],
+        help: "Memory of the process that is in RAM, with its share of what it has in common with others (Pss).",
+        read: |snapshot, samples| {
+            if let Some(bytes) = snapshot
+                .process
+                .and_then(|process| process.proportional_bytes)
+            {
+                samples.add(&[], bytes);
+            }
         },
     },
     Metric {
@@ -270,14 +318,16 @@ pub fn text(snapshot: &Snapshot) -> Result<String, prometheus::Error> {
 /// As those of [`text`].
 pub fn text_of_store(
     sinks: &[(&'static str, Counts)],
+    requests: RequestCounts,
     process: Option<Process>,
 ) -> Result<String, prometheus::Error> {
     let snapshot = Snapshot {
         cpus: Vec::new(),
-        heads: [0; Kind::ALL.len()],
         lines: None,
         sessions: None,
         sinks: sinks.to_vec(),
+        requests: Some(requests),
+        program_seconds: BTreeMap::new(),
         exchanges: Exchanges::default(),
         ledger: Ledger::default(),
         interfaces: Vec::new(),
@@ -288,6 +338,7 @@ pub fn text_of_store(
         let names = ["tapline_build_info", "tapline_lost_total"];
         names.contains(&metric.name)
             || metric.name.starts_with("tapline_sink_")
+            || metric.name.starts_with("tapline_api_")
             || metric.name.starts_with("process_")
     })
 }

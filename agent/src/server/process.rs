@@ -10,6 +10,8 @@ pub struct Process {
     pub cpu_seconds: f64,
     /// Memory that is in RAM, in bytes.
     pub resident_bytes: u64,
+    /// The same, with a share of what is in use by others too, in bytes; `None`: the kernel does not tell.
+    pub proportional_bytes: Option<u64>,
     /// Open file descriptors.
     pub open_files: u64,
     /// The most file descriptors that may be open.
@@ -52,6 +54,9 @@ impl ProcessReader {
         Ok(Process {
             cpu_seconds: stat.cpu_ticks as f64 / self.ticks_a_second,
             resident_bytes: stat.resident_pages.saturating_mul(self.page_bytes),
+            proportional_bytes: fs::read_to_string("/proc/self/smaps_rollup")
+                .ok()
+                .and_then(|rollup| proportional(&rollup)),
             // The descriptor that reads the folder is one of them.
             open_files: fs::read_dir("/proc/self/fd")?.count().saturating_sub(1) as u64,
             max_files: max_files()?,
@@ -82,6 +87,13 @@ impl Stat {
             resident_pages: field(24)?,
         })
     }
+}
+
+/// `Pss:` of /proc/PID/smaps_rollup (proc_pid_smaps(5)), in bytes.
+fn proportional(rollup: &str) -> Option<u64> {
+    let line = rollup.lines().find_map(|line| line.strip_prefix("Pss:"))?;
+    let kilobytes: u64 = line.trim().strip_suffix("kB")?.trim().parse().ok()?;
+    kilobytes.checked_mul(1024)
 }
 
 fn boot_time(stat: &str) -> Option<u64> {
@@ -153,6 +165,20 @@ mod tests {
     }
 
     #[test]
+    fn proportional_memory_is_a_line_of_its_own() {
+        let check = |text: &str, expected: Option<u64>| assert_eq!(proportional(text), expected);
+        check(
+            "1000-2000 ---p 0 00:00 0 [rollup]\nRss: 9 kB\nPss:      7 kB\nPss_Anon: 3 kB\n",
+            Some(7168),
+        );
+        check("Pss_Anon: 3 kB\n", None);
+        check("Pss: 3\n", None);
+        check("Pss: x kB\n", None);
+        check("Pss: 18446744073709551615 kB\n", None);
+        check("", None);
+    }
+
+    #[test]
     fn this_process_is_measured() {
         let reader = ProcessReader::new().unwrap();
         let before = reader.read().unwrap();
@@ -162,6 +188,12 @@ mod tests {
         assert!(block.contains(&1));
         drop(file);
         assert!(after.resident_bytes >= 32 << 20, "{after:?}");
+        assert!(
+            after
+                .proportional_bytes
+                .is_none_or(|bytes| (32 << 20..=after.resident_bytes + (1 << 20)).contains(&bytes)),
+            "{after:?}"
+        );
         assert!(
             before.open_files >= 3 && before.open_files <= before.max_files,
             "{before:?}"

@@ -1,5 +1,7 @@
 //! Everything that is shown, of one moment: plain numbers, without I/O.
 
+use std::collections::BTreeMap;
+
 use agent_common::counters::Counters;
 use jiff::Timestamp;
 
@@ -7,7 +9,7 @@ use super::{Health, Process};
 use crate::http::exchange::record::Outcome;
 use crate::http::exchange::tally::{Histogram, Tally};
 use crate::http::head::Kind;
-use crate::ledger::{Ledger, Taken};
+use crate::ledger::{Ledger, RequestCounts, Taken};
 use crate::session::table::SessionCounts;
 use crate::sink::counts::Counts;
 use crate::sink::log::{LossReason, SinkCounts};
@@ -18,8 +20,6 @@ use crate::sink::log::{LossReason, SinkCounts};
 pub struct Snapshot {
     /// The CPUs that are shown, in order.
     pub cpus: Vec<Cpu>,
-    /// Heads found, by kind in the order of [`Kind::ALL`].
-    pub heads: [u64; Kind::ALL.len()],
     /// Exchanges, and how long they took.
     pub exchanges: Exchanges,
     /// What was made of flows; `None`: they are not taken.
@@ -28,6 +28,10 @@ pub struct Snapshot {
     pub lines: Option<Lines>,
     /// The account of each sink of exchanges and sessions, with its name.
     pub sinks: Vec<(&'static str, Counts)>,
+    /// Requests that brought records; `None`: nothing takes any.
+    pub requests: Option<RequestCounts>,
+    /// Seconds that each kernel program has run, as measured so far; empty: that is not measured.
+    pub program_seconds: BTreeMap<String, f64>,
     /// The whole account.
     pub ledger: Ledger,
     /// The names of the interfaces that are captured.
@@ -47,6 +51,8 @@ pub struct Cpu {
     pub counters: Counters,
     /// Its records that were taken out of the ring.
     pub received: u64,
+    /// Heads whose first byte it carried, by kind in the order of [`Kind::ALL`].
+    pub heads: [u64; Kind::ALL.len()],
 }
 
 /// Exchanges at one moment.
@@ -100,6 +106,7 @@ impl Snapshot {
         interfaces: Vec<String>,
         ledger: Ledger,
     ) -> Self {
+        let heads = taken.heads;
         let cpus = (0..)
             .zip(counters)
             .zip(taken.received)
@@ -107,16 +114,18 @@ impl Snapshot {
                 number,
                 counters,
                 received,
+                heads: heads.get(number as usize).copied().unwrap_or_default(),
             });
         Self {
             cpus: cpus
                 .filter(|cpu| online.contains(&cpu.number) || has_counted(&cpu.counters))
                 .collect(),
-            heads: taken.heads,
             sessions: taken.sessions,
             exchanges: Exchanges::default(),
             lines: Some(Lines::from(&taken.log)),
             sinks: taken.sinks,
+            requests: taken.requests,
+            program_seconds: taken.program_seconds.unwrap_or_default(),
             ledger,
             interfaces,
             health: Health::new(Timestamp::UNIX_EPOCH),

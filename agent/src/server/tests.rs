@@ -83,7 +83,7 @@ async fn answer(
 ) {
     let mut server = Server::start(listener, None, None).unwrap();
     let progress = Progress::new(1);
-    progress.heads_by_kind[0].store(7, Relaxed);
+    progress.heads_by_cpu[0][0].store(7, Relaxed);
     let mut asked = 0;
     loop {
         let question = tokio::select! {
@@ -133,7 +133,7 @@ fn metrics_are_read_when_they_are_asked_for() {
         check(&format!(
             "tapline_ignored_total{{reason=\"tls\",cpu=\"0\"}} {asked}"
         ));
-        check("tapline_heads_total{kind=\"CQ\"} 7");
+        check("tapline_heads_total{kind=\"CQ\",cpu=\"0\"} 7");
         check("# TYPE process_open_fds gauge");
     }
 }

@@ -68,7 +68,7 @@ pub struct SessionCounts {
     pub interim: u64,
     /// Packets that are in the last record of a session.
     pub packets: u64,
-    /// Heads that came after their session had left: they are in no record's count.
+    /// Requests and errors that came after the last record of their session: they are in no record's count.
     pub late_heads: u64,
     /// Flows that went on when the table was last walked through.
     pub active: u64,
@@ -115,8 +115,8 @@ struct Entry {
     errors: u32,
     /// Its last record is final.
     last: bool,
-    /// Heads came since its last record.
-    heads: bool,
+    /// Requests and errors since its last record.
+    unsaid: u32,
     /// A successor was found before this flow came to its end; the next time it is believed.
     succeeded: bool,
 }
@@ -131,7 +131,7 @@ impl Entry {
 
     /// Something of it is not in a final record.
     fn is_open(&self) -> bool {
-        (self.revision > 0 && !self.last) || self.heads
+        (self.revision > 0 && !self.last) || self.unsaid > 0
     }
 }
 
@@ -157,7 +157,14 @@ impl SessionTable {
     /// What was counted so far.
     #[must_use]
     pub fn counts(&self) -> SessionCounts {
-        self.counts
+        let mut counts = self.counts;
+        if self.ending {
+            // What is not said by now is never said.
+            let entries = self.chunks.iter().flatten().flat_map(|chunk| chunk.iter());
+            let unsaid = entries.map(|entry| u64::from(entry.unsaid));
+            counts.late_heads += unsaid.sum::<u64>();
+        }
+        counts
     }
 
     /// Takes a head of the flow with this name ([`agent_common::flow::flow_name`]); gives its session.
@@ -166,19 +173,23 @@ impl SessionTable {
         let slot = slot_of(flow)?;
         let entry = self.entry(slot)?;
         let (generation, ahead) = nearest(entry.generation, flow);
+        let mut late = 0;
         if ahead > 0 {
-            *entry = Entry::of(generation);
+            late = std::mem::replace(entry, Entry::of(generation)).unsaid;
         }
-        let known = ahead >= 0;
-        if known && said != Said::Other {
+        if said != Said::Other {
             let count = match said {
                 Said::Request => &mut entry.requests,
                 _ => &mut entry.errors,
             };
-            *count = count.saturating_add(1);
-            entry.heads = true;
+            if ahead < 0 {
+                late += 1;
+            } else {
+                *count = count.saturating_add(1);
+                entry.unsaid = entry.unsaid.saturating_add(1);
+            }
         }
-        self.counts.late_heads += u64::from(!known);
+        self.counts.late_heads += u64::from(late);
         Some(self.name(slot, generation))
     }
 
@@ -194,16 +205,18 @@ impl SessionTable {
             forgotten.revision = LAST_REVISION - 1;
             return Some(self.write(&mut forgotten, record, record.time_ns, false));
         }
+        let mut late = 0;
         if ahead > 0 {
-            *entry = Entry::of(record.generation);
+            late = std::mem::replace(entry, Entry::of(record.generation)).unsaid;
         }
         let packets = total(record);
         let stale = record.why == why::ENDED && packets < entry.packets;
-        let news = packets > entry.packets || entry.heads || !entry.last;
+        let news = packets > entry.packets || entry.unsaid > 0 || !entry.last;
+        let mut copy = *entry;
+        self.counts.late_heads += u64::from(late);
         if stale || !news {
             return None;
         }
-        let mut copy = *entry;
         let due = self.write(&mut copy, record, record.time_ns, false);
         self.put(record.slot, copy);
         Some(due)
@@ -233,7 +246,7 @@ impl SessionTable {
             entry = Entry::of(record.generation);
         }
         let packets = total(record);
-        let news = packets > entry.packets || entry.heads;
+        let news = packets > entry.packets || entry.unsaid > 0;
         let (due, taken) = if over || self.ending {
             (news || !entry.last, Taken::Final)
         } else {
@@ -289,7 +302,7 @@ impl SessionTable {
         entry.written_ns = now_ns;
         entry.packets = entry.packets.max(packets);
         entry.last = !interim;
-        (entry.heads, entry.succeeded) = (false, false);
+        (entry.unsaid, entry.succeeded) = (0, false);
         Due {
             session: self.name(record.slot, record.generation),
             revision: entry.revision,
@@ -324,8 +337,12 @@ impl SessionTable {
     }
 
     fn put(&mut self, slot: u32, entry: Entry) {
-        if let Some(place) = self.entry(slot) {
-            *place = entry;
+        let Some(place) = self.entry(slot) else {
+            return;
+        };
+        let before = std::mem::replace(place, entry);
+        if before.generation != entry.generation {
+            self.counts.late_heads += u64::from(before.unsaid);
         }
     }
 }

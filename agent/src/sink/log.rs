@@ -53,7 +53,7 @@ use crate::http::exchange::record::ExchangeRecord;
 use crate::http::head::{Head, Kind};
 use crate::session::record::SessionRecord;
 
-mod asked;
+pub(crate) mod asked;
 pub mod classic;
 mod clock;
 pub mod combined;
@@ -307,6 +307,10 @@ impl LogSink {
         let (queue, full) = sync_channel(settings.queue_batches);
         let (give_back, empty) = sync_channel(unmade + topics.len());
         let shared = Arc::<Shared>::default();
+        let target = match target {
+            Target::Stream(stream) => Target::Stream(stream.watched(Arc::clone(&shared))),
+            files => files,
+        };
         let writer = Writer {
             target,
             zone: zone.clone(),

@@ -15,7 +15,9 @@
 //! functions give.
 
 mod frame;
+mod read;
 mod recover;
+mod write;
 
 use std::collections::{HashSet, VecDeque};
 use std::fs::{self, File, OpenOptions};
@@ -255,63 +257,6 @@ impl Spool {
         Ok((place, gone))
     }
 
-    /// Takes the oldest frame that nobody holds; it stays on disk until it is [`done`](Self::done).
-    /// An error is a loss that was found: the next call goes on behind it.
-    pub(super) fn take(&mut self) -> Result<Option<Taken>, Gone> {
-        loop {
-            let reading = self.reading.as_ref().map(|reading| reading.segment);
-            let next = |segment: &&Segment| {
-                segment.frames > segment.held && reading.is_none_or(|now| segment.number >= now)
-            };
-            let Some(segment) = self.segments.iter().find(next) else {
-                return Ok(None);
-            };
-            let (number, end) = (segment.number, segment.bytes);
-            if reading != Some(number) {
-                self.reading = match open(&self.path(number)) {
-                    Ok(file) => Some(Reading {
-                        segment: number,
-                        file,
-                        offset: SEGMENT_MAGIC.len() as u64,
-                    }),
-                    Err(error) => return Err(self.give_up(number, reason(&error))),
-                };
-            }
-            let Some(reading) = &mut self.reading else {
-                return Ok(None);
-            };
-            if reading.offset >= end {
-                // Its counts do not agree with it: somebody else wrote to it.
-                return Err(self.give_up(number, LossReason::Damaged));
-            }
-            let read = read_frame(reading, end);
-            let (offset, header, payload) = match read {
-                Ok(Some(read)) => read,
-                Ok(None) => return Err(self.give_up(number, LossReason::Damaged)),
-                Err(error) => return Err(self.give_up(number, reason(&error))),
-            };
-            let place = Place {
-                segment: number,
-                offset,
-                records: header.records,
-            };
-            if header.is_done || self.taken.contains(&place) {
-                continue;
-            }
-            self.taken.insert(place);
-            if let Some(segment) = self.segment(number) {
-                segment.held += 1;
-                segment.held_records += u64::from(header.records);
-            }
-            return Ok(Some(Taken {
-                place,
-                tag: header.tag,
-                records: header.records,
-                payload,
-            }));
-        }
-    }
-
     /// A frame that was taken, or is held, is done with: it will not be taken again, also not after a
     /// restart.
     pub(super) fn done(&mut self, place: Place) {
@@ -466,127 +411,6 @@ impl Spool {
             _ => {}
         }
     }
-
-    fn write(&mut self, tag: u8, records: u32, payload: &[u8]) -> io::Result<Place> {
-        let is_full = |segment: &Segment| segment.bytes >= self.segment_bytes;
-        if self.writing.is_some() && self.segments.back().is_none_or(is_full) {
-            self.rotate();
-        }
-        if self.writing.is_none() {
-            self.begin()?;
-        }
-        let (Some(file), Some(segment)) = (&self.writing, self.segments.back_mut()) else {
-            return Err(io::Error::other("there is no segment to write to"));
-        };
-        let header = Header::new(tag, records, segment.all_records, payload);
-        let frame = [&header.to_bytes()[..], payload].concat();
-        let offset = segment.bytes;
-        if let Err(error) = file.write_all_at(&frame, offset) {
-            // What was written of it would be taken for a torn frame, which it is.
-            if file.set_len(offset).is_err() {
-                self.writing = None;
-            }
-            return Err(error);
-        }
-        segment.bytes += frame.len() as u64;
-        segment.frames += 1;
-        segment.records += u64::from(records);
-        segment.all_records += u64::from(records);
-        self.is_dirty = true;
-        Ok(Place {
-            segment: segment.number,
-            offset,
-            records,
-        })
-    }
-
-    fn begin(&mut self) -> io::Result<()> {
-        let mut is_made = false;
-        let (number, file) = loop {
-            let number = self.next_number;
-            match create(&self.path(number), true) {
-                Ok(file) => break (number, file),
-                Err(error) if error.kind() == io::ErrorKind::NotFound && !is_made => {
-                    make_folder(&self.directory)?;
-                    is_made = true;
-                }
-                // Something else has our name.
-                Err(error) if error.kind() == io::ErrorKind::AlreadyExists => {
-                    self.next_number = number.checked_add(1).ok_or(error)?;
-                }
-                Err(error) => return Err(error),
-            }
-        };
-        // Used or not, no number is used twice.
-        self.next_number = number.saturating_add(1);
-        if let Err(error) = file.write_all_at(SEGMENT_MAGIC, 0) {
-            self.delete(number);
-            return Err(error);
-        }
-        // That the name is there after the fall of the host is worth a try.
-        if let Ok(folder) = File::open(&self.directory) {
-            drop(folder.sync_all());
-        }
-        self.segments.push_back(Segment {
-            number,
-            bytes: SEGMENT_MAGIC.len() as u64,
-            frames: 0,
-            records: 0,
-            held: 0,
-            held_records: 0,
-            all_records: 0,
-            inode: file.metadata()?.ino(),
-        });
-        self.writing = Some(file);
-        Ok(())
-    }
-
-    fn rotate(&mut self) {
-        if let Some(file) = self.writing.take()
-            && let Err(error) = file.sync_data()
-        {
-            tracing::warn!(path = %self.directory.display(), %error, "a segment of the spool may not have reached the disk");
-        }
-        self.is_dirty = false;
-        if let Some(last) = self.segments.back().filter(|last| last.frames == 0) {
-            self.forget(last.number);
-        }
-    }
-
-    fn mark(&self, place: Place) -> io::Result<()> {
-        let at = place.offset + STATE;
-        match &self.reading {
-            Some(reading) if reading.segment == place.segment => {
-                reading.file.write_all_at(&[DONE], at)
-            }
-            _ => open(&self.path(place.segment))?.write_all_at(&[DONE], at),
-        }
-    }
-}
-
-/// The next frame; None when what is there is none. The offset is behind it then.
-fn read_frame(reading: &mut Reading, end: u64) -> io::Result<Option<(u64, Header, Vec<u8>)>> {
-    let offset = reading.offset;
-    let mut header = [0; HEADER];
-    if offset + HEADER as u64 > end {
-        return Ok(None);
-    }
-    reading.file.read_exact_at(&mut header, offset)?;
-    let Some(header) = Header::from_bytes(&header) else {
-        return Ok(None);
-    };
-    if offset + header.frame_bytes() > end {
-        return Ok(None);
-    }
-    reading.offset = offset + header.frame_bytes();
-    if header.is_done {
-        return Ok(Some((offset, header, Vec::new())));
-    }
-    let mut payload = vec![0; header.length as usize];
-    reading
-        .file
-        .read_exact_at(&mut payload, offset + HEADER as u64)?;
-    Ok(header.has(&payload).then_some((offset, header, payload)))
 }
 
 fn name(number: u64) -> String {

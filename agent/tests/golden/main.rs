@@ -23,7 +23,7 @@ fn blesses() -> bool {
 }
 
 /// What is printed of a capture.
-const FORMATS: [&str; 3] = ["classic", "json", CONNECTIONS];
+const FORMATS: [&str; 4] = ["classic", "json", "ecs", CONNECTIONS];
 
 /// The `conn.log` of the format zeek.
 const CONNECTIONS: &str = "conn";

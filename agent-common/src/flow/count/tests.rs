@@ -6,6 +6,7 @@ use std::string::String;
 use std::vec::Vec;
 use std::{format, vec};
 
+use self::datagrams::datagram;
 use super::*;
 use crate::classify::tcp;
 use crate::flow::{FlowRecord, HISTORY_MAX, known_word, slot_of};
@@ -15,6 +16,8 @@ use crate::settings::filter;
 use crate::testing::{Kernel, Memory};
 
 mod account;
+mod datagrams;
+mod leaving;
 mod streams;
 
 const SYN: u8 = tcp::SYN;
@@ -405,92 +408,6 @@ fn a_sequence_number_of_nowhere_moves_nothing() {
     assert_eq!(flow.missed, [far as u64 - 10, 0]);
 }
 
-/// Shows a datagram.
-fn datagram(kernel: &mut Kernel, from: u8, to: u8, ports: [u16; 2], length: usize) {
-    let inside = frame::udp(ports, &vec![0; length]);
-    let packet = frame::ipv4([10, 0, 0, from].into(), [10, 0, 0, to].into(), UDP, &inside);
-    show(kernel, &frame::ethernet(IPV4, &packet));
-}
-
-#[test]
-fn datagrams_are_counted_both_ways() {
-    let mut kernel = Kernel::new(1);
-    datagram(&mut kernel, 9, 1, [5_000, 53], 30);
-    assert_eq!(only(&kernel).conn_state(), "S0");
-    datagram(&mut kernel, 1, 9, [53, 5_000], 100);
-    datagram(&mut kernel, 1, 9, [53, 5_000], 0);
-    let flow = only(&kernel);
-    assert_eq!(flow.conn_state(), "SF");
-    assert_eq!(flow.history().as_str(), "Dd");
-    assert_eq!((flow.packets, flow.bytes), ([1, 2], [58, 156]));
-    assert_eq!(flow.payload, [30, 100]);
-    assert_eq!(u32::from(flow.protocol), Protocol::Udp as u32);
-    assert_eq!(flow.source_port_be, 5_000_u16.to_be_bytes());
-    // The same ports of TCP are another flow.
-    let tcp = frame::tcp([5_000, 53], 1, ACK, &[], b"x");
-    let packet = frame::ipv4([10, 0, 0, 9].into(), [10, 0, 0, 1].into(), TCP, &tcp);
-    show(&mut kernel, &frame::ethernet(IPV4, &packet));
-    assert_eq!(standing(&kernel).len(), 2);
-}
-
-/// An ICMP message of both families: type, code, identifier and 6 bytes more.
-fn message(six: bool, from: u8, to: u8, kind: u8, code: u8, identifier: u16) -> Vec<u8> {
-    let [high, low] = identifier.to_be_bytes();
-    let inside = [kind, code, 0, 0, high, low, 0, 1, 1, 2, 3, 4, 5, 6];
-    if six {
-        let address = |last: u8| [0xfd00, 0, 0, 0, 0, 0, 0, u16::from(last)].into();
-        frame::ethernet(IPV6, &frame::ipv6(address(from), address(to), 58, &inside))
-    } else {
-        let packet = frame::ipv4([10, 0, 0, from].into(), [10, 0, 0, to].into(), 1, &inside);
-        frame::ethernet(IPV4, &packet)
-    }
-}
-
-#[test]
-fn a_question_and_its_answer_are_one_flow() {
-    for (six, asks, answers) in [
-        (false, 8, 0),
-        (true, 128, 129),
-        (false, 13, 14),
-        (false, 17, 18),
-    ] {
-        for (from, to) in [(9, 1), (1, 9), (1, 1)] {
-            let mut kernel = Kernel::new(4);
-            show(&mut kernel, &message(six, from, to, asks, 0, 7));
-            show(&mut kernel, &message(six, to, from, answers, 0, 7));
-            let flow = only(&kernel);
-            let what = format!("type {asks} from {from} to {to}");
-            assert_eq!(flow.packets, [1, 1], "{what}");
-            assert_eq!(flow.payload, [6, 6], "{what}");
-            assert_eq!(flow.source_port_be, [0, asks], "{what}");
-            assert_eq!(flow.destination_port_be, [0, 0], "{what}");
-            assert_eq!(flow.source[15], from, "{what}");
-            assert_eq!(flow.conn_state(), "OTH");
-            assert_eq!(flow.history().as_str(), "");
-            // Another identifier is another flow.
-            show(&mut kernel, &message(six, from, to, asks, 0, 8));
-            assert_eq!(standing(&kernel).len(), 2, "{what}");
-        }
-    }
-}
-
-#[test]
-fn other_messages_are_flows_by_type_and_code() {
-    let mut kernel = Kernel::new(4);
-    // Unreachable: what stands where a question has its identifier is no part of the name.
-    show(&mut kernel, &message(false, 9, 1, 3, 1, 7));
-    show(&mut kernel, &message(false, 9, 1, 3, 1, 8));
-    let flow = only(&kernel);
-    assert_eq!(flow.packets, [2, 0]);
-    assert_eq!(
-        (flow.source_port_be, flow.destination_port_be),
-        ([0, 3], [0, 1])
-    );
-    show(&mut kernel, &message(false, 9, 1, 3, 3, 7));
-    show(&mut kernel, &message(true, 9, 1, 135, 0, 7));
-    assert_eq!(standing(&kernel).len(), 3);
-}
-
 #[test]
 fn super_packets_count_their_segments() {
     let mut kernel = Kernel::new(1);
@@ -578,109 +495,4 @@ fn what_is_filtered_is_in_no_flow() {
 fn the_cpu_of_each_direction_is_that_of_its_first_packet() {
     let flow = check("cpu", &handshake(), "S1", "ShA");
     assert_eq!((flow.cpus, flow.ifindex), ([5, 5], 3));
-}
-
-/// What left, in words: why, and packets.
-fn left(kernel: &Kernel) -> Vec<String> {
-    let words = |record: FlowRecord| {
-        let [out, back] = record.packets;
-        format!("{} {out}+{back}", record.why)
-    };
-    kernel.flow_records.take().into_iter().map(words).collect()
-}
-
-#[test]
-fn a_flow_that_was_idle_leaves_when_the_next_packet_comes() {
-    let mut kernel = Kernel::new(1);
-    datagram(&mut kernel, 9, 1, [5_000, 53], 30);
-    datagram(&mut kernel, 1, 9, [53, 5_000], 30);
-    let limit = u64::from(kernel.settings.flow_idle[1]);
-    kernel.ticks.set(kernel.ticks.get() + limit);
-    datagram(&mut kernel, 1, 9, [53, 5_000], 30);
-    assert_eq!(left(&kernel), [""; 0]);
-    let before = only(&kernel);
-    kernel.ticks.set(kernel.ticks.get() + limit + 1);
-    datagram(&mut kernel, 1, 9, [53, 5_000], 30);
-    assert_eq!(left(&kernel), ["2 1+2"]);
-    let after = only(&kernel);
-    assert_eq!(after.slot, before.slot);
-    assert_eq!(after.generation, before.generation + 1);
-    // The other side has opened this one.
-    assert_eq!((after.packets, after.source_port_be), ([1, 0], [0, 53]));
-    // What the reader has is not sent again.
-    kernel.flows_known[after.slot as usize].set(known_word(after.generation, 1, true));
-    kernel.ticks.set(kernel.ticks.get() + limit + 1);
-    datagram(&mut kernel, 1, 9, [53, 5_000], 30);
-    assert_eq!(left(&kernel), [""; 0]);
-    assert_eq!(only(&kernel).generation, after.generation + 1);
-    assert_eq!(kernel.counters().flows, 3);
-    assert_eq!(kernel.counters().flows_evicted, 0);
-}
-
-#[test]
-fn what_comes_behind_the_end_is_counted_to_it() {
-    let mut kernel = Kernel::new(1);
-    let reset = seg(SERVER, RST, 20, 0, 0);
-    for segment in with(exchange(), &[reset]) {
-        show(&mut kernel, &wire(&segment));
-    }
-    assert_eq!(left(&kernel), ["1 4+4"]);
-    assert!(!kernel.flow(only(&kernel).slot).has_news());
-    // Late, and again.
-    show(&mut kernel, &wire(&seg(CLIENT, ACK, 10, 0, 20)));
-    show(&mut kernel, &wire(&reset));
-    assert!(kernel.flow(only(&kernel).slot).has_news());
-    assert_eq!(left(&kernel), [""; 0]);
-    // The ports are used anew.
-    show(&mut kernel, &wire(&seg(CLIENT, SYN, 5_000, 0, 0)));
-    assert_eq!(left(&kernel), ["2 5+5"]);
-    assert_eq!(only(&kernel).packets, [1, 0]);
-    // Without anything late it is sent once.
-    show(&mut kernel, &wire(&seg(SERVER, RST | ACK, 0, 0, 5_001)));
-    assert_eq!(left(&kernel), ["1 1+1"]);
-    show(&mut kernel, &wire(&seg(CLIENT, SYN, 9_000, 0, 0)));
-    assert_eq!(left(&kernel), [""; 0]);
-}
-
-#[test]
-fn a_full_ring_leaves_an_ended_flow_for_the_reader_to_find() {
-    let mut kernel = Kernel::new(1);
-    kernel.ring_is_full.set(true);
-    for segment in with(exchange(), &[seg(SERVER, RST, 20, 0, 0)]) {
-        show(&mut kernel, &wire(&segment));
-    }
-    let flow = only(&kernel);
-    assert!(kernel.flow(flow.slot).has_news());
-    assert_eq!(kernel.counters().packets_left_out, 0);
-    // With the place the packets go, and are counted.
-    show(&mut kernel, &wire(&seg(CLIENT, SYN, 5_000, 0, 0)));
-    assert_eq!(kernel.counters().packets_left_out, 8);
-    assert_eq!(kernel.counters().flows_left_out, 1);
-}
-
-#[test]
-fn a_flood_drives_itself_out() {
-    let mut kernel = Kernel::new(1);
-    for segment in exchange() {
-        show(&mut kernel, &wire(&segment));
-    }
-    for port in 0..100 {
-        kernel.ticks.set(kernel.ticks.get() + 1);
-        datagram(&mut kernel, 9, 1, [5_000 + port, 53], 30);
-    }
-    let standing = standing(&kernel);
-    assert_eq!(standing.len(), FLOW_WAYS);
-    assert!(standing.iter().any(|flow| flow.packets == [4, 3]));
-    let evicted = 101 - FLOW_WAYS;
-    assert_eq!(left(&kernel).len(), evicted);
-    assert_eq!(kernel.counters().flows_evicted, evicted as u64);
-}
-
-#[test]
-fn who_is_slower_counts_its_packet() {
-    let mut kernel = Kernel::new(1);
-    kernel.slower.set(true);
-    datagram(&mut kernel, 9, 1, [5_000, 53], 30);
-    assert_eq!(standing(&kernel), []);
-    assert_eq!(kernel.counters().packets_left_out, 1);
 }

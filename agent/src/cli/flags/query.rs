@@ -8,7 +8,8 @@ use clap::Args;
 use clap::builder::PossibleValuesParser;
 use jiff::Timestamp;
 
-use super::{ConfigFlags, Text, one};
+use super::ConfigFlags;
+use super::values::{Text, one};
 use crate::cli::query::QueryArguments;
 use crate::config::{Key, Refusal, Setting, parse_duration};
 use crate::http::exchange::record::{Outcome, Role};

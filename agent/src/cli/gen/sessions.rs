@@ -1,6 +1,6 @@
 //! `tapline gen sessions`: session records at random, in the place of `log-gen`.
 
-use std::io::{self, Write as _};
+use std::io::{self, IsTerminal as _, Write as _};
 use std::ops::Range;
 use std::path::{Path, PathBuf};
 use std::time::{Duration, Instant};
@@ -255,8 +255,12 @@ pub fn generate(arguments: &SessionsArguments) -> anyhow::Result<Exit> {
     let mut taker = Taker::open(arguments, &stop)?;
     bounds.say_seed();
     let begun = Instant::now();
-    // A bar would be among the lines that are shown.
-    let is_shown = !bounds.quiet && taker.screen.is_none();
+    // A bar would be among the lines that are shown, or the records.
+    let is_among_others = match arguments.destination {
+        SessionsTo::Output(Destination::Stdout, _) => io::stdout().is_terminal(),
+        _ => taker.screen.is_some(),
+    };
+    let is_shown = !bounds.quiet && !is_among_others;
     let mut progress = Progress::new(count, is_shown);
     let mut driven = Driven::default();
     let plan = Plan {

@@ -4,8 +4,11 @@
 use std::net::SocketAddr;
 use std::ops::Range;
 
+use agent_common::flow::slot_of;
+
 use super::record::{Outcome, Role};
 use crate::session::identifier::Identifier;
+use crate::sink::log::asked::AskedFields;
 
 /// One exchange so far.
 #[derive(Debug)]
@@ -24,8 +27,14 @@ pub(super) struct Open {
     pub(super) response: Option<Seen>,
     /// Where the first response to it begins, an interim one or the final one.
     pub(super) response_begin: Option<u64>,
-    /// Where the response ended the last time anybody looked, and when its last byte was seen.
-    pub(super) response_end: Option<(u64, u64)>,
+    /// Where the response ended the last time anybody looked.
+    pub(super) response_end: Option<End>,
+    /// Where its head says that the final response ends.
+    pub(super) response_ends_at: Option<u64>,
+    /// The flow of its last head; 0: none.
+    pub(super) flow: u32,
+    /// Its connection has ended; what is still to be read of it waits in the engine.
+    pub(super) ended: bool,
     pub(super) request_bytes: Option<u64>,
     pub(super) minor_version: u8,
     pub(super) status: Option<u16>,
@@ -54,6 +63,15 @@ pub(super) struct Seen {
     pub(super) cpu: u32,
 }
 
+/// The end of a response.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct End {
+    /// Behind the last byte, in the stream; `None`: only its time is known.
+    pub(super) position: Option<u64>,
+    /// When the last byte was seen, on the clock of the records.
+    pub(super) time_ns: u64,
+}
+
 /// The texts of an exchange.
 #[derive(Clone, Copy, Debug)]
 pub(super) enum Text {
@@ -64,10 +82,12 @@ pub(super) enum Text {
     Referer,
     Traceparent,
     ContentType,
+    /// A JSON object.
+    Headers,
 }
 
 impl Text {
-    pub(super) const COUNT: usize = 7;
+    pub(super) const COUNT: usize = 8;
 }
 
 /// No exchange.
@@ -85,6 +105,8 @@ pub(super) struct OpenExchanges {
     newest: u32,
     /// By slot of the connection: its first and last exchange.
     connections: Vec<(u32, u32)>,
+    /// By slot of the flow: the slot of the connection that had a head of it last.
+    flows: Vec<u32>,
     count: usize,
 }
 
@@ -96,6 +118,7 @@ impl OpenExchanges {
             oldest: NONE,
             newest: NONE,
             connections: Vec::new(),
+            flows: Vec::new(),
             count: 0,
         }
     }
@@ -137,6 +160,28 @@ impl OpenExchanges {
     /// The next of the same connection.
     pub(super) fn next_of(&self, index: u32) -> Option<u32> {
         self.get(index).map(|open| open.next).filter(is_some)
+    }
+
+    /// The connection that had a head of the flow in this slot last.
+    pub(super) fn connection_of(&self, flow_slot: u32) -> Option<u32> {
+        let connection = self.flows.get(flow_slot as usize)?;
+        Some(*connection).filter(is_some)
+    }
+
+    /// A head of the exchange came with this flow.
+    pub(super) fn follow(&mut self, index: u32, flow: u32) {
+        let Some(flow_slot) = slot_of(flow) else {
+            return;
+        };
+        let Some(open) = self.get_mut(index) else {
+            return;
+        };
+        open.flow = flow;
+        let (flow_slot, connection) = (flow_slot as usize, open.slot);
+        if flow_slot >= self.flows.len() {
+            self.flows.resize(flow_slot + 1, NONE);
+        }
+        self.flows[flow_slot] = connection;
     }
 
     /// Adds an exchange, as the last of its connection; its buffer is one that was used before.
@@ -220,6 +265,14 @@ impl Open {
         self.spans[text as usize] = Some(begin..self.text.len() as u32);
     }
 
+    /// Notes the fields of a head that were asked for.
+    pub(super) fn note_headers(&mut self, asked: &mut AskedFields, raw: &[u8]) {
+        let begin = self.text.len() as u32;
+        if asked.append_object(raw, &mut self.text) {
+            self.spans[Text::Headers as usize] = Some(begin..self.text.len() as u32);
+        }
+    }
+
     /// What became of it so far.
     pub(super) fn outcome(&self) -> Outcome {
         let connects = self.noted(Text::Method) == Some("CONNECT");
@@ -254,6 +307,9 @@ impl Open {
             response: None,
             response_begin: None,
             response_end: None,
+            response_ends_at: None,
+            flow: 0,
+            ended: false,
             request_bytes: None,
             minor_version: 1,
             status: None,

@@ -3,19 +3,23 @@
 //! Pure: heads in, exchanges out; no I/O, no clock, and no allocation an exchange once as many are open
 //! as ever. The engine has numbered the requests of a connection and says which one a response answers;
 //! here they wait for each other, and then for the end of the response, which the next head of the
-//! connection tells.
+//! connection tells, or its flow ([`flow`]).
 //!
 //! Each request and each orphan becomes one exchange, handed out once. More than [`Limits::open`] at a time
 //! are not kept: the oldest is handed out as it is.
 
-use jiff::Timestamp;
+use serde::Serialize;
 
-use super::open::{Open, OpenExchanges, Seen, Text};
+use super::open::{End, Open, OpenExchanges, Seen, Text};
 use super::record::{ExchangeRecord, Outcome, Role};
 use crate::http::engine::FoundHead;
 use crate::http::framing::is_interim;
 use crate::http::head::{Head, Kind, StartLine};
 use crate::session::identifier::Identifier;
+use crate::sink::log::asked::AskedFields;
+
+mod flow;
+mod handing_out;
 
 /// The bounds of what a [`Pairing`] keeps.
 #[derive(Clone, Copy, Debug)]
@@ -60,7 +64,31 @@ pub struct Pairing {
     /// Exchanges begun.
     begun: u64,
     limits: Limits,
+    asked: AskedFields,
+    counts: PairingCounts,
     open: OpenExchanges,
+}
+
+/// What a [`Pairing`] has counted since it was made: `requests = answered + unanswered + open_requests`, and
+/// `responses = answered + orphans + interim + open_responses`.
+#[derive(Clone, Copy, Debug, Default, Eq, PartialEq, Serialize)]
+pub struct PairingCounts {
+    /// Requests.
+    pub requests: u64,
+    /// Responses, interim ones too.
+    pub responses: u64,
+    /// Exchanges handed out with both; opaque ones too.
+    pub answered: u64,
+    /// Exchanges handed out without a response.
+    pub unanswered: u64,
+    /// Exchanges handed out without a request.
+    pub orphans: u64,
+    /// Interim responses.
+    pub interim: u64,
+    /// Requests of exchanges that are not over.
+    pub open_requests: u64,
+    /// Final responses of exchanges that are not over.
+    pub open_responses: u64,
 }
 
 impl Pairing {
@@ -71,8 +99,23 @@ impl Pairing {
             run,
             begun: 0,
             limits,
+            asked: AskedFields::new(&[]),
+            counts: PairingCounts::default(),
             open: OpenExchanges::new(),
         }
+    }
+
+    /// Has the fields with these names noted in exchanges, of their requests.
+    #[must_use]
+    pub fn with_headers(mut self, names: &[String]) -> Self {
+        self.asked = AskedFields::new(names);
+        self
+    }
+
+    /// What was counted so far.
+    #[must_use]
+    pub fn counts(&self) -> PairingCounts {
+        self.counts
     }
 
     /// Gives the run another name; to be called before the first head.
@@ -90,12 +133,13 @@ impl Pairing {
     ) -> Part {
         self.leave_earlier_connection(found, out);
         let index = match head.start {
-            StartLine::Request { .. } => self.request(found, head),
+            StartLine::Request { .. } => self.request(found, head, out),
             StartLine::Response { status, .. } if is_interim(status) => {
                 self.interim(found, head, status)
             }
             StartLine::Response { status, .. } => self.response(found, head, status, out),
         };
+        self.open.follow(index, found.flow);
         let part = self.part(found, head, index);
         if self.is_over(index) {
             self.hand_out(index, out);
@@ -116,6 +160,7 @@ impl Pairing {
                 return;
             };
             let patience = match open.response {
+                _ if open.ended => flow::GRACE_NS,
                 Some(_) => self.limits.unfinished_ns,
                 None => self.limits.unanswered_ns,
             };
@@ -154,14 +199,24 @@ impl Pairing {
         }
     }
 
-    fn request(&mut self, found: &FoundHead<'_>, head: &Head<'_>) -> u32 {
+    fn request(
+        &mut self,
+        found: &FoundHead<'_>,
+        head: &Head<'_>,
+        out: &mut impl FnMut(&ExchangeRecord<'_>),
+    ) -> u32 {
+        self.counts.requests += 1;
+        self.counts.open_requests += 1;
         if let Some(last) = self.open.last_of(found.slot)
             && let Some(open) = self.open.get_mut(last)
         {
             // The response before it is over, or at least so much of it is there.
             if let Some(response) = open.response {
                 let seen = ago(found.time_ns, found.peer_ago, self.limits.tick_ns);
-                open.response_end = Some((found.peer_position, seen.max(response.end_ns)));
+                open.response_end = Some(End {
+                    position: Some(found.peer_position),
+                    time_ns: seen.max(response.end_ns),
+                });
             }
             if let Some(request) = open.request
                 && open.request_bytes.is_none()
@@ -169,12 +224,14 @@ impl Pairing {
                 open.request_bytes = found.position.checked_sub(request.position);
             }
         }
-        let index = match self.find(found) {
+        let known = self.find_without(found, |open| open.request.is_some(), out);
+        let index = match known {
             Some(index) => index,
             None => self.add(found, head),
         };
         if let Some(open) = self.open.get_mut(index) {
             open.request = Some(seen(found, head));
+            open.note_headers(&mut self.asked, head.raw_fields);
             open.minor_version = head.minor_version;
             open.partial |= head.partial;
             if let StartLine::Request { method, target } = head.start {
@@ -190,6 +247,8 @@ impl Pairing {
     }
 
     fn interim(&mut self, found: &FoundHead<'_>, head: &Head<'_>, status: u16) -> u32 {
+        self.counts.responses += 1;
+        self.counts.interim += 1;
         let index = match self.find(found) {
             Some(index) => index,
             None => self.add(found, head),
@@ -209,7 +268,9 @@ impl Pairing {
         status: u16,
         out: &mut impl FnMut(&ExchangeRecord<'_>),
     ) -> u32 {
-        let known = self.find(found);
+        self.counts.responses += 1;
+        self.counts.open_responses += 1;
+        let known = self.find_without(found, |open| open.response.is_some(), out);
         self.end_those_before(found, known, out);
         let index = match known {
             Some(index) => index,
@@ -232,13 +293,17 @@ impl Pairing {
             {
                 open.request_bytes = found.peer_position.checked_sub(request.position);
             }
-            if let Some(end) = found
+            open.response_ends_at = found
                 .expected
-                .and_then(|bytes| found.position.checked_add(bytes))
+                .and_then(|bytes| found.position.checked_add(bytes));
+            if let Some(end) = open.response_ends_at
                 && end <= found.segment_end
             {
                 // All of it came with its head.
-                open.response_end = Some((end, found.end_time_ns));
+                open.response_end = Some(End {
+                    position: Some(end),
+                    time_ns: found.end_time_ns,
+                });
             }
         }
         index
@@ -270,10 +335,13 @@ impl Pairing {
             if let Some(response) = open.response
                 && open
                     .response_end
-                    .is_none_or(|(end, _)| end != found.position)
+                    .is_none_or(|end| end.position != Some(found.position))
             {
                 let seen = ago(found.time_ns, found.last_ago, self.limits.tick_ns);
-                open.response_end = Some((found.position, seen.max(response.end_ns)));
+                open.response_end = Some(End {
+                    position: Some(found.position),
+                    time_ns: seen.max(response.end_ns),
+                });
             }
             self.hand_out(index, out);
         }
@@ -290,6 +358,21 @@ impl Pairing {
             at = self.open.next_of(index);
         }
         None
+    }
+
+    /// The same, of which a part is still missing: one that has it already is over.
+    fn find_without(
+        &mut self,
+        found: &FoundHead<'_>,
+        has_it: impl Fn(&Open) -> bool,
+        out: &mut impl FnMut(&ExchangeRecord<'_>),
+    ) -> Option<u32> {
+        let index = self.find(found)?;
+        if self.open.get(index).is_some_and(has_it) {
+            self.hand_out(index, out);
+            return None;
+        }
+        Some(index)
     }
 
     fn add(&mut self, found: &FoundHead<'_>, head: &Head<'_>) -> u32 {
@@ -351,63 +434,6 @@ impl Pairing {
             let number = u64::from(found.slot) << 32 | u64::from(found.generation);
             Identifier::new(self.run, OF_CONNECTION | number)
         })
-    }
-
-    fn hand_out(&mut self, index: u32, out: &mut impl FnMut(&ExchangeRecord<'_>)) {
-        let Some(open) = self.open.get(index) else {
-            return;
-        };
-        let first = open.request.or(open.response);
-        // Interim responses alone to a request that was not seen are none of anybody.
-        if let Some(first) = first {
-            let outcome = open.outcome();
-            let since = |time_ns: u64| {
-                open.request
-                    .map(|request| time_ns.saturating_sub(request.end_ns) / 1000)
-            };
-            let response_bytes = match (open.response_begin, open.response_end) {
-                (Some(begin), Some((end, _))) if outcome != Outcome::Opaque => {
-                    end.checked_sub(begin)
-                }
-                _ => None,
-            };
-            out(&ExchangeRecord {
-                exchange_id: Identifier::new(self.run, open.id),
-                session_id: Some(open.session),
-                ts: Timestamp::from_nanosecond(first.time_ns.into()).unwrap_or_default(),
-                role: open.role,
-                outcome,
-                src_ip: open.client.ip(),
-                src_port: open.client.port(),
-                dst_ip: open.server.ip(),
-                dst_port: open.server.port(),
-                method: open.noted(Text::Method),
-                target: open.noted(Text::Target),
-                version: match open.minor_version {
-                    0 => "HTTP/1.0",
-                    _ => "HTTP/1.1",
-                },
-                host: open.noted(Text::Host),
-                user_agent: open.noted(Text::UserAgent),
-                referer: open.noted(Text::Referer),
-                status: open.status,
-                content_type: open.noted(Text::ContentType),
-                ttfb_us: open.response.and_then(|response| since(response.begin_ns)),
-                total_us: match outcome {
-                    Outcome::Opaque => None,
-                    _ => open.response_end.and_then(|(_, time_ns)| since(time_ns)),
-                },
-                request_bytes: open.request_bytes,
-                response_bytes,
-                interim_status: open.interim_status,
-                traceparent: open.noted(Text::Traceparent),
-                headers: None,
-                partial: open.partial,
-                cpu_id: first.cpu,
-                reply_cpu_id: open.response.map(|response| response.cpu),
-            });
-        }
-        self.open.remove(index);
     }
 }
 

@@ -42,7 +42,11 @@ async fn show_metrics(State(api): State<Api>) -> Result<Response, Refusal> {
     let process = api.0.process.as_ref();
     let process = process.and_then(|reader| reader.read().ok());
     let sinks = [("sqlite", api.0.intake.counts())];
-    metrics_text(metrics::text_of_store(&sinks, process))
+    metrics_text(metrics::text_of_store(
+        &sinks,
+        api.request_counts(),
+        process,
+    ))
 }
 
 /// The answer of `/health`.
@@ -76,6 +80,7 @@ async fn show_ledger(State(api): State<Api>) -> Response {
     let sinks = [("sqlite", api.0.intake.counts())];
     Json(StoreLedger::new(
         &sinks,
+        api.request_counts(),
         api.0.started.elapsed(),
         Moment::Live,
     ))

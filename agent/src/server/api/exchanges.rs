@@ -1,16 +1,18 @@
-//! `GET /api/exchanges`: pages of exchanges, the newest first.
+//! `/api/exchanges`: exchanges are taken; pages of them, the newest first.
 //!
-//! The answer is `{"exchanges": […], "next": "…"}`; `next`, given back as `after`, asks for the page
+//! The answer of `GET` is `{"exchanges": […], "next": "…"}`; `next`, given back as `after`, asks for the page
 //! behind this one, and is null when there is none. A page costs the same wherever it stands.
 
-use axum::extract::{RawQuery, State};
+use axum::extract::{RawQuery, Request, State};
 use axum::response::Response;
 use serde::Serialize;
 
 use super::Api;
 use super::logs::{LIMIT, LIMIT_MOST, behind, json_text};
 use super::parameters::Parameters;
+use super::record::Sort;
 use super::refusal::Refusal;
+use super::taking;
 use crate::http::exchange::record::{ExchangeRecord, Outcome, Role};
 use crate::store::{Common, Cursor, ExchangeFilter, Order};
 
@@ -38,6 +40,11 @@ pub(super) const PARAMETERS: [&str; 16] = [
 struct Shown<'a> {
     exchanges: Vec<ExchangeRecord<'a>>,
     next: Option<String>,
+}
+
+/// `POST /api/exchanges`.
+pub(super) async fn take(State(api): State<Api>, request: Request) -> Result<Response, Refusal> {
+    taking::take(&api, request, Sort::Exchanges).await
 }
 
 /// Shows a page.

@@ -2,23 +2,18 @@
 
 use std::cmp::Reverse;
 
-use axum::Json;
 use axum::body::Body;
 use axum::extract::{Path, RawQuery, Request, State};
-use axum::http::StatusCode;
 use axum::http::header::CONTENT_TYPE;
 use axum::response::{IntoResponse as _, Response};
 use jiff::{SignedDuration, Timestamp};
-use serde::Serialize;
-use serde_json::json;
 
 use super::Api;
 use super::parameters::Parameters;
-use super::record::{Parsed, Rules, parse};
+use super::record::Sort;
 use super::refusal::{Place, Refusal, Wrong};
-use crate::session::record::{Protocol, SessionRecord};
-use crate::sink::counts::LossReason;
-use crate::sink::sqlite::{NotTaken, Written};
+use super::taking::{self, ShownSession};
+use crate::session::record::Protocol;
 use crate::store::{Common, Order, Page, ReadError, SessionFilter, Store};
 
 /// Rows that a page may have.
@@ -37,57 +32,9 @@ pub(super) const PARAMETERS: [&str; 7] = [
 /// Rows of a page, unless it is asked for more or less.
 pub(super) const LIMIT: usize = 100;
 
-/// A session as it is shown: with its key.
-#[derive(Serialize)]
-struct Shown<'a> {
-    id: i64,
-    #[serde(flatten)]
-    record: SessionRecord<'a>,
-}
-
 /// `POST /api/logs`.
 pub(super) async fn take(State(api): State<Api>, request: Request) -> Result<Response, Refusal> {
-    let (head, body) = request.into_parts();
-    let inner = &*api.0;
-    let whole = inner
-        .budget
-        .read(&head.headers, body, &inner.bounds)
-        .await?;
-    let now = Timestamp::now();
-    let rules = Rules {
-        // As the store keeps it.
-        now: Timestamp::from_microsecond(now.as_microsecond()).unwrap_or(now),
-        records: inner.bounds.records,
-        retain_days: inner.retain_days,
-    };
-    let Parsed { batch, is_single } = parse(&whole.bytes, whole.media, &rules)?;
-    if batch.is_empty() {
-        return Ok(created(&[]));
-    }
-    // The writer has the batch itself; a single record is shown from this one.
-    let single = is_single.then(|| batch.clone());
-    let answered = inner.intake.offer(batch).map_err(|error| match error {
-        NotTaken::Full => Refusal::Busy("The store is too far behind."),
-        NotTaken::Closed => Refusal::Unavailable("The store is closed.".to_owned()),
-    })?;
-    let written = match tokio::time::timeout(inner.bounds.write_time, answered).await {
-        Ok(Ok(written)) => written,
-        Ok(Err(_ended)) => {
-            return Err(Refusal::Failed("The store has failed.".to_owned()));
-        }
-        Err(_elapsed) => {
-            let why = "The store does not answer; the records may be stored later.";
-            return Err(Refusal::Failed(why.to_owned()));
-        }
-    };
-    let ids = stored(&written)?;
-    match single.as_ref().and_then(|batch| batch.session(0)) {
-        Some(record) if ids.len() == 1 => {
-            let shown = Shown { id: ids[0], record };
-            Ok((StatusCode::CREATED, Json(shown)).into_response())
-        }
-        _ => Ok(created(&ids)),
-    }
+    taking::take(&api, request, Sort::Sessions).await
 }
 
 /// `GET /api/logs`.
@@ -133,42 +80,12 @@ pub(super) async fn one(
     let found = api.0.readers.search(move |store| {
         let page = store.session(id)?;
         let record = page.sessions().next();
-        Ok(record.map(|record| serde_json::to_vec(&Shown { id, record })))
+        Ok(record.map(|record| serde_json::to_vec(&ShownSession { id, record })))
     });
     json_text(found.await?.ok_or(Refusal::NotFound(MISSING))?)
 }
 
 const MISSING: &str = "Traffic log not found";
-
-/// The answer to an array, or to lines.
-fn created(ids: &[i64]) -> Response {
-    let answer = json!({"count": ids.len(), "ids": ids});
-    (StatusCode::CREATED, Json(answer)).into_response()
-}
-
-/// The keys, if all have one.
-fn stored(written: &Written) -> Result<Vec<i64>, Refusal> {
-    let ids: Option<Vec<i64>> = written.ids.iter().copied().collect();
-    if let (Some(ids), None) = (ids, written.failed) {
-        return Ok(ids);
-    }
-    let all = written.ids.len();
-    let count = written.ids.iter().flatten().count();
-    let how_many = match count {
-        0 => "nothing is stored".to_owned(),
-        count => format!("only {count} of {all} records, those of other days, are stored"),
-    };
-    Err(match written.failed {
-        Some(LossReason::Refused) => Refusal::Failed(format!(
-            "Thousands of records have the time of one of these; {how_many}."
-        )),
-        Some(reason) => Refusal::Unavailable(format!(
-            "The store cannot be written to ({}); {how_many}.",
-            reason.word()
-        )),
-        None => Refusal::Failed(format!("The store has failed; {how_many}.")),
-    })
-}
 
 /// Times of filters are up to and with this one, the store's are up to it.
 pub(super) fn behind(time: Timestamp) -> Timestamp {
@@ -199,7 +116,9 @@ fn behind_skipped(
 /// order by as many microseconds.
 fn shown(page: &Page) -> serde_json::Result<Vec<u8>> {
     let rows = page.ids().zip(page.sessions());
-    let mut rows: Vec<Shown<'_>> = rows.map(|(id, record)| Shown { id, record }).collect();
+    let mut rows: Vec<ShownSession<'_>> = rows
+        .map(|(id, record)| ShownSession { id, record })
+        .collect();
     rows.sort_by_key(|row| Reverse(row.record.timestamp));
     serde_json::to_vec(&rows)
 }

@@ -88,41 +88,57 @@ impl Eq for Input {}
 /// Seconds after which it may be tried again.
 const AGAIN_AFTER: HeaderValue = HeaderValue::from_static("1");
 
+impl Refusal {
+    /// The status of the answer.
+    pub(in crate::server) fn status(&self) -> StatusCode {
+        match self {
+            Self::Values(_) => StatusCode::UNPROCESSABLE_ENTITY,
+            Self::TooLarge(_) => StatusCode::PAYLOAD_TOO_LARGE,
+            Self::TooSlow => StatusCode::REQUEST_TIMEOUT,
+            Self::MediaType(_) | Self::Encoding => StatusCode::UNSUPPORTED_MEDIA_TYPE,
+            Self::Broken(_) => StatusCode::BAD_REQUEST,
+            Self::Busy(_) => StatusCode::TOO_MANY_REQUESTS,
+            Self::NotFound(_) => StatusCode::NOT_FOUND,
+            Self::Unauthorized => StatusCode::UNAUTHORIZED,
+            Self::Unavailable(_) => StatusCode::SERVICE_UNAVAILABLE,
+            Self::Failed(_) => StatusCode::INTERNAL_SERVER_ERROR,
+        }
+    }
+}
+
 impl IntoResponse for Refusal {
     fn into_response(self) -> Response {
-        let sentence = |status, sentence: &str| detail(status, sentence);
+        let status = self.status();
+        let sentence = |sentence: &str| detail(status, sentence);
         match self {
             Self::Values(wrong) => {
                 let body = Json(json!({ "detail": wrong }));
-                (StatusCode::UNPROCESSABLE_ENTITY, body).into_response()
+                (status, body).into_response()
             }
-            Self::TooLarge(why) => sentence(StatusCode::PAYLOAD_TOO_LARGE, &why),
-            Self::TooSlow => sentence(
-                StatusCode::REQUEST_TIMEOUT,
-                "The body did not come in time.",
-            ),
-            Self::MediaType(why) => sentence(StatusCode::UNSUPPORTED_MEDIA_TYPE, why),
+            Self::TooLarge(why) => sentence(&why),
+            Self::TooSlow => sentence("The body did not come in time."),
+            Self::MediaType(why) => sentence(why),
             Self::Encoding => {
                 let why = "Bodies may be plain, or packed with gzip.";
                 let takes = [(ACCEPT_ENCODING, "gzip")];
-                (takes, sentence(StatusCode::UNSUPPORTED_MEDIA_TYPE, why)).into_response()
+                (takes, sentence(why)).into_response()
             }
-            Self::Broken(why) => sentence(StatusCode::BAD_REQUEST, why),
+            Self::Broken(why) => sentence(why),
             Self::Busy(why) => {
                 let again = [(RETRY_AFTER, AGAIN_AFTER)];
-                (again, sentence(StatusCode::TOO_MANY_REQUESTS, why)).into_response()
+                (again, sentence(why)).into_response()
             }
-            Self::NotFound(why) => sentence(StatusCode::NOT_FOUND, why),
+            Self::NotFound(why) => sentence(why),
             Self::Unauthorized => {
                 let scheme = [(WWW_AUTHENTICATE, "Bearer")];
                 let why = "This server wants a token: Authorization: Bearer TOKEN.";
-                (scheme, sentence(StatusCode::UNAUTHORIZED, why)).into_response()
+                (scheme, sentence(why)).into_response()
             }
             Self::Unavailable(why) => {
                 let again = [(RETRY_AFTER, AGAIN_AFTER)];
-                (again, sentence(StatusCode::SERVICE_UNAVAILABLE, &why)).into_response()
+                (again, sentence(&why)).into_response()
             }
-            Self::Failed(why) => sentence(StatusCode::INTERNAL_SERVER_ERROR, &why),
+            Self::Failed(why) => sentence(&why),
         }
     }
 }

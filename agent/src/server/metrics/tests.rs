@@ -79,17 +79,24 @@ fn snapshot() -> Snapshot {
             number,
             counters,
             received: 1 << 52,
+            heads: [11, 12, 13, 14].map(|heads| heads + u64::from(number)),
         }
     });
     Snapshot {
         cpus: cpus.to_vec(),
-        heads: [11, 12, 13, 14],
         lines: Some(Lines {
             stored: 50,
             queued: 3,
             lost: [1, 2, 3, 4, 5, 6],
         }),
         sinks: vec![("sqlite", stored()), ("api", sent())],
+        requests: Some(RequestCounts {
+            requests: 21,
+            taken: 6,
+            refused: [1, 0, 2, 0, 3, 4, 0, 0],
+            abandoned: 5,
+        }),
+        program_seconds: BTreeMap::from([("tc_ingress".to_owned(), 0.5)]),
         exchanges: exchanges(),
         ledger: Ledger::default(),
         interfaces: vec!["eth0".to_owned()],
@@ -101,6 +108,7 @@ fn snapshot() -> Snapshot {
         process: Some(Process {
             cpu_seconds: 1.25,
             resident_bytes: 4096,
+            proportional_bytes: Some(2048),
             open_files: 9,
             max_files: 1024,
             started_seconds: 1_700_000_000.5,
@@ -193,10 +201,32 @@ fn the_text_says_what_was_counted() {
         let name = format!("tapline_records_received_total{{cpu=\"{cpu}\"}}");
         check(&name, (1_u64 << 52) as f64);
     }
-    check("tapline_heads_total{kind=\"CQ\"}", 11.0);
-    check("tapline_heads_total{kind=\"CR\"}", 12.0);
-    check("tapline_heads_total{kind=\"SQ\"}", 13.0);
-    check("tapline_heads_total{kind=\"SR\"}", 14.0);
+    for cpu in [0, 3] {
+        for (kind, heads) in [("CQ", 11), ("CR", 12), ("SQ", 13), ("SR", 14)] {
+            let name = format!("tapline_heads_total{{kind=\"{kind}\",cpu=\"{cpu}\"}}");
+            check(&name, f64::from(heads + cpu));
+        }
+    }
+    check("process_proportional_memory_bytes", 2048.0);
+    check(
+        "tapline_program_run_seconds_total{program=\"tc_ingress\"}",
+        0.5,
+    );
+    for (outcome, count) in [
+        ("taken", 6.0),
+        ("abandoned", 5.0),
+        ("400", 1.0),
+        ("408", 0.0),
+        ("413", 2.0),
+        ("415", 0.0),
+        ("422", 3.0),
+        ("429", 4.0),
+        ("500", 0.0),
+        ("503", 0.0),
+    ] {
+        let name = format!("tapline_api_requests_total{{outcome=\"{outcome}\"}}");
+        check(&name, count);
+    }
     for (outcome, count) in [
         ("complete", 3.0),
         ("unanswered", 0.0),
@@ -268,12 +298,18 @@ fn the_text_says_what_was_counted() {
 
 #[test]
 fn of_a_store_alone_nothing_is_said_about_a_capture() {
-    let text = text_of_store(&[("sqlite", stored())], snapshot().process).unwrap();
+    let text = text_of_store(
+        &[("sqlite", stored())],
+        RequestCounts::default(),
+        snapshot().process,
+    )
+    .unwrap();
     let (series, kinds) = parse(&text);
     let names = kinds.keys().filter(|name| name.starts_with("tapline_"));
     assert_eq!(
         names.collect::<Vec<_>>(),
         [
+            "tapline_api_requests_total",
             "tapline_build_info",
             "tapline_lost_total",
             "tapline_sink_queue_records",
@@ -323,8 +359,6 @@ fn what_cannot_be_read_is_left_out() {
     let text = text(&snapshot).unwrap();
     assert!(!text.contains("process_"), "{text}");
     assert!(!text.contains("tapline_packets_total"), "{text}");
-    assert!(
-        text.contains("tapline_heads_total{kind=\"CQ\"} 11\n"),
-        "{text}"
-    );
+    assert!(!text.contains("process_prop"), "{text}");
+    assert!(text.contains("tapline_sessions_active 17\n"), "{text}");
 }

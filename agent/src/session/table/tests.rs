@@ -230,6 +230,70 @@ fn heads_are_counted_and_are_news() {
     let late = table.head(name, Said::Request);
     assert_eq!(late, Some(table.name(5, 3)));
     assert_eq!(table.counts().late_heads, 1);
+    // A response says nothing that a record would have.
+    table.head(name, Said::Other);
+    assert_eq!(table.counts().late_heads, 1);
+}
+
+#[test]
+fn heads_that_no_record_says_are_counted() {
+    let check = |steps: &dyn Fn(&mut SessionTable), expected: u64| {
+        let mut table = table();
+        table.head(flow_name(5, 3), Said::Request);
+        steps(&mut table);
+        table.end();
+        assert_eq!(table.counts().late_heads, expected);
+    };
+    let name = flow_name(5, 3);
+    let left = |table: &mut SessionTable| {
+        let due = table.sent(&with(why::EVICTED, flow(3, 10, 2))).unwrap();
+        assert_eq!(due.requests, 1);
+    };
+    check(&left, 0);
+    // The flow has left its table, and heads of it are still read.
+    check(
+        &|table| {
+            left(table);
+            assert_eq!(table.head(name, Said::Request), Some(table.name(5, 3)));
+            table.head(name, Said::Error);
+            table.head(name, Said::Other);
+        },
+        2,
+    );
+    // Its record was lost, and another flow is in its place.
+    check(
+        &|table| {
+            let _next = table.head(flow_name(5, 4), Said::Other);
+        },
+        1,
+    );
+    check(
+        &|table| {
+            let _next = table.sent(&with(why::ENDED, flow(4, 1, 3)));
+        },
+        1,
+    );
+    check(
+        &|table| {
+            table.found(&ended(flow(4, 1, 3)), 9);
+            table.found(&ended(flow(4, 1, 3)), 10);
+        },
+        1,
+    );
+    // It ended and stays in its place: another record says it.
+    check(
+        &|table| {
+            table.sent(&with(why::ENDED, flow(3, 10, 2)));
+            table.head(name, Said::Request);
+            assert_eq!(
+                table.found(&ended(flow(3, 10, 2)), 3).0.unwrap().requests,
+                2
+            );
+        },
+        0,
+    );
+    // Nothing comes any more.
+    check(&|_| (), 1);
 }
 
 #[test]

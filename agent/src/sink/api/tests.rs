@@ -1,7 +1,9 @@
 //! Against a real back end over real sockets: what arrives, and what becomes of what does not.
 
 mod faults;
+mod refused;
 mod server;
+mod spooled;
 
 use std::path::Path;
 use std::time::{Duration, Instant};

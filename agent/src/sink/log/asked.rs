@@ -6,7 +6,7 @@ use super::text::append_quoted;
 
 /// Looks for fields by name in the raw fields of a head.
 #[derive(Debug)]
-pub(super) struct AskedFields {
+pub(crate) struct AskedFields {
     names: Vec<Asked>,
     /// A bit for each length of a name, modulo 64: most lines are passed over by it.
     lengths: u64,
@@ -24,7 +24,7 @@ struct Asked {
 
 impl AskedFields {
     /// Names that differ only in upper and lower case count once.
-    pub(super) fn new(names: &[String]) -> Self {
+    pub(crate) fn new(names: &[String]) -> Self {
         let mut asked: Vec<Asked> = Vec::new();
         let mut lengths = 0;
         for name in names.iter().map(String::as_bytes) {
@@ -52,14 +52,24 @@ impl AskedFields {
 
     /// Appends `,"headers":{…}` with the fields that stand in `raw`; nothing when none does.
     pub(super) fn append(&mut self, raw: &[u8], out: &mut Vec<u8>) {
+        self.append_behind(b",\"headers\":", raw, out);
+    }
+
+    /// Appends `{…}`, an object with the fields that stand in `raw`. False: none does.
+    pub(crate) fn append_object(&mut self, raw: &[u8], out: &mut Vec<u8>) -> bool {
+        self.append_behind(b"", raw, out)
+    }
+
+    fn append_behind(&mut self, name: &[u8], raw: &[u8], out: &mut Vec<u8>) -> bool {
         if self.names.is_empty() {
-            return;
+            return false;
         }
         self.find(raw);
         if self.found.is_empty() {
-            return;
+            return false;
         }
-        let mut opening: &[u8] = b",\"headers\":{";
+        out.extend_from_slice(name);
+        let mut opening: &[u8] = b"{";
         for (index, asked) in self.names.iter().enumerate() {
             let mut values = self.found.iter().filter(|(name, _)| *name == index);
             let Some((_, first)) = values.next() else {
@@ -76,6 +86,7 @@ impl AskedFields {
             out.push(b'"');
         }
         out.push(b'}');
+        true
     }
 
     fn find(&mut self, raw: &[u8]) {

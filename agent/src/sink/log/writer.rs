@@ -173,7 +173,7 @@ impl Dropped {
             let records = total - self.reported;
             tracing::warn!(
                 records,
-                "log lines were dropped: the disk is slower than the traffic"
+                "log lines were dropped: whoever takes them is slower than the traffic"
             );
             self.reported = total;
             self.last = Some(now);

@@ -95,6 +95,7 @@ impl DayFile {
         exchanges: impl Iterator<Item = ExchangeRecord<'r>>,
     ) -> Result<Stored, FileError> {
         let sessions = sessions.map(|record| ((), record));
+        let exchanges = exchanges.map(|record| ((), record));
         self.store_and_tell(sessions, exchanges, |(), placed| {
             // One that finds no place does not keep the others from theirs.
             let _where = placed;
@@ -102,14 +103,14 @@ impl DayFile {
         })
     }
 
-    /// As [`DayFile::store`], and tells where each session went.
+    /// As [`DayFile::store`], and tells where each record went.
     ///
     /// # Errors
     /// What the database says, or what `tell` says; nothing of it is stored then.
     pub(super) fn store_and_tell<'r, M>(
         &mut self,
         sessions: impl Iterator<Item = (M, SessionRecord<'r>)>,
-        exchanges: impl Iterator<Item = ExchangeRecord<'r>>,
+        exchanges: impl Iterator<Item = (M, ExchangeRecord<'r>)>,
         mut tell: impl FnMut(M, Placed) -> Result<(), FileError>,
     ) -> Result<Stored, FileError> {
         self.last_used = Instant::now();
@@ -136,12 +137,13 @@ impl DayFile {
             tell(mark, placed)?;
             result.count(placed);
         }
-        for record in exchanges {
+        for (mark, record) in exchanges {
             let placed = rows.exchange(&record)?;
             if let Placed::New(id) = placed {
                 changed.exchange(id);
                 roll_ups.exchange(&record);
             }
+            tell(mark, placed)?;
             result.count(placed);
         }
         drop(rows);

@@ -18,11 +18,11 @@ use crate::sink::counts::{Counts, LossReason, SharedCounts};
 pub(super) enum Job {
     /// Records that all sinks share.
     Shared(Arc<Batch>),
-    /// Sessions whose sender waits.
+    /// Records whose sender waits.
     Awaited(Awaited),
 }
 
-/// Sessions, and who is told what became of them.
+/// Records, and who is told what became of them.
 pub(super) struct Awaited {
     pub(super) batch: Batch,
     /// Given back when the writer has it.
@@ -30,10 +30,10 @@ pub(super) struct Awaited {
     pub(super) answer: oneshot::Sender<Written>,
 }
 
-/// What became of the sessions of a batch.
+/// What became of the records of a batch.
 #[derive(Clone, Debug, Eq, PartialEq)]
 pub struct Written {
-    /// The key of each, in their order; `None`: it is not stored.
+    /// The key of each, in their order, sessions first; `None`: it is not stored.
     pub ids: Vec<Option<i64>>,
     /// Why some or all are not stored. Those of one day are stored all or none.
     pub failed: Option<LossReason>,
@@ -50,7 +50,7 @@ pub enum NotTaken {
     Closed,
 }
 
-/// Takes sessions into a store, and tells what became of them. It does not keep the store open.
+/// Takes records into a store, and tells what became of them. It does not keep the store open.
 #[derive(Clone)]
 pub struct Intake {
     pub(super) queue: Weak<SyncSender<Job>>,
@@ -64,13 +64,12 @@ pub struct Intake {
 pub(super) type FailedAt = Arc<Mutex<Option<Instant>>>;
 
 impl Intake {
-    /// Puts a batch of sessions alone into the queue. The answer comes when they are stored; none
+    /// Puts a batch into the queue. The answer comes when they are stored; none
     /// comes when the writer ends by a defect.
     ///
     /// # Errors
     /// Those who wait have filled their half of the queue, or the store is closed; the batch is neither kept nor counted.
     pub fn offer(&self, batch: Batch) -> Result<oneshot::Receiver<Written>, NotTaken> {
-        debug_assert_eq!(batch.exchange_count(), 0);
         let queue = self.queue.upgrade().ok_or(NotTaken::Closed)?;
         let place = Arc::clone(&self.places).try_acquire_owned();
         let place = Some(place.map_err(|_none| NotTaken::Full)?);

@@ -57,8 +57,10 @@ pub(super) struct Rows<'c> {
     insert_session: CachedStatement<'c>,
     replace_session: CachedStatement<'c>,
     find_session: CachedStatement<'c>,
+    /// Keys and identifiers from one key on.
+    walk_sessions: CachedStatement<'c>,
     insert_exchange: CachedStatement<'c>,
-    find_exchange: CachedStatement<'c>,
+    walk_exchanges: CachedStatement<'c>,
     texts: &'c mut Texts,
     /// Where the last record without an identifier went: its home, and the key behind it.
     last: (i64, i64),
@@ -74,9 +76,13 @@ impl<'c> Rows<'c> {
                  http_requests, http_errors, packets_out, packets_in, bytes_out, bytes_in \
                  FROM sessions WHERE id = ?",
             )?,
+            walk_sessions: connection.prepare_cached(
+                "SELECT id, session_id FROM sessions WHERE id >= ? AND id < ? ORDER BY id",
+            )?,
             insert_exchange: connection.prepare_cached(EXCHANGE)?,
-            find_exchange: connection
-                .prepare_cached("SELECT exchange_id FROM exchanges WHERE id = ?")?,
+            walk_exchanges: connection.prepare_cached(
+                "SELECT id, exchange_id FROM exchanges WHERE id >= ? AND id < ? ORDER BY id",
+            )?,
             texts,
             last: (i64::MIN, i64::MIN),
         })
@@ -95,27 +101,32 @@ impl<'c> Rows<'c> {
         if details.revision <= 1 && self.insert_session(home, record)? {
             return Ok(Placed::New(home));
         }
-        let identifier = details.session_id;
-        for id in home..home.saturating_add(WALK) {
-            match self.session_at(id, details)? {
-                Found::Nothing => {
-                    self.insert_session(id, record)?;
-                    return Ok(Placed::New(id));
-                }
-                Found::Other => {}
-                Found::Same { revision, .. } if revision >= i64::from(details.revision) => {
-                    return Ok(Placed::Known(id));
-                }
-                Found::Same { totals, .. } => {
-                    debug_assert_eq!(identifier, details.session_id);
-                    let statement = &mut self.replace_session;
-                    bind_session(statement, id, record, self.texts)?;
-                    statement.raw_execute()?;
-                    return Ok(Placed::Replaced(id, totals));
-                }
+        let mut id = home;
+        let mut found = self.session_at(id, details)?;
+        if matches!(found, Found::Other) {
+            let identifier = self.texts.identifier(details.session_id);
+            let Some(place) = walk(&mut self.walk_sessions, home, identifier.as_bytes())? else {
+                return Ok(Placed::Nowhere);
+            };
+            id = place;
+            found = self.session_at(id, details)?;
+        }
+        match found {
+            Found::Nothing => {
+                self.insert_session(id, record)?;
+                Ok(Placed::New(id))
+            }
+            Found::Other => Ok(Placed::Nowhere),
+            Found::Same { revision, .. } if revision >= i64::from(details.revision) => {
+                Ok(Placed::Known(id))
+            }
+            Found::Same { totals, .. } => {
+                let statement = &mut self.replace_session;
+                bind_session(statement, id, record, self.texts)?;
+                statement.raw_execute()?;
+                Ok(Placed::Replaced(id, totals))
             }
         }
-        Ok(Placed::Nowhere)
     }
 
     /// Stores an exchange.
@@ -124,21 +135,24 @@ impl<'c> Rows<'c> {
     /// What the database says; the transaction is to be given up then.
     pub(super) fn exchange(&mut self, record: &ExchangeRecord<'_>) -> rusqlite::Result<Placed> {
         let home = home(record.ts.as_microsecond());
-        for id in home..home.saturating_add(WALK) {
-            let statement = &mut self.insert_exchange;
-            bind_exchange(statement, id, record, self.texts)?;
-            if statement.raw_execute()? == 1 {
-                return Ok(Placed::New(id));
-            }
-            let identifier = self.texts.identifier(record.exchange_id);
-            let is_same = self.find_exchange.query_row([id], |row| {
-                Ok(row.get_ref(0)?.as_bytes()? == identifier.as_bytes())
-            })?;
-            if is_same {
-                return Ok(Placed::Known(id));
-            }
+        // Most are in nobody's way.
+        if self.insert_exchange(home, record)? {
+            return Ok(Placed::New(home));
         }
-        Ok(Placed::Nowhere)
+        let identifier = self.texts.identifier(record.exchange_id);
+        let Some(id) = walk(&mut self.walk_exchanges, home, identifier.as_bytes())? else {
+            return Ok(Placed::Nowhere);
+        };
+        // What is there has the same identifier.
+        Ok(match self.insert_exchange(id, record)? {
+            true => Placed::New(id),
+            false => Placed::Known(id),
+        })
+    }
+
+    fn insert_exchange(&mut self, id: i64, record: &ExchangeRecord<'_>) -> rusqlite::Result<bool> {
+        bind_exchange(&mut self.insert_exchange, id, record, self.texts)?;
+        Ok(self.insert_exchange.raw_execute()? == 1)
     }
 
     /// Other programs' records may have times of whole seconds, thousands of the same: the steps
@@ -197,6 +211,27 @@ impl<'c> Rows<'c> {
         });
         Ok(found.optional()?.unwrap_or(Found::Nothing))
     }
+}
+
+/// Walks from `home` to the key of this identifier, or to the first that is free; `None`: that is too far.
+/// `rows`: gives keys with identifiers. One statement for the whole way, since many records may claim the
+/// same microsecond.
+fn walk(
+    rows: &mut CachedStatement<'_>,
+    home: i64,
+    identifier: &[u8],
+) -> rusqlite::Result<Option<i64>> {
+    let end = home.saturating_add(WALK);
+    let mut found = rows.query([home, end])?;
+    let mut id = home;
+    while let Some(row) = found.next()? {
+        let is_free = row.get::<_, i64>(0)? != id;
+        if is_free || row.get_ref(1)?.as_bytes_or_null()? == Some(identifier) {
+            break;
+        }
+        id += 1;
+    }
+    Ok((id < end).then_some(id))
 }
 
 /// What has a key.

@@ -559,3 +559,27 @@ proptest! {
         prop_assert_eq!(number(&database, "SELECT sum(packets) FROM session_cpu_minutes"), packets);
     }
 }
+
+#[test]
+fn many_exchanges_of_one_microsecond_have_a_row_each() {
+    let folder = tempfile::tempdir().unwrap();
+    let check = |range: std::ops::Range<u64>, rows: i64| {
+        let mut store = start(folder.path());
+        let count = range.end - range.start;
+        for number in range {
+            store.push_exchange(&ExchangeRecord {
+                exchange_id: Identifier::new(1, number),
+                ts: time(START_US),
+                ..exchange()
+            });
+        }
+        assert_eq!(close(store).stored, count);
+        let database = database(folder.path(), today());
+        let found = "SELECT count(DISTINCT exchange_id) FROM exchanges";
+        assert_eq!(number(&database, "SELECT count(*) FROM exchanges"), rows);
+        assert_eq!(number(&database, found), rows);
+    };
+    check(0..1000, 1000);
+    // The same again, and more.
+    check(500..1500, 1500);
+}

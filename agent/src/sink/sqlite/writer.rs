@@ -144,7 +144,7 @@ impl Writer {
         }
     }
 
-    /// Stores batches of sessions, each day in one transaction; what became of each batch. One that
+    /// Stores batches, each day in one transaction; what became of each batch. One that
     /// failed on a day is not stored on the next.
     fn write_awaited(&mut self, batches: &[&Batch]) -> Vec<Written> {
         let mut written: Vec<Written> = batches
@@ -181,7 +181,7 @@ impl Writer {
         written
     }
 
-    /// Stores the sessions that the chosen batches have of a day, all or none.
+    /// Stores the records that the chosen batches have of a day, all or none.
     fn write_day(
         &mut self,
         day: Day,
@@ -219,7 +219,7 @@ impl Writer {
         }
     }
 
-    /// The key of each session, with the place of its batch and its own in it.
+    /// The key of each record, with the place of its batch and its own in it, sessions first.
     fn try_write_day(
         &mut self,
         day: Day,
@@ -234,7 +234,12 @@ impl Writer {
             sessions.map(move |(index, record)| ((*batch, index), record))
         });
         let of_day = sessions.filter(|(_, record)| range.day(record.timestamp) == day);
-        let result = file.store_and_tell(of_day, std::iter::empty(), |(batch, index), placed| {
+        let exchanges = chosen.iter().flat_map(|batch| {
+            let exchanges = (batches[*batch].session_count()..).zip(batches[*batch].exchanges());
+            exchanges.map(move |(index, record)| ((*batch, index), record))
+        });
+        let exchanges_of_day = exchanges.filter(|(_, record)| range.day(record.ts) == day);
+        let result = file.store_and_tell(of_day, exchanges_of_day, |(batch, index), placed| {
             let (Placed::New(id) | Placed::Replaced(id, _) | Placed::Known(id)) = placed else {
                 return Err(FileError::NoPlace);
             };

@@ -4,6 +4,7 @@ use std::collections::HashMap;
 
 use proptest::prelude::*;
 
+use super::datagrams::message;
 use super::*;
 use crate::counters::Ignored;
 

@@ -1,6 +1,10 @@
 //! Heads in, exchanges out.
 
+mod flows;
+
 use std::net::SocketAddr;
+
+use agent_common::flow::{FlowRecord, flow_name, seen};
 
 use super::*;
 use crate::http::head::Fields;
@@ -8,6 +12,9 @@ use crate::http::head::Fields;
 const CLIENT: &str = "10.0.0.9:40000";
 const SERVER: &str = "10.0.0.1:80";
 const MILLISECOND: u64 = 1_000_000;
+const FLOW_SLOT: u32 = 9;
+/// Both sides sent a SYN.
+const OPENED: u64 = seen::SYN | seen::ANSWER << seen::SIDE_SHIFT;
 
 /// A connection whose heads go through a [`Pairing`].
 struct Hand {
@@ -19,6 +26,9 @@ struct Hand {
     /// When each last sent something.
     last: [u64; 2],
     done: Vec<String>,
+    /// Requests and responses so far.
+    heads: [u64; 2],
+    raw_fields: &'static [u8],
 }
 
 impl Hand {
@@ -35,6 +45,8 @@ impl Hand {
             next: [1 << 32; 2],
             last: [0; 2],
             done: Vec::new(),
+            heads: [0; 2],
+            raw_fields: b"",
         }
     }
 
@@ -58,7 +70,7 @@ impl Hand {
         };
         let position = self.next[side];
         let found = FoundHead {
-            flow: 0,
+            flow: flow_name(FLOW_SLOT, self.generation),
             time_ns: self.now_ns,
             end_time_ns: self.now_ns,
             exchange,
@@ -107,7 +119,7 @@ impl Hand {
             start,
             minor_version: 1,
             fields: Fields::default(),
-            raw_fields: b"",
+            raw_fields: self.raw_fields,
             session_id: None,
             exchange_id: None,
             latency_us: None,
@@ -116,6 +128,7 @@ impl Hand {
         self.next[side] += length + here;
         self.last[side] = self.now_ns;
         let done = &mut self.done;
+        self.heads[side] += 1;
         let part = self
             .pairing
             .head(&found, &head, &mut |record| done.push(say(record)));
@@ -123,7 +136,41 @@ impl Hand {
             part.session,
             Identifier::new(7, 1 << 63 | 5 << 32 | u64::from(self.generation))
         );
+        let counts = self.check_counts();
+        assert_eq!([counts.requests, counts.responses], self.heads);
         part
+    }
+
+    /// Whatever came in is in what went out, or still there.
+    #[track_caller]
+    fn check_counts(&self) -> PairingCounts {
+        let counts = self.pairing.counts();
+        let PairingCounts {
+            requests,
+            responses,
+            answered,
+            unanswered,
+            orphans,
+            interim,
+            open_requests,
+            open_responses,
+        } = counts;
+        assert_eq!(
+            requests,
+            answered + unanswered + open_requests,
+            "{counts:?}"
+        );
+        assert_eq!(
+            responses,
+            answered + orphans + interim + open_responses,
+            "{counts:?}"
+        );
+        let open = self.pairing.open() as u64;
+        assert!(
+            open_requests <= open && open_responses <= open,
+            "{counts:?}"
+        );
+        counts
     }
 
     fn request(&mut self, number: u32, target: &str) -> Part {
@@ -148,6 +195,44 @@ impl Hand {
         self.last[side] = self.now_ns;
     }
 
+    /// The flow as it is now, with these bits.
+    fn flow(&self, state: u64) -> FlowRecord {
+        let end = |text: &str| {
+            let end: SocketAddr = text.parse().unwrap();
+            let SocketAddr::V4(end) = end else { panic!() };
+            (end.ip().to_ipv6_mapped().octets(), end.port().to_be_bytes())
+        };
+        let (source, source_port_be) = end(CLIENT);
+        let (destination, destination_port_be) = end(SERVER);
+        FlowRecord {
+            slot: FLOW_SLOT,
+            generation: self.generation,
+            source,
+            source_port_be,
+            destination,
+            destination_port_be,
+            last_ns: self.now_ns,
+            payload: self.next.map(|next| next - (1 << 32)),
+            state,
+            ..FlowRecord::default()
+        }
+    }
+
+    fn tell(&mut self, flow: &FlowRecord, settled: bool) {
+        let done = &mut self.done;
+        let now_ns = self.now_ns;
+        self.pairing
+            .flow(flow, now_ns, |_, _| !settled, &mut |record| {
+                done.push(say(record))
+            });
+    }
+
+    fn expire(&mut self) {
+        let done = &mut self.done;
+        self.pairing
+            .expire(self.now_ns, &mut |record| done.push(say(record)));
+    }
+
     #[track_caller]
     fn check(&mut self, expected: &[&str]) {
         assert_eq!(std::mem::take(&mut self.done), expected);
@@ -159,6 +244,8 @@ impl Hand {
         self.pairing.finish(&mut |record| done.push(say(record)));
         self.check(expected);
         assert_eq!(self.pairing.open(), 0);
+        let counts = self.check_counts();
+        assert_eq!((counts.open_requests, counts.open_responses), (0, 0));
     }
 }
 
@@ -335,4 +422,103 @@ fn no_more_are_kept_than_the_limit_allows() {
     let done = &mut hand.done;
     hand.pairing.finish(&mut |record| done.push(say(record)));
     assert_eq!(hand.done.len(), 150);
+}
+
+#[test]
+fn what_becomes_of_heads_is_counted() {
+    let mut hand = Hand::new();
+    hand.request(0, "/answered");
+    hand.response(Some(0), 100, [25, 0, 0], true);
+    hand.response(Some(0), 103, [25, 0, 0], true);
+    hand.response(Some(0), 200, [50, 0, 0], true);
+    hand.request(1, "/unanswered");
+    hand.request(2, "/opaque");
+    hand.response(Some(2), 101, [50, 0, 0], false);
+    hand.response(None, 404, [60, 0, 0], true);
+    // Two of one number are two exchanges.
+    hand.request(3, "/one");
+    hand.request(3, "/two");
+    hand.response(Some(3), 200, [50, 9, 0], true);
+    hand.response(Some(3), 500, [50, 9, 0], true);
+    let expected = PairingCounts {
+        requests: 5,
+        responses: 7,
+        answered: 3,
+        unanswered: 2,
+        orphans: 1,
+        interim: 2,
+        open_requests: 0,
+        open_responses: 1,
+    };
+    assert_eq!(hand.check_counts(), expected);
+    // An interim response alone is no exchange.
+    hand.response(Some(9), 100, [25, 0, 0], true);
+    hand.done.clear();
+    hand.finish(&["orphan - 500 - - -+-"]);
+}
+
+/// Heads in any order, with numbers that fit or do not: each is counted in exactly one place.
+mod any_heads {
+    use proptest::prelude::*;
+
+    use super::*;
+
+    proptest! {
+        #[test]
+        fn are_all_accounted_for(
+            steps in proptest::collection::vec((0..6_u8, proptest::option::of(0..4_u32), any::<bool>()), 0..60)
+        ) {
+            let mut hand = Hand::new();
+            for (what, number, flag) in steps {
+                match what {
+                    0 => drop(hand.request(number.unwrap_or_default(), "/")),
+                    1 => drop(hand.response(number, 200, [50, 10, 10 * u64::from(flag)], flag)),
+                    2 => drop(hand.response(number, 103, [50, 0, 0], true)),
+                    3 => {
+                        let flow = hand.flow(OPENED | seen::ENDED);
+                        hand.tell(&flow, flag);
+                    }
+                    4 => {
+                        hand.wait(2_000);
+                        hand.expire();
+                    }
+                    _ => hand.generation += u32::from(flag),
+                }
+                hand.check_counts();
+            }
+            let pairing = &mut hand.pairing;
+            pairing.finish(&mut |_| ());
+            let counts = hand.check_counts();
+            prop_assert_eq!([counts.requests, counts.responses], hand.heads);
+            prop_assert_eq!((counts.open_requests, counts.open_responses), (0, 0));
+        }
+    }
+}
+
+#[test]
+fn fields_that_were_asked_for_are_those_of_the_request() {
+    let check = |names: &[&str], raw: &'static [u8], expected: Option<&str>| {
+        let mut hand = Hand::new();
+        let names: Vec<String> = names.iter().map(ToString::to_string).collect();
+        hand.pairing = Pairing::new(7, Limits::default()).with_headers(&names);
+        hand.raw_fields = raw;
+        hand.request(0, "/");
+        let mut found = Vec::new();
+        hand.pairing.finish(&mut |record| {
+            found.push(record.headers.map(|headers| headers.get().to_owned()));
+            // As it is sent and shown.
+            let json = serde_json::to_value(record).unwrap();
+            let headers = expected.map(|text| serde_json::from_str(text).unwrap());
+            assert_eq!(json.get("headers").cloned(), headers);
+        });
+        assert_eq!(found, [expected.map(str::to_owned)]);
+    };
+    let raw = b"forwarded: for=a\r\nX-Other: 1\r\nFORWARDED: \"b\"\x01\xff\r\nX-Id:\r\n";
+    check(&[], raw, None);
+    check(&["X-Missing"], raw, None);
+    check(
+        &["X-Id", "Forwarded"],
+        raw,
+        Some(r#"{"X-Id":"","Forwarded":"for=a, \"b\"\u0001\\xff"}"#),
+    );
 }

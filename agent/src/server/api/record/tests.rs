@@ -1,14 +1,18 @@
 //! Bodies without sockets: every field, every wrong value, any bytes.
 
+use std::net::IpAddr;
+
 use proptest::prelude::*;
 use serde_json::{Value, json};
 
 use super::*;
+use crate::session::record::Protocol;
 
 const NOW_US: i64 = 1_795_264_067_311_000;
 
 fn rules() -> Rules {
     Rules {
+        sort: Sort::Sessions,
         now: Timestamp::from_microsecond(NOW_US).unwrap(),
         records: 100,
         retain_days: Some(14),

@@ -14,11 +14,16 @@ mod anomaly;
 pub mod clock;
 pub mod config;
 pub mod family;
+mod files;
 mod fill;
 mod maker;
 mod model;
 mod normal;
 mod plan;
 mod record;
+pub mod run;
 mod sentence;
+mod truth;
 mod words;
+
+pub use files::FilesError;

@@ -331,7 +331,7 @@ impl Order<'_> {
 
 /// RFC 3339 in UTC with microseconds. The offset is written `+00:00`: readers of ISO 8601 that know no
 /// `Z` take it too.
-fn time(stamps: &mut Stamps, microseconds: i64, out: &mut Vec<u8>) {
+pub(super) fn time(stamps: &mut Stamps, microseconds: i64, out: &mut Vec<u8>) {
     stamps.write(microseconds, 6, out);
     if out.last() == Some(&b'Z') {
         out.pop();

@@ -65,9 +65,6 @@ pub(super) const INTERNAL: &str = "ERR_INTERNAL";
 pub(super) const UNAVAILABLE: &str = "ERR_SERVICE_UNAVAILABLE";
 pub(super) const RATE_LIMIT: &str = "ERR_RATE_LIMIT";
 
-/// Codes where a sentence goes with any.
-pub(super) const CODES: &[&str] = &[INTERNAL, UNAVAILABLE, TIMEOUT];
-
 pub(super) const ENDPOINTS: &[&str] = &[
     "/api/v1/users",
     "/api/v1/orders",
@@ -252,7 +249,7 @@ pub(super) const INFRA_ERROR: &[Template] = &[
     say("Pod {pod} CrashLoopBackOff").code(INTERNAL),
     say("Node {node} NotReady").code(UNAVAILABLE),
     say("Container {container} failed to start: {error}"),
-    say("Service {service} endpoints not available").code(UNAVAILABLE),
+    say("Service {service} endpoints not available").code(NOT_FOUND),
     say("PVC {pvc} provisioning failed").code(INTERNAL),
     say("Network policy violation: {policy}").code(FORBIDDEN),
 ];

@@ -1,7 +1,5 @@
 //! The configuration as YAML that can be fed back, and as JSON with the same keys.
 
-use std::fmt::Write as _;
-
 use serde_json::{Map, Value, json};
 
 use super::super::family::{Family, Level};
@@ -168,13 +166,12 @@ fn section(yaml: &mut String, depth: usize, value: &Value, keys: &[&str]) {
 }
 
 fn line(yaml: &mut String, depth: usize, key: &str, value: &Value) {
-    // Writing to a text cannot fail.
-    drop(writeln!(
-        yaml,
-        "{}{key}: {}",
+    *yaml += &format!(
+        "{}{key}: {}
+",
         "  ".repeat(depth),
         flow(value)
-    ));
+    );
 }
 
 fn flow(value: &Value) -> String {

@@ -5,6 +5,7 @@ mod flags;
 
 pub mod doctor;
 pub mod exchanges;
+pub mod r#gen;
 pub mod query;
 pub mod read;
 pub mod run;
@@ -31,6 +32,7 @@ use crate::exit::{Exit, UsageError, report};
 use crate::store::{ExchangeFilter, SessionFilter};
 use doctor::DoctorArguments;
 use flags::{Cli, CommandFlags};
+use r#gen::GenArguments;
 use query::QueryArguments;
 use read::ReadArguments;
 use run::RunArguments;
@@ -80,6 +82,7 @@ fn execute(cli: Cli) -> anyhow::Result<Exit> {
         Command::Exchanges(arguments) => exchanges::exchanges(config, arguments),
         Command::Sessions(arguments) => sessions::sessions(config, arguments),
         Command::Doctor(arguments) => doctor::doctor(config, arguments),
+        Command::Gen(arguments) => r#gen::generate(arguments),
     };
     if let Err(error) = &result {
         diagnostics.failed(error);
@@ -95,7 +98,7 @@ struct Task {
     command: Command,
 }
 
-#[derive(Debug, PartialEq, Eq)]
+#[derive(Debug, PartialEq)]
 enum Command {
     PrintConfig,
     Run(RunArguments),
@@ -104,6 +107,7 @@ enum Command {
     Exchanges(QueryArguments<ExchangeFilter>),
     Sessions(QueryArguments<SessionFilter>),
     Doctor(DoctorArguments),
+    Gen(GenArguments),
 }
 
 impl Task {
@@ -138,7 +142,9 @@ impl Task {
                 let file = read_file(flags.show.config.path())?;
                 (Config::default(), file, flags.show.settings())
             }
-            CommandFlags::Doctor => (Config::default(), Vec::new(), Vec::new()),
+            CommandFlags::Doctor | CommandFlags::Gen(_) => {
+                (Config::default(), Vec::new(), Vec::new())
+            }
         };
         flags.extend(common.settings());
         let (config, origins) = Config::resolve(defaults, [file, variables, flags])?;
@@ -160,6 +166,7 @@ impl Task {
             }
             CommandFlags::Serve(flags) => Command::Serve(flags.arguments(common.json)),
             CommandFlags::Doctor => Command::Doctor(DoctorArguments { json: common.json }),
+            CommandFlags::Gen(flags) => Command::Gen(flags.arguments(common.json, common.quiet)?),
         };
         Ok(Self {
             config,

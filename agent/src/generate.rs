@@ -25,6 +25,7 @@ pub mod pools;
 pub mod progress;
 pub mod schedule;
 pub mod seed;
+pub mod sessions;
 pub mod stamp;
 pub mod stop;
 pub mod summary;

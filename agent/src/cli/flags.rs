@@ -11,6 +11,7 @@ use std::time::Duration;
 use clap::builder::PossibleValuesParser;
 use clap::{Args, Parser, Subcommand};
 
+use super::r#gen::GenFlags;
 use super::read::{CaptureSource, ReadArguments};
 use super::run::RunArguments;
 use super::serve::ServeArguments;
@@ -28,9 +29,11 @@ Examples:
   tapline read traffic.pcap                   the lines of a capture file
   tapline exchanges --since 10m --status 5xx  what the store holds
   tapline serve                               take records over HTTP and store them
+  tapline gen sessions -n 100                 records at random for it
   tapline doctor                              what this host allows
 
-Exit codes: 0 done, 1 failed, 2 wrong usage or configuration.";
+Exit codes: 0 done, 1 failed, 2 wrong usage or configuration; of generators also 4 the target cannot
+be reached, 5 part of the records refused, 6 the rate not met.";
 
 const RUN_HELP: &str = "\
 Examples:
@@ -91,6 +94,8 @@ pub(super) enum CommandFlags {
     /// Show sessions of the store (needs no privileges)
     #[command(after_help = query::SESSIONS_HELP)]
     Sessions(Box<SessionsFlags>),
+    /// Generate logs: sessions (needs no privileges)
+    Gen(Box<GenFlags>),
     /// Say what this host allows, and what to do about what it does not
     Doctor,
 }
@@ -104,7 +109,7 @@ pub(super) struct CommonFlags {
     pub(super) json: bool,
     /// Say only what is broken or lost (--log-level error)
     #[arg(short, long, global = true, conflicts_with_all = ["verbose", "log_level"])]
-    quiet: bool,
+    pub(super) quiet: bool,
     /// Say how things are done (--log-level debug)
     #[arg(short, long, global = true, conflicts_with = "log_level")]
     verbose: bool,

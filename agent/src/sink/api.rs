@@ -24,8 +24,9 @@
 mod backoff;
 mod bisect;
 mod body;
-mod connection;
+pub(crate) mod connection;
 mod delivery;
+pub(crate) mod direct;
 mod gate;
 mod settings;
 mod target;

@@ -283,7 +283,7 @@ impl Open {
 }
 
 /// None when it cannot be packed, which memory always can.
-fn pack(bytes: &[u8]) -> Option<Vec<u8>> {
+pub(super) fn pack(bytes: &[u8]) -> Option<Vec<u8>> {
     let mut packed = GzEncoder::new(Vec::with_capacity(bytes.len() / 4), Compression::fast());
     packed.write_all(bytes).ok()?;
     packed.finish().ok()

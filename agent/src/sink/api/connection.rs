@@ -80,7 +80,7 @@ impl Failure {
 
 /// A connection that requests go over one after the other, or none yet.
 #[derive(Debug, Default)]
-pub(super) struct Connection {
+pub(crate) struct Connection {
     open: Option<Open>,
 }
 

@@ -83,10 +83,12 @@ pub(super) fn judge(
         }),
         _ => {
             let hint = match status {
-                300..=399 => "; a redirect is not followed: is sinks.api.url the address itself?",
+                300..=399 => {
+                    "; a redirect is not followed: is sinks.api.url (--api-url) the address itself?"
+                }
                 401 | 403 => "; is the token in sinks.api.token_file right?",
                 404 | 405 => {
-                    "; is sinks.api.url the address of the API, the part in front of /logs?"
+                    "; is sinks.api.url (--api-url) the address of the API, the part in front of /logs?"
                 }
                 415 => "; does it take gzip? (sinks.api.gzip)",
                 _ => "",

@@ -1,0 +1,54 @@
+//! `tapline gen`: generators of logs, one file each.
+
+pub mod sessions;
+
+use clap::{Args, Subcommand};
+
+use self::sessions::{SessionsArguments, SessionsFlags};
+use crate::exit::Exit;
+
+/// Flags of `tapline gen`.
+#[derive(Debug, Args)]
+pub(super) struct GenFlags {
+    #[command(subcommand)]
+    generator: GeneratorFlags,
+}
+
+#[derive(Debug, Subcommand)]
+enum GeneratorFlags {
+    /// Make sessions: to an HTTP API, to the store, or as JSON or CSV
+    #[command(after_help = sessions::HELP)]
+    Sessions(Box<SessionsFlags>),
+}
+
+/// What a generator is told.
+#[derive(Debug, PartialEq)]
+pub enum GenArguments {
+    /// Of `tapline gen sessions`.
+    Sessions(Box<SessionsArguments>),
+}
+
+impl GenFlags {
+    /// The flags with those of every command.
+    ///
+    /// # Errors
+    /// They do not go together.
+    pub(super) fn arguments(self, json: bool, quiet: bool) -> anyhow::Result<GenArguments> {
+        match self.generator {
+            GeneratorFlags::Sessions(flags) => {
+                let arguments = flags.arguments(json, quiet)?;
+                Ok(GenArguments::Sessions(Box::new(arguments)))
+            }
+        }
+    }
+}
+
+/// Generates until there is enough, or until told to stop.
+///
+/// # Errors
+/// What the generator says.
+pub fn generate(arguments: GenArguments) -> anyhow::Result<Exit> {
+    match arguments {
+        GenArguments::Sessions(arguments) => sessions::generate(&arguments),
+    }
+}

@@ -1,0 +1,377 @@
+//! Sessions to an HTTP API: one a request, as `log-gen` sends them, or in arrays, over some connections.
+//!
+//! ```text
+//! this thread             │ thread `tapline-send` (tokio)
+//! records ─► parcel ──► queue ─► a task for each connection ─► target
+//!    ▲                                    │
+//!    └── account: sent, refused, not delivered, why
+//! ```
+
+use std::collections::VecDeque;
+use std::io;
+use std::rc::Rc;
+use std::sync::atomic::{AtomicBool, Ordering::Relaxed};
+use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError};
+use std::thread::{self, JoinHandle};
+use std::time::{Duration, Instant};
+
+use tokio::sync::mpsc::{Receiver, Sender, channel};
+
+use crate::sink::api::Target;
+use crate::sink::api::connection::Connection;
+use crate::sink::api::direct::{Delivered, Direct, Parcel};
+
+/// Reasons of failures that are kept to be said.
+const REASONS: usize = 20;
+
+/// A part of an array does not wait longer than this for the rest.
+const ARRAY_AGE: Duration = Duration::from_millis(200);
+
+/// How records are sent.
+#[derive(Clone, Debug)]
+pub struct SendSettings {
+    /// Where to.
+    pub target: Target,
+    /// Records of an array at most; `None`: each by itself, as an object.
+    pub batch: Option<u32>,
+    /// Requests under way at the same time.
+    pub connections: usize,
+    /// Compress arrays.
+    pub gzip: bool,
+    /// How long a request may take.
+    pub timeout: Duration,
+    /// How long a failure is tried again.
+    pub patience: Duration,
+    /// Go on when the target cannot be reached; otherwise nothing more is tried then.
+    pub goes_on: bool,
+}
+
+/// What became of the records that were handed over.
+#[derive(Clone, Copy, Debug, Default, Eq, PartialEq)]
+pub struct Sent {
+    /// The target has them.
+    pub stored: u64,
+    /// The target does not take them.
+    pub refused: u64,
+    /// The target could not be reached.
+    pub undelivered: u64,
+    /// Bytes of the bodies that were sent.
+    pub bytes: u64,
+}
+
+/// Sends records. Belongs to one thread.
+#[derive(Debug)]
+pub struct ApiSender {
+    settings: SendSettings,
+    shared: Arc<Shared>,
+    worker: Option<(Sender<Parcel>, JoinHandle<()>)>,
+    /// The array that is being filled, without its end.
+    array: Vec<u8>,
+    /// Records in it.
+    records: u32,
+    /// When the first of them came.
+    since: Instant,
+}
+
+#[derive(Debug, Default)]
+struct Shared {
+    state: Mutex<State>,
+    settled: Condvar,
+    /// Nothing is tried again.
+    stops: AtomicBool,
+    /// The target cannot be reached: nothing is tried at all.
+    is_down: AtomicBool,
+}
+
+#[derive(Debug, Default)]
+struct State {
+    sent: Sent,
+    /// Records that are on their way.
+    under_way: u64,
+    reasons: VecDeque<String>,
+    /// Reasons that were not kept.
+    more_reasons: u64,
+}
+
+impl ApiSender {
+    /// Starts the thread. The target is not asked yet.
+    ///
+    /// # Errors
+    /// No thread can be made.
+    pub fn start(settings: SendSettings) -> io::Result<Self> {
+        let runtime = tokio::runtime::Builder::new_current_thread()
+            .enable_all()
+            .build()?;
+        let connections = settings.connections.max(1);
+        let (queue, parcels) = channel(2 * connections);
+        let shared = Arc::<Shared>::default();
+        let direct = Direct::new(settings.target.clone(), settings.timeout, settings.patience);
+        let for_tasks = Arc::clone(&shared);
+        let goes_on = settings.goes_on;
+        let thread = thread::Builder::new()
+            .name("tapline-send".to_owned())
+            .spawn(move || {
+                let tasks = tokio::task::LocalSet::new();
+                let (direct, parcels) = (Rc::new(direct), tokio::sync::Mutex::new(parcels));
+                let parcels = Rc::new(parcels);
+                for _ in 0..connections {
+                    let (direct, parcels) = (Rc::clone(&direct), Rc::clone(&parcels));
+                    let shared = Arc::clone(&for_tasks);
+                    tasks.spawn_local(async move {
+                        send_all(&direct, &parcels, &shared, goes_on).await;
+                    });
+                }
+                runtime.block_on(tasks);
+            })?;
+        Ok(Self {
+            settings,
+            shared,
+            worker: Some((queue, thread)),
+            array: Vec::new(),
+            records: 0,
+            since: Instant::now(),
+        })
+    }
+
+    /// Takes a record: a JSON object, with or without a line end. Waits while the target is slower than
+    /// the records come.
+    pub fn push(&mut self, object: &[u8]) {
+        let object = object.strip_suffix(b"\n").unwrap_or(object);
+        let Some(batch) = self.settings.batch else {
+            self.send(Parcel::single(object.to_vec()));
+            return;
+        };
+        if self.records == 0 {
+            self.since = Instant::now();
+        }
+        self.array.push(if self.records == 0 { b'[' } else { b',' });
+        self.array.extend_from_slice(object);
+        self.records += 1;
+        if self.records >= batch {
+            self.flush();
+        }
+    }
+
+    /// Sends what waits for its array to become full, if it waited long enough.
+    pub fn flush_if_due(&mut self) {
+        if self.records > 0 && self.since.elapsed() >= ARRAY_AGE {
+            self.flush();
+        }
+    }
+
+    /// Sends what waits for its array to become full.
+    pub fn flush(&mut self) {
+        if self.records == 0 {
+            return;
+        }
+        self.array.push(b']');
+        let room = self.array.len() + self.array.len() / 16;
+        let array = std::mem::replace(&mut self.array, Vec::with_capacity(room));
+        let records = std::mem::take(&mut self.records);
+        self.send(Parcel::array(array, records, self.settings.gzip));
+    }
+
+    /// Sends all and waits until everything is settled.
+    pub fn settle(&mut self) {
+        self.flush();
+        let mut state = self.shared.state();
+        while state.under_way > 0 {
+            let waited = self.shared.settled.wait(state);
+            state = waited.unwrap_or_else(PoisonError::into_inner);
+        }
+    }
+
+    /// Nothing is tried again from now on.
+    pub fn stop(&self) {
+        self.shared.stops.store(true, Relaxed);
+    }
+
+    /// Gives the target another chance, when it could not be reached.
+    pub fn try_again(&self) {
+        self.shared.is_down.store(false, Relaxed);
+    }
+
+    /// Whether the target cannot be reached, and nothing is tried.
+    #[must_use]
+    pub fn is_down(&self) -> bool {
+        self.shared.is_down.load(Relaxed)
+    }
+
+    /// The account so far.
+    #[must_use]
+    pub fn sent(&self) -> Sent {
+        self.shared.state().sent
+    }
+
+    /// Why records were not stored, since this was asked last, and how many reasons more there were.
+    #[must_use]
+    pub fn take_reasons(&self) -> (Vec<String>, u64) {
+        let mut state = self.shared.state();
+        let more = std::mem::take(&mut state.more_reasons);
+        (state.reasons.drain(..).collect(), more)
+    }
+
+    /// Sends all, ends the thread and gives the final account.
+    pub fn close(&mut self) -> Sent {
+        self.settle();
+        if let Some((queue, thread)) = self.worker.take() {
+            drop(queue);
+            // It holds nothing any more.
+            drop(thread.join());
+        }
+        self.sent()
+    }
+
+    fn send(&self, parcel: Parcel) {
+        let records = parcel.records();
+        self.shared.state().under_way += records;
+        let sent = self
+            .worker
+            .as_ref()
+            .is_some_and(|(queue, _)| queue.blocking_send(parcel).is_ok());
+        if !sent {
+            // The thread ended by a defect.
+            self.shared.settle(records, 0, undelivered(records));
+        }
+    }
+}
+
+impl Drop for ApiSender {
+    fn drop(&mut self) {
+        self.stop();
+        self.records = 0;
+        let Some((queue, thread)) = self.worker.take() else {
+            return;
+        };
+        drop(queue);
+        drop(thread.join());
+    }
+}
+
+impl Shared {
+    fn state(&self) -> MutexGuard<'_, State> {
+        self.state.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    fn settle(&self, records: u64, bytes: u64, delivered: Delivered) {
+        let Delivered {
+            stored,
+            refused,
+            undelivered,
+            why,
+        } = delivered;
+        let mut state = self.state();
+        state.under_way = state.under_way.saturating_sub(records);
+        state.sent.stored += stored;
+        state.sent.refused += refused;
+        state.sent.undelivered += undelivered;
+        state.sent.bytes += bytes;
+        if let Some(why) = why {
+            if state.reasons.len() < REASONS {
+                state.reasons.push_back(why);
+            } else {
+                state.more_reasons += 1;
+            }
+        }
+        let is_settled = state.under_way == 0;
+        drop(state);
+        if is_settled {
+            self.settled.notify_all();
+        }
+    }
+}
+
+fn undelivered(records: u64) -> Delivered {
+    Delivered {
+        undelivered: records,
+        ..Delivered::default()
+    }
+}
+
+async fn send_all(
+    direct: &Direct,
+    parcels: &tokio::sync::Mutex<Receiver<Parcel>>,
+    shared: &Shared,
+    goes_on: bool,
+) {
+    let mut connection = Connection::default();
+    loop {
+        let parcel = parcels.lock().await.recv().await;
+        let Some(parcel) = parcel else { break };
+        let records = parcel.records();
+        if shared.is_down.load(Relaxed) {
+            shared.settle(records, 0, undelivered(records));
+            continue;
+        }
+        let stops = || shared.stops.load(Relaxed) || (!goes_on && shared.is_down.load(Relaxed));
+        let delivered = direct.deliver(&mut connection, &parcel, stops).await;
+        if delivered.undelivered > 0 {
+            shared.is_down.store(true, Relaxed);
+        }
+        let is_sent = delivered.stored + delivered.refused > 0;
+        let bytes = if is_sent { parcel.bytes() } else { 0 };
+        shared.settle(records, bytes, delivered);
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// A port where nobody listens.
+    fn nobody() -> Target {
+        let listener = std::net::TcpListener::bind("127.0.0.1:0").unwrap();
+        let address = listener.local_addr().unwrap();
+        drop(listener);
+        Target::new(&format!("http://{address}/api"), None, None).unwrap()
+    }
+
+    fn settings(batch: Option<u32>) -> SendSettings {
+        SendSettings {
+            target: nobody(),
+            batch,
+            connections: 2,
+            gzip: false,
+            timeout: Duration::from_secs(5),
+            patience: Duration::from_millis(100),
+            goes_on: false,
+        }
+    }
+
+    #[test]
+    fn what_cannot_be_delivered_is_counted_once() {
+        for batch in [None, Some(1), Some(3), Some(500)] {
+            let mut sender = ApiSender::start(settings(batch)).unwrap();
+            for _ in 0..100 {
+                sender.push(b"{}\n");
+            }
+            let sent = sender.close();
+            assert_eq!((sent.stored, sent.refused, sent.undelivered), (0, 0, 100));
+            assert!(sender.is_down());
+            let (reasons, _) = sender.take_reasons();
+            assert!(
+                reasons[0].contains("cannot connect to 127.0.0.1 port"),
+                "{reasons:?}"
+            );
+        }
+    }
+
+    #[test]
+    fn patience_ends_when_it_is_time_to_stop() {
+        let patient = SendSettings {
+            patience: Duration::from_secs(600),
+            ..settings(None)
+        };
+        let mut sender = ApiSender::start(patient).unwrap();
+        sender.push(b"{}");
+        sender.stop();
+        assert_eq!(sender.close().undelivered, 1);
+    }
+
+    #[test]
+    fn it_can_be_dropped() {
+        let mut sender = ApiSender::start(settings(Some(500))).unwrap();
+        sender.push(b"{}");
+        drop(sender);
+    }
+}

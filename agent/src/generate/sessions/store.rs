@@ -1,0 +1,65 @@
+//! Sessions to Tapline's own store.
+
+use std::ops::Range;
+use std::path::Path;
+use std::time::Instant;
+
+use super::SessionBlock;
+use crate::sink::counts::{Counts, LossReason};
+use crate::sink::fan_out::FanOut;
+use crate::sink::sqlite::{OnFull, Retain, SqliteHandle, SqliteSettings, SqliteSink, StoreError};
+
+/// Stores sessions. Belongs to one thread.
+#[derive(Debug)]
+pub struct SessionStore {
+    records: FanOut,
+    handle: SqliteHandle,
+}
+
+impl SessionStore {
+    /// Takes the folder for this process. Nothing in it is deleted, however old.
+    ///
+    /// # Errors
+    /// The folder cannot be used, or another process has it.
+    pub fn open(folder: &Path) -> Result<Self, StoreError> {
+        let sink = SqliteSink::start(SqliteSettings {
+            directory: folder.to_owned(),
+            retain: Retain::default(),
+            on_full: OnFull::Block,
+            ..SqliteSettings::default()
+        })?;
+        let handle = sink.handle();
+        Ok(Self {
+            records: FanOut::new(vec![Box::new(sink)]),
+            handle,
+        })
+    }
+
+    /// Takes these sessions; waits while the disk is slower than they come. `false`: some could not be
+    /// stored.
+    pub fn take(&mut self, block: &SessionBlock, records: Range<usize>) -> bool {
+        for session in block.sessions.get(records).unwrap_or_default() {
+            self.records.push_session(&session.record());
+        }
+        self.records.flush_if_due(Instant::now());
+        self.handle.counts().lost_in_all() == 0
+    }
+
+    /// Stores all that was taken and gives the account.
+    #[must_use]
+    pub fn close(self) -> Counts {
+        let counts = self.records.close().pop();
+        counts.map(|(_, counts)| counts).unwrap_or_default()
+    }
+}
+
+/// Why records were lost, in words; `None`: none were.
+#[must_use]
+pub fn losses(counts: &Counts) -> Option<String> {
+    let lost: Vec<String> = LossReason::ALL
+        .into_iter()
+        .filter(|reason| counts.lost(*reason) > 0)
+        .map(|reason| format!("{} {}", counts.lost(reason), reason.word()))
+        .collect();
+    (!lost.is_empty()).then(|| lost.join(", "))
+}

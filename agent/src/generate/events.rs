@@ -16,6 +16,7 @@ pub mod config;
 pub mod family;
 mod files;
 mod fill;
+mod generator;
 mod maker;
 mod model;
 mod normal;
@@ -23,6 +24,7 @@ mod plan;
 mod record;
 pub mod run;
 mod sentence;
+pub mod server;
 mod truth;
 mod words;
 

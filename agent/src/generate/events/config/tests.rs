@@ -14,8 +14,8 @@ fn the_shipped_file_is_the_defaults() {
     let read = config_from_yaml(Path::new("config/events.yaml"), shipped).unwrap();
     assert_eq!(read, EventsConfig::default());
     assert_eq!(
-        super::read::keys_of(shipped),
-        super::read::keys_of(EventsConfig::default().to_yaml().as_bytes())
+        read::keys_of(shipped),
+        read::keys_of(EventsConfig::default().to_yaml().as_bytes())
     );
 }
 

@@ -103,7 +103,7 @@ impl Episode {
             About::Exhaustion(resource, start) => {
                 let usage = (start + (99.0 - start) * progress).min(99.0);
                 let tenths = (usage * 10.0).round() as u32;
-                score = tenths / 10;
+                score = (tenths + 5) / 10;
                 exhaustion(*resource, tenths, model, stream, record);
             }
             About::Outage(outage, affected) => {

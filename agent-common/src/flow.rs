@@ -32,19 +32,40 @@ pub const HISTORY_IN_WORD: usize = 12;
 /// kinds of records in the ring are told apart by it.
 pub const FLOW_VERSION: u8 = 129;
 
-/// Places that share a hash.
-#[repr(C, align(64))]
+/// What is seldom touched of the flows that share a hash.
+#[repr(C, align(32))]
 #[derive(Debug, Default)]
 pub struct FlowBucket {
     /// The places, in no order.
     pub places: [Flow; FLOW_WAYS],
 }
 
-/// One flow in the table: four cache lines. A packet touches the first, and that of its direction.
+/// One direction of each flow of a bucket. The directions lie apart from the rest, and from each other: a
+/// packet of a flow that goes on as it did touches one cache line, and the lines that are touched fill
+/// few pages.
 #[repr(C, align(64))]
 #[derive(Debug, Default)]
+pub struct FlowLines {
+    /// By place of the flow.
+    pub places: [FlowDirection; FLOW_WAYS],
+}
+
+const _: () = assert!(size_of::<FlowLines>() == FLOW_WAYS * 64);
+
+/// Where the lines of a bucket stand among all lines: those of side 0 come first. `mask`: number of buckets
+/// minus one.
+#[inline(always)]
+#[must_use]
+pub fn line_index(mask: u32, side: u32, bucket: u32) -> u32 {
+    (side & 1) * (mask + 1) + bucket
+}
+
+/// One flow in the table, without its directions.
+#[repr(C, align(32))]
+#[derive(Debug, Default)]
 pub struct Flow {
-    /// 0: free; [`crate::table::CLAIMED`]: being filled in; else the hash of the key.
+    /// 0: free; [`crate::table::CLAIMED`]: being filled in; else the hash of the key, which stands for it: see
+    /// [`FlowDirection::tag`].
     pub tag: Shared<u64>,
     /// The lower address; see [`crate::connection::Key`].
     pub low: [Shared<u64>; 2],
@@ -63,8 +84,6 @@ pub struct Flow {
     pub icmp: Shared<u16>,
     /// Index of the interface of the first packet.
     pub ifindex: Shared<u32>,
-    /// The two directions; 0 is sent by the lower endpoint.
-    pub directions: [FlowDirection; 2],
     /// When the first packet was seen: nanoseconds of the monotonic clock.
     pub first_ns: Shared<u64>,
     /// When the last packet was seen whose time was read precisely (the first, SYN, FIN, RST).
@@ -84,14 +103,28 @@ pub struct Flow {
     pub acknowledged_us: Shared<u32>,
     /// The CPU that handled the first packet of each direction.
     pub cpus: [Shared<u16>; 2],
+    /// By direction: segments of TCP that came again as a whole. Atomic.
+    pub retransmitted: [Shared<u64>; 2],
+    /// By direction: TCP sequence number of the lowest byte that is missing, while
+    /// [`FlowDirection::missed`] is not 0.
+    pub hole_start: [Shared<u32>; 2],
+    /// By direction: TCP sequence number behind the highest byte that is missing, while
+    /// [`FlowDirection::missed`] is not 0.
+    pub hole_end: [Shared<u32>; 2],
 }
 
-const _: () = assert!(size_of::<Flow>() == 256);
+const _: () = assert!(size_of::<Flow>() == 160);
 
 /// One direction of a flow: a cache line.
 #[repr(C, align(64))]
 #[derive(Debug, Default)]
 pub struct FlowDirection {
+    /// The tag of the flow, in both of its directions; anything but that while the place changes hands.
+    ///
+    /// It stands for the key, which is not compared: flows whose keyed hashes agree in 62 bits count as one.
+    /// Whoever does not know the keys hits that with a chance of 2^-32 even by endpoints that differ in
+    /// high bits alone, and by others with one of 2^-62.
+    pub tag: Shared<u64>,
     /// Packets, as on the wire: a super-packet counts its segments. Atomic.
     pub packets: Shared<u64>,
     /// Their bytes from the IP header on, with the headers that segments repeat. Atomic.
@@ -101,8 +134,6 @@ pub struct FlowDirection {
     pub payload: Shared<u64>,
     /// Payload bytes of TCP that were skipped and did not come later.
     pub missed: Shared<u64>,
-    /// Segments of TCP that came again as a whole. Atomic.
-    pub retransmitted: Shared<u64>,
     /// In the lower half how often something was missing, in the upper half how often the window was
     /// closed. Atomic.
     pub events: Shared<u64>,
@@ -110,13 +141,30 @@ pub struct FlowDirection {
     pub next_sequence: Shared<u32>,
     /// When the last packet came, in coarse ticks.
     pub last_seen: Shared<u32>,
-    /// TCP sequence number of the lowest byte that is missing, while `missed` is not 0.
-    pub hole_start: Shared<u32>,
-    /// TCP sequence number behind the highest byte that is missing, while `missed` is not 0.
-    pub hole_end: Shared<u32>,
+    /// [`Flow::generation`].
+    pub generation: Shared<u32>,
+    /// A set of `calm` bits: which packets change nothing but what stands in this line.
+    pub calm: Shared<u32>,
 }
 
 const _: () = assert!(size_of::<FlowDirection>() == 64);
+
+/// Bits of [`FlowDirection::calm`].
+pub mod calm {
+    /// Packets without payload; of TCP those with neither SYN, FIN nor RST, and an open window.
+    pub const BARE: u32 = 1 << 0;
+    /// Packets with payload, otherwise as above; of TCP the next of their stream.
+    pub const DATA: u32 = 1 << 1;
+}
+
+/// A flow and its directions.
+#[derive(Clone, Copy, Debug)]
+pub struct FlowParts<'a> {
+    /// What both directions share.
+    pub flow: &'a Flow,
+    /// The two directions; 0 is sent by the lower endpoint.
+    pub directions: [&'a FlowDirection; 2],
+}
 
 /// Bits of [`Flow::state`] and [`FlowRecord::state`].
 pub mod seen {
@@ -318,20 +366,42 @@ impl Counted {
     }
 }
 
-impl Flow {
+impl<'a> FlowParts<'a> {
+    /// The flow at a place of its bucket. A place beyond the bucket wraps.
+    #[inline(always)]
+    #[must_use]
+    pub fn of(bucket: &'a FlowBucket, [low, high]: [&'a FlowLines; 2], place: u32) -> Self {
+        let place = place as usize & (FLOW_WAYS - 1);
+        Self {
+            flow: &bucket.places[place],
+            directions: [&low.places[place], &high.places[place]],
+        }
+    }
+
+    /// The direction of `side`, and the other one.
+    #[inline(always)]
+    pub(crate) fn sides(&self, side: u32) -> [&'a FlowDirection; 2] {
+        let [low, high] = self.directions;
+        if side & 1 == 0 {
+            [low, high]
+        } else {
+            [high, low]
+        }
+    }
+
     /// The flow as it is now, as a scan of the table finds it; `None`: the place is free, or about to be
     /// filled in. `tick_ns`: the nanoseconds of a coarse tick.
     ///
     /// While packets come, the words of a record may be of slightly different moments.
     #[must_use]
     pub fn read(&self, slot: u32, tick_ns: u32) -> Option<FlowRecord> {
-        if self.tag.get() <= crate::table::CLAIMED {
+        if self.flow.tag.get() <= crate::table::CLAIMED {
             return None;
         }
         let both = |word: fn(&FlowDirection) -> &Shared<u64>| {
             [
-                word(&self.directions[0]).get(),
-                word(&self.directions[1]).get(),
+                word(self.directions[0]).get(),
+                word(self.directions[1]).get(),
             ]
         };
         let counted = Counted {
@@ -350,25 +420,26 @@ impl Flow {
     /// Whether more was counted than the last record has that the kernel sent of this flow.
     #[must_use]
     pub fn has_news(&self) -> bool {
-        let [a, b] = &self.directions;
-        a.packets.get().wrapping_add(b.packets.get()) != self.sent.get()
+        let [a, b] = self.directions;
+        a.packets.get().wrapping_add(b.packets.get()) != self.flow.sent.get()
     }
 
     /// Writes what is known to `record`; slot, times of sending, CPU and reason are the caller's.
     #[inline(always)]
     pub(crate) fn fill(&self, record: &mut FlowRecord, counted: &Counted, tick_ns: u32) {
-        let state = self.state.get();
+        let flow = self.flow;
+        let state = flow.state.get();
         let higher = state & seen::OPENED_BY_HIGHER != 0;
         let (out, back) = if higher { (1, 0) } else { (0, 1) };
         let [low, high] = [
-            address([self.low[0].get(), self.low[1].get()]),
-            address([self.high[0].get(), self.high[1].get()]),
+            address([flow.low[0].get(), flow.low[1].get()]),
+            address([flow.high[0].get(), flow.high[1].get()]),
         ];
         (record.source, record.destination) = if higher { (high, low) } else { (low, high) };
-        let ports = self.ports.get();
+        let ports = flow.ports.get();
         let [low, high] = [(ports >> 16) as u16, ports as u16];
-        let (source, destination) = if self.protocol.get() == Protocol::Icmp as u16 {
-            let [kind, code] = self.icmp.get().to_be_bytes();
+        let (source, destination) = if flow.protocol.get() == Protocol::Icmp as u16 {
+            let [kind, code] = flow.icmp.get().to_be_bytes();
             (u16::from(kind).to_be(), u16::from(code).to_be())
         } else if higher {
             (high, low)
@@ -377,28 +448,35 @@ impl Flow {
         };
         record.source_port_be = source.to_ne_bytes();
         record.destination_port_be = destination.to_ne_bytes();
-        record.protocol = self.protocol.get() as u8;
-        record.generation = self.generation.get();
-        record.ifindex = self.ifindex.get();
-        record.first_ns = self.first_ns.get();
-        let [a, b] = &self.directions;
-        let (a, b) = (a.last_seen.get(), b.last_seen.get());
-        let last = if a.wrapping_sub(b) as i32 >= 0 { a } else { b };
+        record.protocol = flow.protocol.get() as u8;
+        record.generation = flow.generation.get();
+        record.ifindex = flow.ifindex.get();
+        record.first_ns = flow.first_ns.get();
+        let [a, b] = self.directions;
+        let (seen_a, seen_b) = (a.last_seen.get(), b.last_seen.get());
+        let last = if seen_a.wrapping_sub(seen_b) as i32 >= 0 {
+            seen_a
+        } else {
+            seen_b
+        };
         // Where the last packet was precise these are the same; a direction may lag behind.
-        let behind = last.wrapping_sub(self.anchor_ticks.get()) as i32;
+        let behind = last.wrapping_sub(flow.anchor_ticks.get()) as i32;
         let ticks = if behind > 0 { behind as u32 } else { 0 };
-        record.last_ns = self.anchor_ns.get() + u64::from(ticks) * u64::from(tick_ns);
-        record.answer_us = self.answer_us.get();
-        record.acknowledged_us = self.acknowledged_us.get();
-        record.history_length = self.history_length.get().min(u64::from(u32::MAX)) as u32;
-        record.letters = [self.history[0].get(), self.history[1].get()];
-        record.cpus = [self.cpus[out].get(), self.cpus[back].get()];
+        record.last_ns = flow.anchor_ns.get() + u64::from(ticks) * u64::from(tick_ns);
+        record.answer_us = flow.answer_us.get();
+        record.acknowledged_us = flow.acknowledged_us.get();
+        record.history_length = flow.history_length.get().min(u64::from(u32::MAX)) as u32;
+        record.letters = [flow.history[0].get(), flow.history[1].get()];
+        record.cpus = [flow.cpus[out].get(), flow.cpus[back].get()];
         record.packets = [counted.packets[out], counted.packets[back]];
         record.bytes = [counted.bytes[out], counted.bytes[back]];
         record.payload = [counted.payload[out], counted.payload[back]];
-        let (out, back) = (&self.directions[out], &self.directions[back]);
+        record.retransmitted = [
+            flow.retransmitted[out].get(),
+            flow.retransmitted[back].get(),
+        ];
+        let (out, back) = if higher { (b, a) } else { (a, b) };
         record.missed = [out.missed.get(), back.missed.get()];
-        record.retransmitted = [out.retransmitted.get(), back.retransmitted.get()];
         record.events = [out.events.get(), back.events.get()];
         let sides = if higher {
             state >> seen::SIDE_SHIFT & seen::SIDE | (state & seen::SIDE) << seen::SIDE_SHIFT
@@ -432,34 +510,45 @@ fn address(words: [u64; 2]) -> [u8; 16] {
 // SAFETY: `repr(C)`, and `IntoBytes` proves that there is no padding; every bit pattern is valid.
 unsafe impl aya::Pod for FlowRecord {}
 
-/// A [`FlowBucket`] as user space reads it: a copy that nobody changes any more.
 #[cfg(feature = "user")]
-#[repr(C, align(64))]
-#[derive(Clone, Copy, Debug)]
-pub struct FlowBucketImage([u64; size_of::<FlowBucket>() / 8]);
+macro_rules! image {
+    ($image:ident, $of:ident, $align:literal, $what:ident) => {
+        #[doc = concat!("A [`", stringify!($of), "`] as user space reads it: a copy that nobody changes any more.")]
+        #[cfg(feature = "user")]
+        #[repr(C, align($align))]
+        #[derive(Clone, Copy, Debug)]
+        pub struct $image([u64; size_of::<$of>() / 8]);
 
-#[cfg(feature = "user")]
-impl Default for FlowBucketImage {
-    fn default() -> Self {
-        Self([0; size_of::<FlowBucket>() / 8])
-    }
-}
-
-#[cfg(feature = "user")]
-impl FlowBucketImage {
-    /// The bucket.
-    #[must_use]
-    pub fn bucket(&self) -> &FlowBucket {
-        const {
-            assert!(size_of::<Self>() == size_of::<FlowBucket>());
-            assert!(align_of::<Self>() == align_of::<FlowBucket>());
+        #[cfg(feature = "user")]
+        impl Default for $image {
+            fn default() -> Self {
+                Self([0; size_of::<$of>() / 8])
+            }
         }
-        // SAFETY: of the same size and alignment; a bucket consists of shared words, any bits are such,
-        // and what can be changed through them is this copy, which nobody reads otherwise meanwhile.
-        unsafe { &*core::ptr::from_ref(self).cast::<FlowBucket>() }
-    }
+
+        #[cfg(feature = "user")]
+        impl $image {
+            /// What it is a copy of.
+            #[must_use]
+            pub fn $what(&self) -> &$of {
+                const {
+                    assert!(size_of::<Self>() == size_of::<$of>());
+                    assert!(align_of::<Self>() == align_of::<$of>());
+                }
+                // SAFETY: of the same size and alignment; it consists of shared words, any bits are
+                // such, and what can be changed through them is this copy, which nobody reads
+                // otherwise meanwhile.
+                unsafe { &*core::ptr::from_ref(self).cast::<$of>() }
+            }
+        }
+
+        #[cfg(feature = "user")]
+        // SAFETY: `repr(C)`, words only: no padding, every bit pattern is valid.
+        unsafe impl aya::Pod for $image {}
+    };
 }
 
 #[cfg(feature = "user")]
-// SAFETY: `repr(C)`, words only: no padding, every bit pattern is valid.
-unsafe impl aya::Pod for FlowBucketImage {}
+image!(FlowBucketImage, FlowBucket, 32, bucket);
+#[cfg(feature = "user")]
+image!(FlowLinesImage, FlowLines, 64, lines);

@@ -1,7 +1,7 @@
 //! Where connections, counters and records live: maps in the kernel, vectors in the agent.
 
-use crate::flow::count::{count, end};
-use crate::flow::{FlowBucket, FlowRecord};
+use crate::flow::count::{count, count_new, end};
+use crate::flow::{FlowBucket, FlowLines, FlowRecord};
 use crate::scratch::{Scratch, Workplace};
 use crate::search::{Body, head_end, request_body};
 use crate::shared::Shared;
@@ -57,6 +57,8 @@ pub unsafe trait Host {
     fn tick_ns(&self) -> u32;
     /// A bucket of the table of flows.
     fn flow_bucket(&self, index: u32) -> Option<&FlowBucket>;
+    /// The lines of one side of the flows of a bucket.
+    fn flow_lines(&self, side: u32, bucket: u32) -> Option<&FlowLines>;
     /// What the reader wrote of the flow in a slot: see [`crate::flow::known_word`]; 0 when nothing.
     fn flow_known(&self, slot: u32) -> u64;
     /// Adds to a word, atomically. Gives what it was.
@@ -76,6 +78,14 @@ pub unsafe trait Host {
         Self: Sized,
     {
         count(self, workplace);
+    }
+
+    /// [`crate::flow::count::count_new`].
+    fn count_new(&self, workplace: &mut Workplace)
+    where
+        Self: Sized,
+    {
+        count_new(self, workplace);
     }
 
     /// [`crate::flow::count::end`].

@@ -7,7 +7,7 @@ use std::boxed::Box;
 use std::vec::Vec;
 
 use crate::counters::Counters;
-use crate::flow::{FLOW_WAYS, FlowBucket, FlowRecord};
+use crate::flow::{FLOW_WAYS, FlowBucket, FlowLines, FlowParts, FlowRecord, line_index};
 use crate::host::Host;
 use crate::observe::observe;
 use crate::packet::{Link, Origin, Packet};
@@ -82,6 +82,8 @@ pub(crate) struct Kernel {
     pub(crate) releases: Vec<Shared<u64>>,
     pub(crate) ticks: Cell<u64>,
     pub(crate) flows: Vec<FlowBucket>,
+    /// Those of side 0, then those of side 1.
+    pub(crate) flow_lines: Vec<FlowLines>,
     /// By slot of the table of flows.
     pub(crate) flows_known: Vec<Shared<u64>>,
     /// Records of flows that went to the ring.
@@ -108,6 +110,7 @@ impl Kernel {
             buckets: (0..buckets).map(|_| Bucket::default()).collect(),
             releases: (0..buckets * WAYS as u32).map(|_| Shared::new(0)).collect(),
             flows: (0..buckets).map(|_| FlowBucket::default()).collect(),
+            flow_lines: (0..2 * buckets).map(|_| FlowLines::default()).collect(),
             flows_known: (0..buckets * FLOW_WAYS as u32)
                 .map(|_| Shared::new(0))
                 .collect(),
@@ -128,6 +131,19 @@ impl Kernel {
     pub(crate) fn packet(&mut self, packet: &Memory<'_>) -> Vec<Record> {
         observe(packet, self);
         self.records.take()
+    }
+
+    /// The flow in a slot, or the empty place there.
+    pub(crate) fn flow(&self, slot: u32) -> FlowParts<'_> {
+        let (bucket, place) = (slot / FLOW_WAYS as u32, slot as usize % FLOW_WAYS);
+        let line = |side| {
+            let index = line_index(self.settings.flow_mask, side, bucket) as usize;
+            &self.flow_lines[index].places[place]
+        };
+        FlowParts {
+            flow: &self.flows[bucket as usize].places[place],
+            directions: [line(0), line(1)],
+        }
     }
 
     /// What was counted so far.
@@ -210,6 +226,11 @@ unsafe impl Host for Kernel {
 
     fn flow_bucket(&self, index: u32) -> Option<&FlowBucket> {
         self.flows.get(index as usize)
+    }
+
+    fn flow_lines(&self, side: u32, bucket: u32) -> Option<&FlowLines> {
+        let index = line_index(self.settings.flow_mask, side, bucket);
+        self.flow_lines.get(index as usize)
     }
 
     fn flow_known(&self, slot: u32) -> u64 {

@@ -2,7 +2,7 @@
 //! state in which it is called. All loops over bytes live here.
 
 use agent_common::{
-    flow::count::{count, end},
+    flow::count::{count, count_new, end},
     scratch::{Scratch, Workplace},
     search, start,
 };
@@ -93,6 +93,17 @@ pub extern "C" fn count_flow(workplace: *mut Workplace) -> u32 {
     // SAFETY: the verifier admits only null or a whole workplace of this CPU, which the caller lends.
     if let Some(workplace) = unsafe { workplace.as_mut() } {
         count(&Kernel, workplace);
+    }
+    0
+}
+
+/// [`count_new`]: as above.
+#[inline(never)]
+#[unsafe(no_mangle)]
+pub extern "C" fn count_new_flow(workplace: *mut Workplace) -> u32 {
+    // SAFETY: as above.
+    if let Some(workplace) = unsafe { workplace.as_mut() } {
+        count_new(&Kernel, workplace);
     }
     0
 }

@@ -1,7 +1,7 @@
 //! The kernel as the surroundings of the classifier.
 
 use agent_common::{
-    flow::{FlowBucket, FlowRecord},
+    flow::{FlowBucket, FlowLines, FlowRecord, line_index},
     host::Host,
     record::{PIECE_MAX, RecordHeader},
     scratch::{Scratch, Workplace},
@@ -23,7 +23,8 @@ use core::ffi::{c_long, c_void};
 
 use crate::functions;
 use crate::maps::{
-    CONNECTIONS, FLOWS, FLOWS_KNOWN, NETS, PORTS, RECORDS, RELEASES, SETTINGS, SLEEPING, WORKPLACE,
+    CONNECTIONS, FLOW_LINES, FLOWS, FLOWS_KNOWN, NETS, PORTS, RECORDS, RELEASES, SETTINGS,
+    SLEEPING, WORKPLACE,
 };
 
 /// Maps and helpers.
@@ -152,6 +153,11 @@ unsafe impl Host for Kernel {
     }
 
     #[inline(always)]
+    fn flow_lines(&self, side: u32, bucket: u32) -> Option<&FlowLines> {
+        FLOW_LINES.get(line_index(self.flow_mask(), side, bucket))
+    }
+
+    #[inline(always)]
     fn flow_known(&self, slot: u32) -> u64 {
         FLOWS_KNOWN.get(slot).map_or(0, Shared::get)
     }
@@ -202,6 +208,11 @@ unsafe impl Host for Kernel {
     #[inline(always)]
     fn count_flow(&self, workplace: &mut Workplace) {
         functions::count_flow(workplace);
+    }
+
+    #[inline(always)]
+    fn count_new(&self, workplace: &mut Workplace) {
+        functions::count_new_flow(workplace);
     }
 
     #[inline(always)]

@@ -1,7 +1,11 @@
 //! The maps: what the programs share with each other and with the agent.
 
 use agent_common::{
-    flow::FlowBucket, scratch::Workplace, settings::Settings, shared::Shared, table::Bucket,
+    flow::{FlowBucket, FlowLines},
+    scratch::Workplace,
+    settings::Settings,
+    shared::Shared,
+    table::Bucket,
 };
 use aya_ebpf::{
     bindings::BPF_F_MMAPABLE,
@@ -22,10 +26,14 @@ pub(crate) static CONNECTIONS: Array<Bucket> = Array::with_max_entries(1, BPF_F_
 #[map]
 pub(crate) static RELEASES: Array<Shared<u64>> = Array::with_max_entries(1, BPF_F_MMAPABLE);
 
-/// The table of flows. The agent sets its size. It is not mapped; that it could be has it begin at the
-/// beginning of a page, so that a cache line of a flow is a cache line.
+/// The table of flows, without their directions. The agent sets its size. It is not mapped; that it could be
+/// has it begin at the beginning of a page, so that a cache line of a flow is a cache line.
 #[map]
 pub(crate) static FLOWS: Array<FlowBucket> = Array::with_max_entries(1, BPF_F_MMAPABLE);
+
+/// The directions of the flows, twice as many as buckets; see `agent_common::flow::line_index`. As above.
+#[map]
+pub(crate) static FLOW_LINES: Array<FlowLines> = Array::with_max_entries(1, BPF_F_MMAPABLE);
 
 /// What the agent has of flows, by slot of their table. The agent sets the size, and maps and writes it.
 #[map]

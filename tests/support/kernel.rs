@@ -5,7 +5,9 @@ use std::io;
 use std::os::fd::AsFd as _;
 
 use agent_common::counters::Counters;
-use agent_common::flow::{FLOW_WAYS, FlowBucketImage, FlowRecord};
+use agent_common::flow::{
+    FLOW_WAYS, FlowBucketImage, FlowLinesImage, FlowParts, FlowRecord, line_index,
+};
 use agent_common::frame;
 use agent_common::packet::{Link, Origin};
 use agent_common::record::RecordHeader;
@@ -216,6 +218,8 @@ pub struct Kernel {
     releases: Array<MapData, u64>,
     workplaces: PerCpuArray<MapData, WorkplaceImage>,
     flows: Array<MapData, FlowBucketImage>,
+    flow_lines: Array<MapData, FlowLinesImage>,
+    flow_mask: u32,
     flows_known: Array<MapData, u64>,
     /// Flows out of the ring, since they were last asked for.
     sent: Vec<FlowRecord>,
@@ -243,6 +247,7 @@ impl Kernel {
             .map_max_entries("CONNECTIONS", settings.bucket_mask + 1)
             .map_max_entries("RELEASES", (settings.bucket_mask + 1) * WAYS as u32)
             .map_max_entries("FLOWS", settings.flow_mask + 1)
+            .map_max_entries("FLOW_LINES", 2 * (settings.flow_mask + 1))
             .map_max_entries("FLOWS_KNOWN", (settings.flow_mask + 1) * FLOW_WAYS as u32)
             .load(object)
             .unwrap();
@@ -252,6 +257,8 @@ impl Kernel {
             releases: take("RELEASES").try_into().unwrap(),
             workplaces: take("WORKPLACE").try_into().unwrap(),
             flows: take("FLOWS").try_into().unwrap(),
+            flow_lines: take("FLOW_LINES").try_into().unwrap(),
+            flow_mask: settings.flow_mask,
             flows_known: take("FLOWS_KNOWN").try_into().unwrap(),
             sent: Vec::new(),
             tick_ns: settings.tick_ns,
@@ -348,8 +355,13 @@ impl Kernel {
         let mut flows = Vec::new();
         for index in buckets {
             let image = self.flows.get(&index, 0).unwrap();
-            for (place, flow) in image.bucket().places.iter().enumerate() {
-                flows.extend(flow.read(index * FLOW_WAYS as u32 + place as u32, self.tick_ns));
+            let [low, high] = [0, 1].map(|side| {
+                let line = line_index(self.flow_mask, side, index);
+                self.flow_lines.get(&line, 0).unwrap()
+            });
+            for place in 0..FLOW_WAYS as u32 {
+                let flow = FlowParts::of(image.bucket(), [low.lines(), high.lines()], place);
+                flows.extend(flow.read(index * FLOW_WAYS as u32 + place, self.tick_ns));
             }
         }
         flows
@@ -361,9 +373,11 @@ impl Kernel {
     /// The kernel refuses.
     #[must_use]
     pub fn flow_table(&self, settings: Settings) -> FlowTable {
-        let [flows, known] = [self.flows.map().fd(), self.flows_known.map().fd()];
+        let (flows, lines) = (self.flows.map().fd(), self.flow_lines.map().fd());
+        let known = self.flows_known.map().fd();
         let buckets = settings.flow_mask + 1;
-        FlowTable::open(flows.as_fd(), known.as_fd(), buckets, settings.tick_ns).unwrap()
+        let [flows, lines, known] = [flows, lines, known].map(|map| map.as_fd());
+        FlowTable::open(flows, lines, known, buckets, settings.tick_ns).unwrap()
     }
 
     /// Releases a connection, as the reader does.

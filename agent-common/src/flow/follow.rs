@@ -4,9 +4,8 @@
 //! Each direction has one writer at a time on every path we know; where that fails, a place in the
 //! stream can be wrong until the next segment, a count of packets cannot.
 
-use super::place::sides;
 use super::zeek::{BY_DESTINATION, LETTER_BITS, Letter};
-use super::{Flow, FlowDirection, HISTORY_IN_WORD, HISTORY_MAX, elapsed, seen};
+use super::{Flow, FlowDirection, FlowParts, HISTORY_IN_WORD, HISTORY_MAX, calm, elapsed, seen};
 use crate::classify::{Segment, tcp};
 use crate::host::Host;
 use crate::scratch::Work;
@@ -23,48 +22,65 @@ const fn either(bit: u64) -> u64 {
 #[inline(always)]
 pub(super) fn tcp<H: Host>(
     host: &H,
-    flow: &Flow,
+    parts: FlowParts<'_>,
     side: u32,
     segment: &Segment,
     work: &Work,
 ) -> bool {
-    let [own, _] = sides(flow, side);
-    let length = segment.payload_length;
-    let state = flow.state.get();
-    let done = state >> ((side & 1) * seen::SIDE_SHIFT);
-    let expected = if length > 0 {
-        seen::DATA | seen::SEQUENCE
-    } else {
-        seen::ACK
-    };
-    let in_order = length == 0 || segment.sequence == own.next_sequence.get();
-    let opening = state & either(seen::ANSWER) != 0 && state & seen::ACKNOWLEDGED == 0;
-    if segment.tcp_flags & (tcp::SYN | ENDS) == 0
-        && done & expected == expected
-        && in_order
-        && !opening
-        && state & either(seen::FIN) == 0
-        && segment.zero_window == 0
-    {
-        // As nearly all segments are.
-        if length > 0 {
-            advance(own, length, segment.sequence.wrapping_add(length));
-        }
-        return false;
-    }
-    Follower {
+    let [own, peer] = parts.sides(side);
+    let ended = Follower {
         host,
-        flow,
+        flow: parts.flow,
+        own,
+        peer,
         side,
         segment,
         work,
     }
-    .event()
+    .event();
+    settle(host, &parts);
+    ended
+}
+
+/// Says which segments change nothing from now on but the line of their direction.
+///
+/// Another CPU may change the state meanwhile: whoever does so comes here behind it, and whoever wrote the
+/// lines looks again. So what stands there last is of the last state, or says that nothing is calm.
+#[inline(always)]
+fn settle<H: Host>(host: &H, parts: &FlowParts<'_>) {
+    let before = parts.flow.state.get();
+    let [low, high] = parts.directions;
+    low.calm.set(calm_bits(before, 0));
+    high.calm.set(calm_bits(before, 1));
+    // An atomic access, before which both stores are seen by everybody.
+    if host.set_bits(&parts.flow.state, 0) != before {
+        low.calm.set(0);
+        high.calm.set(0);
+    }
+}
+
+/// The [`calm`] bits of a side.
+#[inline(always)]
+fn calm_bits(state: u64, side: u32) -> u32 {
+    let opening = state & either(seen::ANSWER) != 0 && state & seen::ACKNOWLEDGED == 0;
+    if opening || state & either(seen::FIN) != 0 {
+        return 0;
+    }
+    const PLACED: u64 = seen::DATA | seen::SEQUENCE;
+    let done = state >> (side * seen::SIDE_SHIFT);
+    let mut bits = 0;
+    if done & seen::ACK != 0 {
+        bits |= calm::BARE;
+    }
+    if done & PLACED == PLACED {
+        bits |= calm::DATA;
+    }
+    bits
 }
 
 /// Moves a direction on.
 #[inline(always)]
-fn advance(direction: &FlowDirection, by: u32, next: u32) {
+pub(super) fn advance(direction: &FlowDirection, by: u32, next: u32) {
     direction
         .payload
         .set(direction.payload.get().wrapping_add(u64::from(by)));
@@ -97,20 +113,18 @@ pub(super) fn note<H: Host>(host: &H, flow: &Flow, side: u32, letter: Letter) {
 struct Follower<'a, H> {
     host: &'a H,
     flow: &'a Flow,
+    own: &'a FlowDirection,
+    peer: &'a FlowDirection,
     side: u32,
     segment: &'a Segment,
     work: &'a Work,
 }
 
 impl<H: Host> Follower<'_, H> {
+    /// The side that sent the segment, as an index.
     #[inline(always)]
-    fn own(&self) -> &FlowDirection {
-        &self.flow.directions[(self.side & 1) as usize]
-    }
-
-    #[inline(always)]
-    fn peer(&self) -> &FlowDirection {
-        &self.flow.directions[(self.side & 1 ^ 1) as usize]
+    fn index(&self) -> usize {
+        (self.side & 1) as usize
     }
 
     /// What this side has done.
@@ -172,7 +186,7 @@ impl<H: Host> Follower<'_, H> {
                 self.resets(sequence);
             }
         } else if flags & tcp::SYN == 0 && self.segment.zero_window != 0 {
-            let before = self.host.add(&self.own().events, 1 << 32) >> 32;
+            let before = self.host.add(&self.own.events, 1 << 32) >> 32;
             if is_round(before, before + 1) {
                 self.note(Letter::ZeroWindow);
             }
@@ -187,7 +201,7 @@ impl<H: Host> Follower<'_, H> {
     #[inline(always)]
     fn opens(&self) {
         let first = self.segment.sequence.wrapping_add(1);
-        let own = self.own();
+        let own = self.own;
         let answers = self.segment.tcp_flags & tcp::ACK != 0;
         let (bit, letter) = if answers {
             (seen::ANSWER, Letter::Answer)
@@ -219,7 +233,8 @@ impl<H: Host> Follower<'_, H> {
             .wrapping_sub(u32::from(self.did(seen::FIN)));
         if begun == first {
             let segments = u64::from(self.work.segments.get());
-            self.host.add(&own.retransmitted, segments);
+            self.host
+                .add(&self.flow.retransmitted[self.index()], segments);
         } else {
             self.note(letter);
             if !self.did(seen::DATA | seen::FIN) {
@@ -231,7 +246,7 @@ impl<H: Host> Follower<'_, H> {
     /// Whether a segment is one of its connection; see `is_foreign` in [`crate::track`].
     #[inline(always)]
     fn is_believed(&self, sequence: u32) -> bool {
-        let own = self.own();
+        let own = self.own;
         if !self.did(seen::SEQUENCE) || is_near(sequence, own.next_sequence.get()) {
             return true;
         }
@@ -241,16 +256,13 @@ impl<H: Host> Follower<'_, H> {
         // A reset proves nothing by what it acknowledges: often that is 0.
         self.segment.tcp_flags & (tcp::ACK | tcp::RST) == tcp::ACK
             && self.peer_did(seen::SEQUENCE)
-            && is_near(
-                self.segment.acknowledgement,
-                self.peer().next_sequence.get(),
-            )
+            && is_near(self.segment.acknowledgement, self.peer.next_sequence.get())
     }
 
     /// Finds the place of payload in its stream.
     #[inline(always)]
     fn place(&self, sequence: u32) {
-        let own = self.own();
+        let own = self.own;
         let length = self.segment.payload_length;
         let end = sequence.wrapping_add(length);
         if !self.did(seen::SEQUENCE) {
@@ -288,7 +300,9 @@ impl<H: Host> Follower<'_, H> {
     #[inline(always)]
     fn again(&self) {
         let segments = u64::from(self.work.segments.get());
-        let before = self.host.add(&self.own().retransmitted, segments);
+        let before = self
+            .host
+            .add(&self.flow.retransmitted[self.index()], segments);
         if is_round(before, before + segments) {
             self.note(Letter::Retransmitted);
         }
@@ -297,13 +311,13 @@ impl<H: Host> Follower<'_, H> {
     /// Bytes of the stream are missing.
     #[inline(always)]
     fn skip(&self, from: u32, to: u32) {
-        let own = self.own();
+        let own = self.own;
         let missed = own.missed.get();
         let bytes = to.wrapping_sub(from);
         if missed == 0 {
-            own.hole_start.set(from);
+            self.flow.hole_start[self.index()].set(from);
         }
-        own.hole_end.set(to);
+        self.flow.hole_end[self.index()].set(to);
         own.missed.set(missed + u64::from(bytes));
         own.payload
             .set(own.payload.get().wrapping_add(u64::from(bytes)));
@@ -318,14 +332,17 @@ impl<H: Host> Follower<'_, H> {
     /// Several holes are remembered as one, with the number of bytes missing in it.
     #[inline(always)]
     fn fill(&self, sequence: u32, end: u32, next: u32) -> bool {
-        let own = self.own();
+        let own = self.own;
         let missed = own.missed.get();
         if missed == 0 {
             return false;
         }
         // As distances back from the next expected byte: the larger, the earlier.
         let back = |number: u32| (next.wrapping_sub(number) as i32).max(0);
-        let (hole_start, hole_end) = (own.hole_start.get(), own.hole_end.get());
+        let (hole_start, hole_end) = (
+            self.flow.hole_start[self.index()].get(),
+            self.flow.hole_end[self.index()].get(),
+        );
         let from = back(sequence).min(back(hole_start));
         let to = back(end).max(back(hole_end));
         if from <= to {
@@ -334,9 +351,9 @@ impl<H: Host> Follower<'_, H> {
         let bytes = u64::from((from - to) as u32);
         own.missed.set(missed.saturating_sub(bytes));
         if back(sequence) >= back(hole_start) {
-            own.hole_start.set(next.wrapping_sub(to as u32));
+            self.flow.hole_start[self.index()].set(next.wrapping_sub(to as u32));
         } else if back(end) <= back(hole_end) {
-            own.hole_end.set(sequence);
+            self.flow.hole_end[self.index()].set(sequence);
         }
         true
     }
@@ -344,7 +361,7 @@ impl<H: Host> Follower<'_, H> {
     /// A FIN whose place in the stream is `sequence`.
     #[inline(always)]
     fn finishes(&self, sequence: u32) {
-        let own = self.own();
+        let own = self.own;
         let end = sequence.wrapping_add(1);
         self.precisely();
         let ahead = sequence.wrapping_sub(own.next_sequence.get()) as i32;
@@ -352,7 +369,8 @@ impl<H: Host> Follower<'_, H> {
         if known && ahead < 0 {
             if ahead == -1 && self.did(seen::FIN) {
                 let segments = u64::from(self.work.segments.get());
-                self.host.add(&own.retransmitted, segments);
+                self.host
+                    .add(&self.flow.retransmitted[self.index()], segments);
             }
             return;
         }
@@ -367,7 +385,7 @@ impl<H: Host> Follower<'_, H> {
     /// A RST.
     #[inline(always)]
     fn resets(&self, sequence: u32) {
-        let own = self.own();
+        let own = self.own;
         self.precisely();
         if self.mark(seen::ANY_RESET) || own.next_sequence.get() != sequence {
             self.note(Letter::Reset);
@@ -392,7 +410,7 @@ impl<H: Host> Follower<'_, H> {
             let behind = self
                 .segment
                 .acknowledgement
-                .wrapping_sub(self.peer().next_sequence.get()) as i32;
+                .wrapping_sub(self.peer.next_sequence.get()) as i32;
             if behind == 0 {
                 let acked = seen::FIN_ACKED << ((self.side & 1 ^ 1) * seen::SIDE_SHIFT);
                 self.host.set_bits(&self.flow.state, acked);

@@ -3,7 +3,7 @@
 use super::follow::note;
 use super::zeek::Letter;
 use super::{
-    Counted, FLOW_VERSION, FLOW_WAYS, Flow, FlowBucket, FlowDirection, FlowRecord, elapsed, seen,
+    Counted, FLOW_VERSION, FLOW_WAYS, FlowBucket, FlowLines, FlowParts, FlowRecord, elapsed, seen,
     unknown, why,
 };
 use crate::classify::{Segment, tcp};
@@ -65,6 +65,47 @@ impl Name {
     }
 }
 
+/// Where a flow is looked for.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct Home {
+    /// The bucket.
+    pub(super) bucket: u32,
+    /// What its lines carry.
+    pub(super) tag: u64,
+    /// The place that it takes if it can, so that most are found at once.
+    preferred: u32,
+}
+
+impl Home {
+    #[inline(always)]
+    pub(super) fn of<H: Host>(host: &H, name: &Name) -> Self {
+        let hash = hash(host, &name.key)
+            .wrapping_add(u64::from(name.protocol).wrapping_mul(0x9e37_79b9_7f4a_7c15));
+        Self {
+            bucket: (hash >> 32) as u32 & host.flow_mask(),
+            tag: hash | 2,
+            preferred: (hash >> 2) as u32,
+        }
+    }
+
+    /// Notes the place of the flow, or [`FLOW_WAYS`]. `lines`: those of the bucket, of the side of the packet.
+    #[inline(always)]
+    pub(super) fn find(&self, lines: &FlowLines, work: &Work) {
+        // Places are counted on by addition: the mask behind a sum is needed, and stays. Where it stands
+        // goes through memory: the verifier then has one state behind the search.
+        work.flow_slot.set(FLOW_WAYS as u32);
+        let mut turn = 0;
+        while turn < FLOW_WAYS as u32 {
+            let place = self.preferred.wrapping_add(turn) & WAYS_MASK;
+            if lines.places[place as usize].tag.get() == self.tag {
+                work.flow_slot.set(place);
+                break;
+            }
+            turn += 1;
+        }
+    }
+}
+
 /// Finds the flow of a packet, or makes room for it, and notes its slot. A flow that is over begins anew.
 ///
 /// `None` when another CPU was filling in the same place at this very moment, or the table is not there.
@@ -78,62 +119,62 @@ pub(super) fn find_or_insert<'a, H: Host>(
     work: &Work,
     counters: &mut Counters,
     record: &mut FlowRecord,
-) -> Option<&'a Flow> {
-    let hash = hash(host, &name.key)
-        .wrapping_add(u64::from(name.protocol).wrapping_mul(0x9e37_79b9_7f4a_7c15));
-    let tag = hash | 2;
-    let index = (hash >> 32) as u32 & host.flow_mask();
-    let bucket = host.flow_bucket(index)?;
-    // Every flow has a place that it takes if it can, so most are found at once.
-    let preferred = (hash >> 2) as u32;
-    // Places are counted on by addition: the mask behind a sum is needed, and stays. Where it stands goes through memory: the verifier then has one state behind the search.
-    work.flow_slot.set(FLOW_WAYS as u32);
-    let mut turn = 0;
-    while turn < FLOW_WAYS as u32 {
-        let place = preferred.wrapping_add(turn) & WAYS_MASK;
-        let flow = &bucket.places[place as usize];
-        if flow.tag.get() == tag && holds(flow, name) {
-            work.flow_slot.set(place);
-            break;
-        }
-        turn += 1;
-    }
+) -> Option<FlowParts<'a>> {
+    let home = Home::of(host, name);
+    let bucket = host.flow_bucket(home.bucket)?;
+    let lines = [
+        host.flow_lines(0, home.bucket)?,
+        host.flow_lines(1, home.bucket)?,
+    ];
+    home.find(host.flow_lines(name.side, home.bucket)?, work);
     let mut why = why::NEXT;
     if work.flow_slot.get() < FLOW_WAYS as u32 {
         // Read again: what was compared needs no mask to the compiler, but it does to Linux 6.1.
         let found = work.flow_slot.get() & WAYS_MASK;
-        let flow = &bucket.places[found as usize];
-        if !is_over(host, flow, name, segment, work) {
-            work.flow_slot.set(index * FLOW_WAYS as u32 + found);
-            return Some(flow);
+        let parts = FlowParts::of(bucket, lines, found);
+        if !is_over(host, &parts, name, segment, work) {
+            work.flow_slot.set(home.bucket * FLOW_WAYS as u32 + found);
+            return Some(parts);
         }
-    } else if choose(host, bucket, preferred, work) < OVER {
+    } else if choose(host, bucket, lines, home.preferred, work) < OVER {
         why = why::EVICTED;
     }
     let place = work.flow_slot.get() & WAYS_MASK;
-    let flow = &bucket.places[place as usize];
-    let slot = index * FLOW_WAYS as u32 + place;
+    let parts = FlowParts::of(bucket, lines, place);
+    let slot = home.bucket * FLOW_WAYS as u32 + place;
     work.flow_slot.set(slot);
+    let flow = parts.flow;
     let old = flow.tag.get();
     if old == CLAIMED || !host.claim(&flow.tag, old, CLAIMED) {
         return None;
     }
+    let [a, b] = parts.directions;
+    a.tag.set(0);
+    b.tag.set(0);
     if old != 0 {
         if why == why::EVICTED {
             counters.flows_evicted += 1;
         }
-        leave(host, flow, slot, why, counters, record);
+        leave(host, &parts, slot, why, counters, record);
     }
-    begin(host, flow, name, segment, work, counters);
-    flow.tag.set(tag);
-    Some(flow)
+    begin(host, &parts, name, segment, work, counters);
+    flow.tag.set(home.tag);
+    a.tag.set(home.tag);
+    b.tag.set(home.tag);
+    Some(parts)
 }
 
 /// Whether the packet is the first of another flow between the same endpoints.
 #[inline(always)]
-fn is_over<H: Host>(host: &H, flow: &Flow, name: &Name, segment: &Segment, work: &Work) -> bool {
+fn is_over<H: Host>(
+    host: &H,
+    parts: &FlowParts<'_>,
+    name: &Name,
+    segment: &Segment,
+    work: &Work,
+) -> bool {
     let now = work.now.get();
-    let [own, peer] = sides(flow, name.side);
+    let [own, peer] = parts.sides(name.side);
     let limit = host.flow_idle(name.protocol);
     if elapsed(now, own.last_seen.get()) > limit && elapsed(now, peer.last_seen.get()) > limit {
         return true;
@@ -145,24 +186,30 @@ fn is_over<H: Host>(host: &H, flow: &Flow, name: &Name, segment: &Segment, work:
     }
     // The ports are used anew, or what was seen so far was the rest of an earlier connection.
     const OPENING: u64 = seen::SYN | seen::ANSWER;
-    let state = flow.state.get();
+    let state = parts.flow.state.get();
     state & seen::ENDED != 0 || state & (OPENING | OPENING << seen::SIDE_SHIFT) == 0
 }
 
 /// Chooses the place to give away, and notes it. Gives its merit.
 #[inline(always)]
-fn choose<H: Host>(host: &H, bucket: &FlowBucket, preferred: u32, work: &Work) -> u64 {
+fn choose<H: Host>(
+    host: &H,
+    bucket: &FlowBucket,
+    lines: [&FlowLines; 2],
+    preferred: u32,
+    work: &Work,
+) -> u64 {
     let now = work.now.get();
     work.flow_slot.set(preferred & WAYS_MASK);
     let mut best = 0;
     let mut turn = 0;
     while turn < FLOW_WAYS as u32 {
         let place = preferred.wrapping_add(turn) & WAYS_MASK;
-        let flow = &bucket.places[place as usize];
-        let merit = if flow.tag.get() == 0 {
+        let parts = FlowParts::of(bucket, lines, place);
+        let merit = if parts.flow.tag.get() == 0 {
             FREE
         } else {
-            merit(host, flow, now)
+            merit(host, &parts, now)
         };
         if merit > best {
             best = merit;
@@ -186,11 +233,12 @@ const UNANSWERED: u64 = 1 << 33;
 
 /// How willingly a place that is taken is given away.
 #[inline(always)]
-fn merit<H: Host>(host: &H, flow: &Flow, now: u32) -> u64 {
+fn merit<H: Host>(host: &H, parts: &FlowParts<'_>, now: u32) -> u64 {
+    let flow = parts.flow;
     if flow.tag.get() == CLAIMED {
         return 0;
     }
-    let [a, b] = &flow.directions;
+    let [a, b] = parts.directions;
     let idle = elapsed(now, a.last_seen.get()).min(elapsed(now, b.last_seen.get()));
     let ended = flow.state.get() & seen::ENDED != 0;
     // At least 1: any place is better than none.
@@ -204,38 +252,19 @@ fn merit<H: Host>(host: &H, flow: &Flow, now: u32) -> u64 {
     merit
 }
 
-#[inline(always)]
-fn holds(flow: &Flow, name: &Name) -> bool {
-    let key = &name.key;
-    flow.low[0].get() == key.low[0]
-        && flow.low[1].get() == key.low[1]
-        && flow.high[0].get() == key.high[0]
-        && flow.high[1].get() == key.high[1]
-        && flow.ports.get() == key.ports
-        && u32::from(flow.protocol.get()) == name.protocol
-}
-
-/// The directions: that of `side`, and the other one.
-#[inline(always)]
-pub(super) fn sides(flow: &Flow, side: u32) -> [&FlowDirection; 2] {
-    [
-        &flow.directions[(side & 1) as usize],
-        &flow.directions[(side & 1 ^ 1) as usize],
-    ]
-}
-
 /// Sends a flow that leaves its place, which is claimed, and takes its counts: what other CPUs add from
 /// now on belongs to the next.
 #[inline(always)]
 fn leave<H: Host>(
     host: &H,
-    flow: &Flow,
+    parts: &FlowParts<'_>,
     slot: u32,
     why: u8,
     counters: &mut Counters,
     record: &mut FlowRecord,
 ) {
-    let [a, b] = &flow.directions;
+    let flow = parts.flow;
+    let [a, b] = parts.directions;
     let counted = Counted {
         packets: [host.take(&a.packets), host.take(&b.packets)],
         bytes: [host.take(&a.bytes), host.take(&b.bytes)],
@@ -248,7 +277,7 @@ fn leave<H: Host>(
         // The reader has all of it.
         return;
     }
-    if !send(host, flow, slot, why, &counted, counters, record) {
+    if !send(host, parts, slot, why, &counted, counters, record) {
         counters.flows_left_out += 1;
         counters.packets_left_out += unsent.min(unknown);
     }
@@ -258,7 +287,7 @@ fn leave<H: Host>(
 #[inline(always)]
 pub(super) fn send<H: Host>(
     host: &H,
-    flow: &Flow,
+    parts: &FlowParts<'_>,
     slot: u32,
     why: u8,
     counted: &Counted,
@@ -268,7 +297,7 @@ pub(super) fn send<H: Host>(
     if !host.has_room_for_flows() {
         return false;
     }
-    flow.fill(record, counted, host.tick_ns());
+    parts.fill(record, counted, host.tick_ns());
     record.time_ns = host.now_ns();
     record.slot = slot;
     record.why = why;
@@ -287,20 +316,22 @@ pub(super) fn send<H: Host>(
 #[inline(always)]
 fn begin<H: Host>(
     host: &H,
-    flow: &Flow,
+    parts: &FlowParts<'_>,
     name: &Name,
     segment: &Segment,
     work: &Work,
     counters: &mut Counters,
 ) {
     counters.flows += 1;
+    let flow = parts.flow;
     flow.low[0].set(name.key.low[0]);
     flow.low[1].set(name.key.low[1]);
     flow.high[0].set(name.key.high[0]);
     flow.high[1].set(name.key.high[1]);
     flow.ports.set(name.key.ports);
     flow.protocol.set(name.protocol as u16);
-    flow.generation.set(flow.generation.get().wrapping_add(1));
+    let generation = flow.generation.get().wrapping_add(1);
+    flow.generation.set(generation);
     flow.icmp.set((segment.icmp >> 16) as u16);
     flow.ifindex.set(work.ifindex.get());
     let now_ns = host.now_ns();
@@ -317,14 +348,16 @@ fn begin<H: Host>(
     let cpu = host.cpu() as u16;
     let mut side = 0;
     while side < 2 {
-        let direction = &flow.directions[side];
+        let direction = parts.directions[side];
         direction.missed.set(0);
-        direction.retransmitted.set(0);
         direction.events.set(0);
         direction.next_sequence.set(0);
         direction.last_seen.set(now);
-        direction.hole_start.set(0);
-        direction.hole_end.set(0);
+        direction.generation.set(generation);
+        direction.calm.set(0);
+        flow.retransmitted[side].set(0);
+        flow.hole_start[side].set(0);
+        flow.hole_end[side].set(0);
         flow.cpus[side].set(cpu);
         side += 1;
     }

@@ -11,7 +11,9 @@
 
 use std::time::Duration;
 
-use agent_common::flow::{FLOW_VERSION, FLOW_WAYS, FlowBucket, FlowRecord, known_word};
+use agent_common::flow::{
+    FLOW_VERSION, FLOW_WAYS, FlowBucket, FlowLines, FlowParts, FlowRecord, known_word,
+};
 use agent_common::record::{RecordHeader, VERSION};
 use agent_common::settings::Settings;
 use zerocopy::FromBytes as _;
@@ -129,14 +131,15 @@ impl<'a> Item<'a> {
 /// Shows the flows of a bucket to `visit`, with whether there is news; gives slots with the words that say
 /// what is on record.
 pub(super) fn visit_bucket(
-    bucket: &FlowBucket,
+    (bucket, lines): (&FlowBucket, [&FlowLines; 2]),
     index: u32,
     tick_ns: u32,
     visit: &mut dyn FnMut(&FlowRecord, bool) -> Taken,
     mut known: impl FnMut(u32, u64),
 ) {
-    for (place, flow) in bucket.places.iter().enumerate() {
-        let slot = index * FLOW_WAYS as u32 + place as u32;
+    for place in 0..FLOW_WAYS as u32 {
+        let slot = index * FLOW_WAYS as u32 + place;
+        let flow = FlowParts::of(bucket, lines, place);
         let Some(record) = flow.read(slot, tick_ns) else {
             continue;
         };

@@ -8,7 +8,7 @@ use std::cell::{Cell, RefCell, UnsafeCell};
 
 use agent_common::connection::Release;
 use agent_common::counters::Counters;
-use agent_common::flow::{FLOW_WAYS, FlowBucket, FlowRecord};
+use agent_common::flow::{FLOW_WAYS, FlowBucket, FlowLines, FlowRecord, line_index};
 use agent_common::host::Host;
 use agent_common::observe::observe;
 use agent_common::packet::{Origin, Packet};
@@ -102,6 +102,9 @@ impl Offline {
                 buckets: (0..buckets).map(|_| Bucket::default()).collect(),
                 releases: (0..buckets * WAYS).map(|_| Shared::new(0)).collect(),
                 flows: (0..flow_buckets).map(|_| FlowBucket::default()).collect(),
+                flow_lines: (0..2 * flow_buckets)
+                    .map(|_| FlowLines::default())
+                    .collect(),
                 flows_known: (0..flow_buckets as usize * FLOW_WAYS)
                     .map(|_| Shared::new(0))
                     .collect(),
@@ -160,10 +163,15 @@ impl Offline {
         let first = surroundings.next_bucket.get();
         let end = (first.saturating_add(buckets)).min(surroundings.flows.len() as u32);
         for index in first..end {
-            let Some(bucket) = surroundings.flow_bucket(index) else {
+            let (Some(bucket), Some(low), Some(high)) = (
+                surroundings.flow_bucket(index),
+                surroundings.flow_lines(0, index),
+                surroundings.flow_lines(1, index),
+            ) else {
                 break;
             };
-            visit_bucket(bucket, index, TICK_NS as u32, visit, |slot, word| {
+            let flows = (bucket, [low, high]);
+            visit_bucket(flows, index, TICK_NS as u32, visit, |slot, word| {
                 if let Some(known) = surroundings.flows_known.get(slot as usize) {
                     known.set(word);
                 }
@@ -243,6 +251,8 @@ struct Surroundings {
     workplace: UnsafeCell<Box<Workplace>>,
     now_ns: Cell<u64>,
     flows: Vec<FlowBucket>,
+    /// See [`line_index`].
+    flow_lines: Vec<FlowLines>,
     /// By slot of the table of flows.
     flows_known: Vec<Shared<u64>>,
     /// Where the next slice of the table of flows begins.
@@ -347,6 +357,11 @@ unsafe impl Host for Surroundings {
 
     fn flow_bucket(&self, index: u32) -> Option<&FlowBucket> {
         self.flows.get(index as usize)
+    }
+
+    fn flow_lines(&self, side: u32, bucket: u32) -> Option<&FlowLines> {
+        let index = line_index(self.settings.flow_mask, side, bucket);
+        self.flow_lines.get(index as usize)
     }
 
     fn flow_known(&self, slot: u32) -> u64 {

@@ -5,7 +5,7 @@ use std::net::Ipv4Addr;
 use std::os::fd::OwnedFd;
 
 use agent_common::counters::Counters;
-use agent_common::flow::{FLOW_WAYS, FlowBucket};
+use agent_common::flow::{FLOW_WAYS, FlowBucket, FlowLines};
 use agent_common::scratch::WorkplaceImage;
 use agent_common::settings::{Settings, filter};
 use agent_common::table::{Bucket, WAYS};
@@ -15,7 +15,7 @@ use aya::programs::{Program, ProgramError, SocketFilter};
 use aya::{Ebpf, EbpfError, EbpfLoader};
 use ipnet::IpNet;
 
-use super::flows::table::FlowTable;
+use super::flows::table::{FlowMaps, FlowTable};
 use super::flows::{IdleLimits, flow_buckets};
 use super::kernel_log::{self, KernelLog};
 use super::mapped::Mapped;
@@ -146,6 +146,7 @@ impl Programs {
             .map_max_entries("CONNECTIONS", buckets)
             .map_max_entries("RELEASES", buckets * WAYS as u32)
             .map_max_entries("FLOWS", flow_buckets)
+            .map_max_entries("FLOW_LINES", 2 * flow_buckets)
             .map_max_entries("FLOWS_KNOWN", flow_buckets * FLOW_WAYS as u32)
             .map_max_entries("NETS", nets.len().max(1) as u32)
             .load(OBJECT)
@@ -164,8 +165,11 @@ impl Programs {
         let flows = match settings.sessions {
             Some(_) => {
                 let known = map(&ebpf, "FLOWS_KNOWN", flow_buckets as usize * FLOW_WAYS)?;
-                let map = descriptor(&ebpf, "FLOWS")?;
-                Some(FlowTable::new(map, known, flow_buckets, tick_ns as u32))
+                let maps = FlowMaps {
+                    flows: descriptor(&ebpf, "FLOWS")?,
+                    lines: descriptor(&ebpf, "FLOW_LINES")?,
+                };
+                Some(FlowTable::new(maps, known, flow_buckets, tick_ns as u32))
             }
             None => None,
         };
@@ -265,7 +269,8 @@ pub fn table_bytes(places: u32, flows: bool) -> u64 {
     let connections =
         u64::from(buckets(places)) * (size_of::<Bucket>() + WAYS * size_of::<u64>()) as u64;
     let of_flows = u64::from(flow_buckets(places))
-        * (size_of::<FlowBucket>() + FLOW_WAYS * size_of::<u64>()) as u64;
+        * (size_of::<FlowBucket>() + 2 * size_of::<FlowLines>() + FLOW_WAYS * size_of::<u64>())
+            as u64;
     connections + if flows { of_flows } else { 0 }
 }
 

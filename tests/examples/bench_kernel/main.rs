@@ -5,6 +5,7 @@
 
 mod frames;
 mod measure;
+mod memory;
 mod subject;
 mod system_call;
 mod wrapper;
@@ -14,7 +15,7 @@ use std::io::Write as _;
 use anyhow::{Context as _, Result, bail};
 use serde_json::json;
 
-use crate::measure::{Bench, CASES, FLOW_CASES};
+use crate::measure::{Bench, CASES, FLOW_CASES, MANY};
 use crate::subject::{Hook, Subject};
 
 fn main() -> Result<()> {
@@ -57,7 +58,12 @@ fn main() -> Result<()> {
             results.extend(benches.iter().map(|bench| bench.result(&subject)));
         }
     }
-    let document = json!({ "cpu": cpu, "verified_instructions": programs, "results": results });
+    let document = json!({
+        "cpu": cpu,
+        "verified_instructions": programs,
+        "scattered_load_ns": memory::dependent_load(MANY as usize, rounds),
+        "results": results,
+    });
     writeln!(std::io::stdout().lock(), "{document}").context("write the result")
 }
 

@@ -89,7 +89,7 @@ pub(crate) const CASES: [Case; 7] = [
 const FLOW_NS: [f64; 2] = [30.0, 90.0];
 
 /// Connections of the scattered case.
-const MANY: u32 = 100_000;
+pub(crate) const MANY: u32 = 100_000;
 
 /// What is measured with flows counted. The numbers are those of [`CASES`], and what counting may add.
 pub(crate) const FLOW_CASES: [Case; 4] = [

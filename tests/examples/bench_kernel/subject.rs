@@ -7,7 +7,7 @@ use std::os::fd::{AsFd as _, BorrowedFd};
 
 use agent_common::connection::{Connection, Direction};
 use agent_common::counters::Counters;
-use agent_common::flow::{FLOW_WAYS, Flow, FlowBucket, FlowBucketImage, FlowDirection};
+use agent_common::flow::{FLOW_WAYS, FlowDirection, FlowLines, FlowLinesImage, line_index};
 use agent_common::record::RecordHeader;
 use agent_common::scratch::WorkplaceImage;
 use agent_common::settings::Settings;
@@ -107,8 +107,8 @@ pub(crate) struct Subject {
     counters: PerCpuArray<MapData, WorkplaceImage>,
     records: RingBuf<MapData>,
     connections: Array<MapData, BucketImage>,
-    flows: Array<MapData, FlowBucketImage>,
-    /// The flow of the connection, where flows are counted: its bucket, and its offset there.
+    flow_lines: Array<MapData, FlowLinesImage>,
+    /// The flow of the connection, where flows are counted: its bucket, and the offset of its lines there.
     flow: Option<(u32, usize)>,
     cpu: usize,
     bucket: u32,
@@ -136,6 +136,7 @@ impl Subject {
             .map_max_entries("CONNECTIONS", BUCKETS)
             .map_max_entries("RELEASES", BUCKETS * WAYS as u32)
             .map_max_entries("FLOWS", FLOW_BUCKETS)
+            .map_max_entries("FLOW_LINES", 2 * FLOW_BUCKETS)
             .map_max_entries("FLOWS_KNOWN", FLOW_BUCKETS * FLOW_WAYS as u32)
             .load(object)
             .context("load the object")?;
@@ -147,14 +148,14 @@ impl Subject {
         let counters = PerCpuArray::try_from(take(&mut ebpf, "WORKPLACE")?)?;
         let records = RingBuf::try_from(take(&mut ebpf, "RECORDS")?)?;
         let connections = Array::try_from(take(&mut ebpf, "CONNECTIONS")?)?;
-        let flow_table = Array::try_from(take(&mut ebpf, "FLOWS")?)?;
+        let flow_lines = Array::try_from(take(&mut ebpf, "FLOW_LINES")?)?;
         let mut subject = Self {
             hook,
             ebpf,
             counters,
             records,
             connections,
-            flows: flow_table,
+            flow_lines,
             flow: None,
             cpu,
             bucket: 0,
@@ -209,15 +210,13 @@ impl Subject {
                 word(Sender::Server, messages, server),
             ],
         }];
-        if let Some((bucket, flow)) = self.flow {
-            let direction = flow
-                + offset_of!(Flow, directions)
-                + size_of::<FlowDirection>() * usize::from(sender == Sender::Server);
+        if let Some((bucket, line)) = self.flow {
+            let side = u32::from(sender == Sender::Server);
             all.push(Words {
-                table: self.flows.map().fd().as_fd(),
-                bucket,
+                table: self.flow_lines.map().fd().as_fd(),
+                bucket: line_index(FLOW_BUCKETS - 1, side, bucket),
                 words: vec![Word {
-                    offset: direction + offset_of!(FlowDirection, next_sequence),
+                    offset: line + offset_of!(FlowDirection, next_sequence),
                     value: next_sequence(sender),
                 }],
             });
@@ -311,10 +310,10 @@ impl Subject {
     /// The bucket and the offset in it of the only flow there is.
     fn find_flow(&self) -> Result<(u32, usize)> {
         for index in 0..FLOW_BUCKETS {
-            let image = self.flows.get(&index, 0)?;
-            for (place, flow) in image.bucket().places.iter().enumerate() {
-                if flow.tag.get() != 0 {
-                    let offset = offset_of!(FlowBucket, places) + place * size_of::<Flow>();
+            let image = self.flow_lines.get(&index, 0)?;
+            for (place, line) in image.lines().places.iter().enumerate() {
+                if line.tag.get() != 0 {
+                    let offset = offset_of!(FlowLines, places) + place * size_of::<FlowDirection>();
                     return Ok((index, offset));
                 }
             }

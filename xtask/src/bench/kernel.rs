@@ -53,6 +53,8 @@ pub(crate) struct Options {
 struct Measured {
     cpu: usize,
     verified_instructions: BTreeMap<String, Option<u32>>,
+    /// What one load of 100,000 cache lines at random takes on this machine, without any program.
+    scattered_load_ns: f64,
     results: Vec<Figure>,
 }
 
@@ -165,6 +167,10 @@ fn show(measured: &Measured, targets: &[Target]) {
             figure.empty_ns
         ));
     }
+    print(format_args!(
+        "one load of 100,000 cache lines at random takes {:.1} ns here, without any program",
+        measured.scattered_load_ns
+    ));
     print("instructions that the verifier looked at:");
     for (program, count) in &measured.verified_instructions {
         let count = count.map_or_else(|| "not told".to_owned(), |count| count.to_string());

@@ -103,11 +103,8 @@ fn show(kernel: &mut Kernel, bytes: &[u8]) {
 /// All flows that stand in the table.
 fn standing(kernel: &Kernel) -> Vec<FlowRecord> {
     let mut records = Vec::new();
-    for (index, bucket) in kernel.flows.iter().enumerate() {
-        for (place, flow) in bucket.places.iter().enumerate() {
-            let slot = (index * FLOW_WAYS + place) as u32;
-            records.extend(flow.read(slot, kernel.settings.tick_ns));
-        }
+    for slot in 0..(kernel.flows.len() * FLOW_WAYS) as u32 {
+        records.extend(kernel.flow(slot).read(slot, kernel.settings.tick_ns));
     }
     records
 }
@@ -628,12 +625,11 @@ fn what_comes_behind_the_end_is_counted_to_it() {
         show(&mut kernel, &wire(&segment));
     }
     assert_eq!(left(&kernel), ["1 4+4"]);
-    let place = &kernel.flows[0].places[only(&kernel).slot as usize];
-    assert!(!place.has_news());
+    assert!(!kernel.flow(only(&kernel).slot).has_news());
     // Late, and again.
     show(&mut kernel, &wire(&seg(CLIENT, ACK, 10, 0, 20)));
     show(&mut kernel, &wire(&reset));
-    assert!(kernel.flows[0].places[only(&kernel).slot as usize].has_news());
+    assert!(kernel.flow(only(&kernel).slot).has_news());
     assert_eq!(left(&kernel), [""; 0]);
     // The ports are used anew.
     show(&mut kernel, &wire(&seg(CLIENT, SYN, 5_000, 0, 0)));
@@ -654,7 +650,7 @@ fn a_full_ring_leaves_an_ended_flow_for_the_reader_to_find() {
         show(&mut kernel, &wire(&segment));
     }
     let flow = only(&kernel);
-    assert!(kernel.flows[0].places[flow.slot as usize].has_news());
+    assert!(kernel.flow(flow.slot).has_news());
     assert_eq!(kernel.counters().packets_left_out, 0);
     // With the place the packets go, and are counted.
     show(&mut kernel, &wire(&seg(CLIENT, SYN, 5_000, 0, 0)));

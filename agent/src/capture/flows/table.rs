@@ -6,63 +6,74 @@ use std::io;
 use std::mem::offset_of;
 use std::os::fd::{AsRawFd as _, BorrowedFd, OwnedFd};
 
-use agent_common::flow::{FLOW_WAYS, FlowBucket, FlowBucketImage, FlowRecord};
+use agent_common::flow::{FLOW_WAYS, FlowBucketImage, FlowLinesImage, FlowRecord, line_index};
 use agent_common::shared::Shared;
 
 use super::super::mapped::Mapped;
 use super::{Taken, visit_bucket};
 
-/// Buckets read at once: a quarter of a MiB.
+/// Buckets read at once: not quite a third of a MiB.
 pub const SLICE: u32 = 128;
 
 /// The table of flows.
 #[derive(Debug)]
 pub struct FlowTable {
-    map: OwnedFd,
+    maps: FlowMaps,
     known: Mapped<Shared<u64>>,
     buckets: u32,
     tick_ns: u32,
     /// Where the next slice begins.
     next: u32,
     keys: Vec<u32>,
-    values: Vec<FlowBucketImage>,
+    buckets_read: Vec<FlowBucketImage>,
+    lines_read: [Vec<FlowLinesImage>; 2],
+}
+
+/// The maps that the table consists of.
+#[derive(Debug)]
+pub(in super::super) struct FlowMaps {
+    /// `FLOWS`.
+    pub(in super::super) flows: OwnedFd,
+    /// `FLOW_LINES`.
+    pub(in super::super) lines: OwnedFd,
 }
 
 impl FlowTable {
-    /// The table in the map `FLOWS` with so many buckets, and the words in `FLOWS_KNOWN`. `tick_ns`: the
-    /// nanoseconds of a coarse tick.
+    /// The table in the maps `FLOWS`, with so many buckets, and `FLOW_LINES`, and the words in `FLOWS_KNOWN`.
+    /// `tick_ns`: the nanoseconds of a coarse tick.
     ///
     /// # Errors
     /// What the kernel says.
     pub fn open(
-        map: BorrowedFd<'_>,
+        flows: BorrowedFd<'_>,
+        lines: BorrowedFd<'_>,
         known: BorrowedFd<'_>,
         buckets: u32,
         tick_ns: u32,
     ) -> io::Result<Self> {
         let known = Mapped::new(known, buckets as usize * FLOW_WAYS)?;
-        Ok(Self::new(
-            map.try_clone_to_owned()?,
-            known,
-            buckets,
-            tick_ns,
-        ))
+        let maps = FlowMaps {
+            flows: flows.try_clone_to_owned()?,
+            lines: lines.try_clone_to_owned()?,
+        };
+        Ok(Self::new(maps, known, buckets, tick_ns))
     }
 
     pub(in super::super) fn new(
-        map: OwnedFd,
+        maps: FlowMaps,
         known: Mapped<Shared<u64>>,
         buckets: u32,
         tick_ns: u32,
     ) -> Self {
         Self {
-            map,
+            maps,
             known,
             buckets,
             tick_ns,
             next: 0,
             keys: Vec::new(),
-            values: Vec::new(),
+            buckets_read: Vec::new(),
+            lines_read: [Vec::new(), Vec::new()],
         }
     }
 
@@ -78,15 +89,18 @@ impl FlowTable {
     ) -> io::Result<bool> {
         let first = self.next;
         let count = SLICE.min(self.buckets - first);
-        self.keys.resize(SLICE as usize, 0);
-        self.values
-            .resize(SLICE as usize, FlowBucketImage::default());
         self.next = 0;
-        let read = self.look_up(first, count)?;
-        for (place, image) in self.values.iter().take(read as usize).enumerate() {
-            let bucket: &FlowBucket = image.bucket();
-            let index = first + place as u32;
-            visit_bucket(bucket, index, self.tick_ns, visit, |slot, word| {
+        let keys = &mut self.keys;
+        let mut read = look_up(&self.maps.flows, first, count, keys, &mut self.buckets_read)?;
+        for (side, lines) in (0..).zip(&mut self.lines_read) {
+            let first = line_index(self.buckets - 1, side, first);
+            read = read.min(look_up(&self.maps.lines, first, count, keys, lines)?);
+        }
+        let [low, high] = &self.lines_read;
+        let images = self.buckets_read.iter().zip(low.iter().zip(high));
+        for (index, (bucket, (low, high))) in (first..first + read).zip(images) {
+            let flows = (bucket.bucket(), [low.lines(), high.lines()]);
+            visit_bucket(flows, index, self.tick_ns, visit, |slot, word| {
                 if let Some(known) = self.known.get(slot as usize) {
                     known.set(word);
                 }
@@ -109,47 +123,56 @@ impl FlowTable {
     pub fn buckets(&self) -> u32 {
         self.buckets
     }
+}
 
-    /// Reads `count` buckets from `first` on. Gives their number.
-    fn look_up(&mut self, first: u32, count: u32) -> io::Result<u32> {
-        const LOOKUP_BATCH: libc::c_long = 24;
-        // Behind which key it goes on; 0 for none.
-        let before = first.wrapping_sub(1);
-        let mut last = 0_u32;
-        let mut batch = Batch {
-            before: if first == 0 {
-                0
-            } else {
-                (&raw const before) as u64
-            },
-            last: (&raw mut last) as u64,
-            keys: self.keys.as_mut_ptr() as u64,
-            values: self.values.as_mut_ptr() as u64,
-            count,
-            map: self.map.as_raw_fd().cast_unsigned(),
-            element_flags: 0,
-            flags: 0,
-        };
-        const { assert!(offset_of!(Batch, flags) == 48) };
-        // SAFETY: the arrays have room for `count` keys and values, as the caller made them; the kernel
-        // writes no more, and any bits are a bucket.
-        let result = unsafe {
-            libc::syscall(
-                libc::SYS_bpf,
-                LOOKUP_BATCH,
-                &raw mut batch,
-                size_of::<Batch>(),
-            )
-        };
-        if result < 0 {
-            let error = io::Error::last_os_error();
-            // The end of the table.
-            if error.raw_os_error() != Some(libc::ENOENT) {
-                return Err(error);
-            }
+/// Reads `count` (at most [`SLICE`]) values of a map from index `first` on into `values`. Gives their number.
+fn look_up<Value: aya::Pod + Default>(
+    map: &OwnedFd,
+    first: u32,
+    count: u32,
+    keys: &mut Vec<u32>,
+    values: &mut Vec<Value>,
+) -> io::Result<u32> {
+    let count = count.min(SLICE);
+    keys.resize(SLICE as usize, 0);
+    values.resize(SLICE as usize, Value::default());
+    const LOOKUP_BATCH: libc::c_long = 24;
+    // Behind which key it goes on; 0 for none.
+    let before = first.wrapping_sub(1);
+    let mut last = 0_u32;
+    let mut batch = Batch {
+        before: if first == 0 {
+            0
+        } else {
+            (&raw const before) as u64
+        },
+        last: (&raw mut last) as u64,
+        keys: keys.as_mut_ptr() as u64,
+        values: values.as_mut_ptr() as u64,
+        count,
+        map: map.as_raw_fd().cast_unsigned(),
+        element_flags: 0,
+        flags: 0,
+    };
+    const { assert!(offset_of!(Batch, flags) == 48) };
+    // SAFETY: the arrays have room for `count` keys and values, as made above; the kernel
+    // writes no more, and any bits are a value.
+    let result = unsafe {
+        libc::syscall(
+            libc::SYS_bpf,
+            LOOKUP_BATCH,
+            &raw mut batch,
+            size_of::<Batch>(),
+        )
+    };
+    if result < 0 {
+        let error = io::Error::last_os_error();
+        // The end of the table.
+        if error.raw_os_error() != Some(libc::ENOENT) {
+            return Err(error);
         }
-        Ok(batch.count.min(count))
     }
+    Ok(batch.count.min(count))
 }
 
 /// `union bpf_attr`, the part for batches.

@@ -34,6 +34,8 @@ fn version_and_help_go_to_stdout() {
         "exchanges",
         "sessions",
         "doctor",
+        "gen",
+        "gen sessions",
     ] {
         let (code, stdout, stderr) = output(&mut tapline(&format!("{command} --help")));
         assert_eq!((code, stderr.as_str()), (0, ""), "{command}");

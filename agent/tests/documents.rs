@@ -55,9 +55,18 @@ fn every_variable_that_is_named_is_one() {
 #[test]
 fn every_flag_is_named() {
     let readme = document("README.md");
-    for command in ["run", "read", "serve", "exchanges", "sessions", "doctor"] {
+    for command in [
+        "run",
+        "read",
+        "serve",
+        "exchanges",
+        "sessions",
+        "doctor",
+        "gen sessions",
+    ] {
         let help = Command::new(env!("CARGO_BIN_EXE_tapline"))
-            .args([command, "--help"])
+            .args(command.split(' '))
+            .arg("--help")
             .env_clear()
             .output()
             .unwrap();

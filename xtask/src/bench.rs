@@ -1,6 +1,7 @@
 //! `cargo xtask bench`: what capture costs, in the kernel and on a whole host, and what storing costs, against fixed targets.
 
 mod capture;
+mod generators;
 mod kernel;
 mod sessions;
 mod sinks;
@@ -24,6 +25,8 @@ pub(crate) enum Bench {
     Kernel(kernel::Options),
     /// Records a second over HTTP into the store, in arrays and alone
     Sinks(sinks::Options),
+    /// Records a second that `tapline gen` makes on one CPU, the rates it keeps, its memory
+    Generators(generators::Options),
     /// The client of a known number of requests, which `capture` starts
     #[command(hide = true)]
     Client(capture::client::Options),
@@ -40,6 +43,7 @@ pub(crate) fn run(workspace: &Workspace, bench: &Bench) -> Result<bool> {
         Bench::Kernel(options) => kernel::run(workspace, options),
         Bench::Sessions(options) => sessions::run(workspace, options),
         Bench::Sinks(options) => sinks::run(workspace, options),
+        Bench::Generators(options) => generators::run(workspace, options),
         Bench::Client(options) => capture::client::run(options).map(|()| true),
     }
 }

@@ -1,16 +1,17 @@
 //! One flag that says when to stop, set by SIGINT and SIGTERM. A second signal ends the process at once.
 
+use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering::Relaxed};
 use std::time::{Duration, Instant};
 
 /// What the handler of signals sets: there is one for the process.
 static TOLD: AtomicBool = AtomicBool::new(false);
 
-/// Whether to stop.
-#[derive(Debug, Default)]
+/// Whether to stop. Copies are one flag.
+#[derive(Clone, Debug, Default)]
 pub struct Stop {
     by_signal: bool,
-    own: AtomicBool,
+    own: Arc<AtomicBool>,
 }
 
 /// A flag is looked at this often while nothing else is done.
@@ -28,7 +29,7 @@ impl Stop {
         }
         Self {
             by_signal: true,
-            own: AtomicBool::new(false),
+            own: Arc::default(),
         }
     }
 

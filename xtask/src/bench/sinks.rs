@@ -183,7 +183,7 @@ fn measure(program: &Path, folder: &Path, case: &'static str, load: Load) -> Res
 }
 
 /// Starts a server on a free port, with a store in the folder.
-fn start(program: &Path, folder: &Path) -> Result<(Running, SocketAddr)> {
+pub(super) fn start(program: &Path, folder: &Path) -> Result<(Running, SocketAddr)> {
     let address = TcpListener::bind((Ipv4Addr::LOCALHOST, 0))
         .and_then(|listener| listener.local_addr())
         .context("find a free port")?;
@@ -213,7 +213,7 @@ fn start(program: &Path, folder: &Path) -> Result<(Running, SocketAddr)> {
 }
 
 /// The server's account must be that of the clients, and hold.
-fn check(printed: &str, records: u64) -> Result<()> {
+pub(super) fn check(printed: &str, records: u64) -> Result<()> {
     let account: serde_json::Value =
         serde_json::from_str(printed).context("read the account of the server")?;
     let stored = &account["sinks"]["sqlite"]["stored"];

@@ -30,6 +30,8 @@ use crate::sink::api::Target;
 const API_URL: &str = "http://localhost:8000/api";
 /// Records that `log-gen` makes.
 const COUNT: u64 = 10;
+/// Lines of records that go to arrays are written so many at once.
+const SHOWN_AT_ONCE: usize = 128;
 /// How long a failed request is tried again.
 const PATIENCE: Duration = Duration::from_secs(5);
 
@@ -376,7 +378,7 @@ impl<'a> Taker<'a> {
         let place = match &arguments.destination {
             // What is wrong is said in a dry run too.
             SessionsTo::Api(api) => {
-                let settings = api.settings(arguments.daemon.is_some())?;
+                let settings = api.settings(stop)?;
                 match bounds.dry_run {
                     true => Place::Nowhere,
                     false => Place::Api(ApiSender::start(settings).context("cannot send")?),
@@ -431,9 +433,6 @@ impl<'a> Taker<'a> {
         match &mut self.place {
             Place::Nowhere => {}
             Place::Api(sender) => {
-                if self.stop.is_told() {
-                    sender.stop();
-                }
                 self.sent = sender.close();
                 self.bytes = self.sent.bytes;
             }
@@ -508,40 +507,72 @@ impl<'a> Taker<'a> {
         records: Range<usize>,
         first: u64,
     ) -> anyhow::Result<bool> {
-        if let Some(Screen { records: true, .. }) = self.screen {
-            let sessions = block.sessions.get(records.clone()).unwrap_or_default();
-            for (number, session) in (first + 1..).zip(sessions) {
-                line(number, session, &mut self.text);
-            }
-        }
-        let goes_on = match &mut self.place {
+        match &mut self.place {
             Place::Nowhere => {
-                self.bytes += block.lines.part(records).len() as u64;
-                true
+                self.bytes += block.lines.part(records.clone()).len() as u64;
+                self.show_records(block, records, first)?;
+                Ok(true)
             }
-            Place::Api(sender) => {
-                for index in records {
-                    if self.stop.is_told() {
-                        sender.stop();
-                    }
-                    sender.push(block.lines.part(index..index + 1));
-                }
-                sender.flush_if_due();
-                self.arguments.daemon.is_some() || !sender.is_down()
-            }
-            Place::Store(Some(store)) => store.take(block, records),
-            Place::Store(None) => false,
+            Place::Api(_) => self.send(block, records, first),
+            Place::Store(Some(store)) => Ok(store.take(block, records)),
+            Place::Store(None) => Ok(false),
             Place::Output(output) => {
                 output.write(block.lines.part(records))?;
                 if self.is_paced {
                     output.flush()?;
                 }
-                true
+                Ok(true)
             }
+        }
+    }
+
+    /// Shows records and sends them: one after the other, or in arrays, so many at once.
+    fn send(
+        &mut self,
+        block: &SessionBlock,
+        records: Range<usize>,
+        mut first: u64,
+    ) -> anyhow::Result<bool> {
+        let step = match &self.arguments.destination {
+            SessionsTo::Api(ApiArguments { batch: Some(_), .. }) => SHOWN_AT_ONCE,
+            _ => 1,
         };
-        self.say_failures();
+        let mut start = records.start;
+        while start < records.end {
+            let end = records.end.min(start + step);
+            self.show_records(block, start..end, first)?;
+            let Place::Api(sender) = &mut self.place else {
+                return Ok(false);
+            };
+            for index in start..end {
+                sender.push(block.lines.part(index..index + 1));
+            }
+            first += (end - start) as u64;
+            start = end;
+            self.say_failures();
+        }
         self.show()?;
-        Ok(goes_on)
+        let Place::Api(sender) = &mut self.place else {
+            return Ok(false);
+        };
+        sender.flush_if_due();
+        Ok(self.arguments.daemon.is_some() || !sender.is_down())
+    }
+
+    /// Writes a line for each of the records to stdout, where that is wanted.
+    fn show_records(
+        &mut self,
+        block: &SessionBlock,
+        records: Range<usize>,
+        first: u64,
+    ) -> anyhow::Result<()> {
+        if let Some(Screen { records: true, .. }) = self.screen {
+            let sessions = block.sessions.get(records).unwrap_or_default();
+            for (number, session) in (first + 1..).zip(sessions) {
+                line(number, session, &mut self.text);
+            }
+        }
+        self.show()
     }
 
     fn begin_batch(&mut self) -> anyhow::Result<()> {
@@ -615,7 +646,7 @@ impl Take<SessionBlock> for Taker<'_> {
 }
 
 impl ApiArguments {
-    fn settings(&self, goes_on: bool) -> anyhow::Result<SendSettings> {
+    fn settings(&self, stop: &Stop) -> anyhow::Result<SendSettings> {
         let path = |path: &Option<PathBuf>| path.as_deref().map(Path::to_path_buf);
         let (token, certificates) = (path(&self.token_file), path(&self.ca_file));
         let target = Target::new(&self.url, token.as_deref(), certificates.as_deref());
@@ -628,7 +659,7 @@ impl ApiArguments {
             gzip: self.gzip,
             timeout: Duration::from_secs(5),
             patience: self.patience,
-            goes_on,
+            stop: stop.clone(),
         })
     }
 }

@@ -17,6 +17,7 @@ use std::time::{Duration, Instant};
 
 use tokio::sync::mpsc::{Receiver, Sender, channel};
 
+use crate::generate::stop::Stop;
 use crate::sink::api::Target;
 use crate::sink::api::connection::Connection;
 use crate::sink::api::direct::{Delivered, Direct, Parcel};
@@ -42,8 +43,8 @@ pub struct SendSettings {
     pub timeout: Duration,
     /// How long a failure is tried again.
     pub patience: Duration,
-    /// Go on when the target cannot be reached; otherwise nothing more is tried then.
-    pub goes_on: bool,
+    /// When it is time to stop nothing is tried again.
+    pub stop: Stop,
 }
 
 /// What became of the records that were handed over.
@@ -77,8 +78,6 @@ pub struct ApiSender {
 struct Shared {
     state: Mutex<State>,
     settled: Condvar,
-    /// Nothing is tried again.
-    stops: AtomicBool,
     /// The target cannot be reached: nothing is tried at all.
     is_down: AtomicBool,
 }
@@ -107,7 +106,7 @@ impl ApiSender {
         let shared = Arc::<Shared>::default();
         let direct = Direct::new(settings.target.clone(), settings.timeout, settings.patience);
         let for_tasks = Arc::clone(&shared);
-        let goes_on = settings.goes_on;
+        let stop = settings.stop.clone();
         let thread = thread::Builder::new()
             .name("tapline-send".to_owned())
             .spawn(move || {
@@ -116,9 +115,9 @@ impl ApiSender {
                 let parcels = Rc::new(parcels);
                 for _ in 0..connections {
                     let (direct, parcels) = (Rc::clone(&direct), Rc::clone(&parcels));
-                    let shared = Arc::clone(&for_tasks);
+                    let (shared, stop) = (Arc::clone(&for_tasks), stop.clone());
                     tasks.spawn_local(async move {
-                        send_all(&direct, &parcels, &shared, goes_on).await;
+                        send_all(&direct, &parcels, &shared, &stop).await;
                     });
                 }
                 runtime.block_on(tasks);
@@ -181,11 +180,6 @@ impl ApiSender {
         }
     }
 
-    /// Nothing is tried again from now on.
-    pub fn stop(&self) {
-        self.shared.stops.store(true, Relaxed);
-    }
-
     /// Gives the target another chance, when it could not be reached.
     pub fn try_again(&self) {
         self.shared.is_down.store(false, Relaxed);
@@ -238,8 +232,7 @@ impl ApiSender {
 
 impl Drop for ApiSender {
     fn drop(&mut self) {
-        self.stop();
-        self.records = 0;
+        self.settings.stop.tell();
         let Some((queue, thread)) = self.worker.take() else {
             return;
         };
@@ -292,7 +285,7 @@ async fn send_all(
     direct: &Direct,
     parcels: &tokio::sync::Mutex<Receiver<Parcel>>,
     shared: &Shared,
-    goes_on: bool,
+    stop: &Stop,
 ) {
     let mut connection = Connection::default();
     loop {
@@ -303,7 +296,7 @@ async fn send_all(
             shared.settle(records, 0, undelivered(records));
             continue;
         }
-        let stops = || shared.stops.load(Relaxed) || (!goes_on && shared.is_down.load(Relaxed));
+        let stops = || stop.is_told() || shared.is_down.load(Relaxed);
         let delivered = direct.deliver(&mut connection, &parcel, stops).await;
         if delivered.undelivered > 0 {
             shared.is_down.store(true, Relaxed);
@@ -334,7 +327,7 @@ mod tests {
             gzip: false,
             timeout: Duration::from_secs(5),
             patience: Duration::from_millis(100),
-            goes_on: false,
+            stop: Stop::default(),
         }
     }
 
@@ -362,9 +355,10 @@ mod tests {
             patience: Duration::from_secs(600),
             ..settings(None)
         };
+        let stop = patient.stop.clone();
         let mut sender = ApiSender::start(patient).unwrap();
         sender.push(b"{}");
-        sender.stop();
+        stop.tell();
         assert_eq!(sender.close().undelivered, 1);
     }
 

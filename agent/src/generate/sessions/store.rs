@@ -9,6 +9,9 @@ use crate::sink::counts::{Counts, LossReason};
 use crate::sink::fan_out::FanOut;
 use crate::sink::sqlite::{OnFull, Retain, SqliteHandle, SqliteSettings, SqliteSink, StoreError};
 
+/// Batches that wait for the writer: more would only be memory, since whoever makes them waits.
+const QUEUE: usize = 4;
+
 /// Stores sessions. Belongs to one thread.
 #[derive(Debug)]
 pub struct SessionStore {
@@ -26,6 +29,7 @@ impl SessionStore {
             directory: folder.to_owned(),
             retain: Retain::default(),
             on_full: OnFull::Block,
+            queue_batches: QUEUE,
             ..SqliteSettings::default()
         })?;
         let handle = sink.handle();

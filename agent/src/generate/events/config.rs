@@ -11,7 +11,7 @@ use std::path::PathBuf;
 use jiff::Timestamp;
 
 use super::family::{Destination, Family, Format, Issue, Level, Resource, Threat};
-use crate::config::{ConfigError, Refusal, Value, Word};
+use crate::config::{ConfigError, Refusal, Value, Word as _};
 
 pub use read::{config_from_file, config_from_yaml};
 

@@ -388,7 +388,7 @@ pub(super) fn padded(number: u32, digits: usize, out: &mut Vec<u8>) {
 /// Hundredths, as a number of JSON with at least one decimal.
 fn decimal(hundredths: u32, out: &mut Vec<u8>) {
     fixed(hundredths, out);
-    if hundredths % 10 == 0 {
+    if hundredths.is_multiple_of(10) {
         out.pop();
     }
 }

@@ -148,7 +148,9 @@ impl Run {
             stop,
         };
         let result = drive(&maker, &plan, &mut progress, &mut driven, &mut taker);
-        let result = result.and(taker.end());
+        // Also after a failure: what can be written is.
+        let ended = taker.end();
+        let result = result.and(ended);
         progress.finish();
         let mut summary = Summary::new(
             bounds.seed,
@@ -226,7 +228,7 @@ impl Taker {
             + self.dropped
     }
 
-    fn to_stdout(&mut self, block: &Block, records: &Range<usize>) -> Result<(), OutputError> {
+    fn write_stdout(&mut self, block: &Block, records: &Range<usize>) -> Result<(), OutputError> {
         let Some(stdout) = &mut self.stdout else {
             return Ok(());
         };
@@ -242,7 +244,7 @@ impl Taker {
 
     /// Writes records to files, and what is anomalous among them to the truth. `first`: the number of
     /// the first in the run.
-    fn to_files(
+    fn write_files(
         &mut self,
         block: &Block,
         records: &Range<usize>,
@@ -274,8 +276,8 @@ impl Taker {
     fn flush(&mut self) -> Result<(), FilesError> {
         self.held = 0;
         self.written = Instant::now();
-        let files = self.json.iter_mut().chain(&mut self.text);
-        files.map(Files::flush).collect::<Result<(), _>>()?;
+        let mut files = self.json.iter_mut().chain(&mut self.text);
+        files.try_for_each(Files::flush)?;
         if let Some(stdout) = &mut self.stdout {
             stdout.flush()?;
         }
@@ -285,7 +287,8 @@ impl Taker {
     /// Writes what is held back, all that can be.
     fn end(&mut self) -> Result<(), FilesError> {
         let truth = self.truth.as_mut().map_or(Ok(()), Truth::end);
-        self.flush().and(truth.map_err(Into::into))
+        self.flush()?;
+        Ok(truth?)
     }
 }
 
@@ -329,8 +332,8 @@ impl Take<Block> for Taker {
             self.dropped += length(&block.json) + length(&block.text);
             return Ok(true);
         }
-        self.to_files(block, &records, first)?;
-        self.to_stdout(block, &records)?;
+        self.write_files(block, &records, first)?;
+        self.write_stdout(block, &records)?;
         self.held += records.len() as u64;
         let is_time = |patience| self.written.elapsed() >= patience;
         if self.held >= self.batch || self.patience.is_some_and(is_time) {

@@ -122,7 +122,7 @@ fn what_is_wrong_is_named_with_key_file_and_line() {
     );
     check(
         "anomalies:\n  types:\n    service_outage:\n      error_rate: 1",
-        "4: there is no key \"anomalies.types.service_outage.error_rate\"",
+        "4: there is no key \"anomalies.types.service_outage.error_rate\"; did you mean anomalies.types.service_outage.enabled?",
     );
     check(
         "anomalies:\n  types:\n    security_threat:\n      types: [brute_force, phishing]",

@@ -97,8 +97,8 @@ fn the_same_seed_makes_the_same_bytes() {
     assert_eq!(fingerprint(&one.text), TEXT);
 }
 
-const JSON: u64 = 0;
-const TEXT: u64 = 0;
+const JSON: u64 = 0xcdd0_af99_c1bf_0ba8;
+const TEXT: u64 = 0x5d74_b716_38cc_4927;
 
 #[test]
 fn the_share_of_anomalies_is_what_was_asked_for() {
@@ -594,7 +594,7 @@ fn data_anomalies_damage_the_field_they_name() {
         }
         assert_eq!(line["level"], "ERROR");
         assert_eq!(line["error_code"], "ERR_VALIDATION");
-        assert_eq!(order["data_issue"].as_str().is_some(), true);
+        assert!(order["data_issue"].is_string());
     }
     assert_eq!(seen.len(), 9, "{seen:?}");
 }

@@ -274,7 +274,7 @@ async fn generate(State(shared): App, headers: HeaderMap, body: Body) -> Answer 
     let config = shared.config();
     let mut fields = read(&headers, body).await?;
     let count = fields.whole("count", 1, COUNT_MOST);
-    let count = count.unwrap_or(u64::from(config.generator.batch_size).min(COUNT_MOST));
+    let count = count.unwrap_or_else(|| COUNT_MOST.min(config.generator.batch_size.into()));
     let share = fields.number("anomaly_rate", 0.0, 1.0);
     let share = share.unwrap_or(config.anomalies.probability);
     let labels = fields.truth("include_labels");

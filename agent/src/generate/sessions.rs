@@ -5,12 +5,14 @@
 
 use std::net::Ipv4Addr;
 use std::ops::Range;
+use std::sync::atomic::AtomicI64;
+use std::sync::atomic::Ordering::Relaxed;
 
 use jiff::Timestamp;
 
 use self::realistic::Network;
 use self::write::{Form, Writer};
-use super::blocks::{Lines, Make};
+use super::blocks::{Lines, Make, RECORDS};
 use super::schedule::Times;
 use super::seed::Seed;
 use crate::session::record::{Protocol, SessionRecord};
@@ -84,6 +86,26 @@ pub struct Sessions {
     pub times: Times,
     /// What they are written as; `None`: they are not.
     pub form: Option<Form>,
+    /// Gives the times, where they are those at which records are made.
+    pub clock: Clock,
+}
+
+/// Gives records that are made now times that no other has, in microseconds: otherwise those of several
+/// blocks would be the same, and a store would look for room for each of them.
+#[derive(Debug, Default)]
+pub struct Clock {
+    next: AtomicI64,
+}
+
+impl Clock {
+    /// The first of so many microseconds that belong to nobody else: now, or those behind what was given
+    /// last.
+    fn take(&self, count: i64) -> i64 {
+        let now = Timestamp::now().as_microsecond();
+        let behind = |next: i64| next.max(now).checked_add(count);
+        let before = self.next.fetch_update(Relaxed, Relaxed, behind);
+        before.unwrap_or(now).max(now)
+    }
 }
 
 /// Sessions, and what is written of them.
@@ -111,9 +133,8 @@ impl Make for Sessions {
         let mut now = None;
         for (index, record) in (0..).zip(records) {
             let time = self.times.at(record).unwrap_or_else(|| {
-                // The clock is read once; each record has a microsecond of its own.
-                let now = *now.get_or_insert_with(|| Timestamp::now().as_microsecond());
-                now + index
+                let all = RECORDS as i64;
+                *now.get_or_insert_with(|| self.clock.take(all)) + index
             });
             let session = match &self.model {
                 Model::Uniform => uniform::session(&mut stream, time),

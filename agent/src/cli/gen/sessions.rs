@@ -21,7 +21,7 @@ use crate::generate::sessions::realistic::Network;
 use crate::generate::sessions::store::{SessionStore, losses};
 use crate::generate::sessions::words::Language;
 use crate::generate::sessions::write::{Form, line};
-use crate::generate::sessions::{Model, SessionBlock, Sessions};
+use crate::generate::sessions::{Clock, Model, SessionBlock, Sessions};
 use crate::generate::stop::Stop;
 use crate::generate::summary::Summary;
 use crate::sink::api::Target;
@@ -329,6 +329,7 @@ impl SessionsArguments {
             },
             times: self.bounds.times(schedule, Timestamp::now()),
             form: self.form(),
+            clock: Clock::default(),
         })
     }
 }

@@ -12,6 +12,10 @@ use crate::sink::sqlite::{OnFull, Retain, SqliteHandle, SqliteSettings, SqliteSi
 /// Batches that wait for the writer: more would only be memory, since whoever makes them waits.
 const QUEUE: usize = 4;
 
+/// Memory of SQLite, beyond which it uses pages of its cache again. Rows are only appended: what a run of
+/// `tapline serve` keeps at hand for those who ask is of no use here.
+const MEMORY: i64 = 16 << 20;
+
 /// Stores sessions. Belongs to one thread.
 #[derive(Debug)]
 pub struct SessionStore {
@@ -25,6 +29,13 @@ impl SessionStore {
     /// # Errors
     /// The folder cannot be used, or another process has it.
     pub fn open(folder: &Path) -> Result<Self, StoreError> {
+        if let Err(error) = limit_memory() {
+            // It only takes more memory then.
+            tracing::debug!(
+                error = &error as &dyn std::error::Error,
+                "the cache is not limited"
+            );
+        }
         let sink = SqliteSink::start(SqliteSettings {
             directory: folder.to_owned(),
             retain: Retain::default(),
@@ -66,4 +77,10 @@ pub fn losses(counts: &Counts) -> Option<String> {
         .map(|reason| format!("{} {}", counts.lost(reason), reason.word()))
         .collect();
     (!lost.is_empty()).then(|| lost.join(", "))
+}
+
+/// For all connections of this process, from now on.
+fn limit_memory() -> rusqlite::Result<()> {
+    let connection = rusqlite::Connection::open_in_memory()?;
+    connection.pragma_update_and_check(None, "soft_heap_limit", MEMORY, |_row| Ok(()))
 }

@@ -17,6 +17,7 @@ fn maker(model: Model, form: Option<Form>) -> Sessions {
         model,
         times: Times::from_start(Schedule::Rate(1000.0), START, 1.0),
         form,
+        clock: Clock::default(),
     }
 }
 
@@ -281,12 +282,9 @@ fn times_go_on_without_a_schedule() {
         ..maker(Model::Uniform, None)
     };
     let before = Timestamp::now().as_microsecond();
-    let (sessions, _) = made(&maker, 1, RECORDS);
+    let (sessions, _) = made(&maker, 2, 20 * RECORDS);
     let times: BTreeSet<i64> = sessions.iter().map(|one| one.time).collect();
-    assert_eq!(
-        times.len() as u64,
-        RECORDS,
-        "each has a microsecond of its own"
-    );
+    let each = "each has a microsecond of its own";
+    assert_eq!(times.len() as u64, 20 * RECORDS, "{each}");
     assert!(*times.first().unwrap() >= before);
 }

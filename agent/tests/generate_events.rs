@@ -265,6 +265,17 @@ fn batches_and_rates_are_kept() {
 }
 
 #[test]
+fn a_rate_that_cannot_be_met_is_said() {
+    let folder = tempfile::tempdir().unwrap();
+    let output = run(
+        folder.path(),
+        &["--rate", "900000000", "-n", "300000", "--dry-run"],
+    );
+    assert_eq!(output.status.code(), Some(6), "{}", said(&output));
+    assert!(said(&output).contains("the rate of 900000000 records/s was not met"));
+}
+
+#[test]
 fn a_signal_ends_it_with_whole_lines_and_the_account() {
     for signal in [libc::SIGINT, libc::SIGTERM] {
         let mut child = tapline(&["-n", "0", "--rate", "500", "-o", "stdout"])
@@ -349,6 +360,7 @@ fn what_cannot_be_is_one_sentence() {
     );
     check(&["--rate=-5"], 2, "--rate");
     check(&["--json", "-o", "stdout"], 2, "--json");
+    check(&["--truth", "-", "-o", "stdout"], 2, "--truth");
     check(
         &["-p", "file/x", "-n", "1", "-q"],
         1,

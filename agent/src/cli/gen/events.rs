@@ -163,6 +163,14 @@ impl EventsFlags {
             )
             .into());
         }
+        let is_stdout = |path: &PathBuf| matches!(path.to_str(), Some("-" | "stdout"));
+        if self.truth.as_ref().is_some_and(is_stdout) && (to_stdout || json) {
+            return Err(UsageError(
+                "--truth would go to stdout, where the records or the account go: name a file"
+                    .to_owned(),
+            )
+            .into());
+        }
         Ok(EventsArguments {
             run: Run {
                 config,

@@ -92,7 +92,8 @@ fn fill<'m>(
         }
         Part::Chars => word(stream, words::CHARS, out),
         Part::Client => {
-            ip(pick(stream, &model.addresses), out);
+            let drawn = pick(stream, &model.addresses);
+            ip(*record.address.get_or_insert(drawn), out);
             out.push(b':');
             number(between(stream, 30_000, 65_535), out);
         }

@@ -352,7 +352,7 @@ struct Taker<'a> {
 enum Place {
     /// Nothing is sent or written.
     Nowhere,
-    Api(ApiSender),
+    Api(Box<ApiSender>),
     Store(Option<SessionStore>),
     Output(Output),
 }
@@ -382,7 +382,10 @@ impl<'a> Taker<'a> {
                 let settings = api.settings(stop)?;
                 match bounds.dry_run {
                     true => Place::Nowhere,
-                    false => Place::Api(ApiSender::start(settings).context("cannot send")?),
+                    false => {
+                        let sender = ApiSender::start(settings).context("cannot send")?;
+                        Place::Api(Box::new(sender))
+                    }
                 }
             }
             _ if bounds.dry_run => Place::Nowhere,

@@ -63,6 +63,7 @@ fn every_flag_is_named() {
         "sessions",
         "doctor",
         "gen sessions",
+        "gen events",
     ] {
         let help = Command::new(env!("CARGO_BIN_EXE_tapline"))
             .args(command.split(' '))

@@ -1,9 +1,11 @@
 //! `tapline gen`: generators of logs, one file each.
 
+pub mod events;
 pub mod sessions;
 
 use clap::{Args, Subcommand};
 
+use self::events::{EventsArguments, EventsFlags};
 use self::sessions::{SessionsArguments, SessionsFlags};
 use crate::exit::Exit;
 
@@ -19,6 +21,9 @@ enum GeneratorFlags {
     /// Make sessions: to an HTTP API, to the store, or as JSON or CSV
     #[command(after_help = sessions::HELP)]
     Sessions(Box<SessionsFlags>),
+    /// Make logs of services with anomalies among them: to files or stdout, or over HTTP
+    #[command(after_help = events::HELP)]
+    Events(Box<EventsFlags>),
 }
 
 /// What a generator is told.
@@ -26,6 +31,8 @@ enum GeneratorFlags {
 pub enum GenArguments {
     /// Of `tapline gen sessions`.
     Sessions(Box<SessionsArguments>),
+    /// Of `tapline gen events`.
+    Events(Box<EventsArguments>),
 }
 
 impl GenFlags {
@@ -39,6 +46,10 @@ impl GenFlags {
                 let arguments = flags.arguments(json, quiet)?;
                 Ok(GenArguments::Sessions(Box::new(arguments)))
             }
+            GeneratorFlags::Events(flags) => {
+                let arguments = flags.arguments(json, quiet)?;
+                Ok(GenArguments::Events(Box::new(arguments)))
+            }
         }
     }
 }
@@ -50,5 +61,6 @@ impl GenFlags {
 pub fn generate(arguments: GenArguments) -> anyhow::Result<Exit> {
     match arguments {
         GenArguments::Sessions(arguments) => sessions::generate(&arguments),
+        GenArguments::Events(arguments) => events::generate(&arguments),
     }
 }

@@ -4,6 +4,7 @@
 //! Each generator has a file with its rows. A row is a command line of `tapline gen`; its figures come from the
 //! program's own account (`--json`), which must agree with what is there in the end, and from the kernel.
 
+mod events;
 mod measure;
 mod row;
 mod sessions;
@@ -26,7 +27,7 @@ use crate::{
 };
 
 /// The rows of all generators.
-const ROWS: [&[Row]; 1] = [&sessions::ROWS];
+const ROWS: [&[Row]; 2] = [&sessions::ROWS, &events::ROWS];
 
 /// Resident memory at most, in MiB.
 const MEMORY: f64 = 64.0;

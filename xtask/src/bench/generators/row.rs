@@ -18,6 +18,9 @@ pub(crate) struct Row {
 pub(crate) enum To {
     /// A file that this flag names, of which every line is a record.
     Lines(&'static str),
+    /// A file whose name begins as this flag says, of which every line is a record; it is followed by no
+    /// other.
+    Files(&'static str),
     /// A folder that this flag names.
     Folder(&'static str),
     /// The API of a `tapline serve` with a fresh store, whose account must have as many records; this flag

@@ -19,6 +19,7 @@ mod nearest;
 mod parse;
 mod print;
 mod setting;
+pub mod tree;
 mod units;
 mod word;
 
@@ -42,8 +43,10 @@ pub(crate) use nearest::nearest;
 pub use print::print;
 pub use setting::{Origin, Refusal, Setting, Value};
 pub use units::parse_duration;
+pub(crate) use word::words;
 pub use word::{
     ApiMode, Attach, DiagnosticsFormat, Level, LogFormat, Loopback, RedactQuery, Word, XdpMode,
+    from_word,
 };
 
 /// The resolved configuration of one run of the program.

@@ -19,6 +19,7 @@ pub mod blocks;
 pub mod bounds;
 pub mod draw;
 pub mod drive;
+pub mod events;
 pub mod output;
 pub mod pace;
 pub mod pools;

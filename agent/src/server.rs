@@ -18,14 +18,14 @@
 
 pub mod access;
 pub mod api;
-mod connections;
+pub(crate) mod connections;
 mod health;
-mod host_name;
+pub(crate) mod host_name;
 pub mod metrics;
 mod process;
 mod routes;
 mod snapshot;
-mod table;
+pub(crate) mod table;
 
 #[cfg(test)]
 mod tests;

@@ -64,6 +64,7 @@ fn every_flag_is_named() {
         "doctor",
         "gen sessions",
         "gen access",
+        "gen events",
     ] {
         let help = Command::new(env!("CARGO_BIN_EXE_tapline"))
             .args(command.split(' '))

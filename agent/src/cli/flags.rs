@@ -95,7 +95,7 @@ pub(super) enum CommandFlags {
     /// Show sessions of the store (needs no privileges)
     #[command(after_help = query::SESSIONS_HELP)]
     Sessions(Box<SessionsFlags>),
-    /// Generate logs: sessions (needs no privileges)
+    /// Generate logs: sessions, events (needs no privileges)
     Gen(Box<GenFlags>),
     /// Say what this host allows, and what to do about what it does not
     Doctor,

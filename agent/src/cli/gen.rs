@@ -1,11 +1,13 @@
 //! `tapline gen`: generators of logs, one file each.
 
 pub mod access;
+pub mod events;
 pub mod sessions;
 
 use clap::{Args, Subcommand};
 
 use self::access::{AccessArguments, AccessFlags};
+use self::events::{EventsArguments, EventsFlags};
 use self::sessions::{SessionsArguments, SessionsFlags};
 use crate::exit::Exit;
 
@@ -24,6 +26,9 @@ enum GeneratorFlags {
     /// Make the access log of a web shop, as its users are moved by a state machine
     #[command(after_help = access::HELP)]
     Access(Box<AccessFlags>),
+    /// Make logs of services with anomalies among them: to files or stdout, or over HTTP
+    #[command(after_help = events::HELP)]
+    Events(Box<EventsFlags>),
 }
 
 /// What a generator is told.
@@ -33,6 +38,8 @@ pub enum GenArguments {
     Sessions(Box<SessionsArguments>),
     /// Of `tapline gen access`.
     Access(AccessArguments),
+    /// Of `tapline gen events`.
+    Events(Box<EventsArguments>),
 }
 
 impl GenFlags {
@@ -49,6 +56,10 @@ impl GenFlags {
             GeneratorFlags::Access(flags) => {
                 Ok(GenArguments::Access(flags.arguments(json, quiet)?))
             }
+            GeneratorFlags::Events(flags) => {
+                let arguments = flags.arguments(json, quiet)?;
+                Ok(GenArguments::Events(Box::new(arguments)))
+            }
         }
     }
 }
@@ -61,5 +72,6 @@ pub fn generate(arguments: GenArguments) -> anyhow::Result<Exit> {
     match arguments {
         GenArguments::Sessions(arguments) => sessions::generate(&arguments),
         GenArguments::Access(arguments) => access::generate(arguments),
+        GenArguments::Events(arguments) => events::generate(&arguments),
     }
 }

@@ -72,7 +72,7 @@ pub fn settings_from_yaml(path: &Path, bytes: &[u8]) -> Result<Vec<Setting>, Con
 }
 
 /// Nothing that a configuration does not need.
-fn options() -> serde_saphyr::Options {
+pub(super) fn options() -> serde_saphyr::Options {
     serde_saphyr::options! {
         budget: serde_saphyr::budget! {
             max_depth: 16,
@@ -151,7 +151,7 @@ fn expected_shape(path: &str) -> &'static str {
 }
 
 /// Control characters escaped: the text may quote the file.
-fn one_line(text: &str) -> String {
+pub(super) fn one_line(text: &str) -> String {
     let escape = |letter: char| match letter.is_control() {
         true => letter.escape_default().to_string(),
         false => letter.to_string(),

@@ -15,7 +15,7 @@ pub trait Word: Copy + PartialEq + 'static {
 ///
 /// # Errors
 /// A refusal that lists the words.
-pub(super) fn from_word<T: Word>(text: &str) -> Result<T, Refusal> {
+pub fn from_word<T: Word>(text: &str) -> Result<T, Refusal> {
     let found = T::ALL.iter().copied().find(|value| value.word() == text);
     found.ok_or_else(|| {
         let words: Vec<&str> = T::ALL.iter().map(|value| value.word()).collect();
@@ -43,6 +43,8 @@ macro_rules! words {
         }
     };
 }
+
+pub(crate) use words;
 
 words! {
     /// The hook that sees the packets (`capture.attach`).

@@ -147,7 +147,7 @@ pub fn token(server: &ServerConfig, insecure: bool) -> anyhow::Result<Option<Tok
 /// Lets through what is asked of this host by whoever may ask. It stands before everything that is
 /// served, whatever path is asked for.
 #[derive(Debug)]
-pub(super) struct Guard {
+pub(crate) struct Guard {
     listen: IpAddr,
     token: Option<Token>,
 }
@@ -155,7 +155,7 @@ pub(super) struct Guard {
 impl Guard {
     /// `listen`: where the server listens; `token`: what whoever asks must give, but for `/health`,
     /// `/ready` and `/api/health`.
-    pub(super) fn new(listen: IpAddr, token: Option<Token>) -> Self {
+    pub(crate) fn new(listen: IpAddr, token: Option<Token>) -> Self {
         Self { listen, token }
     }
 

@@ -23,10 +23,10 @@ mod body;
 mod description;
 mod exchanges;
 mod logs;
-mod parameters;
+pub(crate) mod parameters;
 mod readers;
 mod record;
-pub(super) mod refusal;
+pub(crate) mod refusal;
 mod requests;
 mod taking;
 

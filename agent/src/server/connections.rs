@@ -10,9 +10,10 @@ use std::sync::{Arc, Mutex, PoisonError};
 use std::task::{Context, Poll, ready};
 use std::time::{Duration, Instant};
 
+use axum::body::{Body, Bytes, HttpBody};
 use axum::response::Response;
 use hyper::Request;
-use hyper::body::Incoming;
+use hyper::body::{Frame, Incoming, SizeHint};
 use hyper::service::Service;
 use hyper_util::rt::{TokioIo, TokioTimer};
 use hyper_util::service::TowerToHyperService;
@@ -35,17 +36,17 @@ const AFTER_STOP: Duration = Duration::from_secs(5);
 
 /// The bounds of connections.
 #[derive(Clone, Copy, Debug)]
-pub(super) struct Patience {
+pub(crate) struct Patience {
     /// Connections served at the same time; others wait in the kernel.
-    pub(super) connections: usize,
+    pub(crate) connections: usize,
     /// The time in which a new connection must have sent the head of its first request.
-    pub(super) first: Duration,
+    pub(crate) first: Duration,
     /// The time in which the head of another request must come, from the start of waiting for it.
-    pub(super) idle: Duration,
+    pub(crate) idle: Duration,
     /// The time in which whoever asked must take some of the answer.
-    pub(super) stall: Duration,
+    pub(crate) stall: Duration,
     /// A connection that has had no request for so long may be closed for another one.
-    pub(super) spared: Duration,
+    pub(crate) spared: Duration,
 }
 
 impl Default for Patience {
@@ -119,7 +120,7 @@ impl Open {
 
 /// Takes connections until the other end of `stop` is dropped; then it waits until those that are
 /// under way have had their answers. Its connections end with it.
-pub(super) async fn accept(
+pub(crate) async fn accept(
     listener: TcpListener,
     router: axum::Router,
     guard: Guard,
@@ -201,7 +202,8 @@ async fn serve(
         .max_buf_size(HEAD_BYTES)
         .timer(TokioTimer::new())
         .header_read_timeout(patience.idle)
-        .serve_connection(TokioIo::new(stream), watched);
+        .serve_connection(TokioIo::new(stream), watched)
+        .with_upgrades();
     tokio::pin!(connection);
     let first = tokio::time::sleep(patience.first);
     tokio::pin!(first);
@@ -257,14 +259,53 @@ impl Service<Request<Incoming>> for Watched {
         let place = Arc::clone(&self.place);
         let answer = self.router.call(request);
         Box::pin(async move {
-            let answer = answer.await;
+            let answer = answer.await?;
+            if answer.body().size_hint().exact().is_none() {
+                // One that goes on is being answered as long as it does.
+                return Ok(answer.map(|body| Body::new(Streamed { body, place })));
+            }
             place.set(Doing::Idle {
                 since: Instant::now(),
             });
-            answer
+            Ok(answer)
         })
     }
 }
+
+/// A body without a length that is known beforehand.
+struct Streamed {
+    body: Body,
+    place: Arc<Place>,
+}
+
+impl HttpBody for Streamed {
+    type Data = Bytes;
+    type Error = axum::Error;
+
+    fn poll_frame(
+        mut self: Pin<&mut Self>,
+        context: &mut Context<'_>,
+    ) -> Poll<Option<Result<Frame<Bytes>, axum::Error>>> {
+        Pin::new(&mut self.body).poll_frame(context)
+    }
+
+    fn is_end_stream(&self) -> bool {
+        self.body.is_end_stream()
+    }
+
+    fn size_hint(&self) -> SizeHint {
+        self.body.size_hint()
+    }
+}
+
+impl Drop for Streamed {
+    fn drop(&mut self) {
+        self.place.set(Doing::Idle {
+            since: Instant::now(),
+        });
+    }
+}
+
 /// A stream that fails when nothing can be written to it for too long.
 struct Stalling {
     stream: TcpStream,

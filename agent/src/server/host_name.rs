@@ -8,7 +8,7 @@ use std::net::{IpAddr, Ipv6Addr};
 /// Whether `host` (a name or address, with or without a port) may be asked for where the server
 /// listens on `listen`: on a loopback address `localhost`, names below it and loopback addresses; on
 /// any other address everything, because the server cannot know under which names it is reached.
-pub(super) fn is_served(host: &str, listen: IpAddr) -> bool {
+pub(crate) fn is_served(host: &str, listen: IpAddr) -> bool {
     if !listen.to_canonical().is_loopback() {
         return true;
     }

@@ -7,19 +7,19 @@ use axum::routing::MethodRouter;
 use super::api::refusal;
 
 /// One method of one path.
-pub(super) struct Route<S> {
+pub(crate) struct Route<S> {
     /// In capitals.
-    pub(super) method: &'static str,
+    pub(crate) method: &'static str,
     /// With names of variable parts in braces.
-    pub(super) path: &'static str,
+    pub(crate) path: &'static str,
     /// What answers.
-    pub(super) handler: fn() -> MethodRouter<S>,
+    pub(crate) handler: fn() -> MethodRouter<S>,
     /// The parameters of the query.
     #[cfg_attr(not(test), expect(dead_code, reason = "handlers take them themselves"))]
-    pub(super) parameters: &'static [&'static str],
+    pub(crate) parameters: &'static [&'static str],
     /// The statuses that it may answer with, beside those that every path may.
     #[cfg_attr(not(test), expect(dead_code, reason = "handlers give them themselves"))]
-    pub(super) statuses: &'static [u16],
+    pub(crate) statuses: &'static [u16],
 }
 
 /// The statuses that every path may answer with: not one Host, another host.
@@ -31,7 +31,7 @@ pub(super) const UNGUARDED: [u16; 2] = [400, 421];
 pub(super) const GUARDED: [u16; 1] = [401];
 
 /// A router of these, that knows no other method of their paths.
-pub(super) fn router<S: Clone + Send + Sync + 'static>(routes: &[Route<S>]) -> Router<S> {
+pub(crate) fn router<S: Clone + Send + Sync + 'static>(routes: &[Route<S>]) -> Router<S> {
     let with = |router: Router<S>, route: &Route<S>| router.route(route.path, (route.handler)());
     routes
         .iter()

@@ -5,6 +5,7 @@
 //! program's own account (`--json`), which must agree with what is there in the end, and from the kernel.
 
 mod access;
+mod events;
 mod measure;
 mod row;
 mod sessions;
@@ -27,7 +28,7 @@ use crate::{
 };
 
 /// The rows of all generators.
-const ROWS: [&[Row]; 2] = [&sessions::ROWS, &access::ROWS];
+const ROWS: [&[Row]; 3] = [&sessions::ROWS, &events::ROWS, &access::ROWS];
 
 /// Resident memory at most, in MiB.
 const MEMORY: f64 = 64.0;

@@ -14,7 +14,7 @@ const INPUT_MOST: usize = 100;
 
 /// The parameters of a request. Each is taken out; what is left over is unknown.
 #[derive(Debug)]
-pub(super) struct Parameters {
+pub(crate) struct Parameters {
     known: &'static [&'static str],
     given: Vec<(String, String)>,
     wrong: Vec<Wrong>,
@@ -22,7 +22,7 @@ pub(super) struct Parameters {
 
 impl Parameters {
     /// Splits a query, which is what follows `?`, of a resource that knows these names.
-    pub(super) fn new(query: Option<&str>, known: &'static [&'static str]) -> Self {
+    pub(crate) fn new(query: Option<&str>, known: &'static [&'static str]) -> Self {
         let mut parameters = Self {
             known,
             given: Vec::new(),
@@ -52,7 +52,7 @@ impl Parameters {
     }
 
     /// Takes a value as it is.
-    pub(super) fn text(&mut self, name: &str) -> Option<String> {
+    pub(crate) fn text(&mut self, name: &str) -> Option<String> {
         debug_assert!(self.known.contains(&name), "{name} is not in the list");
         let place = self.given.iter().position(|(given, _)| given == name)?;
         let (_, value) = self.given.swap_remove(place);
@@ -60,7 +60,7 @@ impl Parameters {
     }
 
     /// Takes a value and reads it; `what` completes "Input should be …".
-    pub(super) fn read<T>(
+    pub(crate) fn read<T>(
         &mut self,
         name: &str,
         what: &str,
@@ -80,17 +80,17 @@ impl Parameters {
     }
 
     /// Takes a value that is parsed.
-    pub(super) fn parsed<T: FromStr>(&mut self, name: &str, what: &str) -> Option<T> {
+    pub(crate) fn parsed<T: FromStr>(&mut self, name: &str, what: &str) -> Option<T> {
         self.read(name, what, |text| text.parse().ok())
     }
 
     /// Takes a time.
-    pub(super) fn time(&mut self, name: &str) -> Option<Timestamp> {
+    pub(crate) fn time(&mut self, name: &str) -> Option<Timestamp> {
         self.read(name, "a time like 2026-01-31T12:00:00Z", time)
     }
 
     /// Takes a number from `least` to `most`.
-    pub(super) fn number<T: FromStr + PartialOrd + fmt::Display + Copy>(
+    pub(crate) fn number<T: FromStr + PartialOrd + fmt::Display + Copy>(
         &mut self,
         name: &str,
         least: T,
@@ -105,7 +105,7 @@ impl Parameters {
     }
 
     /// Takes one of these words.
-    pub(super) fn word<T: Copy>(
+    pub(crate) fn word<T: Copy>(
         &mut self,
         name: &str,
         all: &[T],
@@ -122,7 +122,7 @@ impl Parameters {
     ///
     /// # Errors
     /// What is wrong, and what nobody took.
-    pub(super) fn end(mut self) -> Result<(), Refusal> {
+    pub(crate) fn end(mut self) -> Result<(), Refusal> {
         for (name, value) in std::mem::take(&mut self.given) {
             self.refuse("unknown", &name, &value, "There is no such parameter");
         }

@@ -11,7 +11,7 @@ use serde_json::value::RawValue;
 
 /// A request is not done.
 #[derive(Debug)]
-pub(in crate::server) enum Refusal {
+pub(crate) enum Refusal {
     /// Values are wrong: 422.
     Values(Vec<Wrong>),
     /// The body is too large: 413.
@@ -38,23 +38,23 @@ pub(in crate::server) enum Refusal {
 
 /// A value that is wrong.
 #[derive(Debug, Eq, PartialEq, Serialize)]
-pub(in crate::server) struct Wrong {
+pub(crate) struct Wrong {
     /// One word for what is wrong.
     #[serde(rename = "type")]
-    pub(in crate::server) kind: &'static str,
+    pub(crate) kind: &'static str,
     /// Where: `body` or `query`, the place of the record, the field.
-    pub(in crate::server) loc: Vec<Place>,
+    pub(crate) loc: Vec<Place>,
     /// A sentence for it.
-    pub(in crate::server) msg: String,
+    pub(crate) msg: String,
     /// The value, if it is short.
     #[serde(skip_serializing_if = "Option::is_none")]
-    pub(in crate::server) input: Option<Input>,
+    pub(crate) input: Option<Input>,
 }
 
 /// A step on the way to a value.
 #[derive(Debug, Eq, PartialEq, Serialize)]
 #[serde(untagged)]
-pub(in crate::server) enum Place {
+pub(crate) enum Place {
     /// A name.
     Name(&'static str),
     /// A name that the request chose.
@@ -66,7 +66,7 @@ pub(in crate::server) enum Place {
 /// What was given.
 #[derive(Debug, Serialize)]
 #[serde(untagged)]
-pub(in crate::server) enum Input {
+pub(crate) enum Input {
     /// In the query.
     Text(String),
     /// In the body.
@@ -144,17 +144,17 @@ impl IntoResponse for Refusal {
 }
 
 /// For what no path has.
-pub(in crate::server) async fn nothing_here() -> Response {
+pub(crate) async fn nothing_here() -> Response {
     let sentence = "Not Found: /api/openapi.json says what there is.";
     detail(StatusCode::NOT_FOUND, sentence)
 }
 
 /// For a method that the path does not know; the router adds which it knows.
-pub(in crate::server) async fn method() -> Response {
+pub(crate) async fn method() -> Response {
     detail(StatusCode::METHOD_NOT_ALLOWED, "Method Not Allowed")
 }
 
 /// One sentence.
-pub(in crate::server) fn detail(status: StatusCode, sentence: &str) -> Response {
+pub(crate) fn detail(status: StatusCode, sentence: &str) -> Response {
     (status, Json(json!({ "detail": sentence }))).into_response()
 }

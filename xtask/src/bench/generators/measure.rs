@@ -17,6 +17,9 @@ use crate::{bench::sinks, process::Running};
 /// The program ends so when the rate was not met: the figures say how far it was off.
 const RATE_NOT_MET: i32 = 6;
 
+/// The configuration of generators whose files are not to follow each other.
+const CONFIG: &str = "config.yaml";
+
 /// Where it is measured.
 #[derive(Debug)]
 pub(super) struct Place {
@@ -69,7 +72,7 @@ pub(super) fn measure(row: &Row, place: &Place) -> Result<Measured> {
         .with_context(|| format!("make {}", place.folder.display()))?;
     let mut server = None;
     let target = match row.to {
-        To::Lines(_) => place.folder.join("lines").display().to_string(),
+        To::Lines(_) | To::Files(_) => place.folder.join("lines").display().to_string(),
         To::Folder(_) | To::Log(_) => place.folder.join("data").display().to_string(),
         To::Serve(_) => {
             let (running, address) = sinks::start(&place.program, &place.folder)?;
@@ -77,22 +80,22 @@ pub(super) fn measure(row: &Row, place: &Place) -> Result<Measured> {
             format!("http://{address}/api")
         }
     };
-    let (To::Lines(flag) | To::Log(flag) | To::Folder(flag) | To::Serve(flag)) = row.to;
-    let (account, used) = generate(place, row, &[flag, &target])?;
+    let (To::Lines(flag) | To::Files(flag) | To::Log(flag) | To::Folder(flag) | To::Serve(flag)) =
+        row.to;
+    let mut more = vec![flag, &target];
+    if matches!(row.to, To::Files(_)) {
+        let endless = "output:\n  file:\n    rotation_size_mb: 0\n";
+        fs::write(place.folder.join(CONFIG), endless).context("write the configuration")?;
+        more.extend(["--config", CONFIG]);
+    }
+    let (account, used) = generate(place, row, &more)?;
     if account.refused + account.undelivered > 0 {
         bail!("not all was taken: {account:?}");
     }
     match row.to {
-        To::Lines(_) | To::Log(_) => {
-            let mut path = PathBuf::from(&target);
-            if matches!(row.to, To::Log(_)) {
-                path.push("access.log");
-            }
-            let lines = lines(&path)?;
-            if lines != account.records {
-                bail!("{lines} lines are there, {} were made", account.records);
-            }
-        }
+        To::Lines(_) => check(Path::new(&target), &account)?,
+        To::Log(_) => check(&Path::new(&target).join("access.log"), &account)?,
+        To::Files(_) => check(&only_file(&place.folder, "lines_")?, &account)?,
         To::Folder(_) => {}
         To::Serve(_) => {
             if let Some(server) = server {
@@ -109,6 +112,31 @@ pub(super) fn measure(row: &Row, place: &Place) -> Result<Measured> {
         cpu_us: used.cpu_seconds * 1e6 / account.records.max(1) as f64,
         resident_mib: used.resident_bytes as f64 / f64::from(1 << 20),
     })
+}
+
+/// The file must have as many lines as the account has records.
+fn check(path: &Path, account: &Account) -> Result<()> {
+    let lines = lines(path)?;
+    if lines != account.records {
+        bail!("{lines} lines are there, {} were made", account.records);
+    }
+    Ok(())
+}
+
+/// The one file of a folder whose name begins so.
+fn only_file(folder: &Path, begins: &str) -> Result<PathBuf> {
+    let mut found = Vec::new();
+    for entry in fs::read_dir(folder).context("look for files")? {
+        let path = entry.context("look for files")?.path();
+        let name = path.file_name().unwrap_or_default().to_string_lossy();
+        if name.starts_with(begins) {
+            found.push(path);
+        }
+    }
+    match found.as_slice() {
+        [path] => Ok(path.clone()),
+        _ => bail!("{} files begin with {begins}", found.len()),
+    }
 }
 
 fn generate(place: &Place, row: &Row, target: &[&str]) -> Result<(Account, Used)> {

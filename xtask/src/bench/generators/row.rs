@@ -20,6 +20,9 @@ pub(crate) enum To {
     Lines(&'static str),
     /// A folder that this flag names, in which every line of `access.log` is a record.
     Log(&'static str),
+    /// A file whose name begins as this flag says, of which every line is a record; it is followed by no
+    /// other.
+    Files(&'static str),
     /// A folder that this flag names.
     Folder(&'static str),
     /// The API of a `tapline serve` with a fresh store, whose account must have as many records; this flag

@@ -1,0 +1,306 @@
+//! The file: YAML. An unknown key, a key that is there twice and a bad value are refused with their line.
+
+use std::path::Path;
+
+use super::super::family::{Family, Level};
+use super::{
+    AnomaliesConfig, EventsConfig, FALLBACK_LEVELS, FileConfig, GeneratorConfig, NormalConfig,
+    OutputConfig, SourceConfig, TimestampsConfig, check,
+};
+use crate::config::tree::{Branch, Leaf, Node, tree_from_file, tree_from_yaml};
+use crate::config::{ConfigError, Refusal, Word, from_word};
+
+/// Reads the file at `path`, over the defaults.
+///
+/// # Errors
+/// The file cannot be read, or what is wrong in it.
+pub fn config_from_file(path: &Path) -> Result<EventsConfig, ConfigError> {
+    from_tree(path, &tree_from_file(path)?)
+}
+
+/// Reads a file's content, over the defaults; `path` is only for messages.
+///
+/// # Errors
+/// What is wrong in it.
+pub fn config_from_yaml(path: &Path, bytes: &[u8]) -> Result<EventsConfig, ConfigError> {
+    from_tree(path, &tree_from_yaml(path, bytes)?)
+}
+
+fn from_tree(path: &Path, root: &Node) -> Result<EventsConfig, ConfigError> {
+    let mut config = EventsConfig::default();
+    let mut root = Branch::root(path, root)?;
+    if let Some(mut section) = root.section("generator")? {
+        generator(&mut section, &mut config.generator)?;
+        section.end()?;
+    }
+    if let Some(mut section) = root.section("sources")? {
+        config.sources = sources(&mut section)?;
+    }
+    if let Some(mut section) = root.section("normal_logs")? {
+        normal(&mut section, &mut config.normal_logs)?;
+        section.end()?;
+    }
+    if let Some(mut section) = root.section("anomalies")? {
+        anomalies(&mut section, &mut config.anomalies)?;
+        section.end()?;
+    }
+    if let Some(mut section) = root.section("output")? {
+        output(&mut section, &mut config.output)?;
+        section.end()?;
+    }
+    if let Some(mut section) = root.section("timestamps")? {
+        timestamps(&mut section, &mut config.timestamps)?;
+        section.end()?;
+    }
+    root.end()?;
+    Ok(config)
+}
+
+fn set<T>(
+    section: &mut Branch<'_>,
+    name: &str,
+    place: &mut T,
+    read: impl FnOnce(&str) -> Result<T, Refusal>,
+) -> Result<(), ConfigError> {
+    if let Some(leaf) = section.take(name) {
+        *place = leaf.read(read)?;
+    }
+    Ok(())
+}
+
+fn generator(section: &mut Branch<'_>, generator: &mut GeneratorConfig) -> Result<(), ConfigError> {
+    set(
+        section,
+        "batch_size",
+        &mut generator.batch_size,
+        check::batch_size,
+    )?;
+    set(
+        section,
+        "interval",
+        &mut generator.interval,
+        check::interval,
+    )?;
+    set(
+        section,
+        "total_logs",
+        &mut generator.total_logs,
+        check::count,
+    )
+}
+
+fn sources(section: &mut Branch<'_>) -> Result<Vec<SourceConfig>, ConfigError> {
+    let mut sources = Vec::new();
+    let mut last = None;
+    for (name, leaf) in section.rest() {
+        let name = check::name(name).map_err(|refusal| leaf.refused(&refusal))?;
+        let mut source = leaf.branch()?;
+        let mut weight = 1.0;
+        set(&mut source, "weight", &mut weight, check::weight)?;
+        let services = source.take("services").ok_or_else(|| {
+            leaf.refused(&Refusal::new("must have services: a list of at least one"))
+        })?;
+        let services = list(&services, check::name)?;
+        source.end()?;
+        sources.push(SourceConfig {
+            name,
+            weight,
+            services,
+        });
+        last = Some(leaf);
+    }
+    match last {
+        Some(leaf) if sources.iter().all(|source| source.weight == 0.0) => Err(leaf.refused(
+            &Refusal::new("must have a weight above 0, or another source must"),
+        )),
+        _ => Ok(sources),
+    }
+}
+
+fn normal(section: &mut Branch<'_>, normal: &mut NormalConfig) -> Result<(), ConfigError> {
+    if let Some(leaf) = section.take("log_levels") {
+        normal.log_levels = levels(&leaf)?;
+    }
+    let Some(leaf) = section.take("response_time") else {
+        return Ok(());
+    };
+    let mut branch = leaf.branch()?;
+    let time = &mut normal.response_time;
+    set(&mut branch, "min", &mut time.min, check::milliseconds)?;
+    set(&mut branch, "max", &mut time.max, check::milliseconds)?;
+    set(&mut branch, "mean", &mut time.mean, check::milliseconds)?;
+    set(&mut branch, "std", &mut time.std, check::milliseconds)?;
+    branch.end()?;
+    match time.min <= time.max {
+        true => Ok(()),
+        false => Err(leaf.refused(&Refusal::new("must have a min that is not above its max"))),
+    }
+}
+
+/// A level that is not there does not come.
+fn levels(leaf: &Leaf<'_>) -> Result<[f64; 5], ConfigError> {
+    let mut branch = leaf.branch()?;
+    let mut levels = [0.0; 5];
+    for (place, level) in levels.iter_mut().zip(Level::ALL) {
+        set(&mut branch, level.word(), place, check::weight)?;
+    }
+    branch.end()?;
+    Ok(match levels.iter().any(|weight| *weight > 0.0) {
+        true => levels,
+        false => FALLBACK_LEVELS,
+    })
+}
+
+fn anomalies(section: &mut Branch<'_>, anomalies: &mut AnomaliesConfig) -> Result<(), ConfigError> {
+    set(
+        section,
+        "probability",
+        &mut anomalies.probability,
+        check::share,
+    )?;
+    let Some(mut types) = section.section("types")? else {
+        return Ok(());
+    };
+    for family in Family::ALL {
+        // A family that is not named does not come by itself.
+        anomalies.types[family.index()].enabled = false;
+        let Some(leaf) = types.take(family.word()) else {
+            continue;
+        };
+        let mut branch = leaf.branch()?;
+        of_family(&mut branch, *family, anomalies)?;
+        branch.end()?;
+    }
+    types.end()
+}
+
+fn of_family(
+    branch: &mut Branch<'_>,
+    family: Family,
+    anomalies: &mut AnomaliesConfig,
+) -> Result<(), ConfigError> {
+    let common = &mut anomalies.types[family.index()];
+    common.enabled = true;
+    set(branch, "enabled", &mut common.enabled, check::truth)?;
+    set(branch, "weight", &mut common.weight, check::weight)?;
+    set(
+        branch,
+        "duration_logs",
+        &mut common.duration_logs,
+        check::duration_logs,
+    )?;
+    match family {
+        Family::ErrorSpike => set(
+            branch,
+            "error_rate",
+            &mut anomalies.error_rate,
+            check::share,
+        ),
+        Family::LatencyDegradation => set(
+            branch,
+            "multiplier",
+            &mut anomalies.multiplier,
+            check::multiplier,
+        ),
+        Family::SecurityThreat => words(branch, "types", &mut anomalies.threats),
+        Family::ResourceExhaustion => words(branch, "resources", &mut anomalies.resources),
+        Family::DataAnomaly => words(branch, "types", &mut anomalies.issues),
+        Family::ServiceOutage => Ok(()),
+    }
+}
+
+fn words<T: Word>(
+    branch: &mut Branch<'_>,
+    name: &str,
+    place: &mut Vec<T>,
+) -> Result<(), ConfigError> {
+    if let Some(leaf) = branch.take(name) {
+        *place = list(&leaf, from_word)?;
+    }
+    Ok(())
+}
+
+fn list<T>(
+    leaf: &Leaf<'_>,
+    read: impl Fn(&str) -> Result<T, Refusal>,
+) -> Result<Vec<T>, ConfigError> {
+    let items = leaf.list()?;
+    if items.is_empty() {
+        return Err(leaf.refused(&Refusal::new("must be a list of at least one")));
+    }
+    items.iter().map(|item| item.read(&read)).collect()
+}
+
+fn output(section: &mut Branch<'_>, output: &mut OutputConfig) -> Result<(), ConfigError> {
+    set(section, "format", &mut output.format, from_word)?;
+    set(
+        section,
+        "destination",
+        &mut output.destination,
+        check::destination,
+    )?;
+    set(
+        section,
+        "include_labels",
+        &mut output.include_labels,
+        check::truth,
+    )?;
+    let Some(mut branch) = section.section("file")? else {
+        return Ok(());
+    };
+    file(&mut branch, &mut output.file)?;
+    branch.end()
+}
+
+fn file(branch: &mut Branch<'_>, file: &mut FileConfig) -> Result<(), ConfigError> {
+    set(branch, "path", &mut file.path, check::path)?;
+    set(
+        branch,
+        "rotation_size_mb",
+        &mut file.rotation_size_mb,
+        check::rotation_size,
+    )?;
+    set(branch, "max_files", &mut file.max_files, check::max_files)
+}
+
+fn timestamps(
+    section: &mut Branch<'_>,
+    timestamps: &mut TimestampsConfig,
+) -> Result<(), ConfigError> {
+    set(section, "start", &mut timestamps.start, check::start)?;
+    let Some(leaf) = section.take("increment") else {
+        return Ok(());
+    };
+    let mut branch = leaf.branch()?;
+    let (min, max) = &mut timestamps.increment;
+    set(&mut branch, "min", min, check::increment)?;
+    set(&mut branch, "max", max, check::increment)?;
+    let is_range = min <= max;
+    branch.end()?;
+    match is_range {
+        true => Ok(()),
+        false => Err(leaf.refused(&Refusal::new("must have a min that is not above its max"))),
+    }
+}
+
+/// Every key that stands in a file.
+#[cfg(test)]
+pub(super) fn keys_of(bytes: &[u8]) -> std::collections::BTreeSet<String> {
+    use crate::config::tree::Tree;
+    fn collect(prefix: &str, node: &Node, keys: &mut std::collections::BTreeSet<String>) {
+        if let Tree::Section(entries) = &node.tree {
+            for (name, _, node) in entries {
+                let key = format!("{prefix}{name}");
+                collect(&format!("{key}."), node, keys);
+                keys.insert(key);
+            }
+        }
+    }
+    let mut keys = std::collections::BTreeSet::new();
+    collect(
+        "",
+        &tree_from_yaml(Path::new("x"), bytes).unwrap(),
+        &mut keys,
+    );
+    keys
+}

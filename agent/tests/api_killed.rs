@@ -56,7 +56,8 @@ fn child() {
             fan_out.flush();
             println!("pushed {number}");
             std::io::stdout().flush().unwrap();
-            thread::sleep(Duration::from_millis(2));
+            // Slowly enough that a busy machine, too, spools as fast as this pushes.
+            thread::sleep(Duration::from_millis(10));
         }
     }
 }

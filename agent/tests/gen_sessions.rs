@@ -248,14 +248,14 @@ fn the_language_is_that_of_the_environment() {
         assert_eq!(code, 0);
         assert!(stdout.contains(expected), "{stdout}");
     };
-    check("LANG", "ko_KR.UTF-8", "", "✅ 완료: 1/1 로그 전송 성공");
+    check("LANG", "ko_KR.UTF-8", "", "✅ 완료: 로그 1개 생성");
     check(
         "LANG",
         "ko_KR.UTF-8",
         "--lang en",
-        "[DONE] 1/1 logs sent successfully",
+        "[DONE] 1 logs generated, none sent (dry run)",
     );
-    check("LANG", "C.UTF-8", "", "[DONE] 1/1");
+    check("LANG", "C.UTF-8", "", "[DONE] 1 ");
     check("LANG", "C.UTF-8", "--lang ko", "📊 1개의 로그 생성 중...");
 }
 
@@ -264,7 +264,7 @@ fn quiet_leaves_out_the_line_of_each_record() {
     let (_, stdout, stderr) = output(&mut generator("-n 20 -q --dry-run --seed 1"));
     assert_eq!(stdout.lines().count(), 7, "{stdout}");
     assert!(
-        stdout.ends_with("[DONE] 20/20 logs sent successfully\n"),
+        stdout.ends_with("[DONE] 20 logs generated, none sent (dry run)\n"),
         "{stdout}"
     );
     assert_eq!(stderr.lines().count(), 1, "{stderr}");
@@ -623,7 +623,17 @@ fn wrong_usage_ends_with_2_and_names_the_flag() {
     check("--connections 0", "--connections <N>");
     check("--lang fr", "must be en or ko");
     check("--json --output -", "--json writes the account to stdout");
-    check("--seed -1", "-1");
+    // Behind a space too it is a value, and the sentence is ours.
+    check(
+        "-d -i -1",
+        "'--interval <SECONDS>': must be a number of seconds",
+    );
+    check("--rate -1", "'--rate <N>': must be a number of records");
+    check("-n -5", "'--count <N>': must be a whole number of records");
+    check("--duration -1", "'--duration <TIME>': must be a duration");
+    check("--seed -1", "'--seed <N>': must be a whole number");
+    check("--retry -1s", "'--retry <TIME>': must be a duration");
+    check("--batch -1", "'--batch <N>'");
 }
 
 #[test]
@@ -648,6 +658,134 @@ fn the_outside_world_ends_with_1_and_names_the_path() {
         "--sqlite /proc/no/such",
         "tapline: cannot store in /proc/no/such: ",
     );
+}
+
+/// The program with a limit to the size of its files, as on a full disk.
+fn limited(line: &str) -> (i32, String, String) {
+    let mut command = Command::new("sh");
+    let script = "trap '' XFSZ; ulimit -f 600; exec \"$@\"";
+    command
+        .args(["-c", script, "sh", env!("CARGO_BIN_EXE_tapline")])
+        .args(["gen", "sessions"])
+        .args(line.split_whitespace())
+        .env_clear();
+    output(&mut command)
+}
+
+#[test]
+fn after_an_error_the_account_says_what_is_there() {
+    let folder = tempfile::tempdir().unwrap();
+    for (format, heads) in [("ndjson", 0), ("csv", 1)] {
+        let path = folder.path().join(format);
+        let line = format!("-n 100000 --format {format} --output {}", path.display());
+        let (code, _, stderr) = limited(&line);
+        assert_eq!(code, 1, "{stderr}");
+        let written = fs::read_to_string(&path).unwrap();
+        assert!(written.ends_with('\n'));
+        let (records, bytes) = (written.lines().count() - heads, written.len());
+        assert!(records > 1000);
+        let said = format!("tapline: {records} records, {bytes} bytes, ");
+        assert!(stderr.contains(&said), "{said} {stderr}");
+    }
+    let data = folder.path().join("data");
+    let line = format!("-n 100000 --sqlite {}", data.display());
+    let (code, _, stderr) = limited(&line);
+    assert_eq!(code, 1, "{stderr}");
+    let said = format!("tapline: {} records, ", stored(&data));
+    assert!(stderr.contains(&said), "{said} {stderr}");
+}
+
+/// A back end that takes its time.
+fn slow() -> (String, Arc<Mutex<Vec<String>>>) {
+    back_end(|_, _| {
+        thread::sleep(Duration::from_millis(50));
+        ("201 Created", "{}".to_owned())
+    })
+}
+
+#[test]
+fn a_signal_ends_a_run_to_a_slow_api_with_the_requests_under_way() {
+    for (flags, ends) in [
+        ("-n 5000", "[DONE] "),
+        ("-n 5000 --connections 3", "[DONE] "),
+        ("-n 500000 --batch 5", "[DONE] "),
+        ("-d -n 1000 -i 0", "[STOP] Generated: "),
+    ] {
+        let (url, bodies) = slow();
+        let child = generator(&format!("{flags} --api-url {url}"))
+            .stdout(Stdio::piped())
+            .stderr(Stdio::piped())
+            .spawn()
+            .unwrap();
+        let mut child = Running(child);
+        let mut stdout = child.0.stdout.take().unwrap();
+        let shown = thread::spawn(move || {
+            let mut text = String::new();
+            stdout.read_to_string(&mut text).unwrap();
+            text
+        });
+        let limit = Instant::now() + Duration::from_secs(60);
+        while bodies.lock().unwrap().len() < 5 {
+            assert!(Instant::now() < limit);
+            thread::sleep(Duration::from_millis(10));
+        }
+        let begun = Instant::now();
+        child.signal("TERM");
+        let shown = shown.join().unwrap();
+        assert_eq!(child.0.wait().unwrap().code(), Some(0), "{shown}");
+        assert!(begun.elapsed() < Duration::from_secs(10), "{flags}");
+        let mut stderr = String::new();
+        let mut pipe = child.0.stderr.take().unwrap();
+        pipe.read_to_string(&mut stderr).unwrap();
+        let number_before = |what: &str| -> u64 {
+            let (front, _) = stderr.split_once(what).unwrap();
+            front.rsplit(' ').next().unwrap().parse().unwrap()
+        };
+        let (made, unsent) = (number_before(" records,"), number_before(" not sent"));
+        let sent: usize = bodies
+            .lock()
+            .unwrap()
+            .iter()
+            .map(|body| {
+                let body: Value = serde_json::from_str(body).unwrap();
+                body.as_array().map_or(1, Vec::len)
+            })
+            .sum();
+        assert!(unsent > 0 && made < 5000, "{stderr}");
+        assert_eq!(made, sent as u64 + unsent, "{stderr}");
+        let last = shown.lines().last().unwrap();
+        let expected = match ends {
+            "[DONE] " => format!("[DONE] {sent}/{made} logs sent successfully"),
+            _ => format!("[STOP] Generated: {made}, Sent: {sent}"),
+        };
+        assert_eq!(last, expected);
+    }
+}
+
+#[test]
+fn a_run_that_cannot_keep_its_rate_ends_with_its_time() {
+    let begun = Instant::now();
+    let (url, bodies) = slow();
+    let line = format!("--rate 1000 --duration 1 --json --api-url {url}");
+    let (code, stdout, stderr) = output(&mut generator(&line));
+    assert_eq!(code, 6, "{stderr}");
+    assert!(begun.elapsed() < Duration::from_secs(10));
+    let account = account(&stdout);
+    assert_eq!(account["rate_met"], false);
+    assert_eq!(account["unsent"], 0, "what was handed over is sent");
+    assert_eq!(account["records"], bodies.lock().unwrap().len());
+    assert!(account["records"].as_u64().unwrap() < 200, "{account}");
+}
+
+#[test]
+fn without_a_retry_none_is_promised() {
+    let line = format!("-n 1 --api-url http://{}/api --retry", nobody());
+    for (time, is_promised) in [("0", false), ("100ms", true)] {
+        let (code, _, stderr) = output(&mut generator(&format!("{line} {time}")));
+        assert_eq!(code, 4);
+        assert!(stderr.contains("records cannot be sent"), "{stderr}");
+        assert_eq!(stderr.contains("tried again"), is_promised, "{stderr}");
+    }
 }
 
 #[test]

@@ -10,30 +10,41 @@ use super::seed::Seed;
 use crate::config::{Refusal, parse_duration};
 use crate::exit::UsageError;
 
+/// A run that keeps its rate may be late by so much, and by 1 % of its time: more than what counts as
+/// kept.
+const GRACE: Duration = Duration::from_millis(150);
+
+/// The longest duration that is taken: about a hundred years.
+const LONGEST: Duration = Duration::from_secs(36_500 * 86_400);
+
+/// However long it is, it is not given more.
+const GRACE_MOST: Duration = Duration::from_secs(1);
+
 /// The flags that all generators have.
 #[derive(Clone, Debug, Args)]
 #[command(next_help_heading = "How many, how fast, from when")]
 pub struct BoundFlags {
     /// Records to make; 0: without end
-    #[arg(short = 'n', long, alias = "total", value_name = "N")]
+    #[arg(short = 'n', long, alias = "total", value_name = "N", value_parser = count, allow_negative_numbers = true)]
     pub count: Option<u64>,
     /// Records a second; 0: as fast as it goes
-    #[arg(long, value_name = "N", value_parser = rate)]
+    #[arg(long, value_name = "N", value_parser = rate, allow_negative_numbers = true)]
     pub rate: Option<f64>,
-    /// Stop after this time of the records: 500ms, 30s, 5m, 1h, 1d; 0: without end
-    #[arg(long, value_name = "TIME", value_parser = limit)]
+    /// Stop after this time of the records, and by our clock where they are made now: 500ms, 30s, 5m,
+    /// 1h, 1d, or a number of seconds; 0: without end
+    #[arg(long, value_name = "TIME", value_parser = limit, allow_hyphen_values = true)]
     pub duration: Option<Limit>,
     /// Time of the first record (RFC 3339, or -6h: so long ago); default: now
     #[arg(long, value_name = "TIME", value_parser = start, allow_hyphen_values = true)]
     pub start: Option<Timestamp>,
     /// How many times as fast as ours the clock of the records runs
-    #[arg(long, value_name = "N", value_parser = speedup, requires = "start")]
+    #[arg(long, value_name = "N", value_parser = speedup, requires = "start", allow_negative_numbers = true)]
     pub speedup: Option<f64>,
     /// The same seed makes the same records again; drawn and said when not given
-    #[arg(long, value_name = "N")]
+    #[arg(long, value_name = "N", allow_negative_numbers = true)]
     pub seed: Option<Seed>,
     /// Threads that make records: never changes what comes out
-    #[arg(long, value_name = "N", default_value_t = 1, value_parser = clap::value_parser!(u16).range(1..=256))]
+    #[arg(long, value_name = "N", default_value_t = 1, value_parser = clap::value_parser!(u16).range(1..=256), allow_negative_numbers = true)]
     pub jobs: u16,
     /// Make the records, but write and send nothing
     #[arg(long)]
@@ -152,11 +163,16 @@ impl Bounds {
         }
     }
 
-    /// The time by our clock after which to stop, where that is not told by the number of records.
+    /// The time by our clock after which to stop. Where the number of records tells when the time is
+    /// over, it is a little later: the last of them is due just then. Where records carry times of their
+    /// own there is none.
     #[must_use]
     pub fn until(&self) -> Option<Duration> {
-        let is_counted = self.rate.is_some() || self.start.is_some();
-        self.duration.filter(|_| !is_counted)
+        let duration = self.duration.filter(|_| self.start.is_none())?;
+        Some(match self.rate {
+            Some(_) => duration.saturating_add((duration / 100 + GRACE).min(GRACE_MOST)),
+            None => duration,
+        })
     }
 
     /// Says the seed on stderr where it was drawn.
@@ -209,6 +225,11 @@ impl Bounds {
     }
 }
 
+fn count(text: &str) -> Result<u64, Refusal> {
+    let count = text.parse();
+    count.map_err(|_wrong| Refusal::new("must be a whole number of records; 0: without end"))
+}
+
 fn rate(text: &str) -> Result<f64, Refusal> {
     let rate = text.parse().ok().filter(|rate| (0.0..=1e9).contains(rate));
     rate.ok_or_else(|| Refusal::new("must be a number of records a second, from 0 to 1000000000"))
@@ -223,10 +244,20 @@ fn speedup(text: &str) -> Result<f64, Refusal> {
 }
 
 fn limit(text: &str) -> Result<Limit, Refusal> {
-    match text {
-        "0" => Ok(Limit(None)),
-        text => parse_duration(text).map(|time| Limit(Some(time))),
-    }
+    let time = match text.parse() {
+        // Bare seconds.
+        Ok(seconds) => Duration::try_from_secs_f64(seconds)
+            .ok()
+            .filter(|time| *time <= LONGEST),
+        Err(_) => parse_duration(text).ok(),
+    };
+    let time = time.ok_or_else(|| {
+        Refusal::new(
+            "must be a duration like 500ms, 30s, 5m, 1h or 1d, or a number of seconds, up to 36500d; \
+             0: without end",
+        )
+    })?;
+    Ok(Limit((!time.is_zero()).then_some(time)))
 }
 
 fn start(text: &str) -> Result<Timestamp, Refusal> {
@@ -273,18 +304,26 @@ mod tests {
         let check = |line: &str, records: Option<u64>, until: Option<u64>| {
             let bounds = read(line).unwrap();
             assert_eq!(bounds.records(), records, "{line}");
-            assert_eq!(bounds.until(), until.map(Duration::from_secs), "{line}");
+            assert_eq!(bounds.until(), until.map(Duration::from_millis), "{line}");
         };
         check("", Some(10), None);
         check("-n 7", Some(7), None);
         check("--total 7", Some(7), None);
         check("--count 0", None, None);
         check("--duration 0", None, None);
-        check("--duration 10s", Some(50), None);
-        check("--duration 10s -n 7", Some(7), None);
-        check("--duration 10s --rate 0", None, Some(10));
-        check("--duration 10s --rate 0 -n 7", Some(7), Some(10));
-        check("--duration 10s --rate 100000", Some(1_000_000), None);
+        check("--duration 10s", Some(50), Some(10_250));
+        check("--duration 10", Some(50), Some(10_250));
+        check("--duration 0.5 --rate 0", None, Some(500));
+        check("--duration 0.0", None, None);
+        check("--duration 1d --rate 1", Some(86_400), Some(86_401_000));
+        check("--duration 10s -n 7", Some(7), Some(10_250));
+        check("--duration 10s --rate 0", None, Some(10_000));
+        check("--duration 10s --rate 0 -n 7", Some(7), Some(10_000));
+        check(
+            "--duration 10s --rate 100000",
+            Some(1_000_000),
+            Some(10_250),
+        );
         let start = "--start 2026-11-21T00:00:00Z";
         check(
             &format!("{start} --duration 1h --rate 0"),
@@ -330,7 +369,21 @@ mod tests {
         for bad in ["-1", "nan", "inf", "x", "1e10", ""] {
             check(&format!("--rate={bad}"), "records a second");
         }
-        check("--duration 10", "must be a duration");
+        // Behind a space too it is a value, and the sentence is ours.
+        check("--rate -1", "'--rate <N>': must be a number of records");
+        check("-n -5", "'--count <N>': must be a whole number of records");
+        check("--duration -1", "'--duration <TIME>': must be a duration");
+        check("--seed -1", "'--seed <N>': must be a whole number");
+        check(
+            "--start -6h --speedup -1",
+            "'--speedup <N>': must be a number",
+        );
+        check("--jobs -1", "'--jobs <N>'");
+        check("--duration 10x", "or a number of seconds");
+        check("--duration inf", "must be a duration");
+        check("--duration nan", "must be a duration");
+        check("--duration 1e300", "must be a duration");
+        check("--duration -1s", "must be a duration");
         check("--duration=-1s", "must be a duration");
         check("--start yesterday", "must be a time like");
         check("--start -6", "must be a duration");
@@ -342,7 +395,7 @@ mod tests {
         );
         check("--jobs 0", "1..=256");
         check("--seed x", "whole number");
-        check("-n -5", "-5");
+        check("-n x", "must be a whole number of records");
     }
 
     #[test]

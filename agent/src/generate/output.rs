@@ -74,6 +74,8 @@ pub struct Output {
     before: u64,
     written: u64,
     is_broken: bool,
+    /// Lines that were taken and could not be written.
+    lost_lines: u64,
 }
 
 impl Output {
@@ -122,6 +124,7 @@ impl Output {
             before,
             written: 0,
             is_broken: false,
+            lost_lines: 0,
         })
     }
 
@@ -131,7 +134,8 @@ impl Output {
     /// They cannot be written; the file ends with a whole record, and takes no more.
     pub fn write(&mut self, records: &[u8]) -> Result<(), OutputError> {
         if self.buffer.len() + records.len() > BUFFER {
-            self.flush()?;
+            self.flush()
+                .inspect_err(|_| self.lost_lines += lines(records))?;
         }
         if records.len() >= BUFFER {
             return self.put(records);
@@ -155,6 +159,12 @@ impl Output {
         result
     }
 
+    /// Lines that [`write`](Self::write) was given and that could not be written.
+    #[must_use]
+    pub const fn lost_lines(&self) -> u64 {
+        self.lost_lines
+    }
+
     /// Bytes taken so far.
     #[must_use]
     pub fn bytes(&self) -> u64 {
@@ -163,25 +173,28 @@ impl Output {
 
     fn put(&mut self, records: &[u8]) -> Result<(), OutputError> {
         if self.is_broken {
+            self.lost_lines += lines(records);
             return Err(self.error(io::Error::other("it failed before")));
         }
         let mut done = 0;
         while let Some(rest) = records.get(done..).filter(|rest| !rest.is_empty()) {
             match self.file.write(rest) {
-                Ok(0) => return Err(self.broken(&records[..done], io::ErrorKind::WriteZero.into())),
+                Ok(0) => return Err(self.broken(records, done, io::ErrorKind::WriteZero.into())),
                 Ok(count) => done += count,
                 Err(error) if error.kind() == io::ErrorKind::Interrupted => {}
-                Err(error) => return Err(self.broken(&records[..done], error)),
+                Err(error) => return Err(self.broken(records, done, error)),
             }
         }
         self.written += records.len() as u64;
         Ok(())
     }
 
-    /// Cuts off what is no whole record. `partly`: what was written since they were whole.
-    fn broken(&mut self, partly: &[u8], source: io::Error) -> OutputError {
+    /// Cuts off what is no whole record. `done` bytes of the records were written.
+    fn broken(&mut self, records: &[u8], done: usize, source: io::Error) -> OutputError {
         self.is_broken = true;
+        let (partly, _) = records.split_at(done);
         let whole = memchr::memrchr(b'\n', partly).map_or(0, |end| end + 1);
+        self.lost_lines += lines(records) - lines(partly);
         self.written += whole as u64;
         let is_file = self.file.metadata().is_ok_and(|data| data.is_file());
         if self.path.is_some() && is_file {
@@ -201,6 +214,10 @@ impl Output {
             None => OutputError::Stdout { source },
         }
     }
+}
+
+fn lines(records: &[u8]) -> u64 {
+    memchr::memchr_iter(b'\n', records).count() as u64
 }
 
 #[cfg(test)]
@@ -282,6 +299,7 @@ mod tests {
         let said = String::from_utf8_lossy(&child.stdout).into_owned();
         let written = fs::read_to_string(&path).unwrap();
         assert!(said.contains("40000 bytes in front"), "{said}");
+        assert!(child.status.success(), "{said}");
         assert_eq!(written.len(), 7 + 40_000);
         assert!(written.lines().skip(1).all(|line| line.len() == 9_999));
     }
@@ -306,5 +324,9 @@ mod tests {
             output.write(&line).unwrap();
         }
         println!("{}", output.flush().unwrap_err());
+        output.write(&vec![b'\n'; BUFFER]).unwrap_err();
+        // Four of ten were written; of what came later nothing.
+        assert_eq!(output.lost_lines(), 6 + BUFFER as u64);
+        assert_eq!(output.bytes(), 40_000);
     }
 }

@@ -32,6 +32,8 @@ pub struct Summary {
     pub refused: u64,
     /// Records that could not be brought to their target.
     pub undelivered: u64,
+    /// Records that were made when it was time to stop, and not sent any more.
+    pub unsent: u64,
     /// Nothing was written or sent.
     pub dry_run: bool,
 }
@@ -54,6 +56,7 @@ impl Summary {
             rate_met: schedule.was_kept(records, time),
             refused: 0,
             undelivered: 0,
+            unsent: 0,
             dry_run: false,
         }
     }
@@ -93,6 +96,7 @@ impl fmt::Display for Summary {
             rate_met,
             refused,
             undelivered,
+            unsent,
             dry_run,
         } = self;
         write!(
@@ -102,6 +106,9 @@ impl fmt::Display for Summary {
         )?;
         if *undelivered > 0 {
             write!(formatter, ", {undelivered} could not be delivered")?;
+        }
+        if *unsent > 0 {
+            write!(formatter, ", {unsent} not sent")?;
         }
         if let (Some(asked), false) = (asked_rate, rate_met) {
             write!(formatter, "; the rate of {asked} records/s was not met")?;
@@ -130,6 +137,8 @@ mod tests {
         check(summary(Schedule::Free, 5, 1), Exit::Done);
         check(met(), Exit::Done);
         check(missed(), Exit::RateNotMet);
+        let stopped = Summary { unsent: 1, ..met() };
+        check(stopped, Exit::Done);
         let refused = Summary {
             refused: 1,
             ..missed()
@@ -156,12 +165,13 @@ mod tests {
         let missed = Summary {
             refused: 3,
             undelivered: 4,
+            unsent: 5,
             dry_run: true,
             ..summary(Schedule::Rate(1000.0), 100, 10)
         };
         check(
             &missed,
-            "100 records, 200 bytes, 10.000 s, 10.0 records/s, 3 refused, 4 could not be delivered; \
+            "100 records, 200 bytes, 10.000 s, 10.0 records/s, 3 refused, 4 could not be delivered, 5 not sent; \
              the rate of 1000 records/s was not met; a dry run: nothing was written or sent; seed=7",
         );
     }

@@ -45,8 +45,8 @@ Examples:
 
 A record has protocol, src_ip, src_port, dst_ip, dst_port, packets, bytes and cpu_id, and with --start
 its timestamp too. To an API a line for each record and a summary go to stdout (-q: no lines); the
-account of the run goes to stderr. SIGINT and SIGTERM send what was made and say the account; a
-second one stops at once.
+account of the run goes to stderr. SIGINT and SIGTERM end it with the requests that are under way and
+say the account, with what was not sent any more; a second one stops at once.
 
 Exit codes: 0 done, 1 failed, 2 wrong usage, 4 the API cannot be reached, 5 part of the records was
 refused, 6 the rate was not met.";
@@ -60,7 +60,7 @@ pub(in crate::cli) struct SessionsFlags {
     #[arg(short, long, help_heading = "Batches", conflicts_with = "duration")]
     daemon: bool,
     /// Seconds from the start of a batch to that of the next [default: 1.0]
-    #[arg(short, long, value_name = "SECONDS", help_heading = "Batches", value_parser = interval)]
+    #[arg(short, long, value_name = "SECONDS", help_heading = "Batches", value_parser = interval, allow_negative_numbers = true)]
     interval: Option<f64>,
     #[command(flatten)]
     target: TargetFlags,
@@ -80,16 +80,16 @@ struct TargetFlags {
     #[arg(long, value_name = "URL", default_value = API_URL)]
     api_url: String,
     /// Send arrays of up to so many records, in place of one record a request
-    #[arg(long, value_name = "N", value_parser = clap::value_parser!(u32).range(1..=10_000))]
+    #[arg(long, value_name = "N", value_parser = clap::value_parser!(u32).range(1..=10_000), allow_negative_numbers = true)]
     batch: Option<u32>,
     /// Requests under way at the same time
-    #[arg(long, value_name = "N", default_value_t = 1, value_parser = clap::value_parser!(u16).range(1..=1024))]
+    #[arg(long, value_name = "N", default_value_t = 1, value_parser = clap::value_parser!(u16).range(1..=1024), allow_negative_numbers = true)]
     connections: u16,
     /// Compress arrays
     #[arg(long, requires = "batch")]
     gzip: bool,
     /// How long a request that fails is tried again [default: 5s]; 0: not at all
-    #[arg(long, value_name = "TIME", value_parser = patience)]
+    #[arg(long, value_name = "TIME", value_parser = patience, allow_hyphen_values = true)]
     retry: Option<Duration>,
     /// File with the token for the API (Authorization: Bearer TOKEN)
     #[arg(long, value_name = "FILE")]
@@ -235,7 +235,11 @@ fn interval(text: &str) -> Result<f64, Refusal> {
 fn patience(text: &str) -> Result<Duration, Refusal> {
     match text {
         "0" => Ok(Duration::ZERO),
-        text => parse_duration(text),
+        text => parse_duration(text).map_err(|_wrong| {
+            Refusal::new(
+                "must be a duration like 500ms, 30s, 5m, 1h or 1d, up to 36500d; 0: not at all",
+            )
+        }),
     }
 }
 
@@ -255,6 +259,7 @@ pub fn generate(arguments: &SessionsArguments) -> anyhow::Result<Exit> {
     let mut taker = Taker::open(arguments, &stop)?;
     bounds.say_seed();
     let begun = Instant::now();
+    taker.until = bounds.until().and_then(|until| begun.checked_add(until));
     // A bar would be among the lines that are shown, or the records.
     let is_among_others = match arguments.destination {
         SessionsTo::Output(Destination::Stdout, _) => io::stdout().is_terminal(),
@@ -272,17 +277,18 @@ pub fn generate(arguments: &SessionsArguments) -> anyhow::Result<Exit> {
     };
     let result = taker.begin(count);
     let result = result.and_then(|()| drive(&maker, &plan, &mut progress, &mut driven, &mut taker));
-    let ended = taker.end(&driven);
+    let ended = taker.end();
     progress.finish();
     let mut summary = Summary::new(
         bounds.seed,
         schedule,
-        driven.records,
+        taker.records,
         taker.bytes,
         begun.elapsed().max(driven.time),
     );
     summary.refused = taker.sent.refused;
     summary.undelivered = taker.sent.undelivered;
+    summary.unsent = taker.sent.unsent;
     summary.dry_run = bounds.dry_run;
     summary.say();
     result.and(ended)?;
@@ -347,6 +353,12 @@ struct Taker<'a> {
     screen: Option<Screen>,
     /// What goes to it next.
     text: Vec<u8>,
+    /// Records that it took; at the end, those of them that are there.
+    records: u64,
+    /// Records that were left out of an array when it was time to stop.
+    left: u64,
+    /// When the time of the run is over.
+    until: Option<Instant>,
     sent: Sent,
     bytes: u64,
     is_paced: bool,
@@ -410,6 +422,9 @@ impl<'a> Taker<'a> {
             place,
             screen: (is_api && !arguments.json).then_some(screen),
             text: Vec::new(),
+            records: 0,
+            left: 0,
+            until: None,
             sent: Sent::default(),
             bytes: 0,
             is_paced: arguments.schedule() != Schedule::Free,
@@ -436,21 +451,25 @@ impl<'a> Taker<'a> {
     }
 
     /// Settles all, also when something failed before, and says what came of it.
-    fn end(&mut self, driven: &Driven) -> anyhow::Result<()> {
+    fn end(&mut self) -> anyhow::Result<()> {
         let mut result = Ok(());
         match &mut self.place {
             Place::Nowhere => {}
             Place::Api(sender) => {
                 self.sent = sender.close();
+                self.sent.unsent += self.left;
                 self.bytes = self.sent.bytes;
             }
             Place::Output(output) => {
                 result = output.flush().map_err(Into::into);
                 self.bytes = output.bytes();
+                // The header may be lost too.
+                self.records = self.records.saturating_sub(output.lost_lines());
             }
             Place::Store(store) => {
                 if let Some(counts) = store.take().map(SessionStore::close) {
                     self.sent.stored = counts.stored;
+                    self.records = counts.stored;
                     if let Some(losses) = losses(&counts) {
                         let lost = counts.lost_in_all();
                         result = Err(anyhow::anyhow!(
@@ -462,22 +481,24 @@ impl<'a> Taker<'a> {
         }
         self.say_failures();
         if let Some(Screen { language, .. }) = self.screen {
-            let made = driven.records;
-            let sent = match self.place {
-                Place::Nowhere => made,
-                _ => self.sent.stored,
-            };
+            let (made, sent) = (self.records, self.sent.stored);
             let text = match self.arguments.daemon {
                 Some(_) => language.daemon_ends(made, sent),
+                None if self.arguments.bounds.dry_run => language.done_dry(made),
                 None => {
                     // A target that cannot be reached ends it early.
-                    let asked = self.arguments.count().filter(|_| !self.stop.is_told());
+                    let asked = self.arguments.count().filter(|_| !self.is_over());
                     language.done(sent, asked.unwrap_or(made))
                 }
             };
             self.say(&text);
         }
         self.show().and(result)
+    }
+
+    /// Whether it is time to stop, or the time of the run is over.
+    fn is_over(&self) -> bool {
+        self.stop.is_told() || self.until.is_some_and(|until| Instant::now() >= until)
     }
 
     fn say(&mut self, text: &str) {
@@ -515,6 +536,9 @@ impl<'a> Taker<'a> {
         records: Range<usize>,
         first: u64,
     ) -> anyhow::Result<bool> {
+        if !matches!(self.place, Place::Api(_)) {
+            self.records += records.len() as u64;
+        }
         match &mut self.place {
             Place::Nowhere => {
                 self.bytes += block.lines.part(records.clone()).len() as u64;
@@ -534,7 +558,8 @@ impl<'a> Taker<'a> {
         }
     }
 
-    /// Shows records and sends them: one after the other, or in arrays, so many at once.
+    /// Shows records and sends them: one after the other, or in arrays, so many at once. The target may
+    /// be slow: what is not handed over when it is time to stop is left.
     fn send(
         &mut self,
         block: &SessionBlock,
@@ -546,14 +571,18 @@ impl<'a> Taker<'a> {
             _ => 1,
         };
         let mut start = records.start;
-        while start < records.end {
+        let mut is_over = self.is_over();
+        while start < records.end && !is_over {
             let end = records.end.min(start + step);
+            self.records += (end - start) as u64;
             self.show_records(block, start..end, first)?;
-            let Place::Api(sender) = &mut self.place else {
-                return Ok(false);
-            };
             for index in start..end {
-                sender.push(block.lines.part(index..index + 1));
+                if is_over {
+                    self.left += 1;
+                } else if let Place::Api(sender) = &mut self.place {
+                    sender.push(block.lines.part(index..index + 1));
+                    is_over = self.is_over();
+                }
             }
             first += (end - start) as u64;
             start = end;
@@ -564,7 +593,7 @@ impl<'a> Taker<'a> {
             return Ok(false);
         };
         sender.flush_if_due();
-        Ok(self.arguments.daemon.is_some() || !sender.is_down())
+        Ok(!is_over && (self.arguments.daemon.is_some() || !sender.is_down()))
     }
 
     /// Writes a line for each of the records to stdout, where that is wanted.
@@ -599,7 +628,7 @@ impl<'a> Taker<'a> {
     }
 
     fn end_batch(&mut self, size: u64, made: u64) -> anyhow::Result<()> {
-        let mut all_sent = made;
+        let mut all_sent = 0;
         if let Place::Api(sender) = &mut self.place {
             sender.settle();
             all_sent = sender.sent().stored;
@@ -609,10 +638,7 @@ impl<'a> Taker<'a> {
         if let Some(Screen { language, .. }) = self.screen.filter(|_| !self.arguments.bounds.quiet)
         {
             let seconds = begun.map_or(0.0, |begun| begun.elapsed().as_secs_f64());
-            let sent = match self.place {
-                Place::Api(_) => all_sent - self.batch.sent_before,
-                _ => size,
-            };
+            let sent = all_sent - self.batch.sent_before;
             self.say(&language.batch_done(sent, size, seconds, all_sent, made));
         }
         self.show()
@@ -642,11 +668,11 @@ impl Take<SessionBlock> for Taker<'_> {
             let goes_on = self.take_some(block, start..end, first)?;
             first += (end - start) as u64;
             start = end;
-            if first.is_multiple_of(size) {
-                self.end_batch(size, first)?;
-            }
             if !goes_on {
                 return Ok(false);
+            }
+            if first.is_multiple_of(size) {
+                self.end_batch(size, first)?;
             }
         }
         Ok(true)

@@ -191,6 +191,7 @@ pub fn run(plan: &Plan, stop: &Stop) -> anyhow::Result<Done> {
         rate_met: live.is_met,
         refused: 0,
         undelivered: 0,
+        unsent: 0,
         dry_run: plan.to == To::Nowhere,
     };
     let closed = engine.close(lines);

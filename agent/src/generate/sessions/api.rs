@@ -43,7 +43,7 @@ pub struct SendSettings {
     pub timeout: Duration,
     /// How long a failure is tried again.
     pub patience: Duration,
-    /// When it is time to stop nothing is tried again.
+    /// When it is time to stop nothing is sent any more, nor tried again.
     pub stop: Stop,
 }
 
@@ -56,6 +56,8 @@ pub struct Sent {
     pub refused: u64,
     /// The target could not be reached.
     pub undelivered: u64,
+    /// It was time to stop before they were sent.
+    pub unsent: u64,
     /// Bytes of the bodies that were sent.
     pub bytes: u64,
 }
@@ -170,7 +172,7 @@ impl ApiSender {
         self.send(Parcel::array(array, records, self.settings.gzip));
     }
 
-    /// Sends all and waits until everything is settled.
+    /// Sends all, or what is under way when it is time to stop, and waits until everything is settled.
     pub fn settle(&mut self) {
         self.flush();
         let mut state = self.shared.state();
@@ -246,6 +248,12 @@ impl Shared {
         self.state.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
+    /// These are not sent any more.
+    fn leave(&self, records: u64) {
+        self.state().sent.unsent += records;
+        self.settle(records, 0, Delivered::default());
+    }
+
     fn settle(&self, records: u64, bytes: u64, delivered: Delivered) {
         let Delivered {
             stored,
@@ -294,6 +302,10 @@ async fn send_all(
         let records = parcel.records();
         if shared.is_down.load(Relaxed) {
             shared.settle(records, 0, undelivered(records));
+            continue;
+        }
+        if stop.is_told() {
+            shared.leave(records);
             continue;
         }
         let stops = || stop.is_told() || shared.is_down.load(Relaxed);
@@ -359,7 +371,23 @@ mod tests {
         let mut sender = ApiSender::start(patient).unwrap();
         sender.push(b"{}");
         stop.tell();
-        assert_eq!(sender.close().undelivered, 1);
+        let sent = sender.close();
+        // Whether it was on its way by then.
+        assert_eq!(sent.undelivered + sent.unsent, 1);
+    }
+
+    #[test]
+    fn what_waits_when_it_is_time_to_stop_is_not_sent() {
+        let settings = settings(Some(3));
+        let stop = settings.stop.clone();
+        let mut sender = ApiSender::start(settings).unwrap();
+        stop.tell();
+        for _ in 0..100 {
+            sender.push(b"{}");
+        }
+        let sent = sender.close();
+        assert_eq!((sent.undelivered, sent.unsent), (0, 100));
+        assert!(!sender.is_down());
     }
 
     #[test]

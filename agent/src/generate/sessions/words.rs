@@ -66,6 +66,15 @@ impl Language {
         }
     }
 
+    /// So many records were made, and none sent.
+    #[must_use]
+    pub fn done_dry(self, made: u64) -> String {
+        match self {
+            Self::English => format!("\n[DONE] {made} logs generated, none sent (dry run)\n"),
+            Self::Korean => format!("\n✅ 완료: 로그 {made}개 생성, 전송 안 함 (dry run)\n"),
+        }
+    }
+
     /// Batches of so many begin, every `interval` seconds; `target` is where they go.
     #[must_use]
     pub fn daemon_begins(self, size: u64, interval: f64, target: &str) -> String {

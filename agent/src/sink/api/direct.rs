@@ -201,10 +201,14 @@ impl Direct {
                     failures: failures.saturating_add(1),
                 },
                 None => {
+                    let then = match self.patience.is_zero() {
+                        true => "",
+                        false => "; they are tried again",
+                    };
                     tracing::warn!(
                         url = %self.target,
                         error = &failure as &dyn std::error::Error,
-                        "records cannot be sent; they are tried again"
+                        "records cannot be sent{then}"
                     );
                     Outage {
                         since: now,

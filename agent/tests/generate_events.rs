@@ -276,6 +276,71 @@ fn a_rate_that_cannot_be_met_is_said() {
 }
 
 #[test]
+fn a_run_that_cannot_keep_its_rate_ends_with_its_time() {
+    let folder = tempfile::tempdir().unwrap();
+    let begun = Instant::now();
+    let output = run(
+        folder.path(),
+        &["--rate", "100000000", "--duration", "1", "--dry-run"],
+    );
+    assert_eq!(output.status.code(), Some(6), "{}", said(&output));
+    assert!(begun.elapsed() < Duration::from_secs(10));
+}
+
+#[test]
+fn after_an_error_the_account_says_what_is_there() {
+    let folder = tempfile::tempdir().unwrap();
+    let count = |said: &str| -> u64 {
+        let (front, _) = said.split_once(" records, ").unwrap();
+        front.rsplit(' ').next().unwrap().parse().unwrap()
+    };
+    for (format, lines) in [("json", 1), ("text", 1), ("both", 2)] {
+        // A reader that has seen enough.
+        let (mut reader, writer) = std::io::pipe().unwrap();
+        let mut command = tapline(&["-n", "0", "-i", "0", "-o", "-", "-f", format]);
+        let child = command.stdout(writer).stderr(Stdio::piped());
+        let child = child.spawn().unwrap();
+        drop(command);
+        reader.read_exact(&mut [0; 100_000]).unwrap();
+        drop(reader);
+        let output = child.wait_with_output().unwrap();
+        assert_eq!(output.status.code(), Some(0), "{}", said(&output));
+        assert!(count(&said(&output)) > 100 / lines, "{}", said(&output));
+        // A disk that is full.
+        let full = |stdout: Stdio, flags: &[&str]| {
+            let script = "trap '' XFSZ; ulimit -f 600; exec \"$@\"";
+            let output = Command::new("sh")
+                .args(["-c", script, "sh", env!("CARGO_BIN_EXE_tapline")])
+                .args(["gen", "events", "-n", "100000", "-i", "0", "-f", format])
+                .args(flags)
+                .env_clear()
+                .current_dir(folder.path())
+                .stdout(stdout)
+                .stderr(Stdio::piped())
+                .spawn()
+                .unwrap()
+                .wait_with_output()
+                .unwrap();
+            assert_eq!(output.status.code(), Some(1), "{}", said(&output));
+            count(&said(&output))
+        };
+        let path = folder.path().join("stdout");
+        let records = full(fs::File::create(&path).unwrap().into(), &["-o", "-"]);
+        let whole = fs::read(&path).unwrap();
+        let whole = whole.iter().filter(|byte| **byte == b'\n').count() as u64;
+        assert!(records > 10);
+        assert_eq!(records, whole / lines);
+        if lines == 1 {
+            let records = full(Stdio::null(), &["-p", &format!("{format}/x")]);
+            let mut files = fs::read_dir(folder.path().join(format)).unwrap();
+            let text = fs::read_to_string(files.next().unwrap().unwrap().path()).unwrap();
+            assert!(text.ends_with('\n'));
+            assert_eq!(records, text.lines().count() as u64);
+        }
+    }
+}
+
+#[test]
 fn a_signal_ends_it_with_whole_lines_and_the_account() {
     for signal in [libc::SIGINT, libc::SIGTERM] {
         let mut child = tapline(&["-n", "0", "--rate", "500", "-o", "stdout"])

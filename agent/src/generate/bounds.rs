@@ -170,7 +170,7 @@ impl Bounds {
     pub fn until(&self) -> Option<Duration> {
         let duration = self.duration.filter(|_| self.start.is_none())?;
         Some(match self.rate {
-            Some(_) => duration.saturating_add((duration / 100 + GRACE).min(GRACE_MOST)),
+            Some(_) => with_grace(duration),
             None => duration,
         })
     }
@@ -223,6 +223,13 @@ impl Bounds {
             None => Ok(()),
         }
     }
+}
+
+/// When to stop a run of which the number of records tells when the time is over: a little later, since
+/// the last of them is due just then.
+#[must_use]
+pub fn with_grace(duration: Duration) -> Duration {
+    duration.saturating_add((duration / 100 + GRACE).min(GRACE_MOST))
 }
 
 fn count(text: &str) -> Result<u64, Refusal> {

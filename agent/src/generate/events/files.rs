@@ -48,6 +48,8 @@ pub(super) struct Files {
     records: u64,
     /// Bytes in the files before.
     before: u64,
+    /// Records taken so far, for all files.
+    taken: u64,
 }
 
 impl Files {
@@ -86,6 +88,7 @@ impl Files {
             path,
             records: 0,
             before: 0,
+            taken: 0,
         };
         files.tidy();
         Ok(files)
@@ -94,6 +97,11 @@ impl Files {
     /// The current file, and the number of its next record, from 1.
     pub(super) fn position(&self) -> (&Path, u64) {
         (&self.path, self.records + 1)
+    }
+
+    /// Records written so far, to all files. Each is a line.
+    pub(super) fn written(&self) -> u64 {
+        self.taken.saturating_sub(self.current.lost_lines())
     }
 
     /// Bytes written so far, to all files.
@@ -142,6 +150,7 @@ impl Files {
     /// They cannot be written.
     pub(super) fn write(&mut self, lines: &Lines, records: Range<usize>) -> Result<(), FilesError> {
         self.records += records.len() as u64;
+        self.taken += records.len() as u64;
         Ok(self.current.write(lines.part(records))?)
     }
 

@@ -14,7 +14,7 @@ use super::maker::{Block, Maker};
 use super::model::Model;
 use super::truth::Truth;
 use crate::generate::blocks::Lines;
-use crate::generate::bounds::Bounds;
+use crate::generate::bounds::{Bounds, with_grace};
 use crate::generate::drive::{Driven, Plan, Take, drive};
 use crate::generate::output::{self, Output, OutputError};
 use crate::generate::progress::Progress;
@@ -114,6 +114,16 @@ impl Run {
         }
     }
 
+    /// The time by our clock after which to stop; none where records carry times of their own.
+    fn until(&self, timeline: Option<&Timeline>) -> Option<Duration> {
+        let start = self.bounds.start.or(self.config.timestamps.start);
+        let duration = self.bounds.duration.filter(|_| start.is_none())?;
+        Some(match timeline {
+            Some(_) => with_grace(duration),
+            None => duration,
+        })
+    }
+
     /// Makes records until there are enough, or until told to stop. Says how far it is on stderr.
     ///
     /// # Errors
@@ -143,7 +153,7 @@ impl Run {
         let plan = Plan {
             schedule,
             count,
-            until: bounds.duration.filter(|_| timeline.is_none()),
+            until: self.until(timeline.as_ref()),
             jobs: bounds.jobs,
             stop,
         };
@@ -155,7 +165,7 @@ impl Run {
         let mut summary = Summary::new(
             bounds.seed,
             schedule,
-            driven.records,
+            taker.written().unwrap_or(driven.records),
             taker.bytes(),
             driven.time,
         );
@@ -180,6 +190,8 @@ struct Taker {
     batch: u64,
     /// Time after which what is there is written in any case.
     patience: Option<Duration>,
+    /// Lines that stdout was given.
+    lines: u64,
     /// Records since the last writing.
     held: u64,
     written: Instant,
@@ -212,12 +224,26 @@ impl Taker {
             format: output.format,
             batch: run.config.generator.batch_size.into(),
             patience: (schedule != Schedule::Free).then_some(interval),
+            lines: 0,
             held: 0,
             written: Instant::now(),
             anomalies: 0,
             dropped: 0,
             is_dry,
         })
+    }
+
+    /// Records that are everywhere where they should be; none: they go nowhere.
+    fn written(&self) -> Option<u64> {
+        let stdout = self.stdout.as_ref().map(|stdout| {
+            let lines = self.lines.saturating_sub(stdout.lost_lines());
+            match self.format {
+                Format::Both => lines / 2,
+                Format::Json | Format::Text => lines,
+            }
+        });
+        let files = self.json.iter().chain(&self.text).map(Files::written);
+        files.chain(stdout).min()
     }
 
     /// Bytes that went anywhere.
@@ -232,11 +258,16 @@ impl Taker {
         let Some(stdout) = &mut self.stdout else {
             return Ok(());
         };
+        if self.format != Format::Both {
+            self.lines += records.len() as u64;
+        }
         match self.format {
             Format::Json => stdout.write(block.json.part(records.clone())),
             Format::Text => stdout.write(block.text.part(records.clone())),
             Format::Both => records.clone().try_for_each(|record| {
+                self.lines += 1;
                 stdout.write(block.json.part(record..record + 1))?;
+                self.lines += 1;
                 stdout.write(block.text.part(record..record + 1))
             }),
         }

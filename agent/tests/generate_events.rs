@@ -141,6 +141,12 @@ fn files_are_as_documented() {
         .map(|entry| entry.unwrap().file_name().into_string().unwrap())
         .collect();
     names.sort();
+    // What is gone is said.
+    assert!(
+        said(&output).contains("Rotation deleted 3 of the oldest files, with "),
+        "{}",
+        said(&output)
+    );
     // 1.5 MB of JSON, of which three files are kept, and 0.6 MB of text.
     let ends: Vec<&str> = names
         .iter()
@@ -168,6 +174,8 @@ fn files_are_as_documented() {
         kept.insert(path, of_file);
     }
     let last: Vec<Value> = kept.values().flatten().cloned().collect();
+    let gone = format!("with {} records of this run", all.len() - last.len());
+    assert!(said(&output).contains(&gone), "{gone}: {}", said(&output));
     assert_eq!(
         last[..],
         all[all.len() - last.len()..],
@@ -444,6 +452,31 @@ fn what_cannot_be_is_one_sentence() {
         &format!("cannot listen on {address}: another program listens there"),
     );
     check(&["--serve", "nowhere"], 2, "--serve");
+    for port in [
+        "99999",
+        "+1",
+        ":",
+        "localhost:",
+        "localhost:x",
+        "elsewhere:80",
+    ] {
+        check(&["--serve", port], 2, "must be an address and a port");
+    }
+    let off: String = ["error_spike", "latency_degradation", "security_threat"]
+        .iter()
+        .chain(&["resource_exhaustion", "service_outage", "data_anomaly"])
+        .map(|family| format!("    {family}: {{enabled: false}}\n"))
+        .collect();
+    fs::write(
+        folder.path().join("off.yaml"),
+        format!("anomalies:\n  probability: 0\n  types:\n{off}"),
+    )
+    .unwrap();
+    check(
+        &["-c", "off.yaml", "-a", "0.2", "-o", "-"],
+        2,
+        "off.yaml, line 4: anomalies.types must have a family that is enabled",
+    );
 }
 
 #[test]
@@ -621,6 +654,160 @@ impl Drop for Server {
 
 fn logs(answer: &Value) -> Vec<Value> {
     answer["logs"].as_array().unwrap().clone()
+}
+
+#[test]
+fn short_addresses_are_of_this_host_and_others_are_warned_of() {
+    let said = |address: &str| {
+        let output = tapline(&["--serve", address, "--duration", "100ms"])
+            .output()
+            .unwrap();
+        assert_eq!(output.status.code(), Some(0), "{}", said(&output));
+        said(&output)
+    };
+    for address in ["0", ":0", "localhost:0", "[::1]:0"] {
+        let said = said(address);
+        let host = if address.contains('[') {
+            "[::1]"
+        } else {
+            "127.0.0.1"
+        };
+        assert!(
+            said.contains(&format!("serves events at http://{host}:")),
+            "{said}"
+        );
+        assert!(!said.contains("warning"), "{said}");
+    }
+    let said = said("0.0.0.0:0");
+    assert!(said.contains("warning: whoever reaches 0.0.0.0:"), "{said}");
+}
+
+#[test]
+fn pages_of_this_host_may_read_what_is_answered() {
+    let server = Server::start(&[]);
+    let allows = "access-control-allow-origin: ";
+    for origin in [
+        "http://localhost:3000",
+        "https://127.0.0.1",
+        "http://[::1]:8080",
+    ] {
+        let field = format!("Origin: {origin}");
+        let (status, answer) = server.curl(&["-i", "-H", &field], "/api/status");
+        assert_eq!(status, 200);
+        assert!(
+            answer.contains(&format!("{allows}{origin}\r\n")),
+            "{answer}"
+        );
+        let before = [
+            "-i",
+            "-X",
+            "OPTIONS",
+            "-H",
+            &field,
+            "-H",
+            "Access-Control-Request-Method: PUT",
+        ];
+        let (status, answer) = server.curl(&before, "/api/config/anomalies");
+        assert_eq!(status, 204, "{answer}");
+        assert!(
+            answer.contains(&format!("{allows}{origin}\r\n")),
+            "{answer}"
+        );
+        assert!(
+            answer.contains("access-control-allow-methods: GET, POST, PUT"),
+            "{answer}"
+        );
+        assert!(
+            answer.contains("access-control-allow-headers: content-type"),
+            "{answer}"
+        );
+    }
+    for origin in [
+        "https://example.com",
+        "http://localhost.example.com",
+        "http://127.0.0.1.x:80",
+    ] {
+        let field = format!("Origin: {origin}");
+        for method in ["GET", "OPTIONS"] {
+            let asked = [
+                "-i",
+                "-X",
+                method,
+                "-H",
+                &field,
+                "-H",
+                "Access-Control-Request-Method: GET",
+            ];
+            let (status, answer) = server.curl(&asked, "/api/status");
+            assert_eq!(status, 403, "{answer}");
+            assert!(!answer.contains(allows), "{answer}");
+        }
+    }
+    let (_, answer) = server.curl(&["-i"], "/api/status");
+    assert!(!answer.contains(allows), "{answer}");
+}
+
+/// Opens a WebSocket, byte by byte, and gives what comes behind the head of the answer.
+fn raw_socket(server: &Server) -> BufReader<std::net::TcpStream> {
+    let mut stream = std::net::TcpStream::connect(&server.address).unwrap();
+    stream
+        .set_read_timeout(Some(Duration::from_secs(20)))
+        .unwrap();
+    stream
+        .write_all(
+            b"GET /ws/logs HTTP/1.1\r\nHost: localhost\r\nUpgrade: websocket\r\nConnection: Upgrade\r\n\
+              Sec-WebSocket-Version: 13\r\nSec-WebSocket-Key: dGhlIHNhbXBsZSBub25jZQ==\r\n\r\n",
+        )
+        .unwrap();
+    let mut reader = BufReader::new(stream);
+    let mut line = String::new();
+    while line != "\r\n" {
+        line.clear();
+        assert_ne!(reader.read_line(&mut line).unwrap(), 0);
+    }
+    reader
+}
+
+/// The content of the first Close frame, behind which nothing may come but the end.
+fn close_frame(mut reader: BufReader<std::net::TcpStream>) -> Vec<u8> {
+    loop {
+        let mut head = [0; 2];
+        reader.read_exact(&mut head).unwrap();
+        let length = match head[1] {
+            126 => {
+                let mut long = [0; 2];
+                reader.read_exact(&mut long).unwrap();
+                u16::from_be_bytes(long).into()
+            }
+            127 => {
+                let mut long = [0; 8];
+                reader.read_exact(&mut long).unwrap();
+                u64::from_be_bytes(long) as usize
+            }
+            short => usize::from(short),
+        };
+        let mut content = vec![0; length];
+        reader.read_exact(&mut content).unwrap();
+        if head[0] == 0x88 {
+            return content;
+        }
+    }
+}
+
+#[test]
+fn websockets_are_closed_as_they_should_be() {
+    let server = Server::start(&[]);
+    let mut reader = raw_socket(&server);
+    // 1000, masked by zeroes.
+    reader
+        .get_mut()
+        .write_all(&[0x88, 0x82, 0, 0, 0, 0, 0x03, 0xe8])
+        .unwrap();
+    assert_eq!(close_frame(reader), [0x03, 0xe8], "it is echoed");
+    let reader = raw_socket(&server);
+    tell(&server.child, libc::SIGTERM);
+    let content = close_frame(reader);
+    assert_eq!(content[..2], 1001_u16.to_be_bytes(), "the server goes away");
 }
 
 #[test]

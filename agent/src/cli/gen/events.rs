@@ -13,8 +13,8 @@ use crate::config::Word as _;
 use crate::exit::{Exit, UsageError};
 use crate::generate::bounds::{BoundDefaults, BoundFlags};
 use crate::generate::events::config::{EventsConfig, FlagKey, FlagSetting, config_from_file};
-use crate::generate::events::family::{Destination, Family};
-use crate::generate::events::run::{Outcome, Run};
+use crate::generate::events::family::Destination;
+use crate::generate::events::run::{Deleted, Outcome, Run};
 use crate::generate::events::server::{self, Serving};
 use crate::generate::stop::Stop;
 use crate::generate::summary::Summary;
@@ -96,16 +96,29 @@ pub(in crate::cli) struct EventsFlags {
         help_heading = "Where records go"
     )]
     output_path: Option<String>,
-    /// Serve records over HTTP instead [default address: 127.0.0.1:8001]
+    /// Serve records over HTTP instead: at ADDR:PORT, or PORT of 127.0.0.1 [default: 127.0.0.1:8001]
     #[arg(
         long,
         value_name = "ADDR",
         num_args = 0..=1,
         default_missing_value = "127.0.0.1:8001",
+        value_parser = listen_address,
         help_heading = "Server",
         conflicts_with_all = ["count", "rate", "speedup", "dry_run", "truth", "output", "output_path"]
     )]
     serve: Option<SocketAddr>,
+}
+
+/// An address and a port; a port alone, or of `localhost`, is one of 127.0.0.1.
+fn listen_address(text: &str) -> Result<SocketAddr, String> {
+    let port = text.strip_prefix("localhost:").or(text.strip_prefix(':'));
+    let port = port.unwrap_or(text);
+    let is_number = !port.is_empty() && port.bytes().all(|byte| byte.is_ascii_digit());
+    let of_port = port.parse().ok().filter(|_| is_number);
+    of_port
+        .map(|port: u16| SocketAddr::from(([127, 0, 0, 1], port)))
+        .or_else(|| text.parse().ok())
+        .ok_or_else(|| "must be an address and a port like 127.0.0.1:8001, or a port".to_owned())
 }
 
 /// What `tapline gen events` is told.
@@ -125,10 +138,6 @@ pub struct EventsArguments {
 impl EventsFlags {
     /// The flags over the file over the defaults.
     pub(super) fn arguments(self, json: bool, quiet: bool) -> anyhow::Result<EventsArguments> {
-        let mut config = match &self.config {
-            Some(path) => config_from_file(path)?,
-            None => EventsConfig::default(),
-        };
         let flags = [
             ("--batch-size", FlagKey::BatchSize, &self.batch_size),
             ("--interval", FlagKey::Interval, &self.interval),
@@ -137,10 +146,15 @@ impl EventsFlags {
             ("--output-path", FlagKey::FilePath, &self.output_path),
             ("--anomaly-rate", FlagKey::Probability, &self.anomaly_rate),
         ];
-        for (flag, key, text) in flags {
-            if let Some(text) = text.clone() {
-                config.set(&FlagSetting { flag, text, key })?;
-            }
+        let setting = |(flag, key, text): (_, _, &Option<String>)| {
+            let text = text.clone()?;
+            Some(FlagSetting { flag, text, key })
+        };
+        let flags: Vec<FlagSetting> = flags.into_iter().filter_map(setting).collect();
+        let mut config = EventsConfig::default();
+        match &self.config {
+            Some(path) => config = config_from_file(path, &flags)?,
+            None => flags.iter().try_for_each(|flag| config.set(flag))?,
         }
         if self.no_labels {
             config.output.include_labels = false;
@@ -201,11 +215,13 @@ pub fn generate(arguments: &EventsArguments) -> anyhow::Result<Exit> {
         return serve(arguments, address);
     }
     let stop = Stop::on_signals();
-    arguments.warn();
     arguments.say(&arguments.banner());
     let (outcome, result) = run.run(&stop);
     if let Some(outcome) = &outcome {
         arguments.say(&ending(outcome));
+        if outcome.deleted.files > 0 {
+            arguments.say(&deleted(&outcome.deleted, run.config.output.file.max_files));
+        }
         outcome.summary.say();
     }
     result?;
@@ -216,6 +232,8 @@ pub fn generate(arguments: &EventsArguments) -> anyhow::Result<Exit> {
         crate::cli::write_result(&Account {
             summary: &outcome.summary,
             anomalies: outcome.anomalies,
+            deleted_files: outcome.deleted.files,
+            deleted_records: outcome.deleted.records,
         })?;
     }
     Ok(outcome.summary.exit())
@@ -223,7 +241,6 @@ pub fn generate(arguments: &EventsArguments) -> anyhow::Result<Exit> {
 
 fn serve(arguments: &EventsArguments, address: SocketAddr) -> anyhow::Result<Exit> {
     let run = &arguments.run;
-    arguments.warn();
     server::serve(&Serving {
         config: run.config.clone(),
         seed: run.bounds.seed,
@@ -241,6 +258,10 @@ struct Account<'a> {
     summary: &'a Summary,
     /// Records that were anomalous.
     anomalies: u64,
+    /// Files that rotation deleted, also of runs before.
+    deleted_files: u64,
+    /// Records of this run that were in them.
+    deleted_records: u64,
 }
 
 impl EventsArguments {
@@ -264,24 +285,20 @@ impl EventsArguments {
         )
     }
 
-    /// What will not come, though it was asked for.
-    fn warn(&self) {
-        let config = &self.run.config;
-        let comes = |family: &Family| {
-            let family = config.family(*family);
-            family.enabled && family.weight > 0.0
-        };
-        if config.anomalies.probability > 0.0 && !Family::ALL.iter().any(comes) {
-            self.say("tapline: no family of anomalies is enabled: there will be none\n");
-        }
-    }
-
     fn say(&self, text: &str) {
         if !self.run.bounds.quiet {
             // Where stderr is gone there is nobody to tell.
             drop(io::stderr().write_all(text.as_bytes()));
         }
     }
+}
+
+fn deleted(deleted: &Deleted, kept: u32) -> String {
+    let Deleted { files, records } = deleted;
+    format!(
+        "Rotation deleted {files} of the oldest files, with {records} records of this run: \
+         output.file.max_files keeps {kept} (0: all)\n"
+    )
 }
 
 fn ending(outcome: &Outcome) -> String {

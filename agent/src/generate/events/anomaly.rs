@@ -4,12 +4,12 @@ use rand_chacha::ChaCha8Rng;
 
 use super::family::{Family, Issue, Level, Outage, Resource, Threat};
 use super::fill::{Given, order, pick, pick_from, request_id, say, user};
-use super::model::{Model, Place};
+use super::model::{Model, Place, Witnesses};
 use super::normal::{asked_by_somebody, error, hundredths, sentence};
 use super::record::{Damage, Label, Metadata, Record, User};
 use super::sentence::Sentence;
 use super::words;
-use crate::generate::draw::{between, happens, unit};
+use crate::generate::draw::{below, between, happens, unit};
 
 /// An anomaly: records that belong together.
 #[derive(Clone, Debug, PartialEq)]
@@ -30,8 +30,8 @@ enum About {
     Threat(Threat, u32, User),
     /// What, and how much of it was used up before, in percent.
     Exhaustion(Resource, f64),
-    /// The place of the service in the list of applications.
-    Outage(Outage, usize),
+    /// The source of the service, and its place there.
+    Outage(Outage, usize, usize),
     Data(Issue),
 }
 
@@ -54,10 +54,12 @@ impl Episode {
             Family::ResourceExhaustion => {
                 About::Exhaustion(pick(stream, &model.resources), uniform(stream, 70.0, 85.0))
             }
-            Family::ServiceOutage => About::Outage(
-                pick(stream, &[Outage::Complete, Outage::Intermittent]),
-                between(stream, 0, model.application.len() as u32 - 1) as usize,
-            ),
+            Family::ServiceOutage => {
+                let outage = pick(stream, &[Outage::Complete, Outage::Intermittent]);
+                let source = pick(stream, &model.logins.sources);
+                let services = model.sources[source].len() as u32;
+                About::Outage(outage, source, below(stream, services) as usize)
+            }
             Family::DataAnomaly => About::Data(pick(stream, &model.issues)),
         };
         Self {
@@ -106,10 +108,12 @@ impl Episode {
                 score = (tenths + 5) / 10;
                 exhaustion(*resource, tenths, model, stream, record);
             }
-            About::Outage(outage, affected) => {
+            About::Outage(outage, source, place) => {
+                // It may outlive the model that it was drawn from.
+                let services = &model.sources[source % model.sources.len()];
                 service_outage(
                     *outage,
-                    &model.application[*affected].service,
+                    &services[place % services.len()].service,
                     model,
                     stream,
                     record,
@@ -128,15 +132,23 @@ fn uniform(stream: &mut ChaCha8Rng, least: f64, most: f64) -> f64 {
     least + (most - least) * unit(stream)
 }
 
-/// What answers requests: a web server in three cases of five, or an application.
-fn answering<'m>(model: &'m Model, stream: &mut ChaCha8Rng) -> &'m Place {
-    match happens(stream, 0.6) {
-        true => pick_from(stream, &model.web),
-        false => pick_from(stream, &model.application),
-    }
+/// A service of those that can tell of something.
+fn witness<'m>(witnesses: &Witnesses, model: &'m Model, stream: &mut ChaCha8Rng) -> &'m Place {
+    let services = witnesses.draw(model, stream);
+    pick_from(stream, services)
 }
 
-fn ask_for_something(stream: &mut ChaCha8Rng, sentence: &Sentence, record: &mut Record<'_>) {
+/// Sets method, endpoint and status, where there are requests.
+fn ask_for_something(
+    stream: &mut ChaCha8Rng,
+    sentence: &Sentence,
+    statuses: &[u16],
+    record: &mut Record<'_>,
+) {
+    if !record.place.kind.answers() {
+        return;
+    }
+    record.status = Some(pick(stream, statuses));
     let template = &sentence.template;
     record.endpoint = Some(pick(stream, words::ENDPOINTS));
     record.method = Some(
@@ -147,7 +159,7 @@ fn ask_for_something(stream: &mut ChaCha8Rng, sentence: &Sentence, record: &mut 
 }
 
 fn error_spike<'m>(model: &'m Model, stream: &mut ChaCha8Rng, record: &mut Record<'m>) {
-    record.place = answering(model, stream);
+    record.place = witness(&model.all, model, stream);
     let is_error = happens(stream, model.error_rate);
     record.level = match is_error {
         true if happens(stream, 0.8) => Level::Error,
@@ -156,8 +168,10 @@ fn error_spike<'m>(model: &'m Model, stream: &mut ChaCha8Rng, record: &mut Recor
     };
     let spoken = loop {
         let one = sentence(model, stream, record.place.kind, record.level);
-        // What somebody else did wrong is no error of the server.
-        if !is_error || one.template.statuses.iter().all(|status| *status >= 500) {
+        // What somebody else did wrong is no error of the server; what went well is no warning.
+        let fitting = if is_error { 500..600 } else { 400..500 };
+        let mut statuses = one.template.statuses.iter();
+        if statuses.all(|status| fitting.contains(status)) {
             break one;
         }
     };
@@ -170,8 +184,7 @@ fn error_spike<'m>(model: &'m Model, stream: &mut ChaCha8Rng, record: &mut Recor
         ([], None) => words::CLIENT_ERRORS,
         (statuses, _) => statuses,
     };
-    record.status = Some(pick(stream, statuses));
-    ask_for_something(stream, spoken, record);
+    ask_for_something(stream, spoken, statuses, record);
     asked_by_somebody(model, stream, record);
     record.response_time = Some(hundredths(uniform(stream, 1000.0, 5000.0), spoken));
     say(model, stream, spoken, given, record);
@@ -184,28 +197,27 @@ fn latency<'m>(
     stream: &mut ChaCha8Rng,
     record: &mut Record<'m>,
 ) {
-    record.place = answering(model, stream);
+    record.place = witness(&model.timed, model, stream);
     let times = 1.0 + (model.multiplier - 1.0) * progress;
     let milliseconds = base * times * uniform(stream, 0.8, 1.2);
+    let mut statuses: &[u16] = &[200];
     let spoken = match milliseconds {
         2000.0.. => {
             record.level = Level::Error;
-            record.status = Some(504);
+            statuses = &[504];
             record.code = Some(words::TIMEOUT);
             &model.timeout[0]
         }
         1000.0.. => {
             record.level = Level::Warning;
-            record.status = Some(200);
             &model.slow[0]
         }
         _ => {
             record.level = Level::Info;
-            record.status = Some(200);
             sentence(model, stream, record.place.kind, Level::Info)
         }
     };
-    ask_for_something(stream, spoken, record);
+    ask_for_something(stream, spoken, statuses, record);
     if !spoken.template.has_endpoint {
         record.endpoint = None;
     }
@@ -220,11 +232,12 @@ fn security_threat<'m>(
     stream: &mut ChaCha8Rng,
     record: &mut Record<'m>,
 ) {
-    // Who looks at logins is the application, at what is in a request the web server.
+    // Who looks at logins is an application or a database, at what is in a request who answers it.
     record.place = match threat {
-        Threat::SqlInjection | Threat::XssAttempt => pick_from(stream, &model.web),
         Threat::BruteForce => login(model, stream),
-        Threat::UnauthorizedAccess => answering(model, stream),
+        Threat::SqlInjection | Threat::XssAttempt | Threat::UnauthorizedAccess => {
+            witness(&model.requests, model, stream)
+        }
     };
     record.level = match unit(stream) {
         0.5.. => Level::Error,
@@ -232,10 +245,12 @@ fn security_threat<'m>(
         _ => Level::Critical,
     };
     let spoken = pick_from(stream, &model.threat_words[threat as usize]);
-    record.status = Some(match spoken.template.statuses {
-        [] => pick(stream, words::DENIALS),
-        statuses => pick(stream, statuses),
-    });
+    if record.place.kind.answers() {
+        record.status = Some(match spoken.template.statuses {
+            [] => pick(stream, words::DENIALS),
+            statuses => pick(stream, statuses),
+        });
+    }
     record.metadata = Metadata::Threat(threat);
     say(model, stream, spoken, Given::default(), record);
 }
@@ -243,8 +258,9 @@ fn security_threat<'m>(
 /// The service that looks at passwords, if there is one.
 fn login<'m>(model: &'m Model, stream: &mut ChaCha8Rng) -> &'m Place {
     let named = |place: &&Place| place.service.contains("auth");
-    let found = model.application.iter().find(named);
-    found.unwrap_or_else(|| pick_from(stream, &model.application))
+    let services = model.logins.draw(model, stream);
+    let found = services.iter().find(named);
+    found.unwrap_or_else(|| pick_from(stream, services))
 }
 
 fn exhaustion<'m>(
@@ -254,7 +270,7 @@ fn exhaustion<'m>(
     stream: &mut ChaCha8Rng,
     record: &mut Record<'m>,
 ) {
-    record.place = pick_from(stream, &model.infrastructure);
+    record.place = witness(&model.resourceful, model, stream);
     record.level = match tenths {
         951.. => Level::Critical,
         901.. => Level::Error,
@@ -282,17 +298,12 @@ fn service_outage<'m>(
     stream: &mut ChaCha8Rng,
     record: &mut Record<'m>,
 ) {
-    // Who needs the service notices: a web server before it, or another application.
-    let other = pick_from(stream, &model.application);
-    record.place = match other.service != affected && happens(stream, 0.4) {
-        true => other,
-        false => pick_from(stream, &model.web),
-    };
+    record.place = neighbour(affected, model, stream);
     record.level = match outage {
         Outage::Complete => Level::Critical,
         Outage::Intermittent => pick(stream, &[Level::Error, Level::Warning]),
     };
-    record.status = Some(503);
+    record.status = record.place.kind.answers().then_some(503);
     record.code = Some(words::UNAVAILABLE);
     record.metadata = Metadata::Outage(affected, outage);
     let given = Given {
@@ -303,6 +314,28 @@ fn service_outage<'m>(
     say(model, stream, spoken, given, record);
 }
 
+/// Who needs the service notices: what answers requests, or what else there is; where there is only
+/// the one service, itself.
+fn neighbour<'m>(affected: &str, model: &'m Model, stream: &mut ChaCha8Rng) -> &'m Place {
+    let drawn = [
+        model.requests.draw(model, stream),
+        model.all.draw(model, stream),
+    ];
+    let others = model.requests.sources.iter().chain(&model.all.sources);
+    let all = drawn
+        .into_iter()
+        .chain(others.map(|source| &model.sources[*source][..]));
+    for services in all {
+        let start = below(stream, services.len() as u32) as usize;
+        let (before, after) = services.split_at(start);
+        let other = |place: &&Place| place.service != affected;
+        if let Some(found) = after.iter().chain(before).find(other) {
+            return found;
+        }
+    }
+    witness(&model.all, model, stream)
+}
+
 fn data_anomaly<'m>(
     issue: Issue,
     model: &'m Model,
@@ -311,13 +344,19 @@ fn data_anomaly<'m>(
 ) {
     const DAY: i64 = 86_400_000_000;
     let damage = pick(stream, Damage::of(issue));
-    record.place = pick_from(stream, &model.application);
+    let witnesses = match damage {
+        Damage::BrokenBody => &model.requests,
+        _ => &model.logins,
+    };
+    record.place = witness(witnesses, model, stream);
     record.level = Level::Error;
     record.code = Some(words::VALIDATION);
     record.request_id = Some(request_id(stream));
     record.user = user(model, stream);
     record.address = Some(pick(stream, &model.addresses));
-    record.endpoint = Some(pick(stream, words::ENDPOINTS));
+    if record.place.kind.answers() {
+        record.endpoint = Some(pick(stream, words::ENDPOINTS));
+    }
     let mut order = order(model, stream, record.time);
     order.damage = Some((issue, damage));
     record.metadata = Metadata::Order(order);

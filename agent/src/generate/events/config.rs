@@ -92,6 +92,15 @@ pub struct AnomaliesConfig {
     pub issues: Vec<Issue>,
 }
 
+impl AnomaliesConfig {
+    /// Whether any family comes by itself.
+    #[must_use]
+    pub fn has_family(&self) -> bool {
+        let comes = |family: &FamilyConfig| family.enabled && family.weight > 0.0;
+        self.types.iter().any(comes)
+    }
+}
+
 /// What every family of anomalies has.
 #[derive(Clone, Copy, Debug, PartialEq)]
 pub struct FamilyConfig {
@@ -139,7 +148,7 @@ pub struct TimestampsConfig {
 /// Where none are configured.
 pub(super) const DEFAULT_SOURCE: (&str, &str) = ("application", "default-service");
 
-/// The level's weights where none are above zero in the file.
+/// The level's weights where the file names no level.
 const FALLBACK_LEVELS: [f64; 5] = [0.15, 0.7, 0.1, 0.05, 0.0];
 
 impl Default for EventsConfig {

@@ -29,6 +29,15 @@ pub enum FilesError {
     Output(#[from] OutputError),
 }
 
+/// What was deleted so that no more files are there than should be.
+#[derive(Clone, Copy, Debug, Default, Eq, PartialEq)]
+pub struct Deleted {
+    /// Files, also of runs before.
+    pub files: u64,
+    /// Records of this run that were in them; one that was in a file of each format counts twice.
+    pub records: u64,
+}
+
 /// Files of one kind of line.
 #[derive(Debug)]
 pub(super) struct Files {
@@ -50,6 +59,10 @@ pub(super) struct Files {
     before: u64,
     /// Records taken so far, for all files.
     taken: u64,
+    /// Files of this run before the current one that are still there, and their records. Empty where
+    /// all are kept.
+    full: Vec<(PathBuf, u64)>,
+    deleted: Deleted,
 }
 
 impl Files {
@@ -75,7 +88,7 @@ impl Files {
         let stamp = begun.strftime("%Y%m%d_%H%M%S").to_string();
         let mut counter = 0;
         let (current, path) = next(&folder, &stem, &stamp, extension, &mut counter)?;
-        let files = Self {
+        let mut files = Self {
             folder,
             stem,
             stamp,
@@ -89,6 +102,8 @@ impl Files {
             records: 0,
             before: 0,
             taken: 0,
+            full: Vec::new(),
+            deleted: Deleted::default(),
         };
         files.tidy();
         Ok(files)
@@ -97,6 +112,11 @@ impl Files {
     /// The current file, and the number of its next record, from 1.
     pub(super) fn position(&self) -> (&Path, u64) {
         (&self.path, self.records + 1)
+    }
+
+    /// What was deleted so far.
+    pub(super) fn deleted(&self) -> Deleted {
+        self.deleted
     }
 
     /// Records written so far, to all files. Each is a line.
@@ -132,7 +152,11 @@ impl Files {
                 self.extension,
                 &mut self.counter,
             )?;
-            (self.current, self.path) = (current, path);
+            self.current = current;
+            let full = std::mem::replace(&mut self.path, path);
+            if self.kept > 0 {
+                self.full.push((full, self.records));
+            }
             self.records = 0;
             self.tidy();
         }
@@ -163,7 +187,7 @@ impl Files {
     }
 
     /// Removes the oldest files of this name but for those that are kept. What cannot be removed stays.
-    fn tidy(&self) {
+    fn tidy(&mut self) {
         if self.kept == 0 {
             return;
         }
@@ -181,8 +205,12 @@ impl Files {
             .collect();
         own.sort();
         for (_, path) in own.into_iter().skip(self.kept) {
-            if path != self.path {
-                drop(fs::remove_file(path));
+            if path == self.path || fs::remove_file(&path).is_err() {
+                continue;
+            }
+            self.deleted.files += 1;
+            if let Some(place) = self.full.iter().position(|(full, _)| *full == path) {
+                self.deleted.records += self.full.remove(place).1;
             }
         }
     }
@@ -312,6 +340,12 @@ mod tests {
         let lines = lines(15);
         write(&mut files, &lines, 0..15);
         files.flush().unwrap();
+        // One of the run before.
+        let deleted = Deleted {
+            files: 1,
+            records: 0,
+        };
+        assert_eq!(files.deleted(), deleted);
         let mut expected: Vec<String> = foreign.iter().map(ToString::to_string).collect();
         expected.push("logs_20260101_000000_10.json".to_owned());
         expected.push("logs_20260131_120005_1.json".to_owned());

@@ -1,5 +1,7 @@
 //! The configuration, made ready for making records of it.
 
+use rand_chacha::ChaCha8Rng;
+
 use super::config::{DEFAULT_SOURCE, EventsConfig, ResponseTimeConfig, SourceConfig};
 use super::family::{Family, Issue, Resource, Threat};
 use super::record::quoted;
@@ -35,6 +37,13 @@ pub(super) enum Kind {
     Infrastructure,
 }
 
+impl Kind {
+    /// Whether it answers requests, so that its records can have method, endpoint and status.
+    pub(super) fn answers(self) -> bool {
+        matches!(self, Self::Web | Self::Application)
+    }
+}
+
 /// What can be said at each level.
 #[derive(Clone, Debug)]
 pub(super) struct Vocabulary {
@@ -63,10 +72,12 @@ pub(super) struct Model {
     pub(super) threats: Vec<Threat>,
     pub(super) resources: Vec<Resource>,
     pub(super) issues: Vec<Issue>,
-    /// Places of each kind; where the configuration has none, one as the documents have it.
-    pub(super) web: Vec<Place>,
-    pub(super) application: Vec<Place>,
-    pub(super) infrastructure: Vec<Place>,
+    /// Who can tell of an anomaly: sources that come, all where none is of a fitting kind.
+    pub(super) all: Witnesses,
+    pub(super) requests: Witnesses,
+    pub(super) timed: Witnesses,
+    pub(super) logins: Witnesses,
+    pub(super) resourceful: Witnesses,
     pub(super) vocabularies: [Vocabulary; 4],
     pub(super) threat_words: [Vec<Sentence>; 4],
     pub(super) resource_words: [Vec<Sentence>; 4],
@@ -78,6 +89,41 @@ pub(super) struct Model {
     pub(super) emails: Vec<String>,
     pub(super) domains: Vec<String>,
     pub(super) files: Vec<String>,
+}
+
+/// Sources that can tell of the same thing, by their weights.
+#[derive(Clone, Debug)]
+pub(super) struct Witnesses {
+    /// Places in the list of sources.
+    pub(super) sources: Vec<usize>,
+    weights: Weights,
+}
+
+impl Witnesses {
+    /// Those sources of a weight above zero that are of one of the `kinds`; all where none is.
+    fn new(sources: &[Vec<Place>], weights: &[f64], kinds: &[Kind]) -> Self {
+        let comes = |source: &usize| weights.get(*source).is_none_or(|weight| *weight > 0.0);
+        let is_kind = |source: &usize| {
+            let first = sources[*source].first();
+            first.is_some_and(|place| kinds.contains(&place.kind))
+        };
+        let all: Vec<usize> = (0..sources.len()).filter(comes).collect();
+        let found: Vec<usize> = all.iter().copied().filter(is_kind).collect();
+        let sources = match found.is_empty() {
+            true => all,
+            false => found,
+        };
+        let weight = |source: &usize| weights.get(*source).copied().unwrap_or(1.0);
+        Self {
+            weights: Weights::new(sources.iter().map(weight)).unwrap_or_else(|_none| one_weight()),
+            sources,
+        }
+    }
+
+    /// The services of one of them.
+    pub(super) fn draw<'m>(&self, model: &'m Model, stream: &mut ChaCha8Rng) -> &'m [Place] {
+        &model.sources[self.sources[self.weights.draw(stream)]]
+    }
 }
 
 impl Model {
@@ -104,17 +150,8 @@ impl Model {
                 false => 0.0,
             }
         };
-        let of_kind = |kind, source: &str, services: &[&str]| {
-            let all = sources.iter().flatten();
-            let found: Vec<Place> = all.filter(|place| place.kind == kind).cloned().collect();
-            match found.is_empty() {
-                true => services
-                    .iter()
-                    .map(|service| place(source, service))
-                    .collect(),
-                false => found,
-            }
-        };
+        let weights: Vec<f64> = config.sources.iter().map(|source| source.weight).collect();
+        let witnesses = |kinds: &[Kind]| Witnesses::new(&sources, &weights, kinds);
         let (addresses, names, domains) = (
             pools::addresses(seed, ADDRESSES),
             pools::user_names(seed, NAMES),
@@ -128,19 +165,11 @@ impl Model {
         };
         let mut users = seed.stream("users", 0);
         Self {
-            web: of_kind(Kind::Web, "web-server", &["nginx"]),
-            application: of_kind(
-                Kind::Application,
-                "application",
-                &[
-                    "auth-service",
-                    "payment-service",
-                    "user-service",
-                    "order-service",
-                    "inventory-service",
-                ],
-            ),
-            infrastructure: of_kind(Kind::Infrastructure, "infrastructure", &["kubernetes"]),
+            all: witnesses(&[]),
+            requests: witnesses(&[Kind::Web, Kind::Application]),
+            timed: witnesses(&[Kind::Web, Kind::Application, Kind::Database]),
+            logins: witnesses(&[Kind::Application, Kind::Database]),
+            resourceful: witnesses(&[Kind::Infrastructure]),
             source_weights,
             level_weights: Weights::new(config.normal_logs.log_levels)
                 .unwrap_or_else(|_none| one_weight()),

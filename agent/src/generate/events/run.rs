@@ -9,6 +9,7 @@ use jiff::{Timestamp, Zoned};
 use super::clock::{Timeline, spread};
 use super::config::EventsConfig;
 use super::family::{Destination, Format};
+pub use super::files::Deleted;
 use super::files::{Files, FilesError};
 use super::maker::{Block, Maker};
 use super::model::Model;
@@ -44,6 +45,8 @@ pub struct Outcome {
     pub summary: Summary,
     /// Records that were anomalous.
     pub anomalies: u64,
+    /// What rotation deleted.
+    pub deleted: Deleted,
     /// Whether it was told to stop.
     pub is_interrupted: bool,
 }
@@ -173,6 +176,7 @@ impl Run {
         let outcome = Outcome {
             summary,
             anomalies: taker.anomalies,
+            deleted: taker.deleted(),
             is_interrupted: stop.is_told(),
         };
         (Some(outcome), result)
@@ -252,6 +256,17 @@ impl Taker {
         files.map(Files::bytes).sum::<u64>()
             + self.stdout.as_ref().map_or(0, Output::bytes)
             + self.dropped
+    }
+
+    /// What rotation deleted.
+    fn deleted(&self) -> Deleted {
+        let files = self.json.iter().chain(&self.text);
+        files
+            .map(Files::deleted)
+            .fold(Deleted::default(), |all, one| Deleted {
+                files: all.files + one.files,
+                records: all.records + one.records,
+            })
     }
 
     fn write_stdout(&mut self, block: &Block, records: &Range<usize>) -> Result<(), OutputError> {

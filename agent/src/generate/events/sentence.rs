@@ -163,13 +163,13 @@ mod tests {
     use super::super::words::*;
     use super::*;
 
-    /// All of them, with how many the documents count.
+    /// All of them, with how many there are.
     const ALL: &[(&[Template], usize)] = &[
         (WEB_INFO, 8),
-        (WEB_WARNING, 6),
+        (WEB_WARNING, 8),
         (WEB_ERROR, 6),
         (APP_INFO, 10),
-        (APP_WARNING, 7),
+        (APP_WARNING, 8),
         (APP_ERROR, 7),
         (APP_CRITICAL, 5),
         (DB_INFO, 6),

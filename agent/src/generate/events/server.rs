@@ -31,6 +31,9 @@ use crate::server::access::Guard;
 use crate::server::connections::{Patience, accept};
 use state::Shared;
 
+/// Time in which all WebSockets are closed at the end.
+const FAREWELLS: Duration = Duration::from_secs(2);
+
 /// What the server is told.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Serving {
@@ -123,6 +126,15 @@ async fn until_told(
             std::process::id()
         ),
     );
+    if !address.ip().to_canonical().is_loopback() {
+        say(
+            serving,
+            &format!(
+                "tapline: warning: whoever reaches {address} can read and configure this server; \
+                 127.0.0.1 serves this host alone\n"
+            ),
+        );
+    }
     let ends = async {
         match serving.duration {
             Some(duration) => tokio::time::sleep(duration).await,
@@ -137,6 +149,7 @@ async fn until_told(
     crate::cli::run::let_signals_kill();
     drop(stop);
     server.await.context("the server failed")?;
+    drop(tokio::time::timeout(FAREWELLS, shared.all_closed()).await);
     let (logs, anomalies) = shared.counts();
     say(
         serving,

@@ -87,6 +87,8 @@ pub(super) const METHODS: &[&str] = &["GET", "POST", "PUT", "DELETE", "PATCH"];
 
 pub(super) const SERVER_ERRORS: &[u16] = &[500, 502, 503, 504];
 pub(super) const CLIENT_ERRORS: &[u16] = &[400, 401, 403, 404, 422, 429];
+/// Of what is no complaint about the request.
+pub(super) const FINE: &[u16] = &[200];
 pub(super) const DENIALS: &[u16] = &[401, 403, 429];
 
 /// What has status 200, 201 or 204, by method.
@@ -135,12 +137,14 @@ pub(super) const WEB_INFO: &[Template] = &[
     say("Upstream response received in {time}ms"),
 ];
 pub(super) const WEB_WARNING: &[Template] = &[
-    say("Slow response: {time}ms for {endpoint}"),
-    say("Rate limit approaching for IP {ip}").statuses(&[429]),
-    say("Connection pool nearing capacity: {percent}%"),
-    say("Retry attempt {attempt} for upstream {service}"),
-    say("Certificate expiring in {days} days for {domain}"),
-    say("High memory usage: {percent}%"),
+    say("\"GET {endpoint} HTTP/1.1\" {status} {bytes}").method("GET"),
+    say("\"POST {endpoint} HTTP/1.1\" {status} {bytes}").method("POST"),
+    say("Slow response: {time}ms for {endpoint}").statuses(FINE),
+    say("Rate limit approaching for IP {ip}").statuses(FINE),
+    say("Connection pool nearing capacity: {percent}%").statuses(FINE),
+    say("Retry attempt {attempt} for upstream {service}").statuses(&[502, 503, 504]),
+    say("Certificate expiring in {days} days for {domain}").statuses(FINE),
+    say("High memory usage: {percent}%").statuses(FINE),
 ];
 pub(super) const WEB_ERROR: &[Template] = &[
     say("Failed to connect to upstream {service}: Connection refused")
@@ -176,13 +180,14 @@ pub(super) const APP_INFO: &[Template] = &[
     say("Session created for user {user_id}"),
 ];
 pub(super) const APP_WARNING: &[Template] = &[
-    say("Deprecated API endpoint called: {endpoint}"),
-    say("Slow database query: {time}ms"),
+    say("Deprecated API endpoint called: {endpoint}").statuses(FINE),
+    say("Slow database query: {time}ms").statuses(FINE),
     say("Rate limit exceeded for user {user_id}").statuses(&[429]),
-    say("Retry scheduled for failed job {job_id}"),
-    say("Low disk space: {few_percent}% remaining"),
-    say("Queue depth high: {count} messages pending"),
-    say("Memory usage warning: {percent}%"),
+    say("Retry scheduled for failed job {job_id}").statuses(FINE),
+    say("Low disk space: {few_percent}% remaining").statuses(FINE),
+    say("Queue depth high: {count} messages pending").statuses(FINE),
+    say("Memory usage warning: {percent}%").statuses(FINE),
+    say("Request for {endpoint} rejected").statuses(CLIENT_ERRORS),
 ];
 pub(super) const APP_ERROR: &[Template] = &[
     say("Failed to process payment for order {order_id}: {error}"),

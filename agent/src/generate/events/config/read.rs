@@ -4,18 +4,18 @@ use std::path::Path;
 
 use super::super::family::{Family, Level};
 use super::{
-    AnomaliesConfig, EventsConfig, FALLBACK_LEVELS, FileConfig, GeneratorConfig, NormalConfig,
-    OutputConfig, SourceConfig, TimestampsConfig, check,
+    AnomaliesConfig, EventsConfig, FALLBACK_LEVELS, FileConfig, FlagSetting, GeneratorConfig,
+    NormalConfig, OutputConfig, SourceConfig, TimestampsConfig, check,
 };
 use crate::config::tree::{Branch, Leaf, Node, tree_from_file, tree_from_yaml};
 use crate::config::{ConfigError, Refusal, Word, from_word};
 
-/// Reads the file at `path`, over the defaults.
+/// Reads the file at `path`, over the defaults and under `flags`.
 ///
 /// # Errors
-/// The file cannot be read, or what is wrong in it.
-pub fn config_from_file(path: &Path) -> Result<EventsConfig, ConfigError> {
-    from_tree(path, &tree_from_file(path)?)
+/// The file cannot be read, or what is wrong in it or in the flags.
+pub fn config_from_file(path: &Path, flags: &[FlagSetting]) -> Result<EventsConfig, ConfigError> {
+    from_tree(path, &tree_from_file(path)?, flags)
 }
 
 /// Reads a file's content, over the defaults; `path` is only for messages.
@@ -23,12 +23,13 @@ pub fn config_from_file(path: &Path) -> Result<EventsConfig, ConfigError> {
 /// # Errors
 /// What is wrong in it.
 pub fn config_from_yaml(path: &Path, bytes: &[u8]) -> Result<EventsConfig, ConfigError> {
-    from_tree(path, &tree_from_yaml(path, bytes)?)
+    from_tree(path, &tree_from_yaml(path, bytes)?, &[])
 }
 
-fn from_tree(path: &Path, root: &Node) -> Result<EventsConfig, ConfigError> {
+fn from_tree(path: &Path, root: &Node, flags: &[FlagSetting]) -> Result<EventsConfig, ConfigError> {
     let mut config = EventsConfig::default();
     let mut root = Branch::root(path, root)?;
+    let mut types = None;
     if let Some(mut section) = root.section("generator")? {
         generator(&mut section, &mut config.generator)?;
         section.end()?;
@@ -41,7 +42,7 @@ fn from_tree(path: &Path, root: &Node) -> Result<EventsConfig, ConfigError> {
         section.end()?;
     }
     if let Some(mut section) = root.section("anomalies")? {
-        anomalies(&mut section, &mut config.anomalies)?;
+        types = anomalies(&mut section, &mut config.anomalies)?;
         section.end()?;
     }
     if let Some(mut section) = root.section("output")? {
@@ -53,7 +54,17 @@ fn from_tree(path: &Path, root: &Node) -> Result<EventsConfig, ConfigError> {
         section.end()?;
     }
     root.end()?;
-    Ok(config)
+    flags.iter().try_for_each(|flag| config.set(flag))?;
+    match types {
+        // By default every family comes: only this section can turn all of them off.
+        Some(leaf) if config.anomalies.probability > 0.0 && !config.anomalies.has_family() => {
+            Err(leaf.refused(&Refusal::new(
+                "must have a family that is enabled with a weight above 0, or the probability must \
+                 be 0",
+            )))
+        }
+        _ => Ok(config),
+    }
 }
 
 fn set<T>(
@@ -137,33 +148,41 @@ fn normal(section: &mut Branch<'_>, normal: &mut NormalConfig) -> Result<(), Con
     }
 }
 
-/// A level that is not there does not come.
+/// A level that is not there does not come. Where none is there, they come as [`FALLBACK_LEVELS`] says.
 fn levels(leaf: &Leaf<'_>) -> Result<[f64; 5], ConfigError> {
     let mut branch = leaf.branch()?;
     let mut levels = [0.0; 5];
+    let mut is_empty = true;
     for (place, level) in levels.iter_mut().zip(Level::ALL) {
-        set(&mut branch, level.word(), place, check::weight)?;
+        if let Some(leaf) = branch.take(level.word()) {
+            *place = leaf.read(check::weight)?;
+            is_empty = false;
+        }
     }
     branch.end()?;
-    Ok(match levels.iter().any(|weight| *weight > 0.0) {
-        true => levels,
-        false => FALLBACK_LEVELS,
-    })
+    match levels.iter().any(|weight| *weight > 0.0) {
+        true => Ok(levels),
+        false if is_empty => Ok(FALLBACK_LEVELS),
+        false => Err(leaf.refused(&Refusal::new("must have a level with a weight above 0"))),
+    }
 }
 
-fn anomalies(section: &mut Branch<'_>, anomalies: &mut AnomaliesConfig) -> Result<(), ConfigError> {
+/// Gives the section of the families, where there is one.
+fn anomalies<'a>(
+    section: &mut Branch<'a>,
+    anomalies: &mut AnomaliesConfig,
+) -> Result<Option<Leaf<'a>>, ConfigError> {
     set(
         section,
         "probability",
         &mut anomalies.probability,
         check::share,
     )?;
-    let Some(mut types) = section.section("types")? else {
-        return Ok(());
+    let Some(all) = section.take("types") else {
+        return Ok(None);
     };
+    let mut types = all.branch()?;
     for family in Family::ALL {
-        // A family that is not named does not come by itself.
-        anomalies.types[family.index()].enabled = false;
         let Some(leaf) = types.take(family.word()) else {
             continue;
         };
@@ -171,7 +190,8 @@ fn anomalies(section: &mut Branch<'_>, anomalies: &mut AnomaliesConfig) -> Resul
         of_family(&mut branch, *family, anomalies)?;
         branch.end()?;
     }
-    types.end()
+    types.end()?;
+    Ok(Some(all))
 }
 
 fn of_family(
@@ -180,7 +200,6 @@ fn of_family(
     anomalies: &mut AnomaliesConfig,
 ) -> Result<(), ConfigError> {
     let common = &mut anomalies.types[family.index()];
-    common.enabled = true;
     set(branch, "enabled", &mut common.enabled, check::truth)?;
     set(branch, "weight", &mut common.weight, check::weight)?;
     set(

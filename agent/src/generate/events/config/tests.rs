@@ -61,7 +61,19 @@ fn a_file_as_the_documents_have_it_is_taken() {
         .iter()
         .map(|one| one.enabled)
         .collect();
-    assert_eq!(enabled, [true, false, false, false, false, true]);
+    assert_eq!(enabled, [true; 6], "one that is left out is as by default");
+    let types = read("anomalies:\n  types:\n    error_spike: {enabled: false}\n")
+        .unwrap()
+        .anomalies
+        .types;
+    assert_eq!(
+        types.map(|one| one.enabled),
+        [false, true, true, true, true, true]
+    );
+    assert_eq!(
+        read("anomalies:\n  types: {}\n").unwrap(),
+        EventsConfig::default()
+    );
     assert_eq!(config.output.destination, Destination::Both);
     assert_eq!(config.output.file.max_files, 5);
     let start = config.timestamps.start.unwrap();
@@ -167,6 +179,45 @@ fn what_is_wrong_is_named_with_key_file_and_line() {
     check(
         "output:\n  format: json\n  format: text",
         "3: the key \"format\" is there twice",
+    );
+}
+
+#[test]
+fn anomalies_that_cannot_come_are_refused() {
+    let off = |how: &str| {
+        let mut text = "anomalies:\n  types:\n".to_owned();
+        for family in Family::ALL {
+            text += &format!("    {}: {{{how}}}\n", crate::config::Word::word(*family));
+        }
+        text
+    };
+    for how in ["enabled: false", "weight: 0"] {
+        assert_eq!(
+            read(&off(how)).unwrap_err(),
+            "e.yaml, line 3: anomalies.types must have a family that is enabled with a weight above \
+             0, or the probability must be 0"
+        );
+        let text = off(how) + "  probability: 0\n";
+        assert!(!read(&text).unwrap().anomalies.has_family());
+        let file = tempfile::NamedTempFile::new().unwrap();
+        std::fs::write(file.path(), text).unwrap();
+        let flag = FlagSetting {
+            flag: "--anomaly-rate",
+            text: "0.2".to_owned(),
+            key: FlagKey::Probability,
+        };
+        assert!(config_from_file(file.path(), &[]).is_ok());
+        let error = config_from_file(file.path(), &[flag])
+            .unwrap_err()
+            .to_string();
+        assert!(
+            error.contains("anomalies.types must have a family"),
+            "{error}"
+        );
+    }
+    assert_eq!(
+        read("normal_logs:\n  log_levels: {INFO: 0, ERROR: 0}").unwrap_err(),
+        "e.yaml, line 2: normal_logs.log_levels must have a level with a weight above 0"
     );
 }
 

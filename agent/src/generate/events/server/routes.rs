@@ -7,8 +7,11 @@ use axum::Json;
 use axum::Router;
 use axum::body::{Body, Bytes};
 use axum::extract::{Request, State};
-use axum::http::header::{CONTENT_TYPE, ORIGIN};
-use axum::http::{HeaderMap, StatusCode, Uri};
+use axum::http::header::{
+    ACCESS_CONTROL_ALLOW_HEADERS, ACCESS_CONTROL_ALLOW_METHODS, ACCESS_CONTROL_ALLOW_ORIGIN,
+    ACCESS_CONTROL_REQUEST_METHOD, CONTENT_TYPE, ORIGIN, VARY,
+};
+use axum::http::{HeaderMap, HeaderValue, Method, StatusCode, Uri};
 use axum::middleware::{Next, from_fn_with_state};
 use axum::response::{IntoResponse as _, Response};
 use axum::routing::{get, post, put};
@@ -169,15 +172,54 @@ async fn own_pages_only(State(shared): App, request: Request, next: Next) -> Res
         let host = origin.split_once("://").map_or(origin, |(_, host)| host);
         is_served(host, shared.listen)
     };
-    let origin = request.headers().get(ORIGIN);
-    let is_served = origin.is_none_or(|origin| origin.to_str().is_ok_and(is_own));
-    match is_served {
-        true => next.run(request).await,
-        false => detail(
+    let origin = request.headers().get(ORIGIN).cloned();
+    let is_served = origin
+        .as_ref()
+        .is_none_or(|origin| origin.to_str().is_ok_and(is_own));
+    if !is_served {
+        return detail(
             StatusCode::FORBIDDEN,
             "Pages of other hosts are not answered here.",
-        ),
+        );
     }
+    let is_local = |origin: &HeaderValue| origin.to_str().is_ok_and(is_local_page);
+    let Some(origin) = origin.filter(is_local) else {
+        return next.run(request).await;
+    };
+    let asks_before = request.method() == Method::OPTIONS
+        && request
+            .headers()
+            .contains_key(ACCESS_CONTROL_REQUEST_METHOD);
+    let mut answer = match asks_before {
+        true => StatusCode::NO_CONTENT.into_response(),
+        false => next.run(request).await,
+    };
+    let headers = answer.headers_mut();
+    if asks_before {
+        let methods = HeaderValue::from_static("GET, POST, PUT");
+        headers.insert(ACCESS_CONTROL_ALLOW_METHODS, methods);
+        let fields = HeaderValue::from_static("content-type");
+        headers.insert(ACCESS_CONTROL_ALLOW_HEADERS, fields);
+    }
+    headers.insert(ACCESS_CONTROL_ALLOW_ORIGIN, origin);
+    headers.append(VARY, HeaderValue::from_static("origin"));
+    answer
+}
+
+/// Whether a page is of this host, from any port: its scripts may read what is answered.
+fn is_local_page(origin: &str) -> bool {
+    let host = origin
+        .strip_prefix("http://")
+        .or(origin.strip_prefix("https://"));
+    host.is_some_and(|host| {
+        let end = host.rfind(']').map_or(0, |end| end + 1);
+        let name = host[end..]
+            .find(':')
+            .map_or(host, |colon| &host[..end + colon]);
+        let port = host[name.len()..].trim_start_matches(':');
+        ["localhost", "127.0.0.1", "[::1]"].contains(&name)
+            && port.bytes().all(|byte| byte.is_ascii_digit())
+    })
 }
 
 async fn nothing_here() -> Response {

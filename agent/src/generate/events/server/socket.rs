@@ -5,7 +5,7 @@ use std::sync::Arc;
 
 use axum::extract::State;
 use axum::extract::ws::rejection::WebSocketUpgradeRejection;
-use axum::extract::ws::{Message, WebSocket, WebSocketUpgrade};
+use axum::extract::ws::{CloseFrame, Message, WebSocket, WebSocketUpgrade, close_code};
 use axum::http::StatusCode;
 use axum::response::{IntoResponse as _, Response};
 use serde_json::{Value, json};
@@ -23,6 +23,9 @@ use crate::server::api::refusal::{Wrong, detail};
 const MESSAGE_MOST: usize = 64 << 10;
 /// Time in which a client must take a batch.
 const STALL: std::time::Duration = std::time::Duration::from_secs(10);
+
+/// Time in which a connection is closed.
+const FAREWELL: std::time::Duration = std::time::Duration::from_secs(1);
 
 /// Opens the WebSocket.
 pub(super) async fn open(
@@ -66,7 +69,11 @@ async fn talk(mut socket: WebSocket, shared: &Shared) {
         let due = last.map_or(begun, |last| last + wish.interval());
         let said = tokio::select! {
             _ = stopped.changed() => {
-                let _gone = send(&mut socket, Message::Close(None)).await.is_err();
+                // The server goes away (RFC 6455, section 7.4.1).
+                let farewell = CloseFrame { code: close_code::AWAY, reason: "the server stops".into() };
+                if send(&mut socket, Message::Close(Some(farewell))).await.is_ok() {
+                    until_closed(&mut socket).await;
+                }
                 return;
             }
             message = socket.recv() => match message {
@@ -74,7 +81,11 @@ async fn talk(mut socket: WebSocket, shared: &Shared) {
                 Some(Ok(Message::Binary(bytes))) => answer(&bytes, &mut wish, &mut client),
                 // The library answers these by itself.
                 Some(Ok(Message::Ping(_) | Message::Pong(_))) => continue,
-                Some(Ok(Message::Close(_)) | Err(_)) | None => return,
+                Some(Ok(Message::Close(_))) => {
+                    until_closed(&mut socket).await;
+                    return;
+                }
+                Some(Err(_)) | None => return,
             },
             () = tokio::time::sleep_until(due) => {
                 // What a slow client has missed is not made up.
@@ -87,6 +98,14 @@ async fn talk(mut socket: WebSocket, shared: &Shared) {
             return;
         }
     }
+}
+
+/// Lets the library write its answer to a Close frame (RFC 6455, section 5.5.1), or waits for the one
+/// to its own: both come with reading on.
+async fn until_closed(socket: &mut WebSocket) {
+    let closed = async { while let Some(Ok(_)) = socket.recv().await {} };
+    // Who does not answer is left.
+    drop(tokio::time::timeout(FAREWELL, closed).await);
 }
 
 async fn send(socket: &mut WebSocket, message: Message) -> Result<(), ()> {

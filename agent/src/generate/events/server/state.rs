@@ -190,6 +190,12 @@ impl Shared {
         }
     }
 
+    /// Waits until no WebSocket is open.
+    pub(super) async fn all_closed(&self) {
+        // The semaphore is never closed.
+        drop(self.sockets.acquire_many(SOCKETS_MOST as u32).await);
+    }
+
     /// Begins anew: counts, the generator for requests, and what was injected.
     pub(super) fn reset(&self) {
         let mut inner = lock(&self.inner);

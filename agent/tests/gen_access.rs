@@ -549,6 +549,17 @@ fn a_dry_run_writes_nothing() {
 }
 
 #[test]
+fn a_run_that_cannot_keep_its_rate_ends_with_its_time() {
+    let begun = Instant::now();
+    let (code, _, stderr) = output(&mut generator(
+        "--rate 50000000 --duration 1 --dry-run --listen off",
+    ));
+    assert_eq!(code, 6, "{stderr}");
+    assert!(stderr.contains("was not met"), "{stderr}");
+    assert!(begun.elapsed() < Duration::from_secs(15));
+}
+
+#[test]
 fn a_reader_that_has_seen_enough_ends_it_quietly() {
     let mut running = start(&mut generator("--rate 0 --output - -q"));
     let mut lines = BufReader::new(running.0.stdout.take().unwrap()).lines();
@@ -763,13 +774,9 @@ fn goaccess_counts(lines: u64) {
 
 #[test]
 fn goaccess_counts_the_same() {
-    goaccess_counts(30_000);
-}
-
-#[test]
-#[ignore = "takes minutes: cargo test -p tapline --test gen_access -- --ignored"]
-fn goaccess_counts_the_same_of_a_million() {
-    goaccess_counts(1_000_000);
+    // As many as are asked for: a million takes a minute of a release build, and minutes of this one.
+    let lines = std::env::var("GOACCESS_LINES").map_or(30_000, |lines| lines.parse().unwrap());
+    goaccess_counts(lines);
 }
 
 /// The shape of a line: what a browser's request for a page looks like in a server's log.

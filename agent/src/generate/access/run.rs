@@ -19,6 +19,7 @@ use super::state::State;
 use super::work::{Block, Makers, Material};
 use super::world::World;
 use crate::exit::Exit;
+use crate::generate::bounds::with_grace;
 use crate::generate::output::{Destination, Output};
 use crate::generate::progress::Progress;
 use crate::generate::seed::Seed;
@@ -319,10 +320,14 @@ impl Engine<'_> {
             Pace::Free => AT_ONCE,
             Pace::Rate(rate) => ((rate * BURST) as u32).clamp(1, 1 << 16),
         };
+        // Lines of now end with their time, also where they are late.
+        let limit = plan.duration.filter(|_| plan.start.is_none());
+        let limit = limit.map(with_grace);
+        let is_over = || limit.is_some_and(|limit| begun.elapsed() >= limit);
         let mut asked: u64 = 0;
         let mut last = begin;
         let mut not_before = begun;
-        while !self.stop.is_told() {
+        while !self.stop.is_told() && !is_over() {
             let left = plan.count.map_or(u64::MAX, |count| count - asked);
             if left == 0 {
                 break;

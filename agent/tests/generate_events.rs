@@ -935,6 +935,31 @@ fn the_configuration_is_changed_for_what_comes() {
 }
 
 #[test]
+fn anomalies_that_cannot_come_are_422() {
+    let server = Server::start(&[]);
+    let mut body = json!({"probability": 0.5});
+    for family in ["error_spike", "latency_degradation", "security_threat"] {
+        body[format!("{family}_enabled")] = json!(false);
+    }
+    for family in ["resource_exhaustion", "service_outage", "data_anomaly"] {
+        body[format!("{family}_enabled")] = json!(false);
+    }
+    let (status, answer) = server.send("PUT", "/api/config/anomalies", &body);
+    assert_eq!(status, 422, "{answer}");
+    assert_eq!(answer["detail"][0]["loc"], json!(["body", "probability"]));
+    body["probability"] = json!(0);
+    let (status, answer) = server.send("PUT", "/api/config/anomalies", &body);
+    assert_eq!(status, 200, "{answer}");
+    let (status, answer) = server.send("POST", "/api/generate", &json!({"anomaly_rate": 0.5}));
+    assert_eq!(status, 422, "{answer}");
+    assert_eq!(answer["detail"][0]["loc"], json!(["body", "anomaly_rate"]));
+    assert_eq!(
+        server.post("/api/generate", &json!({"count": 3}))["anomaly_count"],
+        0
+    );
+}
+
+#[test]
 fn what_is_wrong_is_422_with_the_field() {
     let server = Server::start(&[]);
     let check = |method: &str, path: &str, body: Value, field: &str| {

@@ -111,7 +111,8 @@ pub(in crate::cli) struct EventsFlags {
 
 /// An address and a port; a port alone, or of `localhost`, is one of 127.0.0.1.
 fn listen_address(text: &str) -> Result<SocketAddr, String> {
-    let port = text.strip_prefix("localhost:").or(text.strip_prefix(':'));
+    let of_localhost = text.strip_prefix("localhost:");
+    let port = of_localhost.or_else(|| text.strip_prefix(':'));
     let port = port.unwrap_or(text);
     let is_number = !port.is_empty() && port.bytes().all(|byte| byte.is_ascii_digit());
     let of_port = port.parse().ok().filter(|_| is_number);

@@ -182,7 +182,13 @@ impl Fields {
         }
     }
 
-    fn refuse(&mut self, kind: &'static str, name: &'static str, value: &Value, says: &str) {
+    pub(super) fn refuse(
+        &mut self,
+        kind: &'static str,
+        name: &'static str,
+        value: &Value,
+        says: &str,
+    ) {
         self.wrong.push(Wrong {
             kind,
             loc: vec![Place::Name(self.place), Place::Name(name)],

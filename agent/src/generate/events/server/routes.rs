@@ -210,7 +210,7 @@ async fn own_pages_only(State(shared): App, request: Request, next: Next) -> Res
 fn is_local_page(origin: &str) -> bool {
     let host = origin
         .strip_prefix("http://")
-        .or(origin.strip_prefix("https://"));
+        .or_else(|| origin.strip_prefix("https://"));
     host.is_some_and(|host| {
         let end = host.rfind(']').map_or(0, |end| end + 1);
         let name = host[end..]
@@ -296,8 +296,12 @@ async fn configure_anomalies(State(shared): App, headers: HeaderMap, body: Body)
         "data_anomaly_enabled",
     ];
     let mut fields = read(&headers, body).await?;
-    let probability = fields.number("probability", 0.0, 1.0).unwrap_or(0.05);
+    let asked = fields.number("probability", 0.0, 1.0);
+    let probability = asked.unwrap_or(0.05);
     let enabled = ENABLED.map(|name| fields.truth(name).unwrap_or(true));
+    if !enabled.contains(&true) {
+        without_family(&mut fields, "probability", asked);
+    }
     fields.end().map_err(refused)?;
     let config = shared.configure(|config| {
         config.anomalies.probability = probability;
@@ -318,6 +322,9 @@ async fn generate(State(shared): App, headers: HeaderMap, body: Body) -> Answer 
     let count = fields.whole("count", 1, COUNT_MOST);
     let count = count.unwrap_or_else(|| COUNT_MOST.min(config.generator.batch_size.into()));
     let share = fields.number("anomaly_rate", 0.0, 1.0);
+    if !config.anomalies.has_family() {
+        without_family(&mut fields, "anomaly_rate", share);
+    }
     let share = share.unwrap_or(config.anomalies.probability);
     let labels = fields.truth("include_labels");
     let format = fields.word("format", &[Format::Json, Format::Text]);
@@ -336,6 +343,14 @@ async fn generate(State(shared): App, headers: HeaderMap, body: Body) -> Answer 
     list(&lines, form.format, &mut text);
     text.push(b'}');
     Ok(written(text))
+}
+
+/// Refuses a share of anomalies that was asked for where no family comes.
+fn without_family(fields: &mut Fields, name: &'static str, asked: Option<f64>) {
+    if let Some(asked) = asked.filter(|asked| *asked > 0.0) {
+        let says = "Input should be 0 where no family is enabled";
+        fields.refuse("value_error", name, &json!(asked), says);
+    }
 }
 
 async fn single(State(shared): App, uri: Uri) -> Answer {

@@ -8,6 +8,9 @@ use super::stop::Stop;
 /// At high rates records are handed over this often, several at once.
 const TICK: Duration = Duration::from_millis(1);
 
+/// A run whose last record was made does not go on for longer than this.
+const REST_MOST: Duration = Duration::from_secs(1);
+
 /// Says when records may go. Belongs to the thread that hands them over.
 #[derive(Debug)]
 pub struct Pacer<'a> {
@@ -66,6 +69,17 @@ impl<'a> Pacer<'a> {
         self.last = (now, done);
         let due = self.due(now).saturating_sub(done).max(1);
         due.min(self.schedule.burst())
+    }
+
+    /// Waits until a run that ends with record `done` is over. One that has no end by the clock waits a
+    /// second at most.
+    pub fn rest(&self, done: u64) {
+        let end = self.begun + self.schedule.end(done);
+        let end = match self.until {
+            Some(until) => end.min(until),
+            None => end.min(Instant::now() + REST_MOST),
+        };
+        self.stop.sleep_until(end);
     }
 
     /// How long it has been going.

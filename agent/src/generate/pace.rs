@@ -120,7 +120,21 @@ mod tests {
             assert!(pacer.elapsed() >= schedule.deadline(done + count - 1));
             done += count;
         }
-        assert!(pacer.elapsed() >= Duration::from_millis(100));
+        assert!(pacer.elapsed() >= schedule.deadline(done - 1));
+        pacer.rest(done);
+        assert!(pacer.elapsed() >= schedule.end(done));
+    }
+
+    #[test]
+    fn a_run_that_is_over_does_not_rest_for_long() {
+        let stop = Stop::default();
+        let pacer = Pacer::begin(Schedule::Rate(0.001), None, &stop);
+        let begun = Instant::now();
+        pacer.rest(1);
+        assert!(begun.elapsed() >= REST_MOST);
+        assert!(begun.elapsed() < Duration::from_secs(30));
+        let pacer = Pacer::begin(Schedule::Free, None, &stop);
+        pacer.rest(u64::MAX);
     }
 
     #[test]

@@ -3,6 +3,7 @@
 mod print;
 mod run;
 mod screen;
+mod target;
 
 use std::path::PathBuf;
 use std::time::Duration;

@@ -428,7 +428,7 @@ mod tests {
         let check = |places: &[Range<usize>], expected: &str| {
             assert_eq!(Numbers::new(100, places).to_string(), expected);
         };
-        check(&[0..1], "[101]");
+        check(std::slice::from_ref(&(0..1)), "[101]");
         check(&[0..1, 3..5], "[101] [104-105]");
         let many: Vec<Range<usize>> = (0..9).map(|place| 2 * place..2 * place + 1).collect();
         check(&many, "[101] [103] [105] [107] [109] …");

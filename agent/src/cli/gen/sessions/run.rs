@@ -2,7 +2,6 @@
 
 use std::io::{self, IsTerminal as _};
 use std::ops::Range;
-use std::path::{Path, PathBuf};
 use std::time::{Duration, Instant};
 
 use anyhow::Context as _;
@@ -10,30 +9,21 @@ use jiff::Timestamp;
 
 use super::screen::Screen;
 use super::{ApiArguments, COUNT, Format, SessionsArguments, SessionsTo, print};
-use crate::exit::{Exit, UsageError};
+use crate::exit::Exit;
 use crate::generate::drive::{Driven, Plan, Take, drive};
 use crate::generate::output::{Destination, Output};
 use crate::generate::progress::Progress;
 use crate::generate::schedule::Schedule;
-use crate::generate::sessions::api::{ApiSender, SendSettings, Sent};
+use crate::generate::sessions::api::{ApiSender, Sent};
 use crate::generate::sessions::realistic::Network;
 use crate::generate::sessions::store::{SessionStore, losses};
 use crate::generate::sessions::write::Form;
 use crate::generate::sessions::{Clock, Model, SessionBlock, Sessions};
 use crate::generate::stop::Stop;
 use crate::generate::summary::Summary;
-use crate::sink::api::{Names, Target, TargetError};
 
 /// Lines of records that go to arrays are written so many at once.
 const SHOWN_AT_ONCE: usize = 128;
-
-/// The flags that say where the API is.
-const NAMES: Names = Names {
-    url: "--api-url",
-    token_file: "--token-file",
-    ca_file: "--ca-file",
-    gzip: "--gzip",
-};
 
 /// Generates until there is enough, or until told to stop.
 ///
@@ -414,30 +404,5 @@ impl Take<SessionBlock> for Taker<'_> {
             }
         }
         Ok(true)
-    }
-}
-
-impl ApiArguments {
-    fn settings(&self, stop: &Stop) -> anyhow::Result<SendSettings> {
-        let path = |path: &Option<PathBuf>| path.as_deref().map(Path::to_path_buf);
-        let (token, certificates) = (path(&self.token_file), path(&self.ca_file));
-        let target = Target::named(NAMES, &self.url, token.as_deref(), certificates.as_deref());
-        let target = target.map_err(|error| {
-            let flag = match error {
-                TargetError::Address { .. } => NAMES.url,
-                TargetError::Token { .. } | TargetError::NoToken { .. } => NAMES.token_file,
-                _ => NAMES.ca_file,
-            };
-            UsageError(format!("{flag}: {:#}", anyhow::Error::new(error)))
-        })?;
-        Ok(SendSettings {
-            target,
-            batch: self.batch,
-            connections: self.connections.into(),
-            gzip: self.gzip,
-            timeout: Duration::from_secs(5),
-            patience: self.patience,
-            stop: stop.clone(),
-        })
     }
 }

@@ -218,6 +218,56 @@ fn a_rate_is_met() {
     assert_eq!(lines, 1000);
 }
 
+/// The share of each page and status among lines in the combined format.
+fn shares<'a>(lines: impl Iterator<Item = &'a str>) -> BTreeMap<String, f64> {
+    let shape = Regex::new(COMBINED).unwrap();
+    let mut counts: BTreeMap<String, f64> = BTreeMap::new();
+    let mut all = 0.0;
+    for line in lines {
+        let found = shape.captures(line).unwrap();
+        let page = found[6].split('?').next().unwrap_or_default();
+        *counts.entry(format!("{} {page}", &found[5])).or_default() += 1.0;
+        *counts.entry(found[8].to_owned()).or_default() += 1.0;
+        all += 1.0;
+    }
+    counts.values_mut().for_each(|count| *count /= all);
+    counts
+}
+
+#[test]
+fn the_first_lines_are_like_those_that_come_later() {
+    let folder = folder();
+    let config = folder.path().join("config.yaml");
+    fs::write(
+        &config,
+        "output: {rate: 1000, log_rotation: {enabled: false}}",
+    )
+    .unwrap();
+    let logs = folder.path().join("logs");
+    let line = format!("{} {START} --pattern level -n 200000", config.display());
+    run_in(&logs, &line, 0);
+    let text = read(&logs, "access.log");
+    let first = shares(text.lines().take(5000));
+    let late = shares(text.lines().skip(100_000));
+    for (name, share) in &late {
+        let found = first.get(name).copied().unwrap_or(0.0);
+        // Four times as far apart as draws would be, and what little is left of a rare page.
+        let limit = 4.0 * (share / 5000.0).sqrt() + 0.001;
+        assert!(
+            (found - share).abs() <= limit,
+            "{name}: {found}, later {share}"
+        );
+    }
+    assert!(late["POST /login"] > 0.01 && late["POST /login"] < 0.1);
+    let system = read(&logs, "system.log");
+    let begun: u64 = Regex::new("START to [A-Z_]+ ([0-9]+)")
+        .unwrap()
+        .captures_iter(&system)
+        .map(|found| found[1].parse::<u64>().unwrap())
+        .sum();
+    assert!((1000..10_000).contains(&begun), "{begun}: {system}");
+}
+
 #[test]
 fn the_pattern_of_the_day_is_kept() {
     let folder = folder();

@@ -96,6 +96,16 @@ pub struct Plan {
     pub is_quiet: bool,
 }
 
+impl Plan {
+    /// When the first line may be due, where the start is at `begin`.
+    const fn from(&self, begin: i64) -> i64 {
+        match self.config.output.pre_warm {
+            true => begin.saturating_sub(DAY),
+            false => begin,
+        }
+    }
+}
+
 /// What a run came to.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Done {
@@ -130,9 +140,18 @@ pub fn run(plan: &Plan, stop: &Stop) -> anyhow::Result<Done> {
         (Pace::Free, Some(_)) => (config.output.rate, false),
         (Pace::Free, None) => (config.output.rate, true),
     };
-    let needed = rate / plan.speedup * highest * world.pause.middle();
+    let begin = nanoseconds(plan.start.unwrap_or_else(Timestamp::now));
+    // The users that it takes where the multiplier is 1.
+    let usual = rate / plan.speedup * world.pause.middle();
+    let mut first = Day::new(plan.from(begin), rate, plan.speedup, hours, zone.clone());
+    let (first, multiplier) = (first.peek(), first.multiplier());
     let material = Material {
-        is_full_house: is_full_house || needed > f64::from(world.users),
+        is_full_house: is_full_house || usual * highest > f64::from(world.users),
+        begin: first,
+        needed: match is_full_house && !config.output.pre_warm {
+            true => f64::INFINITY,
+            false => usual * multiplier,
+        },
         with_errors: plan.to != To::Stdout,
         seed: plan.seed,
         style: Arc::new(style),
@@ -174,7 +193,7 @@ pub fn run(plan: &Plan, stop: &Stop) -> anyhow::Result<Done> {
         }
     }
     let begun = Instant::now();
-    let result = engine.work(rate, &hours, &zone);
+    let result = engine.work(begin, rate, &hours, &zone);
     if result.is_err() {
         engine.told.broke();
     }
@@ -236,14 +255,14 @@ struct Engine<'a> {
 impl Engine<'_> {
     fn work(
         &mut self,
+        begin: i64,
         rate: f64,
         hours: &[f64; 24],
         zone: &TimeZone,
     ) -> anyhow::Result<(u64, Live)> {
-        let begin = nanoseconds(self.plan.start.unwrap_or_else(Timestamp::now));
         if self.plan.config.output.pre_warm {
             self.say("Pre-warming: writing the lines of the last 24 hours")?;
-            let from = begin.saturating_sub(DAY);
+            let from = self.plan.from(begin);
             let mut day = Day::new(from, rate, self.plan.speedup, *hours, zone.clone());
             while !self.stop.is_told()
                 && let Some(stretch) = day.take(begin, AT_ONCE)

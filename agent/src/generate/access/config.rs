@@ -200,9 +200,11 @@ pub struct PagesConfig {
 pub struct UrlConfig {
     /// The path; `*` stands for one of many.
     pub path: String,
-    /// The likelihood of 404, where it is not that of `error_rates`.
+    /// The share of requests that succeed; where it is told, `error_rates` has no part in this page.
+    pub success: Option<f64>,
+    /// The share of 404, where it is not that of `error_rates`.
     pub not_found: Option<f64>,
-    /// The likelihood of 500, where it is not that of `error_rates`.
+    /// The share of 500, where it is not that of `error_rates`.
     pub system_error: Option<f64>,
     /// The pages that come next, with weights, where they are not those of `navigation`.
     pub next_pages: Vec<(String, f64)>,

@@ -128,10 +128,10 @@ pub fn run(plan: &Plan, stop: &Stop) -> anyhow::Result<Done> {
     let address = listener.address();
     let world = Arc::new(World::new(config, plan.seed));
     let style = Style::new(config.output.format, &world, &config.output.site);
-    for page in world.site.never_opened(config) {
+    for (key, page) in world.site.never_opened(config) {
         warn(
             plan.is_quiet,
-            &format!("error_rates.high_error_pages has {page}, which no user opens"),
+            &format!("{key} has {page}, which no user opens"),
         );
     }
     let highest = hours.iter().copied().fold(0.0, f64::max);

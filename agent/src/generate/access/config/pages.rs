@@ -99,6 +99,7 @@ pub(super) fn urls(section: Option<Section>, notes: &Notes<'_>) -> Result<Vec<Ur
         let told = success.is_some();
         urls.push(UrlConfig {
             path,
+            success,
             not_found: not_found.or_else(|| told.then_some(0.0)),
             system_error: system_error.or_else(|| told.then_some(0.0)),
             next_pages,

@@ -36,9 +36,14 @@ fn output(command: &mut Command) -> (i32, String, String) {
     (status.code().unwrap(), text(stdout), text(stderr))
 }
 
-/// Runs it with its logs in this folder; it must end with this code.
+/// Runs it with its logs in this folder; it must end with this code. Where no file is named, no log is put
+/// aside: lines of hours that are over would be.
 fn run_in(folder: &Path, line: &str, code: i32) -> String {
     let mut command = generator(line);
+    if !line.starts_with('/') {
+        let whole = "output: {log_rotation: {interval: 0}}";
+        command.env("LOG_GENERATOR_CONFIG_YAML", whole);
+    }
     command
         .arg("--log-dir")
         .arg(folder)
@@ -130,7 +135,7 @@ fn the_same_bytes_again_whatever_the_number_of_threads() {
     let crowded = config.path().join("a.yaml");
     fs::write(
         &crowded,
-        "output: {rate: 5000}\nsession: {concurrent_users: 1000}",
+        "output: {rate: 5000, log_rotation: {interval: 0}}\nsession: {concurrent_users: 1000}",
     )
     .unwrap();
     let made = |flags: &str| {
@@ -274,7 +279,7 @@ fn the_pattern_of_the_day_is_kept() {
     let config = folder.path().join("config.yaml");
     fs::write(
         &config,
-        "output: {rate: 2}\ntime_zone: America/New_York\ntraffic_patterns: [{time: 0-9, multiplier: 0.5}, {time: 9-24, multiplier: 1.5}]\n",
+        "output: {rate: 2, log_rotation: {interval: 0}}\ntime_zone: America/New_York\ntraffic_patterns: [{time: 0-9, multiplier: 0.5}, {time: 9-24, multiplier: 1.5}]\n",
     )
     .unwrap();
     let logs = folder.path().join("logs");
@@ -302,18 +307,34 @@ fn the_pattern_of_the_day_is_kept() {
 #[test]
 fn what_came_before_is_written_first_and_fast() {
     let folder = folder();
+    let config = folder.path().join("config.yaml");
+    fs::write(&config, "output: {log_rotation: {backup_count: 0}}").unwrap();
+    let logs = folder.path().join("logs");
     let begun = Instant::now();
-    let said = run_in(
-        folder.path(),
-        "--rate 10 --pre-warm -n 3 --seed 1 --pattern level",
-        0,
+    let line = format!(
+        "{} --rate 10 --pre-warm -n 3 --seed 1 --pattern level",
+        config.display()
     );
+    let said = run_in(&logs, &line, 0);
     let elapsed = begun.elapsed();
     assert!(
-        said.contains("864000 of the records are of the 24 hours before the start"),
+        said.contains("tapline: the 24 hours before the start: 864000 records, "),
         "{said}"
     );
-    let text = read(folder.path(), "access.log");
+    assert!(said.contains("tapline: 3 records, "), "{said}");
+    assert!(said.contains("Total logs generated: 864003\n"), "{said}");
+    assert!(!said.contains("warning"), "{said}");
+    let files = files_of(&logs);
+    assert!((25..=26).contains(&files.len()), "{}", files.len());
+    let hour = Regex::new(r"\[([^\]:]+:\d\d):").unwrap();
+    for text in &files {
+        let begins = &hour.captures(text).unwrap()[1];
+        let hours = text
+            .lines()
+            .map(|line| hour.captures(line).unwrap()[1].to_owned());
+        assert!(hours.into_iter().all(|hour| hour == begins), "{begins}");
+    }
+    let text = files.concat();
     assert_eq!(text.lines().count(), 864_003);
     let times = Regex::new(r"\[([^\]]+)\]").unwrap();
     let time = |line: &str| {
@@ -330,6 +351,56 @@ fn what_came_before_is_written_first_and_fast() {
     assert!((hours - 24.0).abs() < 0.01, "{hours}");
     // In release it is to be 2 s; this is no release, and others are at work here.
     assert!(elapsed < Duration::from_secs(60), "{elapsed:?}");
+}
+
+/// What is in access.log and the files that were put aside of it, the oldest first.
+fn files_of(logs: &Path) -> Vec<String> {
+    let mut files = vec![read(logs, "access.log")];
+    for number in 1.. {
+        let path = logs.join(format!("access.log.{number}.gz"));
+        let Ok(bytes) = fs::read(path) else { break };
+        let mut text = String::new();
+        GzDecoder::new(&bytes[..])
+            .read_to_string(&mut text)
+            .unwrap();
+        files.push(text);
+    }
+    files.reverse();
+    files
+}
+
+#[test]
+fn days_that_are_over_are_put_aside_one_by_one() {
+    let folder = folder();
+    let config = folder.path().join("config.yaml");
+    fs::write(
+        &config,
+        "output: {rate: 0.01, log_rotation: {when: midnight, backup_count: 3}}",
+    )
+    .unwrap();
+    let logs = folder.path().join("logs");
+    let line = format!(
+        "{} --seed 7 --start 2026-11-01T12:00:00Z --duration 5d",
+        config.display()
+    );
+    let said = run_in(&logs, &line, 0);
+    assert!(
+        said.contains("tapline: warning: the last lines alone are kept: 3 files of each log"),
+        "{said}"
+    );
+    let day = Regex::new(r"\[(\d\d)/Nov/2026").unwrap();
+    let days: Vec<Vec<String>> = files_of(&logs)
+        .iter()
+        .map(|text| {
+            let days = text
+                .lines()
+                .map(|line| day.captures(line).unwrap()[1].to_owned());
+            let mut days: Vec<String> = days.collect();
+            days.dedup();
+            days
+        })
+        .collect();
+    assert_eq!(days, [["03"], ["04"], ["05"], ["06"]]);
 }
 
 #[test]
@@ -387,6 +458,59 @@ fn a_full_disk_ends_it_with_what_was_written_whole() {
         path.display()
     );
     assert!(said.lines().any(|line| line == expected), "{said}");
+    check_account(&said, 0, 0);
+}
+
+/// The account says so many lines and bytes, and a rate that there can be.
+fn check_account(said: &str, lines: usize, bytes: usize) {
+    let shape =
+        Regex::new(r"(?m)^tapline: (\d+) records, (\d+) bytes, (\d+\.\d+) s, (\d+\.\d) records/s")
+            .unwrap();
+    let found = shape.captures(said).unwrap();
+    let number = |at: usize| found[at].parse::<f64>().unwrap();
+    assert_eq!(
+        (number(1), number(2)),
+        (lines as f64, bytes as f64),
+        "{said}"
+    );
+    // The seconds are rounded.
+    assert!(
+        number(4) <= number(1) / (number(3) - 0.0005).max(1e-4) + 0.1,
+        "{said}"
+    );
+}
+
+#[test]
+fn the_account_counts_what_is_whole_in_the_files() {
+    for (line, limit) in [("", 1_000_000), ("--format w3c", 3_000_000)] {
+        let folder = folder();
+        // The file may have so many bytes, as on a disk with no more room.
+        let script = format!("trap '' XFSZ; exec prlimit --fsize={limit} \"$@\"");
+        let mut command = Command::new("sh");
+        command
+            .args(["-c", &script, "sh", env!("CARGO_BIN_EXE_tapline")])
+            .args(["gen", "access", "--listen", "off", "-n", "100000"])
+            .args(START.split_whitespace())
+            .args(line.split_whitespace())
+            .arg("--log-dir")
+            .arg(folder.path())
+            .env_clear()
+            .env("PATH", "/usr/bin:/bin");
+        let (code, _, said) = output(&mut command);
+        assert_eq!(code, 1, "{said}");
+        let text = read(folder.path(), "access.log");
+        assert!(
+            text.ends_with('\n') && text.len() > limit - 1000,
+            "{}",
+            text.len()
+        );
+        let lines = text.lines().filter(|line| !line.starts_with('#')).count();
+        check_account(&said, lines, text.len());
+        assert!(
+            said.contains(&format!("Total logs generated: {lines}\n")),
+            "{said}"
+        );
+    }
 }
 
 #[test]
@@ -618,7 +742,11 @@ fn a_reader_that_has_seen_enough_ends_it_quietly() {
         assert!(shape.is_match(&line.unwrap()));
     }
     drop(lines);
-    assert_eq!(running.end(), (0, String::new()));
+    let (code, said) = running.end();
+    assert_eq!((code, said.lines().count()), (0, 1), "{said}");
+    let records = Regex::new(r"^tapline: (\d+) records, ").unwrap();
+    let records: u64 = records.captures(&said).unwrap()[1].parse().unwrap();
+    assert!(records >= 100, "{said}");
 }
 
 /// What the health check answers: the status and the body.

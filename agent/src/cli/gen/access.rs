@@ -15,7 +15,7 @@ use crate::exit::{Exit, UsageError};
 use crate::generate::access::config::{
     AccessConfig, Environment, LineFormat, Pattern, Source, Wrong, find, print,
 };
-use crate::generate::access::run::{self, Done, Pace, Plan, To, say};
+use crate::generate::access::run::{self, DayBefore, Pace, Plan, To, say};
 use crate::generate::access::schema::Schemas;
 use crate::generate::access::version;
 use crate::generate::bounds::{BoundDefaults, BoundFlags, Bounds};
@@ -26,7 +26,7 @@ Examples:
   tapline gen access                                 to /var/log/app, as the shipped file says
   tapline gen access config.yaml --log-dir ./logs
   tapline gen access --rate 100 --duration 10s --format json --output - | jq .status
-  tapline gen access --start -7d --log-dir ./logs    the last seven days, as fast as it goes
+  tapline gen access --start -7d --output - > week.log     the last seven days, as fast as it goes
   LOG_GENERATOR_CONFIG_YAML_B64=$(base64 < config.yaml) tapline gen access
 
 Writes access.log, error.log and system.log; config/access.yaml is the manual of all keys. What
@@ -292,23 +292,29 @@ pub fn generate(arguments: AccessArguments) -> anyhow::Result<Exit> {
     if !plan.is_quiet {
         greet(&plan);
     }
-    let Done { summary, warmed } = run::run(&plan, &stop)?;
+    let (done, result) = run::run(&plan, &stop)?;
     if !plan.is_quiet {
-        if warmed > 0 {
+        if let Some(before) = done.day_before {
+            let DayBefore {
+                records,
+                bytes,
+                seconds,
+            } = before;
             say(&format!(
-                "tapline: {warmed} of the records are of the 24 hours before the start"
+                "tapline: the 24 hours before the start: {records} records, {bytes} bytes, {seconds:.3} s"
             ));
         }
         say(&format!(
             "Shutdown complete. Total logs generated: {}",
-            summary.records
+            done.records()
         ));
     }
-    summary.say();
+    done.summary.say();
+    result?;
     if json {
-        super::super::write_result(&summary)?;
+        super::super::write_result(&done)?;
     }
-    Ok(summary.exit())
+    Ok(done.summary.exit())
 }
 
 /// What is to be done, in one line.

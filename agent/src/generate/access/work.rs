@@ -54,6 +54,8 @@ pub struct Block {
     pub errors: Vec<u8>,
     /// How many lines of access.log.
     pub lines: u32,
+    /// The time of the first of them, in nanoseconds since the epoch.
+    pub time: i64,
     /// The part of the users that made them,
     pub part: u32,
     /// and how many users are there in it.
@@ -100,6 +102,7 @@ impl Maker {
             }
         }
         block.lines = stretch.lines;
+        block.time = stretch.time(0);
         block.part = self.part;
         block.users = self.crowd.users();
         block

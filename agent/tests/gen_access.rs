@@ -528,7 +528,7 @@ fn what_cannot_be_ends_it_with_one_sentence() {
     check(
         "output:\n  rat: 1\n",
         2,
-        "FILE, line 2: there is no key output.rat; did you mean output.rate?",
+        "FILE, line 2: there is no key \"output.rat\"; did you mean output.rate?",
     );
     check(
         "output: {rate: -1}",

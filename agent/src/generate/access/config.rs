@@ -4,14 +4,12 @@
 //! are; names that only its code knew are taken with a warning that says which key to use. A key that
 //! is missing has its default; one that does not exist is an error, as is a value that cannot be.
 
+mod check;
 mod error;
-mod pages;
 mod print;
 mod read;
-mod reader;
 mod source;
 mod traffic;
-mod tree;
 
 #[cfg(test)]
 mod tests;
@@ -169,6 +167,37 @@ pub enum When {
     Midnight,
     /// `w0` (Monday) to `w6`.
     Weekday(u8),
+}
+
+impl When {
+    /// Reads the word of the configuration; capitals count as small letters.
+    #[must_use]
+    pub fn read(word: &str) -> Option<Self> {
+        Some(match word.to_ascii_lowercase().as_str() {
+            "s" => Self::Seconds,
+            "m" => Self::Minutes,
+            "h" => Self::Hours,
+            "d" => Self::Days,
+            "midnight" => Self::Midnight,
+            word => {
+                let day = word.strip_prefix('w')?.parse::<u8>().ok()?;
+                Self::Weekday((day <= 6).then_some(day)?)
+            }
+        })
+    }
+
+    /// The word of the configuration.
+    #[must_use]
+    pub fn word(self) -> String {
+        match self {
+            Self::Seconds => "s".to_owned(),
+            Self::Minutes => "m".to_owned(),
+            Self::Hours => "h".to_owned(),
+            Self::Days => "d".to_owned(),
+            Self::Midnight => "midnight".to_owned(),
+            Self::Weekday(day) => format!("w{day}"),
+        }
+    }
 }
 
 /// `output.disk_guard`.

@@ -7,9 +7,10 @@ use std::fs::File;
 use std::io::Read as _;
 use std::path::{Path, PathBuf};
 
+use super::check::RATE_MAX;
 use super::error::{Source, Wrong};
-use super::read::{RATE_MAX, Read, read};
-use super::tree::LONGEST;
+use super::read::{Read, read};
+use crate::config::FILE_MAX;
 
 /// The configuration that is part of the program.
 pub const SHIPPED: &str = include_str!("../../../../../config/access.yaml");
@@ -70,14 +71,14 @@ pub fn find(named: Option<&Path>, environment: &Environment) -> Result<(Source, 
         ];
         for (name, _) in unused.iter().filter(|(_, value)| value.is_some()) {
             let sentence = format!("{name} is set, but the configuration is {source}");
-            found.warnings.push(Wrong::of(&sentence));
+            found.warnings.push(Wrong::new(&sentence));
         }
     }
     if let Some(rate) = &environment.rate {
         let number = rate.to_str().and_then(|rate| rate.trim().parse().ok());
         let number = number.filter(|rate: &f64| *rate > 0.0 && *rate <= RATE_MAX);
         found.config.output.rate = number.ok_or_else(|| {
-            Wrong::of(&format!(
+            Wrong::new(&format!(
                 "{RATE} is {:?}, but must be a number of lines a second above 0",
                 rate.to_string_lossy()
             ))
@@ -96,7 +97,7 @@ fn source(named: Option<&Path>, environment: &Environment) -> Result<(Source, Ve
     if let Some(text) = &environment.base64 {
         let source = Source::Variable(BASE64);
         let bytes = decode(text.as_encoded_bytes())
-            .ok_or_else(|| Wrong::new(&source, 0, "it is not base64 (RFC 4648)"))?;
+            .ok_or_else(|| Wrong::new(&format!("{source}: it is not base64 (RFC 4648)")))?;
         return Ok((source, bytes));
     }
     if let Some(text) = &environment.yaml {
@@ -118,11 +119,10 @@ fn source(named: Option<&Path>, environment: &Environment) -> Result<(Source, Ve
 fn file(path: &Path) -> Result<(Source, Vec<u8>), Wrong> {
     let source = Source::File(path.to_owned());
     let mut bytes = Vec::new();
-    let read =
-        File::open(path).and_then(|file| file.take(LONGEST as u64 + 1).read_to_end(&mut bytes));
+    let read = File::open(path).and_then(|file| file.take(FILE_MAX + 1).read_to_end(&mut bytes));
     match read {
         Ok(_) => Ok((source, bytes)),
-        Err(error) => Err(Wrong::of(&format!(
+        Err(error) => Err(Wrong::new(&format!(
             "cannot read the configuration file {}: {error}",
             path.display()
         ))),
@@ -284,7 +284,7 @@ mod tests {
                 yaml: set("output:\n  rat: 3"),
                 ..none.clone()
             },
-            "LOG_GENERATOR_CONFIG_YAML, line 2: there is no key output.rat; did you mean output.rate?",
+            "LOG_GENERATOR_CONFIG_YAML, line 2: there is no key \"output.rat\"; did you mean output.rate?",
         );
         check(
             Environment {

@@ -24,7 +24,7 @@ use super::state::{Shares, State};
 pub use error::{Source, Wrong};
 pub use print::print;
 pub use read::{Read, read};
-pub use source::{Environment, SHIPPED, find};
+pub use source::{Environment, Found, SHIPPED, find};
 pub use traffic::{Pattern, by_hour};
 
 /// The resolved configuration.

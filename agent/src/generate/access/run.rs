@@ -14,7 +14,7 @@ use super::config::{AccessConfig, by_hour};
 use super::crowd::Tally;
 use super::day::{Day, Stretch, nanoseconds};
 use super::files::Rules;
-use super::health::{Health, Told};
+use super::health::{self, Health, Told};
 use super::line::Style;
 use super::logs::Logs;
 use super::state::State;
@@ -26,7 +26,6 @@ use crate::generate::progress::Progress;
 use crate::generate::seed::Seed;
 use crate::generate::stop::Stop;
 use crate::generate::summary::Summary;
-use crate::server::Listener;
 
 /// Nanoseconds of a day.
 const DAY: i64 = 86_400_000_000_000;
@@ -98,6 +97,17 @@ pub struct Plan {
 }
 
 impl Plan {
+    /// What the rate is multiplied by at the start.
+    #[must_use]
+    pub fn multiplier(&self) -> f64 {
+        let traffic = &self.config.traffic;
+        let zone = TimeZone::get(&traffic.time_zone).unwrap_or(TimeZone::UTC);
+        let now = zone.to_datetime(self.start.unwrap_or_else(Timestamp::now));
+        let hours = by_hour(&traffic.patterns).unwrap_or([1.0; 24]);
+        let hour = usize::from(now.hour().unsigned_abs());
+        hours.get(hour).copied().unwrap_or(1.0)
+    }
+
     /// What is to be said where files of the past are deleted as soon as they are written.
     fn loses(&self, begin: i64, zone: &TimeZone) -> Option<String> {
         let output = &self.config.output;
@@ -162,17 +172,21 @@ impl Done {
     }
 }
 
-/// Runs until there are enough lines or it is time to stop. Gives what it came to, also where it ended
-/// with an error.
+/// Runs until there are enough lines or it is time to stop. `begins` is called when all is open. Gives
+/// what it came to, also where it ended with an error.
 ///
 /// # Errors
 /// The configured zone is none, the port is taken, a file cannot be opened.
-pub fn run(plan: &Plan, stop: &Stop) -> anyhow::Result<(Done, anyhow::Result<()>)> {
+pub fn run(
+    plan: &Plan,
+    stop: &Stop,
+    begins: impl FnOnce(),
+) -> anyhow::Result<(Done, anyhow::Result<()>)> {
     let config = &plan.config;
     let zone = TimeZone::get(&config.traffic.time_zone)
         .with_context(|| format!("there is no time zone {}", config.traffic.time_zone))?;
     let hours = by_hour(&config.traffic.patterns).unwrap_or([1.0; 24]);
-    let listener = Listener::bind(plan.listen)?;
+    let listener = health::bind(plan.listen)?;
     let address = listener.address();
     let world = Arc::new(World::new(config, plan.seed));
     let style = Style::new(config.output.format, &world, &config.output.site);
@@ -234,6 +248,7 @@ pub fn run(plan: &Plan, stop: &Stop) -> anyhow::Result<(Done, anyhow::Result<()>
         reported: Instant::now(),
         reported_lines: 0,
     };
+    begins();
     if let Some(health) = &health {
         engine.say(&format!(
             "Health check server started on port {}",
@@ -252,7 +267,7 @@ pub fn run(plan: &Plan, stop: &Stop) -> anyhow::Result<(Done, anyhow::Result<()>
         engine.told.broke();
     }
     engine.progress.finish();
-    let live = result.as_ref().copied().unwrap_or(Live {
+    let live = result.as_ref().copied().unwrap_or_else(|_| Live {
         seconds: engine.begun.elapsed().as_secs_f64(),
         asked: None,
         is_met: true,

@@ -302,7 +302,7 @@ mod tests {
         );
         let fewer = Environment {
             base64: None,
-            ..all.clone()
+            ..all
         };
         assert_eq!(
             warnings(None, &fewer),

@@ -3,7 +3,7 @@
 //! Everything that can stand in a request line is made once, at the start. What is drawn for a line is
 //! only numbers.
 
-use std::collections::HashMap;
+use std::collections::{BTreeSet, HashMap};
 
 use rand_chacha::ChaCha8Rng;
 
@@ -142,12 +142,18 @@ impl Site {
     /// writes them.
     #[must_use]
     pub fn never_opened(&self, config: &AccessConfig) -> Vec<(&'static str, String)> {
+        let targets = || self.targets.iter().map(|target| target.path.as_str());
+        let pages: BTreeSet<&str> = targets()
+            .map(|target| target.split('?').next().unwrap_or_default())
+            .collect();
         let is_opened = |path: &str| {
-            let paths = self.targets.iter().map(|target| &target.path);
-            paths.into_iter().any(|target| {
-                let page = target.split('?').next().unwrap_or_default();
-                matches(target, path) || stands_for(path, page)
-            })
+            if path.contains('?') {
+                targets().any(|target| matches(target, path))
+            } else {
+                let is_one_of_many = path.contains(['*', '{']);
+                pages.contains(path)
+                    || (is_one_of_many && pages.iter().any(|page| stands_for(path, page)))
+            }
         };
         let high = config.errors.high_error_pages.iter();
         let high = high.map(|(path, _)| ("error_rates.high_error_pages", path));

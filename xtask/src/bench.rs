@@ -30,6 +30,9 @@ pub(crate) enum Bench {
     /// The client of a known number of requests, which `capture` starts
     #[command(hide = true)]
     Client(capture::client::Options),
+    /// The sender of the flows that `sessions` starts
+    #[command(hide = true)]
+    Crowd(sessions::crowd::Options),
 }
 
 /// Measures, prints a table (or JSON) and gives whether all targets were met.
@@ -45,5 +48,6 @@ pub(crate) fn run(workspace: &Workspace, bench: &Bench) -> Result<bool> {
         Bench::Sinks(options) => sinks::run(workspace, options),
         Bench::Generators(options) => generators::run(workspace, options),
         Bench::Client(options) => capture::client::run(options).map(|()| true),
+        Bench::Crowd(options) => sessions::crowd::send(options).map(|()| true),
     }
 }

@@ -62,7 +62,10 @@ pub(super) struct Side {
     pub(super) head: Option<Box<Piece>>,
     pub(super) place: Place,
     /// Heads that may be body as well; decided by what comes next.
-    #[expect(clippy::vec_box, reason = "the boxes come from the pool, and go back to it")]
+    #[expect(
+        clippy::vec_box,
+        reason = "the boxes come from the pool, and go back to it"
+    )]
     pub(super) doubtful: Vec<Box<Piece>>,
     /// What waits behind a hole; made when there is one for the first time.
     waiting: Option<Box<Waiting>>,

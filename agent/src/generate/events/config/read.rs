@@ -59,8 +59,8 @@ fn from_tree(path: &Path, root: &Node, flags: &[FlagSetting]) -> Result<EventsCo
         // By default every family comes: only this section can turn all of them off.
         Some(leaf) if config.anomalies.probability > 0.0 && !config.anomalies.has_family() => {
             Err(leaf.refused(&Refusal::new(
-                "must have a family that is enabled with a weight above 0, or the probability must \
-                 be 0",
+                "must have a family that is enabled with a weight above 0, or anomalies.probability \
+                 (--anomaly-rate) must be 0",
             )))
         }
         _ => Ok(config),

@@ -3,6 +3,7 @@
 mod capture;
 mod generators;
 mod kernel;
+mod load;
 mod sessions;
 mod sinks;
 mod statistics;
@@ -27,6 +28,8 @@ pub(crate) enum Bench {
     Sinks(sinks::Options),
     /// Records a second that `tapline gen` makes on one CPU, the rates it keeps, its memory
     Generators(generators::Options),
+    /// Requests a second of `tapline gen http` on one CPU beside wrk on the same nginx, and the rate it keeps
+    Load(load::Options),
     /// The client of a known number of requests, which `capture` starts
     #[command(hide = true)]
     Client(capture::client::Options),
@@ -44,6 +47,7 @@ pub(crate) fn run(workspace: &Workspace, bench: &Bench) -> Result<bool> {
         Bench::Sessions(options) => sessions::run(workspace, options),
         Bench::Sinks(options) => sinks::run(workspace, options),
         Bench::Generators(options) => generators::run(workspace, options),
+        Bench::Load(options) => load::run(workspace, options),
         Bench::Client(options) => capture::client::run(options).map(|()| true),
     }
 }

@@ -24,6 +24,7 @@ pub mod report;
 pub mod requests;
 pub mod shown;
 mod socket;
+mod spins;
 pub mod tally;
 pub mod target;
 pub mod threshold;

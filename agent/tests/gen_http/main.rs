@@ -169,6 +169,11 @@ fn what_goes_wrong_is_counted_by_kind() {
         );
         assert_eq!(account["answered"], 0);
     }
+    // What is still unanswered when the time is over is no failure, but nothing was answered.
+    let (code, account) = load(&format!(
+        "{url}/fault/hang --duration 300ms -c 2 --timeout 1m"
+    ));
+    assert_eq!((code, &account["unfinished"]), (5, &2.into()), "{account}");
 }
 
 #[test]
@@ -247,7 +252,7 @@ fn what_is_asked_for_wrongly() {
         4,
         "cannot find the address of no-such-host.invalid",
     );
-    check(&format!("{here} --rate -5"), 2, "from 0 to 1000000000");
+    check(&format!("{here} --rate -5"), 2, "from 0 to 10000000");
     check(&format!("{here} -c 0"), 2, "1..=100000");
     check(&format!("{here} --timeout 0s"), 2, "must be a duration");
     check(&format!("{here} --fail-if p99"), 2, "must be like p99>5ms");

@@ -37,6 +37,9 @@ const RATE_OFF: f64 = 1.0;
 /// The median of how late requests are started, in microseconds.
 const LATE: f64 = 150.0;
 
+/// Both send the same request.
+const AGENT: &str = "User-Agent: bench";
+
 /// What `cargo xtask bench load` takes.
 #[derive(Debug, Args)]
 pub(crate) struct Options {
@@ -151,6 +154,7 @@ fn pairs(options: &Options, program: &Path, wrk: &Path, url: &str) -> Result<Vec
             .args(["--threads", "1", "--connections"])
             .arg(options.connections.to_string())
             .args(["--duration", &format!("{}s", options.seconds)])
+            .args(["--header", AGENT])
             .arg(url)
             .time_limit(Duration::from_secs(options.seconds + 30))
             .stdout()?;
@@ -180,7 +184,8 @@ fn pairs(options: &Options, program: &Path, wrk: &Path, url: &str) -> Result<Vec
 
 fn closed(options: &Options, program: &Path, url: &str) -> Result<Account> {
     let connections = options.connections.to_string();
-    gen_http(options, program, url, &["--connections", &connections])
+    let more = ["--connections", &connections, "--header", AGENT];
+    gen_http(options, program, url, &more)
 }
 
 fn open(

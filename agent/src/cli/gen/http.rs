@@ -92,7 +92,7 @@ pub(in crate::cli) struct HttpFlags {
     #[arg(short = 'n', long, value_name = "N", value_parser = count, allow_negative_numbers = true, help_heading = "How many, how fast, how long")]
     count: Option<u64>,
     /// Open loop: requests a second; 0: closed loop
-    #[arg(long, value_name = "N", value_parser = bounds::rate, allow_negative_numbers = true, help_heading = "How many, how fast, how long")]
+    #[arg(long, value_name = "N", value_parser = rate, allow_negative_numbers = true, help_heading = "How many, how fast, how long")]
     rate: Option<f64>,
     /// How requests of the open loop arrive: evenly spread, or independent of each other
     #[arg(
@@ -157,6 +157,11 @@ enum ArrivalsFlag {
 fn count(text: &str) -> Result<u64, Refusal> {
     let count = text.parse();
     count.map_err(|_wrong| Refusal::new("must be a whole number of requests; 0: without end"))
+}
+
+fn rate(text: &str) -> Result<f64, Refusal> {
+    let rate = text.parse().ok().filter(|rate| (0.0..=1e7).contains(rate));
+    rate.ok_or_else(|| Refusal::new("must be a number of requests a second, from 0 to 10000000"))
 }
 
 fn field(text: &str) -> Result<(String, String), Refusal> {

@@ -82,17 +82,20 @@ impl Account {
     #[must_use]
     pub fn exit(&self) -> Exit {
         let tally = &self.report.tally;
-        let failed = tally.failed();
-        if tally.connections == 0 && failed > 0 {
+        let is_nothing_answered = tally.answered == 0 && tally.started > 0;
+        if tally.connections == 0 && tally.started > 0 {
             return Exit::Unreachable;
         }
         if self.judged().iter().any(|judged| judged.failed) {
             return Exit::ThresholdFailed;
         }
-        match (failed, self.is_rate_met()) {
-            (1.., _) => Exit::Refused,
-            (0, false) => Exit::RateNotMet,
-            (0, true) => Exit::Done,
+        match (
+            is_nothing_answered || tally.failed() > 0,
+            self.is_rate_met(),
+        ) {
+            (true, _) => Exit::Refused,
+            (false, false) => Exit::RateNotMet,
+            (false, true) => Exit::Done,
         }
     }
 

@@ -43,9 +43,20 @@ http {
 /// It ends, and its folder goes, when it is dropped.
 #[derive(Debug)]
 pub(super) struct Nginx {
+    // Ends before its folder goes.
     _running: Running,
+    _folder: Folder,
     pub(super) url: String,
-    folder: PathBuf,
+}
+
+/// A folder, gone when it is dropped.
+#[derive(Debug)]
+struct Folder(PathBuf);
+
+impl Drop for Folder {
+    fn drop(&mut self) {
+        fs::remove_dir_all(&self.0).ok();
+    }
 }
 
 impl Nginx {
@@ -75,17 +86,11 @@ impl Nginx {
             .start(Stdio::null(), Stdio::inherit())?;
         let nginx = Self {
             _running: running,
+            _folder: Folder(folder),
             url: format!("http://127.0.0.1:{port}/index.html"),
-            folder,
         };
         wait_for(port)?;
         Ok(nginx)
-    }
-}
-
-impl Drop for Nginx {
-    fn drop(&mut self) {
-        fs::remove_dir_all(&self.folder).ok();
     }
 }
 

@@ -53,6 +53,8 @@ pub struct Taken {
     pub requests: Option<RequestCounts>,
     /// Seconds that each kernel program has run; `None`: that is not measured.
     pub program_seconds: Option<BTreeMap<String, f64>>,
+    /// [`Progress::longest_pause_us`].
+    pub longest_pause_us: u64,
     /// The files may not have reached the disk.
     pub sync_error: Option<String>,
 }
@@ -75,6 +77,7 @@ impl Taken {
             sinks,
             requests: None,
             program_seconds: None,
+            longest_pause_us: load(&progress.longest_pause_us),
             sync_error: None,
         }
     }
@@ -93,6 +96,7 @@ impl From<&Finished> for Taken {
             sinks: finished.sinks.clone(),
             requests: None,
             program_seconds: None,
+            longest_pause_us: finished.longest_pause_us,
             sync_error: finished.log.sync_error.as_ref().map(ToString::to_string),
         }
     }
@@ -228,6 +232,8 @@ struct Records {
     /// By reason; all but `ring` were never numbered.
     lost: BTreeMap<&'static str, u64>,
     lost_bytes: BTreeMap<&'static str, u64>,
+    /// For how long the ring was not looked at while timeouts and flows were, at the most.
+    longest_pause_us: u64,
 }
 
 #[derive(Clone, Debug, Default, Serialize)]
@@ -383,6 +389,7 @@ impl Ledger {
                 received,
                 lost: named(&Lost::NAMES, &total.lost),
                 lost_bytes: named(&Lost::NAMES, &total.lost_bytes),
+                longest_pause_us: taken.longest_pause_us,
             },
             heads: Heads {
                 found: counts.heads,

@@ -276,7 +276,7 @@ impl<'a> Worker<'a> {
                 .count
                 .is_some_and(|count| self.due.number() >= count)
             || (self.is_closed_loop && now >= self.end)
-            || self.due.at() > self.end
+            || self.due.at() >= self.end
     }
 
     fn start_what_is_due(&mut self, now: u64) -> Next {

@@ -96,7 +96,7 @@ fn more_requests_need_no_more_memory() {
         });
         let of_users = LoadPlan {
             requests: Requests::Users(users.unwrap().into()),
-            ..plan.clone()
+            ..plan
         };
         for plan in [plan, of_users] {
             // The first run grows what the target keeps for connections.

@@ -1,13 +1,15 @@
-//! `tapline gen`: generators of logs, one file each.
+//! `tapline gen`: generators of logs and of load, one file each.
 
 pub mod access;
 pub mod events;
+pub mod http;
 pub mod sessions;
 
 use clap::{Args, Subcommand};
 
 use self::access::{AccessArguments, AccessFlags};
 use self::events::{EventsArguments, EventsFlags};
+use self::http::{HttpArguments, HttpFlags};
 use self::sessions::{SessionsArguments, SessionsFlags};
 use crate::exit::Exit;
 
@@ -29,6 +31,9 @@ enum GeneratorFlags {
     /// Make logs of services with anomalies among them: to files or stdout, or over HTTP
     #[command(after_help = events::HELP)]
     Events(Box<EventsFlags>),
+    /// Send HTTP/1.1 requests, closed or open loop, and measure the answers; or be the target
+    #[command(after_help = http::HELP)]
+    Http(Box<HttpFlags>),
 }
 
 /// What a generator is told.
@@ -40,6 +45,8 @@ pub enum GenArguments {
     Access(AccessArguments),
     /// Of `tapline gen events`.
     Events(Box<EventsArguments>),
+    /// Of `tapline gen http`.
+    Http(HttpArguments),
 }
 
 impl GenFlags {
@@ -60,6 +67,7 @@ impl GenFlags {
                 let arguments = flags.arguments(json, quiet)?;
                 Ok(GenArguments::Events(Box::new(arguments)))
             }
+            GeneratorFlags::Http(flags) => Ok(GenArguments::Http(flags.arguments(json, quiet)?)),
         }
     }
 }
@@ -73,5 +81,6 @@ pub fn generate(arguments: GenArguments) -> anyhow::Result<Exit> {
         GenArguments::Sessions(arguments) => sessions::generate(&arguments),
         GenArguments::Access(arguments) => access::generate(arguments),
         GenArguments::Events(arguments) => events::generate(&arguments),
+        GenArguments::Http(arguments) => http::generate(arguments),
     }
 }

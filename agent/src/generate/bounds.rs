@@ -238,7 +238,7 @@ fn speedup(text: &str) -> Result<f64, Refusal> {
     speedup.ok_or_else(|| Refusal::new("must be a number from 0.000001 to 1000000000"))
 }
 
-fn limit(text: &str) -> Result<Limit, Refusal> {
+pub(crate) fn limit(text: &str) -> Result<Limit, Refusal> {
     let time = match text.parse() {
         // Bare seconds.
         Ok(seconds) => Duration::try_from_secs_f64(seconds)
@@ -264,7 +264,7 @@ pub fn time(text: &str) -> Option<Timestamp> {
     })
 }
 
-fn start(text: &str) -> Result<Timestamp, Refusal> {
+pub(crate) fn start(text: &str) -> Result<Timestamp, Refusal> {
     let refusal =
         || Refusal::new("must be a time like 2026-11-21T12:00:00Z, or how long ago like -6h");
     match text.strip_prefix('-') {

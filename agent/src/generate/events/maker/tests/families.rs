@@ -2,18 +2,18 @@
 
 use super::*;
 
+fn of_level(records: &[(Mark, Value)], name: &str) -> usize {
+    let is_it = |(_, line): &&(Mark, Value)| line["level"] == name;
+    records.iter().filter(is_it).count()
+}
+
 #[test]
 fn error_spikes() {
     let records = anomalous(
         &only("error_spike", "error_rate: 0.7, duration_logs: 40"),
         40_000,
     );
-    let level = |name: &str| {
-        records
-            .iter()
-            .filter(|(_, line)| line["level"] == name)
-            .count()
-    };
+    let level = |name| of_level(&records, name);
     about(level("WARNING"), records.len(), 0.3);
     about(level("ERROR"), records.len(), 0.56);
     about(level("CRITICAL"), records.len(), 0.14);
@@ -115,12 +115,7 @@ fn security_threats_have_one_address_each() {
                 "{line}"
             );
         }
-        let level = |name: &str| {
-            records
-                .iter()
-                .filter(|(_, line)| line["level"] == name)
-                .count()
-        };
+        let level = |name| of_level(&records, name);
         about(level("WARNING"), records.len(), 0.3);
         about(level("ERROR"), records.len(), 0.5);
         about(level("CRITICAL"), records.len(), 0.2);

@@ -22,6 +22,7 @@ pub mod drive;
 pub mod events;
 pub mod output;
 pub mod pace;
+pub mod packets;
 pub mod pools;
 pub mod progress;
 pub mod schedule;

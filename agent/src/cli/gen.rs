@@ -2,12 +2,14 @@
 
 pub mod access;
 pub mod events;
+pub mod packets;
 pub mod sessions;
 
 use clap::{Args, Subcommand};
 
 use self::access::{AccessArguments, AccessFlags};
 use self::events::{EventsArguments, EventsFlags};
+use self::packets::{PacketsArguments, PacketsFlags};
 use self::sessions::{SessionsArguments, SessionsFlags};
 use crate::exit::Exit;
 
@@ -29,6 +31,9 @@ enum GeneratorFlags {
     /// Make logs of services with anomalies among them: to files or stdout, or over HTTP
     #[command(after_help = events::HELP)]
     Events(Box<EventsFlags>),
+    /// Make frames of conversations that carry HTTP/1, of every shape at which captures go wrong
+    #[command(after_help = packets::HELP)]
+    Packets(Box<PacketsFlags>),
 }
 
 /// What a generator is told.
@@ -40,6 +45,8 @@ pub enum GenArguments {
     Access(AccessArguments),
     /// Of `tapline gen events`.
     Events(Box<EventsArguments>),
+    /// Of `tapline gen packets`.
+    Packets(Box<PacketsArguments>),
 }
 
 impl GenFlags {
@@ -60,6 +67,10 @@ impl GenFlags {
                 let arguments = flags.arguments(json, quiet)?;
                 Ok(GenArguments::Events(Box::new(arguments)))
             }
+            GeneratorFlags::Packets(flags) => {
+                let arguments = flags.arguments(json, quiet)?;
+                Ok(GenArguments::Packets(Box::new(arguments)))
+            }
         }
     }
 }
@@ -73,5 +84,6 @@ pub fn generate(arguments: GenArguments) -> anyhow::Result<Exit> {
         GenArguments::Sessions(arguments) => sessions::generate(&arguments),
         GenArguments::Access(arguments) => access::generate(arguments),
         GenArguments::Events(arguments) => events::generate(&arguments),
+        GenArguments::Packets(arguments) => packets::generate(&arguments),
     }
 }

@@ -232,12 +232,12 @@ pub fn with_grace(duration: Duration) -> Duration {
     duration.saturating_add((duration / 100 + GRACE).min(GRACE_MOST))
 }
 
-fn count(text: &str) -> Result<u64, Refusal> {
+pub(crate) fn count(text: &str) -> Result<u64, Refusal> {
     let count = text.parse();
     count.map_err(|_wrong| Refusal::new("must be a whole number of records; 0: without end"))
 }
 
-fn rate(text: &str) -> Result<f64, Refusal> {
+pub(crate) fn rate(text: &str) -> Result<f64, Refusal> {
     let rate = text.parse().ok().filter(|rate| (0.0..=1e9).contains(rate));
     rate.ok_or_else(|| Refusal::new("must be a number of records a second, from 0 to 1000000000"))
 }
@@ -250,7 +250,7 @@ fn speedup(text: &str) -> Result<f64, Refusal> {
     speedup.ok_or_else(|| Refusal::new("must be a number from 0.000001 to 1000000000"))
 }
 
-fn limit(text: &str) -> Result<Limit, Refusal> {
+pub(crate) fn limit(text: &str) -> Result<Limit, Refusal> {
     let time = match text.parse() {
         // Bare seconds.
         Ok(seconds) => Duration::try_from_secs_f64(seconds)
@@ -267,7 +267,7 @@ fn limit(text: &str) -> Result<Limit, Refusal> {
     Ok(Limit((!time.is_zero()).then_some(time)))
 }
 
-fn start(text: &str) -> Result<Timestamp, Refusal> {
+pub(crate) fn start(text: &str) -> Result<Timestamp, Refusal> {
     let refusal =
         || Refusal::new("must be a time like 2026-11-21T12:00:00Z, or how long ago like -6h");
     match text.strip_prefix('-') {

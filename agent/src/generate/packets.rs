@@ -10,12 +10,15 @@
 //! The truth is made beside the frames, by whoever decides what is said and what is left out; no reader of
 //! frames has a part in it.
 
+pub mod capture;
 pub mod frame;
+pub mod interface;
 mod lane;
 pub mod maker;
+pub mod run;
 pub mod script;
 pub mod segment;
 pub mod shape;
 pub mod truth;
 
-pub use lane::EXCHANGES_MAX;
+pub use lane::{EXCHANGES_MAX, LOCAL, is_local};

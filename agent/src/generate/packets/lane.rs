@@ -25,7 +25,36 @@ const PORTS: u64 = 40_000;
 /// The first port of clients.
 const FIRST_PORT: u64 = 20_000;
 /// Addresses of clients.
-const CLIENTS: u64 = 65_000;
+const CLIENTS: u64 = 32_000;
+
+/// Servers with numbers below are on the side that [`LOCAL`] names; of the others the clients are.
+const LOCAL_SERVERS: u16 = 8;
+
+/// Networks that may be taken for local: then half of the connections come from a local client, the others go
+/// to a local server.
+pub const LOCAL: [&str; 4] = [
+    "198.19.0.0/29",
+    "198.18.128.0/17",
+    "2001:2:0:2::/125",
+    "2001:2:0:1:8000::/80",
+];
+
+/// Whether the address is in one of the [`LOCAL`] networks.
+#[must_use]
+pub fn is_local(address: IpAddr) -> bool {
+    match address {
+        IpAddr::V4(address) => match address.octets() {
+            [198, 19, 0, host] => u16::from(host) < LOCAL_SERVERS,
+            [198, 18, high, _] => high >= 0x80,
+            _ => false,
+        },
+        IpAddr::V6(address) => match address.segments() {
+            [0x2001, 2, 0, 2, 0, 0, 0, host] => host < LOCAL_SERVERS,
+            [0x2001, 2, 0, 1, mark, ..] => mark == 0x8000,
+            _ => false,
+        },
+    }
+}
 
 /// Ports of servers.
 const SERVER_PORTS: [u16; 6] = [80, 80, 8080, 3128, 8000, 5000];
@@ -214,8 +243,13 @@ impl Lane {
             _ => below(stream, 5) == 0,
         };
         let port = (FIRST_PORT + order.number % PORTS) as u16;
-        let client = 1 + order.number / PORTS % CLIENTS;
-        let server = between(stream, 1, 16) as u16;
+        // Flows of ICMP have no ports: addresses of their own.
+        let client = match self.kind {
+            Transport::Icmp => 1 + order.number % CLIENTS,
+            _ => 1 + order.number / PORTS % CLIENTS,
+        };
+        let server = between(stream, 1, 15) as u16;
+        let marked = server >= LOCAL_SERVERS;
         let server_port = match self.kind {
             Transport::Udp => 53,
             _ => one(stream, &SERVER_PORTS).copied().unwrap_or(80),
@@ -223,11 +257,11 @@ impl Lane {
         // Networks for measurements (RFC 2544, RFC 5180): no host is there.
         let addresses: [IpAddr; 2] = match is_ipv6 {
             true => [
-                Ipv6Addr::new(0x2001, 2, 0, 1, 0, 0, 0, client as u16).into(),
+                Ipv6Addr::new(0x2001, 2, 0, 1, u16::from(marked) << 15, 0, 0, client as u16).into(),
                 Ipv6Addr::new(0x2001, 2, 0, 2, 0, 0, 0, server).into(),
             ],
             false => [
-                Ipv4Addr::new(198, 18, (client >> 8) as u8, client as u8).into(),
+                Ipv4Addr::new(198, 18, (client >> 8) as u8 | u8::from(marked) << 7, client as u8).into(),
                 Ipv4Addr::new(198, 19, 0, server as u8).into(),
             ],
         };
@@ -395,10 +429,7 @@ impl Lane {
     fn session(&self) -> Session {
         let [client, server] = self.ends;
         let [out, into] = self.counted;
-        let said = |side: Side| {
-            // ICMP has no payload of its own: what follows its header is counted.
-            self.script.said(side) as u64
-        };
+        let said = |side: Side| self.script.said(side) as u64;
         let [source, destination] = match (self.kind, client.is_ipv6()) {
             (Transport::Icmp, false) => [8, 0],
             (Transport::Icmp, true) => [128, 0],
@@ -472,5 +503,37 @@ fn first_sequence(stream: &mut ChaCha8Rng) -> u32 {
     match below(stream, 8) {
         0 => u32::MAX - below(stream, 3000),
         _ => stream.next_u32(),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use ipnet::IpNet;
+
+    use super::*;
+
+    #[test]
+    fn one_side_of_each_connection_is_local() {
+        let nets: Vec<IpNet> = LOCAL.iter().map(|net| net.parse().unwrap()).collect();
+        let mut lane = Lane::new();
+        let mut by_client = 0;
+        for number in 0..400 {
+            lane.begin(&Order {
+                seed: Seed(1),
+                number: number * 3_000_001,
+                shape: [Shape::Reset, Shape::Icmp][number as usize % 2],
+                index: number / 2,
+                exchanges: 1,
+                notes: false,
+            });
+            let local = lane.ends.map(|end| {
+                let is_in_net = nets.iter().any(|net| net.contains(&end.ip()));
+                assert_eq!(is_local(end.ip()), is_in_net, "{end}");
+                is_in_net
+            });
+            assert_ne!(local[0], local[1], "{:?}", lane.ends);
+            by_client += usize::from(local[0]);
+        }
+        assert!((100..300).contains(&by_client), "{by_client}");
     }
 }

@@ -1,6 +1,8 @@
 //! Frames of many connections, woven into each other: a group of connections at a time, each from a stream
 //! of its own, so that the same seed gives the same frames.
 
+use std::ops::Range;
+
 use super::lane::{Lane, Order};
 use super::shape::Shape;
 use super::truth::Truth;
@@ -107,8 +109,15 @@ impl Maker {
 impl Group {
     /// The frames, in order.
     pub fn frames(&self) -> impl Iterator<Item = &[u8]> {
-        let mut begin = 0;
-        self.ends.iter().map(move |end| {
+        self.part(0..self.len())
+    }
+
+    /// These of the frames.
+    pub fn part(&self, frames: Range<usize>) -> impl Iterator<Item = &[u8]> {
+        let before = frames.start.checked_sub(1).and_then(|before| self.ends.get(before));
+        let mut begin = before.copied().unwrap_or(0);
+        let ends = self.ends.get(frames).unwrap_or_default();
+        ends.iter().map(move |end| {
             let frame = self.bytes.get(begin..*end).unwrap_or_default();
             begin = *end;
             frame

@@ -20,6 +20,7 @@ pub mod bounds;
 pub mod draw;
 pub mod drive;
 pub mod events;
+pub mod http;
 pub mod output;
 pub mod pace;
 pub mod packets;

@@ -18,6 +18,7 @@ pub mod clock;
 pub mod doctor;
 mod ethtool;
 pub mod interfaces;
+pub mod namespace;
 pub mod netlink;
 pub mod privileges;
 pub mod shared;

@@ -54,6 +54,8 @@ pub struct FoundExchange {
     pub response_bytes: Option<u64>,
     /// To the head of the response.
     pub ttfb_us: Option<u64>,
+    /// To its last byte.
+    pub total_us: Option<u64>,
 }
 
 /// A session as it was stored.
@@ -147,7 +149,9 @@ impl Score {
     #[must_use]
     pub fn off(&self, part: f64) -> Option<u64> {
         let last = self.off_us.len().checked_sub(1)?;
-        self.off_us.get((last as f64 * part).round() as usize).copied()
+        self.off_us
+            .get((last as f64 * part).round() as usize)
+            .copied()
     }
 
     pub(super) fn example(&mut self, text: impl FnOnce() -> String) {
@@ -198,7 +202,9 @@ pub fn score(truth: &[Truth], found: &Found) -> BTreeMap<&'static str, Score> {
     }
     for head in &found.heads {
         let shape = head.ends().and_then(|ends| shapes.get(&ends));
-        let score = scores.entry(shape.map_or(STRAY, |shape| shape.name())).or_default();
+        let score = scores
+            .entry(shape.map_or(STRAY, |shape| shape.name()))
+            .or_default();
         score.written += 1;
         let whole = head.key().and_then(|key| messages.get_mut(&key));
         match whole {
@@ -220,7 +226,12 @@ pub fn score(truth: &[Truth], found: &Found) -> BTreeMap<&'static str, Score> {
     for (message, taken) in messages.values() {
         if !taken {
             let score = scores.entry(message.shape.name()).or_default();
-            score.example(|| format!("sent and not written: {} (stamp {})", message.line, message.stamp));
+            score.example(|| {
+                format!(
+                    "sent and not written: {} (stamp {})",
+                    message.line, message.stamp
+                )
+            });
         }
     }
     score_exchanges(truth, found, &mut scores);
@@ -235,7 +246,10 @@ fn score_exchanges(truth: &[Truth], found: &Found, scores: &mut BTreeMap<&'stati
     let mut by_stamp: HashMap<(SocketAddr, u64), Vec<&FoundExchange>> = HashMap::new();
     for exchange in &found.exchanges {
         if let Some(stamp) = exchange.stamp {
-            by_stamp.entry((exchange.source, stamp)).or_default().push(exchange);
+            by_stamp
+                .entry((exchange.source, stamp))
+                .or_default()
+                .push(exchange);
         }
     }
     for told in truth {
@@ -255,7 +269,9 @@ fn score_exchanges(truth: &[Truth], found: &Found, scores: &mut BTreeMap<&'stati
                     score.off_us.push(found.abs_diff(told));
                 }
             }
-            Some(found) => score.example(|| format!("exchange {exchange:?} is stored as {found:?}")),
+            Some(found) => {
+                score.example(|| format!("exchange {exchange:?} is stored as {found:?}"))
+            }
             None => score.example(|| format!("exchange {exchange:?} is not stored")),
         }
     }
@@ -337,6 +353,18 @@ impl FoundHead {
         self.status.is_none()
     }
 
+    /// Who sent it.
+    #[must_use]
+    pub fn source(&self) -> (Option<IpAddr>, u16) {
+        (self.src_ip, self.src_port)
+    }
+
+    /// To whom.
+    #[must_use]
+    pub fn destination(&self) -> (Option<IpAddr>, u16) {
+        (self.dst_ip, self.dst_port)
+    }
+
     /// The letters of its kind.
     #[must_use]
     pub fn kind(&self) -> &str {
@@ -353,14 +381,21 @@ impl FoundHead {
         let text = |text: &Option<String>| text.clone().unwrap_or_default();
         match self.status {
             Some(status) => format!("{} {status} {}", self.version, text(&self.reason)),
-            None => format!("{} {} {}", text(&self.method), text(&self.target), self.version),
+            None => format!(
+                "{} {} {}",
+                text(&self.method),
+                text(&self.target),
+                self.version
+            ),
         }
     }
 
     fn text(&self) -> String {
-        let ends = self.ends().map_or_else(String::new, |(source, destination)| {
-            format!("{source} to {destination} ")
-        });
+        let ends = self
+            .ends()
+            .map_or_else(String::new, |(source, destination)| {
+                format!("{source} to {destination} ")
+            });
         let partial = if self.partial { " partial" } else { "" };
         format!("{ends}{} {}{partial}", self.kind, self.line())
     }
@@ -378,7 +413,11 @@ impl FoundHead {
             MessageSide::Client => (message.src_ip, message.dst_ip),
             MessageSide::Server => (message.dst_ip, message.src_ip),
         };
-        let letter = if is_local(client) && !is_local(server) { 'S' } else { 'C' };
+        let letter = if is_local(client) && !is_local(server) {
+            'S'
+        } else {
+            'C'
+        };
         let second = match message.side {
             MessageSide::Client => 'Q',
             MessageSide::Server => 'R',

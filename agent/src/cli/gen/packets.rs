@@ -10,9 +10,9 @@ use serde::Serialize;
 use crate::exit::{Exit, UsageError};
 use crate::generate::bounds::{self, Limit, with_grace};
 use crate::generate::output::Destination;
+use crate::generate::packets::EXCHANGES_MAX;
 use crate::generate::packets::run::{self, Made, Plan, STEP_NS, To};
 use crate::generate::packets::shape::Shape;
-use crate::generate::packets::EXCHANGES_MAX;
 use crate::generate::progress::Progress;
 use crate::generate::schedule::Schedule;
 use crate::generate::seed::Seed;
@@ -49,16 +49,32 @@ pub(in crate::cli) struct PacketsFlags {
     #[arg(long, value_name = "N", default_value_t = EXCHANGES, help_heading = "What is made", value_parser = clap::value_parser!(u32).range(1..=i64::from(EXCHANGES_MAX)), allow_negative_numbers = true)]
     exchanges: u32,
     /// The same seed makes the same frames again; drawn and said when not given
-    #[arg(long, value_name = "N", help_heading = "What is made", allow_negative_numbers = true)]
+    #[arg(
+        long,
+        value_name = "N",
+        help_heading = "What is made",
+        allow_negative_numbers = true
+    )]
     seed: Option<Seed>,
     /// Write a capture file (- for stdout)
     #[arg(long, value_name = "FILE", help_heading = "Where frames go", required_unless_present_any = ["interface", "dry_run"])]
     output: Option<PathBuf>,
     /// Send them to this interface (needs root or CAP_NET_RAW)
-    #[arg(short = 'i', long, value_name = "NAME", help_heading = "Where frames go", conflicts_with = "output")]
+    #[arg(
+        short = 'i',
+        long,
+        value_name = "NAME",
+        help_heading = "Where frames go",
+        conflicts_with = "output"
+    )]
     interface: Option<String>,
     /// Interface that is taken although other hosts are behind it (again for more)
-    #[arg(long, value_name = "NAME", help_heading = "Where frames go", requires = "interface")]
+    #[arg(
+        long,
+        value_name = "NAME",
+        help_heading = "Where frames go",
+        requires = "interface"
+    )]
     interface_allowed: Vec<String>,
     /// Write what the frames hold: every message, exchange and session, an object a line
     #[arg(long, value_name = "FILE", help_heading = "Where frames go")]
@@ -102,19 +118,26 @@ impl PacketsFlags {
             (Some(file), None) => To::Capture(Destination::named(&file)),
             (None, None) => To::Nowhere,
         };
-        let truth_to_stdout = self.truth.as_deref().map(Destination::named) == Some(Destination::Stdout);
+        let truth_to_stdout =
+            self.truth.as_deref().map(Destination::named) == Some(Destination::Stdout);
         let frames_to_stdout = to == To::Capture(Destination::Stdout);
-        if [json, truth_to_stdout, frames_to_stdout].iter().filter(|is| **is).count() > 1 {
-            let sentence = "--output -, --truth - and --json all write to stdout: name a file for all but one";
+        if [json, truth_to_stdout, frames_to_stdout]
+            .iter()
+            .filter(|is| **is)
+            .count()
+            > 1
+        {
+            let sentence =
+                "--output -, --truth - and --json all write to stdout: name a file for all but one";
             return Err(UsageError(sentence.to_owned()).into());
         }
         let rate = self.rate.filter(|rate| *rate > 0.0);
         let step_ns = rate.map_or(STEP_NS, |rate| 1e9 / rate);
         let duration = self.duration.and_then(|Limit(duration)| duration);
         let is_timed = self.start.is_some();
-        let by_time = duration.filter(|_| is_timed).map(|duration| {
-            (duration.as_secs_f64() * 1e9 / step_ns).round() as u64
-        });
+        let by_time = duration
+            .filter(|_| is_timed)
+            .map(|duration| (duration.as_secs_f64() * 1e9 / step_ns).round() as u64);
         let count = self.count.filter(|count| *count > 0);
         let is_bound = self.count.is_some() || self.duration.is_some();
         let schedule = match rate {
@@ -141,7 +164,9 @@ impl PacketsFlags {
                     (count, by_time) => count.or(by_time),
                 },
                 rounds: (!is_bound).then_some(1),
-                until: duration.filter(|_| !is_timed).map(|duration| grace(duration, schedule)),
+                until: duration
+                    .filter(|_| !is_timed)
+                    .map(|duration| grace(duration, schedule)),
                 schedule,
                 start: self.start,
                 step_ns,

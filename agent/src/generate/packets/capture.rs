@@ -39,7 +39,9 @@ pub enum CaptureError {
         source: io::Error,
     },
     /// pcap has 32 bits for seconds.
-    #[error("cannot write a frame of a time before 1970 or after February 2106; choose another --start")]
+    #[error(
+        "cannot write a frame of a time before 1970 or after February 2106; choose another --start"
+    )]
     Time,
 }
 
@@ -72,7 +74,10 @@ impl CaptureOutput {
             Destination::File(path) | Destination::Append(path) => {
                 let mut options = OpenOptions::new();
                 let file = options.write(true).create(true).truncate(true).open(path);
-                (file.map_err(|source| open_error(path, source))?, Some(path.clone()))
+                (
+                    file.map_err(|source| open_error(path, source))?,
+                    Some(path.clone()),
+                )
             }
         };
         let header = PcapWriter::new(Vec::with_capacity(2 * BUFFER), LinkType::Ethernet);
@@ -98,7 +103,10 @@ impl CaptureOutput {
         let nanoseconds = time_ns.rem_euclid(1_000_000_000) as u32;
         let length = frame.len() as u32;
         let mut header = [0; HEADER];
-        for (place, field) in header.chunks_exact_mut(4).zip([seconds, nanoseconds, length, length]) {
+        for (place, field) in header
+            .chunks_exact_mut(4)
+            .zip([seconds, nanoseconds, length, length])
+        {
             place.copy_from_slice(&field.to_le_bytes());
         }
         self.buffer.extend_from_slice(&header);
@@ -196,7 +204,9 @@ mod tests {
         let mut output = CaptureOutput::open(&Destination::File(path.clone())).unwrap();
         for number in 0..5000_u32 {
             let frame = vec![number as u8; 60 + number as usize % 1400];
-            output.frame(1_800_000_000_000_000_000 + i64::from(number), &frame).unwrap();
+            output
+                .frame(1_800_000_000_000_000_000 + i64::from(number), &frame)
+                .unwrap();
         }
         output.flush().unwrap();
         assert_eq!(output.bytes(), std::fs::metadata(&path).unwrap().len());
@@ -208,8 +218,14 @@ mod tests {
             count += 1;
         }
         assert_eq!(count, 5000);
-        assert!(matches!(output.frame(-1, &[0; 60]), Err(CaptureError::Time)));
-        assert!(matches!(output.frame(i64::MAX, &[0; 60]), Err(CaptureError::Time)));
+        assert!(matches!(
+            output.frame(-1, &[0; 60]),
+            Err(CaptureError::Time)
+        ));
+        assert!(matches!(
+            output.frame(i64::MAX, &[0; 60]),
+            Err(CaptureError::Time)
+        ));
     }
 
     #[test]
@@ -224,7 +240,10 @@ mod tests {
             }
         };
         assert!(taken > 100);
-        assert!(matches!(&error, CaptureError::Write { frames: 0, .. }), "{error}");
+        assert!(
+            matches!(&error, CaptureError::Write { frames: 0, .. }),
+            "{error}"
+        );
     }
 
     #[test]

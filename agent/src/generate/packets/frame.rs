@@ -109,14 +109,25 @@ impl Way {
         let vlans = &vlans[vlans.len().saturating_sub(2)..];
         for (index, vlan) in vlans.iter().enumerate() {
             let is_outer = vlans.len() == 2 && index == 0;
-            way.put(if is_outer { &[0x88, 0xa8] } else { &[0x81, 0x00] });
+            way.put(if is_outer {
+                &[0x88, 0xa8]
+            } else {
+                &[0x81, 0x00]
+            });
             way.put(&(vlan & 0xfff).to_be_bytes());
         }
-        way.put(if way.is_ipv6 { &[0x86, 0xdd] } else { &[0x08, 0x00] });
+        way.put(if way.is_ipv6 {
+            &[0x86, 0xdd]
+        } else {
+            &[0x08, 0x00]
+        });
         way.network = way.length;
         way.put_network(source.ip(), destination.ip());
         way.transport = way.length;
-        let ports = [source.port().to_be_bytes(), destination.port().to_be_bytes()];
+        let ports = [
+            source.port().to_be_bytes(),
+            destination.port().to_be_bytes(),
+        ];
         if kind != Transport::Icmp {
             way.put(ports.as_flattened());
             way.transport_sum += sum(ports.as_flattened());
@@ -174,7 +185,14 @@ impl Way {
     }
 
     /// Appends the frame of a TCP segment.
-    pub fn tcp(&self, sequence: u32, acknowledged: u32, flags: u8, payload: &[u8], out: &mut Vec<u8>) {
+    pub fn tcp(
+        &self,
+        sequence: u32,
+        acknowledged: u32,
+        flags: u8,
+        payload: &[u8],
+        out: &mut Vec<u8>,
+    ) {
         let begin = self.begin(sequence as u16, payload, out);
         let header = &mut out[begin + self.transport..begin + self.length];
         header[4..8].copy_from_slice(&sequence.to_be_bytes());
@@ -202,7 +220,14 @@ impl Way {
     }
 
     /// Appends the frame of an echo request or reply with this identifier and number.
-    pub fn echo(&self, request: bool, identifier: u16, number: u16, payload: &[u8], out: &mut Vec<u8>) {
+    pub fn echo(
+        &self,
+        request: bool,
+        identifier: u16,
+        number: u16,
+        payload: &[u8],
+        out: &mut Vec<u8>,
+    ) {
         let begin = self.begin(number, payload, out);
         let kind = match (self.is_ipv6, request) {
             (false, true) => 8,
@@ -243,7 +268,11 @@ impl Way {
     /// The checksum of the transport header, of whose own fields the sum is `own`, and the payload.
     fn checksum(&self, own: u64, payload: &[u8]) -> [u8; 2] {
         let is_summed = self.is_ipv6 || self.kind != Transport::Icmp;
-        let length = if is_summed { self.length - self.transport + payload.len() } else { 0 };
+        let length = if is_summed {
+            self.length - self.transport + payload.len()
+        } else {
+            0
+        };
         let length = u16::try_from(length).unwrap_or(0).to_be_bytes();
         finish(self.transport_sum + sum(&length) + own + sum(payload))
     }
@@ -309,7 +338,12 @@ mod tests {
     }
 
     /// The sum over a transport header, its payload and the pseudo header: all ones where it is right.
-    fn transport_sum(packet: &[u8], transport: usize, number: u8, addresses: std::ops::Range<usize>) -> u16 {
+    fn transport_sum(
+        packet: &[u8],
+        transport: usize,
+        number: u8,
+        addresses: std::ops::Range<usize>,
+    ) -> u16 {
         let mut bytes = packet[addresses].to_vec();
         bytes.extend((packet.len() as u32 - transport as u32).to_be_bytes());
         bytes.extend([0, 0, 0, number]);
@@ -371,7 +405,10 @@ mod tests {
         };
         check(&[], &[8, 0, 0x45]);
         check(&[7], &[0x81, 0, 0, 7, 8, 0, 0x45]);
-        check(&[7, 0x1fff], &[0x88, 0xa8, 0, 7, 0x81, 0, 0xf, 0xff, 8, 0, 0x45]);
+        check(
+            &[7, 0x1fff],
+            &[0x88, 0xa8, 0, 7, 0x81, 0, 0xf, 0xff, 8, 0, 0x45],
+        );
         check(&[1, 2, 3], &[0x88, 0xa8, 0, 2, 0x81, 0, 0, 3, 8, 0, 0x45]);
     }
 

@@ -121,7 +121,8 @@ impl Sender {
     pub fn open(interface: &Interface) -> Result<Self, SendError> {
         // Protocol 0: it receives nothing.
         // SAFETY: takes numbers only.
-        let socket = unsafe { libc::socket(libc::AF_PACKET, libc::SOCK_RAW | libc::SOCK_CLOEXEC, 0) };
+        let socket =
+            unsafe { libc::socket(libc::AF_PACKET, libc::SOCK_RAW | libc::SOCK_CLOEXEC, 0) };
         if socket < 0 {
             let source = io::Error::last_os_error();
             return Err(SendError::Socket { source });
@@ -160,7 +161,10 @@ impl Sender {
     ///
     /// # Errors
     /// The interface takes no more.
-    pub fn send<'f>(&mut self, frames: impl IntoIterator<Item = &'f [u8]>) -> Result<(), SendError> {
+    pub fn send<'f>(
+        &mut self,
+        frames: impl IntoIterator<Item = &'f [u8]>,
+    ) -> Result<(), SendError> {
         let mut frames = frames.into_iter();
         loop {
             let mut batch: [&[u8]; AT_ONCE] = [&[]; AT_ONCE];
@@ -285,10 +289,16 @@ mod tests {
             let mut sender = Sender::open(&target("near", &[]).unwrap()).unwrap();
             let frames: Vec<Vec<u8>> = (0..200).map(|length| vec![0xaa; 60 + length]).collect();
             sender.send(frames.iter().map(Vec::as_slice)).unwrap();
-            assert_eq!(sender.bytes(), frames.iter().map(|frame| frame.len() as u64).sum::<u64>());
+            assert_eq!(
+                sender.bytes(),
+                frames.iter().map(|frame| frame.len() as u64).sum::<u64>()
+            );
             assert!(received(&far.name) >= before + 200);
             let error = sender.send([&[0; 5000][..]]).unwrap_err();
-            assert!(matches!(error, SendError::Send { length: 5000, .. }), "{error}");
+            assert!(
+                matches!(error, SendError::Send { length: 5000, .. }),
+                "{error}"
+            );
         });
     }
 

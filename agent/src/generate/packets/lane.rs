@@ -195,7 +195,9 @@ impl Lane {
             return false;
         }
         let (own, other) = (segment.side as usize, segment.side.other() as usize);
-        let payload = self.script.streams[own].get(segment.bytes.clone()).unwrap_or_default();
+        let payload = self.script.streams[own]
+            .get(segment.bytes.clone())
+            .unwrap_or_default();
         let way = &self.ways[own];
         match self.kind {
             Transport::Tcp => {
@@ -217,7 +219,13 @@ impl Lane {
             Transport::Udp => way.udp(payload, out),
             Transport::Icmp => {
                 let request = segment.side == Side::Client;
-                way.echo(request, self.number as u16, segment.turn as u16, payload, out);
+                way.echo(
+                    request,
+                    self.number as u16,
+                    segment.turn as u16,
+                    payload,
+                    out,
+                );
             }
         }
         self.counted[own].packets += 1;
@@ -257,11 +265,27 @@ impl Lane {
         // Networks for measurements (RFC 2544, RFC 5180): no host is there.
         let addresses: [IpAddr; 2] = match is_ipv6 {
             true => [
-                Ipv6Addr::new(0x2001, 2, 0, 1, u16::from(marked) << 15, 0, 0, client as u16).into(),
+                Ipv6Addr::new(
+                    0x2001,
+                    2,
+                    0,
+                    1,
+                    u16::from(marked) << 15,
+                    0,
+                    0,
+                    client as u16,
+                )
+                .into(),
                 Ipv6Addr::new(0x2001, 2, 0, 2, 0, 0, 0, server).into(),
             ],
             false => [
-                Ipv4Addr::new(198, 18, (client >> 8) as u8 | u8::from(marked) << 7, client as u8).into(),
+                Ipv4Addr::new(
+                    198,
+                    18,
+                    (client >> 8) as u8 | u8::from(marked) << 7,
+                    client as u8,
+                )
+                .into(),
                 Ipv4Addr::new(198, 19, 0, server as u8).into(),
             ],
         };
@@ -314,7 +338,11 @@ impl Lane {
             let heads = &mut self.heads[side as usize];
             heads.clear();
             let of_side = self.script.heads.iter().enumerate();
-            heads.extend(of_side.filter(|(_, head)| head.side == side).map(|(place, _)| place));
+            heads.extend(
+                of_side
+                    .filter(|(_, head)| head.side == side)
+                    .map(|(place, _)| place),
+            );
         }
         self.marks.clear();
         self.marks.extend(self.script.heads.iter().map(|head| Mark {
@@ -343,7 +371,10 @@ impl Lane {
 
     fn message(&self, head: &SaidHead, mark: &Mark) -> Message {
         let bytes = self.script.bytes_of(head);
-        let line = bytes.split(|byte| *byte == b'\r').next().unwrap_or_default();
+        let line = bytes
+            .split(|byte| *byte == b'\r')
+            .next()
+            .unwrap_or_default();
         let line = String::from_utf8_lossy(line).into_owned();
         let field = |name: &str| {
             let text = std::str::from_utf8(bytes).unwrap_or_default();
@@ -356,7 +387,10 @@ impl Lane {
             true => (words.next(), words.next()),
             false => (None, None),
         };
-        let [source, destination] = [self.ends[head.side as usize], self.ends[head.side.other() as usize]];
+        let [source, destination] = [
+            self.ends[head.side as usize],
+            self.ends[head.side.other() as usize],
+        ];
         Message {
             shape: self.shape,
             connection: self.number,
@@ -375,7 +409,11 @@ impl Lane {
             target,
             host: if is_request { field("Host: ") } else { None },
             status: head.status,
-            content_type: if is_request { None } else { field("Content-Type: ") },
+            content_type: if is_request {
+                None
+            } else {
+                field("Content-Type: ")
+            },
             head_bytes: head.bytes.len() as u64,
             seen: match mark.missing {
                 0 => Seen::Whole,
@@ -484,7 +522,10 @@ fn note(
             break;
         }
         let common = head.start.max(bytes.start)..head.end.min(bytes.end);
-        let fresh = covered[common.clone()].iter().filter(|covered| !**covered).count();
+        let fresh = covered[common.clone()]
+            .iter()
+            .filter(|covered| !**covered)
+            .count();
         if fresh == 0 {
             continue;
         }

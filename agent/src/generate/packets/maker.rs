@@ -114,7 +114,10 @@ impl Group {
 
     /// These of the frames.
     pub fn part(&self, frames: Range<usize>) -> impl Iterator<Item = &[u8]> {
-        let before = frames.start.checked_sub(1).and_then(|before| self.ends.get(before));
+        let before = frames
+            .start
+            .checked_sub(1)
+            .and_then(|before| self.ends.get(before));
         let mut begin = before.copied().unwrap_or(0);
         let ends = self.ends.get(frames).unwrap_or_default();
         ends.iter().map(move |end| {
@@ -169,7 +172,9 @@ mod tests {
         let maker = Maker::new(Seed(7), &Shape::ALL, 50, false);
         let mut sum = 0;
         for number in 0..maker.groups() {
-            sum = crc32fast::hash(&[&made(&maker, number).bytes[..], &u32::to_le_bytes(sum)].concat());
+            sum = crc32fast::hash(
+                &[&made(&maker, number).bytes[..], &u32::to_le_bytes(sum)].concat(),
+            );
         }
         assert_eq!(sum, FINGERPRINT);
     }
@@ -184,7 +189,11 @@ mod tests {
             for number in 0..maker.groups() {
                 let group = made(&maker, number);
                 assert_eq!(group.frames().count(), group.len());
-                assert!(group.frames().all(|frame| (60..=1518).contains(&frame.len())));
+                assert!(
+                    group
+                        .frames()
+                        .all(|frame| (60..=1518).contains(&frame.len()))
+                );
                 for truth in &group.truth {
                     match truth {
                         Truth::Session(session) => {

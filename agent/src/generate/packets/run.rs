@@ -103,7 +103,10 @@ impl RunError {
 
 /// Takes the frames.
 enum Sink {
-    Capture { output: CaptureOutput, start_ns: i64 },
+    Capture {
+        output: CaptureOutput,
+        start_ns: i64,
+    },
     Interface(Sender),
     Nowhere(u64),
 }
@@ -125,14 +128,17 @@ pub fn run(
         None => None,
     };
     let maker = Maker::new(plan.seed, &plan.shapes, plan.exchanges, truth.is_some());
-    let groups = plan.rounds.map_or(u64::MAX, |rounds| rounds.saturating_mul(maker.groups()));
+    let groups = plan
+        .rounds
+        .map_or(u64::MAX, |rounds| rounds.saturating_mul(maker.groups()));
     let mut group = Group::default();
     let mut line = Vec::new();
     let mut times = Vec::new();
     let mut pacer = Pacer::begin(plan.schedule, plan.until, stop);
     let result = (|| {
         for number in 0..groups {
-            if plan.count.is_some_and(|count| made.frames >= count) || pacer.wait(made.frames) == 0 {
+            if plan.count.is_some_and(|count| made.frames >= count) || pacer.wait(made.frames) == 0
+            {
                 break;
             }
             maker.make(number, &mut group);
@@ -146,7 +152,14 @@ pub fn run(
                     due => due,
                 };
                 let end = at + due.min((group.len() - at) as u64) as usize;
-                sink.take(plan, &group, at..end, made.frames, truth.is_some(), &mut times)?;
+                sink.take(
+                    plan,
+                    &group,
+                    at..end,
+                    made.frames,
+                    truth.is_some(),
+                    &mut times,
+                )?;
                 made.frames += (end - at) as u64;
                 progress.add((end - at) as u64);
                 made.bytes = sink.bytes();
@@ -261,6 +274,8 @@ fn nanoseconds(time: Timestamp) -> i64 {
 /// It cannot be read, or a line is none of the truth.
 pub fn read_truth(path: &std::path::Path) -> io::Result<Vec<Truth>> {
     let text = std::fs::read_to_string(path)?;
-    let told = text.lines().map(|line| serde_json::from_str(line).map_err(io::Error::other));
+    let told = text
+        .lines()
+        .map(|line| serde_json::from_str(line).map_err(io::Error::other));
     told.collect()
 }

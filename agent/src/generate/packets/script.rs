@@ -188,7 +188,10 @@ impl Script {
     /// From now on this side speaks.
     pub fn turn(&mut self, side: Side) {
         let at = self.streams[side as usize].len();
-        self.turns.push(Turn { side, bytes: at..at });
+        self.turns.push(Turn {
+            side,
+            bytes: at..at,
+        });
     }
 
     /// Says a request in the turn at hand. `stamp` is its number in the whole run.
@@ -243,7 +246,13 @@ impl Script {
     }
 
     /// Says the response to the exchange `index`.
-    pub fn response(&mut self, index: usize, stamp: u64, response: &Response<'_>, filling: Filling) {
+    pub fn response(
+        &mut self,
+        index: usize,
+        stamp: u64,
+        response: &Response<'_>,
+        filling: Filling,
+    ) {
         let head = self.answer(stamp, response, index);
         self.body(response.body, filling);
         let end = self.said(Side::Server);
@@ -286,7 +295,11 @@ impl Script {
 
     fn answer(&mut self, stamp: u64, response: &Response<'_>, index: usize) -> usize {
         let begin = self.begin();
-        self.text(if response.is_old { "HTTP/1.0 " } else { "HTTP/1.1 " });
+        self.text(if response.is_old {
+            "HTTP/1.0 "
+        } else {
+            "HTTP/1.1 "
+        });
         self.number(response.status.into());
         self.text(" ");
         self.text(response.reason);
@@ -418,12 +431,21 @@ mod tests {
         assert!(texts[0].starts_with("PUT /a?stamp=5 HTTP/1.1\r\nHost: 5.test\r\n"));
         assert!(texts[1].starts_with("HTTP/1.1 100 Continue\r\n"));
         assert!(texts[2].starts_with("HTTP/1.1 200 OK\r\n"));
-        assert!(texts.iter().all(|text| text.ends_with("\r\n\r\n")), "{texts:?}");
+        assert!(
+            texts.iter().all(|text| text.ends_with("\r\n\r\n")),
+            "{texts:?}"
+        );
         let exchange = &script.exchanges[0];
         assert_eq!(exchange.request_end, script.said(Side::Client));
         assert_eq!(exchange.response_end, script.said(Side::Server));
-        assert_eq!((exchange.interim, exchange.first_answer), (Some(1), Some(1)));
-        assert_eq!((exchange.response, exchange.ends), (Some(2), Ends::Complete));
+        assert_eq!(
+            (exchange.interim, exchange.first_answer),
+            (Some(1), Some(1))
+        );
+        assert_eq!(
+            (exchange.response, exchange.ends),
+            (Some(2), Ends::Complete)
+        );
         for side in [Side::Client, Side::Server] {
             let turns = script.turns.iter().filter(|turn| turn.side == side);
             let ends: Vec<usize> = turns.map(|turn| turn.bytes.end).collect();

@@ -359,7 +359,12 @@ mod tests {
         let mut places = Vec::new();
         for byte in 1..length {
             let mut segments = Vec::new();
-            cut(&script, Cut::At(byte), &mut Seed(1).stream("test", 0), &mut segments);
+            cut(
+                &script,
+                Cut::At(byte),
+                &mut Seed(1).stream("test", 0),
+                &mut segments,
+            );
             assert_eq!(segments[3].bytes.start, 0);
             places.push(segments[3].bytes.end);
             assert_eq!(segments[4].bytes, segments[3].bytes.end..length);
@@ -380,7 +385,9 @@ mod tests {
             assert!(happened(&before, &segments), "{mishaps:?}");
         };
         check(Mishaps::None, |before, after| before == after);
-        check(Mishaps::Retransmitted, |before, after| after.len() > before.len() + 5);
+        check(Mishaps::Retransmitted, |before, after| {
+            after.len() > before.len() + 5
+        });
         check(Mishaps::Reordered, |before, after| {
             let starts = |side, segments: &[Segment]| -> Vec<usize> {
                 let of_side = segments.iter().filter(|segment| segment.side == side);
@@ -390,8 +397,11 @@ mod tests {
         });
         check(Mishaps::Overlapping, |_, after| {
             let mut pairs = after.windows(2);
-            pairs.any(|pair| pair[0].side == pair[1].side && pair[1].bytes.start < pair[0].bytes.end)
+            pairs
+                .any(|pair| pair[0].side == pair[1].side && pair[1].bytes.start < pair[0].bytes.end)
         });
-        check(Mishaps::Lost, |_, after| after.iter().any(|segment| segment.is_lost));
+        check(Mishaps::Lost, |_, after| {
+            after.iter().any(|segment| segment.is_lost)
+        });
     }
 }

@@ -309,19 +309,44 @@ impl Writer<'_> {
             let length = between(self.stream, 1, 4000) as usize;
             let small = between(self.stream, 1, 600) as usize;
             match below(self.stream, 8) {
-                0 => self.plain("POST", Body::Length(length), 201, Body::Length(small), filling),
-                1 => self.plain("PUT", Body::Chunked(1 + length / 400), 204, Body::None, filling),
+                0 => self.plain(
+                    "POST",
+                    Body::Length(length),
+                    201,
+                    Body::Length(small),
+                    filling,
+                ),
+                1 => self.plain(
+                    "PUT",
+                    Body::Chunked(1 + length / 400),
+                    204,
+                    Body::None,
+                    filling,
+                ),
                 2 => self.plain("HEAD", Body::None, 200, Body::Named(length), filling),
                 3 => self.plain("GET", Body::None, 304, Body::None, filling),
                 4 => self.plain("DELETE", Body::None, 404, Body::Length(small), filling),
-                5 => self.plain("GET", Body::None, 200, Body::Chunked(1 + length / 300), filling),
+                5 => self.plain(
+                    "GET",
+                    Body::None,
+                    200,
+                    Body::Chunked(1 + length / 300),
+                    filling,
+                ),
                 _ => self.plain("GET", Body::None, 200, Body::Length(length), filling),
             }
         }
     }
 
     /// A request and its response.
-    fn plain(&mut self, method: &'static str, body: Body, status: u16, answer: Body, filling: Filling) {
+    fn plain(
+        &mut self,
+        method: &'static str,
+        body: Body,
+        status: u16,
+        answer: Body,
+        filling: Filling,
+    ) {
         self.ask(method, "/item", body, "", filling);
         let response = Response {
             status,
@@ -332,13 +357,27 @@ impl Writer<'_> {
         self.answer_last(&response, filling);
     }
 
-    fn ask(&mut self, method: &'static str, path: &str, body: Body, fields: &str, filling: Filling) {
+    fn ask(
+        &mut self,
+        method: &'static str,
+        path: &str,
+        body: Body,
+        fields: &str,
+        filling: Filling,
+    ) {
         self.script.turn(Side::Client);
         self.ask_on(method, path, body, fields, filling);
     }
 
     /// A request in the turn at hand.
-    fn ask_on(&mut self, method: &'static str, path: &str, body: Body, fields: &str, filling: Filling) {
+    fn ask_on(
+        &mut self,
+        method: &'static str,
+        path: &str,
+        body: Body,
+        fields: &str,
+        filling: Filling,
+    ) {
         let stamp = self.stamp + self.script.exchanges.len() as u64;
         self.target.clear();
         self.target.push_str(path);
@@ -360,7 +399,8 @@ impl Writer<'_> {
     }
 
     fn answer(&mut self, index: usize, response: &Response<'_>, filling: Filling) {
-        self.script.response(index, self.stamp + index as u64, response, filling);
+        self.script
+            .response(index, self.stamp + index as u64, response, filling);
     }
 
     fn pipelined(&mut self, filling: Filling) {
@@ -435,7 +475,14 @@ impl Writer<'_> {
             "/a?b=c&d=%26",
             "https://www.example.test/over/a/proxy",
         ];
-        const METHODS: [&str; 6] = ["GET", "PROPFIND", "REPORT", "M-SEARCH", "FROBNICATE", "PATCH"];
+        const METHODS: [&str; 6] = [
+            "GET",
+            "PROPFIND",
+            "REPORT",
+            "M-SEARCH",
+            "FROBNICATE",
+            "PATCH",
+        ];
         for path in PATHS {
             let method = one(self.stream, &METHODS).copied().unwrap_or("GET");
             if path.contains('?') {

@@ -11,13 +11,11 @@ use tapline::generate::packets::truth::{MessageSide, Truth};
 
 use super::make;
 
-/// What it cannot: it takes no methods that nobody registered, loses track where responses are cut by
-/// overlaps or come before their requests, and reads on in tunnels.
-const SHAPES: [Shape; 15] = [
+/// What it cannot: tunnels and methods that nobody registered; chunked bodies of which the chunk sizes are cut
+/// (`tiny`), and it takes a HEAD that is pipelined among others for none (`pipelined`).
+const SHAPES: [Shape; 13] = [
     Shape::Plain,
     Shape::Split,
-    Shape::Tiny,
-    Shape::Pipelined,
     Shape::Retransmitted,
     Shape::Reordered,
     Shape::Overlapping,
@@ -44,6 +42,7 @@ fn another_dissector_finds_the_same_messages() {
         );
         return;
     }
+    let mut wrong = String::new();
     for shape in SHAPES {
         let folder = tempfile::tempdir().unwrap();
         let truth = make(
@@ -76,14 +75,16 @@ fn another_dissector_finds_the_same_messages() {
             .iter()
             .filter(|(said, count)| told.get(said) != Some(count))
             .collect();
-        assert!(
-            missing.is_empty() && more.is_empty(),
-            "{shape}: told and not found {:#?}; found and not told {:#?}",
-            &missing[..missing.len().min(5)],
-            &more[..more.len().min(5)]
-        );
+        if !missing.is_empty() || !more.is_empty() {
+            wrong.push_str(&format!(
+                "{shape}: told and not found {:?}; found and not told {:?}\n",
+                &missing[..missing.len().min(5)],
+                &more[..more.len().min(5)]
+            ));
+        }
         assert!(!told.is_empty());
     }
+    assert!(wrong.is_empty(), "{wrong}");
 }
 
 fn dissected(capture: &Path) -> BTreeMap<Said, usize> {

@@ -175,7 +175,7 @@ impl Line<'_> {
 /// One segment in so many suffers.
 const ONE_IN: u32 = 3;
 /// One in so many is not seen.
-const LOST_ONE_IN: u32 = 9;
+const LOST_ONE_IN: u32 = 6;
 
 /// Lets the mishaps happen to these segments of a connection. Those that open and end it are spared.
 pub(super) fn suffer(segments: &mut Vec<Segment>, mishaps: Mishaps, stream: &mut ChaCha8Rng) {

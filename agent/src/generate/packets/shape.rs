@@ -149,7 +149,7 @@ impl Shape {
             Self::Split => Cut::At(index as usize + 1),
             Self::Tiny => Cut::Sizes(1, 1 + below(stream, 3)),
             Self::Retransmitted | Self::Reordered | Self::Overlapping => Cut::Sizes(20, 400),
-            Self::Lossy => Cut::Sizes(60, 700),
+            Self::Lossy => Cut::Sizes(20, 300),
             Self::Pipelined => match index % 3 {
                 0 => Cut::Full,
                 1 => Cut::Sizes(1, 200),

@@ -23,5 +23,5 @@ pub mod netlink;
 pub mod privileges;
 pub mod shared;
 #[cfg(test)]
-mod testing;
+pub(crate) mod testing;
 pub mod watch;

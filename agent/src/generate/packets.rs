@@ -14,6 +14,7 @@ pub mod capture;
 pub mod frame;
 pub mod interface;
 mod lane;
+pub mod live;
 pub mod maker;
 pub mod run;
 pub mod script;

@@ -10,6 +10,7 @@ use crate::http::exchange::record::Outcome;
 use crate::http::exchange::tally::{Histogram, Tally};
 use crate::http::head::Kind;
 use crate::ledger::{Ledger, RequestCounts, Taken};
+use crate::selftest::report::Kept;
 use crate::session::table::SessionCounts;
 use crate::sink::counts::Counts;
 use crate::sink::log::{LossReason, SinkCounts};
@@ -34,6 +35,8 @@ pub struct Snapshot {
     pub program_seconds: BTreeMap<String, f64>,
     /// The whole account.
     pub ledger: Ledger,
+    /// What is kept of the last selftest.
+    pub selftest: Option<Kept>,
     /// The names of the interfaces that are captured.
     pub interfaces: Vec<String>,
     /// The state of health.
@@ -126,6 +129,7 @@ impl Snapshot {
             sinks: taken.sinks,
             requests: taken.requests,
             program_seconds: taken.program_seconds.unwrap_or_default(),
+            selftest: taken.selftest,
             ledger,
             interfaces,
             health: Health::new(Timestamp::UNIX_EPOCH),

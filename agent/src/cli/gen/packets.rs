@@ -28,6 +28,7 @@ Examples:
   tapline gen packets --shape split --shape lossy --output - --seed 7 | tapline read -
   tapline gen packets --shape plain -n 1000000 --output big.pcap
   sudo tapline gen packets --interface veth0 --rate 10000 --duration 10s
+  sudo tapline gen packets --interface veth0 --xdp --duration 10s
 
 Shapes: plain, split (heads, at every byte), tiny, pipelined, retransmitted, reordered, overlapping,
 lossy, targets, connect, lookalike, keepalive, interim, upgrade, until-close, reset, long, vlan, ipv6,
@@ -68,6 +69,10 @@ pub(in crate::cli) struct PacketsFlags {
         conflicts_with = "output"
     )]
     interface: Option<String>,
+    /// Send them by XDP, millions a second: one conversation for ever more clients (needs root). The other
+    /// end of the cable must take frames of XDP
+    #[arg(long, help_heading = "Where frames go", requires = "interface", conflicts_with_all = ["shape", "exchanges"])]
+    xdp: bool,
     /// Interface that is taken although other hosts are behind it (again for more)
     #[arg(
         long,
@@ -111,6 +116,10 @@ impl PacketsFlags {
     /// The flags with those of every command.
     pub(super) fn arguments(self, json: bool, quiet: bool) -> anyhow::Result<PacketsArguments> {
         let to = match (self.output, self.interface) {
+            (_, Some(name)) if self.xdp => To::Live {
+                name,
+                allowed: self.interface_allowed,
+            },
             (_, Some(name)) => To::Interface {
                 name,
                 allowed: self.interface_allowed,

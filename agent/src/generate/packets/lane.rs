@@ -75,6 +75,8 @@ pub(super) struct Lane {
     next: usize,
     target: String,
     counted: [Counted; 2],
+    /// The stamp of the first exchange, where it does not come of the number.
+    stamps_begin: Option<u64>,
     /// Whether the truth is wanted.
     notes: bool,
     /// By side: which bytes of its stream are in frames.
@@ -133,6 +135,7 @@ impl Lane {
             next: 0,
             target: String::new(),
             counted: [Counted::default(); 2],
+            stamps_begin: None,
             notes: false,
             covered: [Vec::new(), Vec::new()],
             marks: Vec::new(),
@@ -194,28 +197,13 @@ impl Lane {
         if segment.is_lost {
             return false;
         }
-        let (own, other) = (segment.side as usize, segment.side.other() as usize);
+        let own = segment.side as usize;
+        let way = &self.ways[own];
         let payload = self.script.streams[own]
             .get(segment.bytes.clone())
             .unwrap_or_default();
-        let way = &self.ways[own];
         match self.kind {
-            Transport::Tcp => {
-                let is_first = segment.flags & flags::SYN != 0;
-                // SYN and FIN take a place each.
-                let sequence = self.initial[own]
-                    .wrapping_add(u32::from(!is_first))
-                    .wrapping_add(segment.bytes.start as u32)
-                    .wrapping_add(u32::from(segment.has_ended));
-                let acknowledged = match segment.answers {
-                    true => self.initial[other]
-                        .wrapping_add(1)
-                        .wrapping_add(segment.acknowledged as u32)
-                        .wrapping_add(u32::from(segment.answers_end)),
-                    false => 0,
-                };
-                way.tcp(sequence, acknowledged, segment.flags, payload, out);
-            }
+            Transport::Tcp => frame_of(segment, &self.script, &self.ways, self.initial, out),
             Transport::Udp => way.udp(payload, out),
             Transport::Icmp => {
                 let request = segment.side == Side::Client;
@@ -366,7 +354,11 @@ impl Lane {
     fn stamp(&self, head: &SaidHead) -> u64 {
         let exchanges = &self.script.exchanges;
         let index = exchanges.partition_point(|exchange| (exchange.request as u64) < head.number);
-        self.number * STAMPS + index as u64
+        self.stamp_at(index)
+    }
+
+    fn stamp_at(&self, index: usize) -> u64 {
+        self.stamps_begin.unwrap_or(self.number * STAMPS) + index as u64
     }
 
     fn message(&self, head: &SaidHead, mark: &Mark) -> Message {
@@ -441,7 +433,7 @@ impl Lane {
         Truth::Exchange(Exchange {
             shape: self.shape,
             connection: self.number,
-            stamp: self.number * STAMPS + index as u64,
+            stamp: self.stamp_at(index),
             src_ip: client.ip(),
             src_port: client.port(),
             dst_ip: server.ip(),
@@ -503,6 +495,67 @@ impl Lane {
             lossy: self.shape.loses(),
         }
     }
+}
+
+/// Appends the frame of a segment of a TCP connection whose sides begin with these sequence numbers.
+pub(super) fn frame_of(
+    segment: &Segment,
+    script: &Script,
+    ways: &[Way; 2],
+    initial: [u32; 2],
+    out: &mut Vec<u8>,
+) {
+    let (own, other) = (segment.side as usize, segment.side.other() as usize);
+    let payload = script.streams[own]
+        .get(segment.bytes.clone())
+        .unwrap_or_default();
+    let is_first = segment.flags & flags::SYN != 0;
+    // SYN and FIN take a place each.
+    let sequence = initial[own]
+        .wrapping_add(u32::from(!is_first))
+        .wrapping_add(segment.bytes.start as u32)
+        .wrapping_add(u32::from(segment.has_ended));
+    let acknowledged = match segment.answers {
+        true => initial[other]
+            .wrapping_add(1)
+            .wrapping_add(segment.acknowledged as u32)
+            .wrapping_add(u32::from(segment.answers_end)),
+        false => 0,
+    };
+    ways[own].tcp(sequence, acknowledged, segment.flags, payload, out);
+}
+
+/// What is to be told of a connection of client `number` between these ends, all of whose segments are
+/// frames, numbered as they come.
+pub(super) fn tell_live(
+    script: &Script,
+    segments: &[Segment],
+    ends: [SocketAddr; 2],
+    number: u32,
+    truth: &mut Vec<Truth>,
+) {
+    let mut lane = Lane::new();
+    lane.number = number.into();
+    lane.stamps_begin = Some(0);
+    lane.ends = ends;
+    let [client, server] = ends;
+    lane.ways = [
+        Way::new(Transport::Tcp, client, server, &[], true),
+        Way::new(Transport::Tcp, server, client, &[], false),
+    ];
+    lane.script = script.clone();
+    lane.segments = segments.to_vec();
+    lane.notes = true;
+    lane.take_notes();
+    let mut frame = Vec::new();
+    for number in 0.. {
+        if lane.is_done() {
+            break;
+        }
+        frame.clear();
+        lane.frame(number, &mut frame);
+    }
+    lane.tell(truth);
 }
 
 /// Notes what a frame holds of the heads of its side.

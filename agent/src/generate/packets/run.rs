@@ -8,6 +8,7 @@ use jiff::Timestamp;
 
 use super::capture::{CaptureError, CaptureOutput};
 use super::interface::{SendError, Sender, target};
+use super::live::{LiveError, LiveSender, WAVE};
 use super::maker::{Group, Maker};
 use super::shape::Shape;
 use super::truth::Truth;
@@ -31,6 +32,13 @@ pub enum To {
         /// Its name.
         name: String,
         /// Interfaces that are taken although other hosts are behind them.
+        allowed: Vec<String>,
+    },
+    /// To an interface of this host, by XDP: one conversation for ever more clients.
+    Live {
+        /// Its name.
+        name: String,
+        /// As above.
         allowed: Vec<String>,
     },
     /// Nowhere: a dry run.
@@ -88,6 +96,9 @@ pub enum RunError {
     /// The interface.
     #[error(transparent)]
     Send(#[from] SendError),
+    /// Frames by XDP.
+    #[error(transparent)]
+    Live(#[from] LiveError),
     /// The truth.
     #[error("the truth is not whole")]
     Truth(#[source] OutputError),
@@ -97,7 +108,11 @@ impl RunError {
     /// Whether what was asked for cannot be.
     #[must_use]
     pub fn is_usage(&self) -> bool {
-        matches!(self, Self::Send(error) if error.is_usage())
+        match self {
+            Self::Send(error) => error.is_usage(),
+            Self::Live(error) => matches!(error, LiveError::NotTaken(_)),
+            Self::Capture(_) | Self::Truth(_) => false,
+        }
     }
 }
 
@@ -122,6 +137,9 @@ pub fn run(
     progress: &mut Progress,
     made: &mut Made,
 ) -> Result<(), RunError> {
+    if let To::Live { name, allowed } = &plan.to {
+        return run_live(plan, name, allowed, stop, progress, made);
+    }
     let mut sink = Sink::open(plan)?;
     let mut truth = match &plan.truth {
         Some(path) => Some(Output::open(&Destination::named(path)).map_err(RunError::Truth)?),
@@ -204,7 +222,8 @@ impl Sink {
             To::Interface { name, allowed } => {
                 Self::Interface(Sender::open(&target(name, allowed)?)?)
             }
-            To::Nowhere => Self::Nowhere(0),
+            // Waves are no groups: they have a run of their own.
+            To::Nowhere | To::Live { .. } => Self::Nowhere(0),
         })
     }
 
@@ -261,6 +280,78 @@ impl Sink {
             Self::Interface(sender) => sender.bytes(),
             Self::Nowhere(bytes) => *bytes,
         }
+    }
+}
+
+/// As [`run`], by XDP.
+fn run_live(
+    plan: &Plan,
+    name: &str,
+    allowed: &[String],
+    stop: &Stop,
+    progress: &mut Progress,
+    made: &mut Made,
+) -> Result<(), RunError> {
+    let mut truth = match &plan.truth {
+        Some(path) => Some(Output::open(&Destination::named(path)).map_err(RunError::Truth)?),
+        None => None,
+    };
+    let mut sender = LiveSender::open(&target(name, allowed)?, plan.seed)?;
+    let each = sender.frames_a_connection();
+    let mut pacer = Pacer::begin(plan.schedule, plan.until, stop);
+    let mut waves = 0;
+    let (mut lines, mut line) = (Vec::new(), Vec::new());
+    let mut checked = false;
+    loop {
+        let left = plan
+            .count
+            .map_or(u64::MAX, |count| count.saturating_sub(made.frames));
+        let is_enough = left == 0 || plan.rounds.is_some_and(|rounds| waves >= rounds);
+        let due = if is_enough {
+            0
+        } else {
+            pacer.wait(made.frames)
+        };
+        if due == 0 {
+            break;
+        }
+        // The first wave is small: it tells whether frames are taken.
+        let most = if checked { u64::from(WAVE) } else { 64 };
+        let clients = due.min(left).div_ceil(each).clamp(1, most) as u32;
+        let first = match checked {
+            true => sender.wave(clients)?,
+            false => sender.first_wave(clients)?,
+        };
+        checked = true;
+        waves += 1;
+        if let Some(truth) = &mut truth {
+            for client in 0..clients {
+                lines.clear();
+                let frame = made.frames + u64::from(client);
+                sender.tell(first + client, frame, clients.into(), &mut lines);
+                for told in &lines {
+                    match told {
+                        Truth::Message(_) => made.messages += 1,
+                        Truth::Session(_) => made.sessions += 1,
+                        Truth::Exchange(_) => {}
+                    }
+                    line.clear();
+                    if serde_json::to_writer(&mut line, told).is_ok() {
+                        line.push(b'\n');
+                        truth.write(&line).map_err(RunError::Truth)?;
+                    }
+                }
+            }
+        }
+        made.frames += each * u64::from(clients);
+        made.bytes = sender.bytes();
+        made.time = pacer.elapsed();
+        progress.add(each * u64::from(clients));
+    }
+    made.time = pacer.elapsed();
+    match &mut truth {
+        Some(truth) => truth.flush().map_err(RunError::Truth),
+        None => Ok(()),
     }
 }
 

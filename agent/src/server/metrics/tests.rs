@@ -99,6 +99,14 @@ fn snapshot() -> Snapshot {
         program_seconds: BTreeMap::from([("tc_ingress".to_owned(), 0.5)]),
         exchanges: exchanges(),
         ledger: Ledger::default(),
+        selftest: Some(crate::selftest::report::Kept {
+            version: "1".to_owned(),
+            at: Timestamp::from_second(1_800_000_000).unwrap(),
+            hooks: vec!["tc".to_owned()],
+            recall: 0.75,
+            precision: 0.5,
+            passed: false,
+        }),
         interfaces: vec!["eth0".to_owned()],
         health: Health::new(Timestamp::UNIX_EPOCH),
         sessions: Some(SessionCounts {
@@ -302,6 +310,7 @@ fn of_a_store_alone_nothing_is_said_about_a_capture() {
         &[("sqlite", stored())],
         RequestCounts::default(),
         snapshot().process,
+        None,
     )
     .unwrap();
     let (series, kinds) = parse(&text);
@@ -320,6 +329,32 @@ fn of_a_store_alone_nothing_is_said_about_a_capture() {
     let lost = "tapline_lost_total{stage=\"sqlite\",reason=\"queue_full\",cpu=\"\"}";
     assert_eq!(series.get(lost), Some(&15.0));
     assert!(!text.contains("\"log\""), "{text}");
+}
+
+#[test]
+fn the_last_selftest_is_shown_where_there_was_one() {
+    let snapshot = snapshot();
+    let check = |text: &str| {
+        let (series, _) = parse(text);
+        assert_eq!(series.get("tapline_selftest_recall"), Some(&0.75));
+        assert_eq!(series.get("tapline_selftest_precision"), Some(&0.5));
+        assert_eq!(series.get("tapline_selftest_time_seconds"), Some(&1.8e9));
+    };
+    check(&text(&snapshot).unwrap());
+    check(
+        &text_of_store(
+            &[],
+            RequestCounts::default(),
+            None,
+            snapshot.selftest.clone(),
+        )
+        .unwrap(),
+    );
+    let never = Snapshot {
+        selftest: None,
+        ..snapshot
+    };
+    assert!(!text(&never).unwrap().contains("selftest"));
 }
 
 #[test]

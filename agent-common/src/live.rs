@@ -1,23 +1,45 @@
-//! What is told to the kernel program that sends known traffic: frames of the agent's own, each for a client
-//! of its own. The frame is given; the program writes the client's address and port into it and mends the
+//! What is told to the kernel program that sends known traffic: the frames of one conversation. The program
+//! sends them for one client after the other, writes the client's address and port into each and mends the
 //! checksums.
 //!
-//! The frame is IPv4 and TCP without options or VLAN tags, its client's port 0 and the lower half of the
-//! client's address 0.
+//! Frames are IPv4 and TCP without options or VLAN tags; in those that are given the client's port is 0 and
+//! the lower half of its address 0.
 
 /// Words of the map `LIVE`, which the agent and the program share.
 pub type Live = [u32; 8];
 
-/// The number of the next client; the program counts on.
+/// The number of the next frame; the program counts on.
 pub const NEXT: usize = 0;
 /// The interface to which frames go.
 pub const INTERFACE: usize = 1;
-/// 0: the client sends; 1: the client receives.
-pub const TO_CLIENT: usize = 2;
-/// The sum of the network header as it is given, in the byte order of the host: its checksum turned over.
-pub const NETWORK_SUM: usize = 3;
-/// The sum of the transport header likewise.
-pub const TRANSPORT_SUM: usize = 4;
+/// The first client.
+pub const FIRST_CLIENT: usize = 2;
+/// Clients at the same time: a frame for each of them, then the next frame.
+pub const AT_ONCE: usize = 3;
+/// Frames of the conversation.
+pub const FRAMES: usize = 4;
+
+/// Words of a frame in the map `LIVE_FRAMES`: how long it is and who receives it, the sums of its headers, its
+/// bytes.
+pub type LiveFrame = [u64; 2 + WORDS];
+
+/// Words of its bytes. They are a multiple of eight, which zeros behind the packet make up for.
+pub const WORDS: usize = 40;
+
+/// Bytes of a frame at most.
+pub const BYTES: usize = 8 * WORDS;
+
+/// Frames of a conversation at most.
+pub const FRAMES_MOST: usize = 16;
+
+/// Where its length and its receiver stand: the length in the lower half, in the upper one 0 where the client
+/// sends it and 1 where it is sent to the client.
+pub const LENGTH: usize = 0;
+/// Where the sums stand: in the lower half that of the network header, in the upper one that of the transport
+/// header; each its checksum turned over, in the byte order of the host.
+pub const SUMS: usize = 1;
+/// Where the bytes begin.
+pub const BEGIN: usize = 2;
 
 /// Clients with one address.
 pub const PORTS: u32 = 1 << 15;
@@ -35,6 +57,14 @@ pub const CHECKSUMS: [usize; 2] = [24, 50];
 
 /// Bytes of all headers.
 pub const HEADERS: usize = 54;
+
+/// Which frame the frame of this number is, and for which client, counted from the first.
+#[inline(always)]
+#[must_use]
+pub const fn place(number: u32, at_once: u32, frames: u32) -> (u32, u32) {
+    let turn = number / at_once;
+    (turn % frames, turn / frames * at_once + number % at_once)
+}
 
 /// The lower half of the address of a client, and its port.
 #[inline(always)]
@@ -70,5 +100,16 @@ mod tests {
         assert_eq!(checksum(0xffff, 0xffff, 0xffff), 0);
         assert_eq!(checksum(0xffff, 0, 1), !1);
         assert_eq!(checksum(0x1234, 1, 2), !0x1237);
+    }
+
+    #[test]
+    fn every_client_has_every_frame_in_order() {
+        let mut next = [0; 12];
+        for number in 0..12 * 5 {
+            let (frame, client) = place(number, 4, 5);
+            assert_eq!(next[client as usize], frame, "{number}");
+            next[client as usize] += 1;
+        }
+        assert_eq!(next, [5; 12]);
     }
 }

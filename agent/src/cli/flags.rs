@@ -97,7 +97,7 @@ pub(super) enum CommandFlags {
     /// Show sessions of the store (needs no privileges)
     #[command(after_help = query::SESSIONS_HELP)]
     Sessions(Box<SessionsFlags>),
-    /// Generate logs: sessions, events (needs no privileges)
+    /// Generate logs, load and packets
     Gen(Box<GenFlags>),
     /// Send known traffic through the capture and print what was caught, missed and mistaken
     #[command(after_help = super::selftest::HELP)]

@@ -1,16 +1,20 @@
 //! Frames by XDP: a kernel program puts them straight into the ring of an interface's other end
 //! (BPF_PROG_TEST_RUN with live frames), millions a second from one CPU.
 //!
-//! One conversation is made: handshake, request, response, end. Each of its frames is sent for thousands of
-//! clients in one call, then the next frame for the same clients: so many connections go on at the same time,
-//! each in its order. What differs from client to client, its address, its port and the checksums, the program
-//! writes; it belongs to the kernel programs (`agent-ebpf`), and takes the frame as `agent_common::live` says.
+//! One conversation is made: handshake, request, response, end. The program sends each of its frames for some
+//! clients, then the next frame for the same clients: so many connections go on at the same time, each in its
+//! order. What differs from client to client, its address, its port and the checksums, the program writes; it
+//! belongs to the kernel programs (`agent-ebpf`), and takes frames as `agent_common::live` says.
+//!
+//! A call takes some 20 ms however little it sends, because the kernel waits for all its CPUs: so it sends
+//! many.
 
 use std::io;
 use std::net::{IpAddr, Ipv4Addr, SocketAddr};
 
 use agent_common::live::{
-    self, CHECKSUMS, CLIENTS, INTERFACE, Live, NETWORK_SUM, NEXT, TO_CLIENT, TRANSPORT_SUM,
+    self, AT_ONCE, BEGIN, BYTES, CHECKSUMS, CLIENTS, FIRST_CLIENT, FRAMES, FRAMES_MOST, INTERFACE,
+    LENGTH, Live, LiveFrame, NEXT, SUMS,
 };
 use aya::maps::{Array, MapData};
 use aya::programs::{ProgramError, TestRun as _, TestRunAttrs, TestRunOptions, Xdp};
@@ -25,15 +29,20 @@ use crate::capture::programs;
 use crate::generate::seed::Seed;
 use crate::host::interfaces::Interface;
 
-/// Clients of a wave at most.
-pub const WAVE: u32 = 16_384;
+/// Clients of a call at most.
+pub const WAVE: u32 = 1 << 17;
 
-/// Frames that the kernel makes at a time: the most that it takes.
-const BATCH: u32 = 256;
+/// Clients at the same time, at most.
+const AT_ONCE_MOST: u32 = 256;
+
+/// Frames that the kernel makes at a time: as many as a driver takes out of its ring at once, so that none is
+/// dropped because the ring is full.
+const BATCH: u32 = 64;
 
 /// Name of the program, and of its map.
 const PROGRAM: &str = "tapline_live";
 const MAP: &str = "LIVE";
+const FRAMES_MAP: &str = "LIVE_FRAMES";
 
 /// Frames cannot be sent by XDP.
 #[derive(Debug, thiserror::Error)]
@@ -62,6 +71,8 @@ pub enum LiveError {
 pub struct LiveSender {
     ebpf: Ebpf,
     map: Array<MapData, Live>,
+    /// The kernel empties no array, but it is ours to keep.
+    _given: Array<MapData, LiveFrame>,
     interface: String,
     index: u32,
     script: Script,
@@ -72,10 +83,24 @@ pub struct LiveSender {
 }
 
 /// A frame as it is given to the program.
+#[derive(Debug)]
 struct Template {
     bytes: Vec<u8>,
     to_client: bool,
     sums: [u32; 2],
+}
+
+impl Template {
+    fn words(&self) -> LiveFrame {
+        let mut frame: LiveFrame = [0; 2 + live::WORDS];
+        frame[LENGTH] = self.bytes.len() as u64 | u64::from(self.to_client) << 32;
+        let [network, transport] = self.sums.map(u64::from);
+        frame[SUMS] = network | transport << 32;
+        for (word, bytes) in frame[BEGIN..].iter_mut().zip(self.bytes.chunks_exact(8)) {
+            *word = bytes.try_into().map_or(0, u64::from_ne_bytes);
+        }
+        frame
+    }
 }
 
 impl LiveSender {
@@ -99,7 +124,16 @@ impl LiveSender {
             .and_then(Xdp::load)
             .map_err(|error| failed(&error))?;
         let (script, segments, frames) = conversation(seed);
+        let given = ebpf.take_map(FRAMES_MAP).ok_or(LiveError::NotBuilt)?;
+        let mut given: Array<MapData, LiveFrame> =
+            Array::try_from(given).map_err(|error| failed(&error))?;
+        for (place, frame) in (0..).zip(frames.iter().take(FRAMES_MOST)) {
+            given
+                .set(place, frame.words(), 0)
+                .map_err(|error| failed(&error))?;
+        }
         Ok(Self {
+            _given: given,
             ebpf,
             map,
             interface: interface.name.clone(),
@@ -124,54 +158,70 @@ impl LiveSender {
         self.bytes
     }
 
-    /// Sends the whole conversation for the next `clients` clients (at most [`WAVE`]). Gives the number of the
-    /// first. After 2³¹ clients they begin anew.
+    /// Sends the whole conversation for the next `clients` clients, or some more (at most [`WAVE`] in any
+    /// case). Gives the number of the first, and how many they are. After 2³¹ clients they begin anew.
     ///
     /// # Errors
     /// The kernel runs the program no more.
-    pub fn wave(&mut self, clients: u32) -> Result<u32, LiveError> {
+    pub fn wave(&mut self, clients: u32) -> Result<(u32, u32), LiveError> {
         let clients = clients.clamp(1, WAVE);
+        let at_once = clients.min(AT_ONCE_MOST);
+        let clients = clients.next_multiple_of(at_once).min(WAVE);
         let first = self.next;
-        for template in &self.frames {
-            let mut told: Live = [0; 8];
-            told[NEXT] = first;
-            told[INTERFACE] = self.index;
-            told[TO_CLIENT] = template.to_client.into();
-            [told[NETWORK_SUM], told[TRANSPORT_SUM]] = template.sums;
-            let failed = |error: &dyn std::error::Error| LiveError::Run(chain(error));
-            self.map.set(0, told, 0).map_err(|error| failed(&error))?;
-            let mut left = clients;
-            while left > 0 {
-                let options = TestRunOptions {
-                    data_in: Some(&template.bytes),
-                    repeat: left,
-                    attrs: TestRunAttrs::new().xdp_live_frames(BATCH),
-                    ..TestRunOptions::new()
-                };
-                let ran = program(&mut self.ebpf).and_then(|program| program.test_run(options));
-                // A signal ends a run early: the map tells how far it came.
-                if let Err(error) = ran
-                    && !is_interruption(&error)
-                {
-                    return Err(failed(&error));
-                }
-                let told = self.map.get(&0, 0).map_err(|error| failed(&error))?;
-                let done = told[NEXT].wrapping_sub(first).min(clients);
-                left = clients - done;
+        let frames = self.frames.len() as u32;
+        let mut told: Live = [0; 8];
+        told[INTERFACE] = self.index;
+        told[FIRST_CLIENT] = first;
+        told[AT_ONCE] = at_once;
+        told[FRAMES] = frames;
+        let failed = |error: &dyn std::error::Error| LiveError::Run(chain(error));
+        self.map.set(0, told, 0).map_err(|error| failed(&error))?;
+        let all = clients * frames;
+        let mut done = 0;
+        while done < all {
+            let options = TestRunOptions {
+                data_in: Some(&[0; BYTES]),
+                repeat: all - done,
+                attrs: TestRunAttrs::new().xdp_live_frames(BATCH),
+                ..TestRunOptions::new()
+            };
+            let ran = program(&mut self.ebpf).and_then(|program| program.test_run(options));
+            // A signal ends a run early: the map tells how far it came.
+            if let Err(error) = ran
+                && !is_interruption(&error)
+            {
+                return Err(failed(&error));
             }
-            self.bytes += template.bytes.len() as u64 * u64::from(clients);
+            done = self.map.get(&0, 0).map_err(|error| failed(&error))?[NEXT].min(all);
         }
+        let bytes: usize = self.frames.iter().map(|frame| frame.bytes.len()).sum();
+        self.bytes += bytes as u64 * u64::from(clients);
         self.next = (first + clients) % CLIENTS;
-        Ok(first)
+        Ok((first, clients))
     }
 
-    /// What the connection of this client holds; `first_frame`: the number of its first frame, `step`: from
-    /// each of its frames to the next.
-    pub fn tell(&self, client: u32, first_frame: u64, step: u64, truth: &mut Vec<Truth>) {
-        lane::tell_live(&self.script, &self.segments, ends(client), client, truth);
+    /// The number of a frame of a client, counted from the first frame of its wave, in which there are so many
+    /// `clients`; `client` is counted from the first too.
+    fn number(&self, frame: u64, client: u32, clients: u32) -> u64 {
+        let at_once = u64::from(clients.min(AT_ONCE_MOST));
+        let (turn, place) = (u64::from(client) / at_once, u64::from(client) % at_once);
+        (turn * self.frames.len() as u64 + frame) * at_once + place
+    }
+
+    /// What the connection of a client of the last wave holds. `first`: the number of the first client of the
+    /// wave, `clients`: how many there are, `frame`: the number of its first frame in the run.
+    pub fn tell(
+        &self,
+        (first, clients): (u32, u32),
+        client: u32,
+        frame: u64,
+        truth: &mut Vec<Truth>,
+    ) {
+        let number = first + client;
+        lane::tell_live(&self.script, &self.segments, ends(number), number, truth);
         for told in truth {
-            let moved = |frame: &mut Option<u64>| {
-                *frame = frame.map(|frame| first_frame + frame * step);
+            let moved = |number: &mut Option<u64>| {
+                *number = number.map(|number| frame + self.number(number, client, clients));
             };
             match told {
                 Truth::Message(message) => {
@@ -192,15 +242,15 @@ impl LiveSender {
     ///
     /// # Errors
     /// They do not, or the kernel does not run the program.
-    pub fn first_wave(&mut self, clients: u32) -> Result<u32, LiveError> {
+    pub fn first_wave(&mut self, clients: u32) -> Result<(u32, u32), LiveError> {
         let before = sent_packets(&self.interface);
-        let first = self.wave(clients)?;
+        let wave = self.wave(clients)?;
         let after = sent_packets(&self.interface);
         match (before, after) {
             (Some(before), Some(after)) if after <= before => {
                 Err(LiveError::NotTaken(self.interface.clone()))
             }
-            _ => Ok(first),
+            _ => Ok(wave),
         }
     }
 }
@@ -289,6 +339,8 @@ fn conversation(seed: Seed) -> (Script, Vec<Segment>, Vec<Template>) {
         .map(|segment| {
             let mut bytes = Vec::new();
             lane::frame_of(segment, &script, &ways, [1_000_000, 2_000_000], &mut bytes);
+            // Zeros behind the packet, which its length leaves out.
+            bytes.resize(bytes.len().next_multiple_of(8), 0);
             let sums = CHECKSUMS.map(|at| {
                 let word = bytes.get(at..at + 2).and_then(|word| word.try_into().ok());
                 u32::from(!u16::from_ne_bytes(word.unwrap_or_default()))
@@ -326,6 +378,8 @@ mod tests {
                     [1_000_000, 2_000_000],
                     &mut expected,
                 );
+                expected.resize(expected.len().next_multiple_of(8), 0);
+                assert!(expected.len() <= BYTES && frames.len() <= FRAMES_MOST);
                 let mut frame = template.bytes.clone();
                 let (address, port) = live::client(client);
                 let (address, port) = (address.to_be(), port.to_be());

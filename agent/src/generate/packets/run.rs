@@ -318,17 +318,17 @@ fn run_live(
         // The first wave is small: it tells whether frames are taken.
         let most = if checked { u64::from(WAVE) } else { 64 };
         let clients = due.min(left).div_ceil(each).clamp(1, most) as u32;
-        let first = match checked {
+        let wave = match checked {
             true => sender.wave(clients)?,
             false => sender.first_wave(clients)?,
         };
+        let (_, clients) = wave;
         checked = true;
         waves += 1;
         if let Some(truth) = &mut truth {
             for client in 0..clients {
                 lines.clear();
-                let frame = made.frames + u64::from(client);
-                sender.tell(first + client, frame, clients.into(), &mut lines);
+                sender.tell(wave, client, made.frames, &mut lines);
                 for told in &lines {
                     match told {
                         Truth::Message(_) => made.messages += 1,

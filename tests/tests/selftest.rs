@@ -182,7 +182,7 @@ fn live_frames_are_whole_conversations() {
     );
     let done = gen_packets(
         &far,
-        &format!("--interface far0 --xdp -n 8000 --rate 100000 --truth {truth}"),
+        &format!("--interface far0 --xdp -n 8000 --truth {truth}"),
     )
     .output();
     assert_eq!(done.code, Some(0), "{}", done.stderr);

@@ -3,6 +3,7 @@
 mod capture;
 mod generators;
 mod kernel;
+mod packets;
 mod sessions;
 mod sinks;
 mod statistics;
@@ -27,6 +28,9 @@ pub(crate) enum Bench {
     Sinks(sinks::Options),
     /// Records a second that `tapline gen` makes on one CPU, the rates it keeps, its memory
     Generators(generators::Options),
+    /// Frames a second that `tapline gen packets` makes: to a file, to a veth pair, by XDP live frames (as
+    /// root)
+    Packets(packets::Options),
     /// The client of a known number of requests, which `capture` starts
     #[command(hide = true)]
     Client(capture::client::Options),
@@ -44,6 +48,7 @@ pub(crate) fn run(workspace: &Workspace, bench: &Bench) -> Result<bool> {
         Bench::Sessions(options) => sessions::run(workspace, options),
         Bench::Sinks(options) => sinks::run(workspace, options),
         Bench::Generators(options) => generators::run(workspace, options),
+        Bench::Packets(options) => packets::run(workspace, options),
         Bench::Client(options) => capture::client::run(options).map(|()| true),
     }
 }

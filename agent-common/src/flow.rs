@@ -8,15 +8,20 @@
 //! takes the counts by atomic exchanges); the place of segments in their streams has one writer a
 //! direction, as in [`crate::connection`].
 
-use zerocopy::{FromBytes, Immutable, IntoBytes, KnownLayout};
-
-use crate::counters::Protocol;
-use crate::record::RecordHeader;
 use crate::shared::Shared;
+
+#[cfg(feature = "user")]
+pub use self::image::{FlowBucketImage, FlowLinesImage};
+pub use self::parts::FlowParts;
+pub use self::record::{FLOW_VERSION, FlowRecord, flow_name, known_word, slot_of, why};
 
 pub mod count;
 mod follow;
+#[cfg(feature = "user")]
+mod image;
+mod parts;
 mod place;
+mod record;
 pub mod zeek;
 
 /// Places in a bucket of the table.
@@ -27,10 +32,6 @@ pub const HISTORY_MAX: usize = 24;
 
 /// Letters in one word of the history.
 pub const HISTORY_IN_WORD: usize = 12;
-
-/// [`FlowRecord::version`]: no version of a [`RecordHeader`], and at the same place, so that the two
-/// kinds of records in the ring are told apart by it.
-pub const FLOW_VERSION: u8 = 129;
 
 /// What is seldom touched of the flows that share a hash.
 #[repr(C, align(32))]
@@ -157,15 +158,6 @@ pub mod calm {
     pub const DATA: u32 = 1 << 1;
 }
 
-/// A flow and its directions.
-#[derive(Clone, Copy, Debug)]
-pub struct FlowParts<'a> {
-    /// What both directions share.
-    pub flow: &'a Flow,
-    /// The two directions; 0 is sent by the lower endpoint.
-    pub directions: [&'a FlowDirection; 2],
-}
-
 /// Bits of [`Flow::state`] and [`FlowRecord::state`].
 pub mod seen {
     /// Of a side: sequence numbers are known.
@@ -209,284 +201,6 @@ pub mod seen {
     pub const ENDED: u64 = 1 << 51;
 }
 
-/// Why a [`FlowRecord`] was made: values of [`FlowRecord::why`].
-pub mod why {
-    /// The flow goes on, or has ended or become idle unnoticed: it was read in its place.
-    pub const READ: u8 = 0;
-    /// It ended. It keeps its place, and counts what may still come: a later record of the same slot
-    /// and generation takes the place of this one.
-    pub const ENDED: u8 = 1;
-    /// A packet came after it was idle for too long, or a SYN began the next connection: it left.
-    pub const NEXT: u8 = 2;
-    /// It left to make room for another one.
-    pub const EVICTED: u8 = 3;
-}
-
-/// A flow as it crosses the ring, and as a scan of the table gives it. Fields are in the byte order of the
-/// host unless their name says `_be`; `[source's, destination's]` where there are two.
-#[repr(C)]
-#[derive(
-    Clone, Copy, Debug, Default, Eq, PartialEq, FromBytes, IntoBytes, Immutable, KnownLayout,
-)]
-pub struct FlowRecord {
-    /// When this record was made: nanoseconds of the clock of [`RecordHeader::time_ns`]; 0 from a scan.
-    pub time_ns: u64,
-    /// Number of this record on its CPU: one row with those of [`RecordHeader::cpu_record`]; 0 from a
-    /// scan.
-    pub cpu_record: u64,
-    /// When the first packet was seen, in nanoseconds.
-    pub first_ns: u64,
-    /// When the last packet was seen, in nanoseconds: precise after FIN and RST, else to a coarse tick.
-    pub last_ns: u64,
-    /// Packets as on the wire.
-    pub packets: [u64; 2],
-    /// Source address: that of the side that opened the flow (the first packet's sender, unless that was
-    /// a SYN with ACK).
-    pub source: [u8; 16],
-    /// Destination address.
-    pub destination: [u8; 16],
-    /// Source port, network byte order; of ICMP the type of the first packet (as a number in network byte
-    /// order).
-    pub source_port_be: [u8; 2],
-    /// Destination port, network byte order; of ICMP the code of the first packet.
-    pub destination_port_be: [u8; 2],
-    /// The place in the table of flows: bucket times [`FLOW_WAYS`] plus place.
-    pub slot: u32,
-    /// Counts the flows that have lived in this slot.
-    pub generation: u32,
-    /// Index of the interface of the first packet.
-    pub ifindex: u32,
-    /// Letters of the history that happened; more than [`HISTORY_MAX`]: some were left out.
-    pub history_length: u32,
-    /// The CPU that made this record, which numbered it; 0 from a scan.
-    pub cpu: u32,
-    /// Microseconds from the SYN to its answer; 0: not known (not seen, or one of them was sent twice).
-    pub answer_us: u32,
-    /// Microseconds from the answer to its acknowledgement; 0: not known.
-    pub acknowledged_us: u32,
-    /// The CPUs that handled the first packet of each direction; of meaning where there are packets.
-    pub cpus: [u16; 2],
-    /// A [`crate::counters::Protocol`] as a number.
-    pub protocol: u8,
-    /// A value of `why`.
-    pub why: u8,
-    /// Always 0.
-    pub unused: [u8; 4],
-    /// [`FLOW_VERSION`].
-    pub version: u8,
-    /// Always 0.
-    pub unused_too: [u8; 5],
-    /// Bytes from the IP header on, with the headers that segments repeat.
-    pub bytes: [u64; 2],
-    /// Payload bytes, as in [`FlowDirection::payload`].
-    pub payload: [u64; 2],
-    /// Payload bytes of TCP that were skipped and did not come later.
-    pub missed: [u64; 2],
-    /// Segments of TCP that came again as a whole.
-    pub retransmitted: [u64; 2],
-    /// How often something was missing (lower half) and the window was closed (upper half).
-    pub events: [u64; 2],
-    /// The letters of the history, as in [`Flow::history`]; [`FlowRecord::history`] writes them out.
-    pub letters: [u64; 2],
-    /// `seen` bits; the first side is the source.
-    pub state: u64,
-}
-
-const _: () = {
-    assert!(size_of::<FlowRecord>() == 232);
-    // The reader finds these at the same place in every record.
-    assert!(
-        core::mem::offset_of!(FlowRecord, version) == core::mem::offset_of!(RecordHeader, version)
-    );
-    assert!(core::mem::offset_of!(FlowRecord, cpu) == core::mem::offset_of!(RecordHeader, cpu));
-    assert!(
-        core::mem::offset_of!(FlowRecord, cpu_record)
-            == core::mem::offset_of!(RecordHeader, cpu_record)
-    );
-    assert!(crate::record::VERSION != FLOW_VERSION);
-};
-
-/// Names a flow in [`RecordHeader::flow`]: the slot in the lower 22 bits, then the generation modulo 1023,
-/// plus 1. Never 0, which stands for no flow.
-///
-/// Records come out of the ring in order: a flow that left was sent before the first record of its
-/// successor, unless there was no room for it. So the slot alone is nearly enough.
-#[inline(always)]
-#[must_use]
-pub fn flow_name(slot: u32, generation: u32) -> u32 {
-    (generation % GENERATIONS + 1) << SLOT_BITS | slot & SLOT_MASK
-}
-
-/// The slot in a [`flow_name`]; `None`: it names no flow (they are not counted, or there was no place).
-#[must_use]
-pub fn slot_of(name: u32) -> Option<u32> {
-    (name != 0).then_some(name & SLOT_MASK)
-}
-
-const SLOT_BITS: u32 = 22;
-const SLOT_MASK: u32 = (1 << SLOT_BITS) - 1;
-const GENERATIONS: u32 = 1023;
-
-/// The word by which the reader says what it has of the flow in a slot: of this generation, so many packets
-/// (both directions). `last`: it takes the flow as over; if no more packets came, the kernel sends no
-/// record when it leaves. Otherwise the word tells how many packets are lost where there is no room for
-/// that record.
-#[inline(always)]
-#[must_use]
-pub fn known_word(generation: u32, packets: u64, last: bool) -> u64 {
-    u64::from(generation) << 32 | (packets & KNOWN_PACKETS) << 1 | last as u64
-}
-
-/// How many of so many packets the reader does not have, and whether it takes the flow as over.
-#[inline(always)]
-pub(crate) fn unknown(word: u64, generation: u32, packets: u64) -> (u64, bool) {
-    if (word >> 32) as u32 != generation {
-        return (packets, false);
-    }
-    (
-        packets.wrapping_sub(word >> 1) & KNOWN_PACKETS,
-        word & 1 != 0,
-    )
-}
-
-const KNOWN_PACKETS: u64 = 0x7fff_ffff;
-
-/// The counts of a flow, by side of the table.
-#[derive(Clone, Copy, Debug)]
-pub(crate) struct Counted {
-    pub(crate) packets: [u64; 2],
-    pub(crate) bytes: [u64; 2],
-    pub(crate) payload: [u64; 2],
-}
-
-impl Counted {
-    #[inline(always)]
-    pub(crate) fn total(&self) -> u64 {
-        self.packets[0].wrapping_add(self.packets[1])
-    }
-}
-
-impl<'a> FlowParts<'a> {
-    /// The flow at a place of its bucket. A place beyond the bucket wraps.
-    #[inline(always)]
-    #[must_use]
-    pub fn of(bucket: &'a FlowBucket, [low, high]: [&'a FlowLines; 2], place: u32) -> Self {
-        let place = place as usize & (FLOW_WAYS - 1);
-        Self {
-            flow: &bucket.places[place],
-            directions: [&low.places[place], &high.places[place]],
-        }
-    }
-
-    /// The direction of `side`, and the other one.
-    #[inline(always)]
-    pub(crate) fn sides(&self, side: u32) -> [&'a FlowDirection; 2] {
-        let [low, high] = self.directions;
-        if side & 1 == 0 {
-            [low, high]
-        } else {
-            [high, low]
-        }
-    }
-
-    /// The flow as it is now, as a scan of the table finds it; `None`: the place is free, or about to be
-    /// filled in. `tick_ns`: the nanoseconds of a coarse tick.
-    ///
-    /// While packets come, the words of a record may be of slightly different moments.
-    #[must_use]
-    pub fn read(&self, slot: u32, tick_ns: u32) -> Option<FlowRecord> {
-        if self.flow.tag.get() <= crate::table::CLAIMED {
-            return None;
-        }
-        let both = |word: fn(&FlowDirection) -> &Shared<u64>| {
-            [
-                word(self.directions[0]).get(),
-                word(self.directions[1]).get(),
-            ]
-        };
-        let counted = Counted {
-            packets: both(|direction| &direction.packets),
-            bytes: both(|direction| &direction.bytes),
-            payload: both(|direction| &direction.payload),
-        };
-        let mut record = FlowRecord::default();
-        self.fill(&mut record, &counted, tick_ns);
-        record.slot = slot;
-        record.why = why::READ;
-        record.version = FLOW_VERSION;
-        Some(record)
-    }
-
-    /// Whether more was counted than the last record has that the kernel sent of this flow.
-    #[must_use]
-    pub fn has_news(&self) -> bool {
-        let [a, b] = self.directions;
-        a.packets.get().wrapping_add(b.packets.get()) != self.flow.sent.get()
-    }
-
-    /// Writes what is known to `record`; slot, times of sending, CPU and reason are the caller's.
-    #[inline(always)]
-    pub(crate) fn fill(&self, record: &mut FlowRecord, counted: &Counted, tick_ns: u32) {
-        let flow = self.flow;
-        let state = flow.state.get();
-        let higher = state & seen::OPENED_BY_HIGHER != 0;
-        let (out, back) = if higher { (1, 0) } else { (0, 1) };
-        let [low, high] = [
-            address([flow.low[0].get(), flow.low[1].get()]),
-            address([flow.high[0].get(), flow.high[1].get()]),
-        ];
-        (record.source, record.destination) = if higher { (high, low) } else { (low, high) };
-        let ports = flow.ports.get();
-        let [low, high] = [(ports >> 16) as u16, ports as u16];
-        let (source, destination) = if flow.protocol.get() == Protocol::Icmp as u16 {
-            let [kind, code] = flow.icmp.get().to_be_bytes();
-            (u16::from(kind).to_be(), u16::from(code).to_be())
-        } else if higher {
-            (high, low)
-        } else {
-            (low, high)
-        };
-        record.source_port_be = source.to_ne_bytes();
-        record.destination_port_be = destination.to_ne_bytes();
-        record.protocol = flow.protocol.get() as u8;
-        record.generation = flow.generation.get();
-        record.ifindex = flow.ifindex.get();
-        record.first_ns = flow.first_ns.get();
-        let [a, b] = self.directions;
-        let (seen_a, seen_b) = (a.last_seen.get(), b.last_seen.get());
-        let last = if seen_a.wrapping_sub(seen_b) as i32 >= 0 {
-            seen_a
-        } else {
-            seen_b
-        };
-        // Where the last packet was precise these are the same; a direction may lag behind.
-        let behind = last.wrapping_sub(flow.anchor_ticks.get()) as i32;
-        let ticks = if behind > 0 { behind as u32 } else { 0 };
-        record.last_ns = flow.anchor_ns.get() + u64::from(ticks) * u64::from(tick_ns);
-        record.answer_us = flow.answer_us.get();
-        record.acknowledged_us = flow.acknowledged_us.get();
-        record.history_length = flow.history_length.get().min(u64::from(u32::MAX)) as u32;
-        record.letters = [flow.history[0].get(), flow.history[1].get()];
-        record.cpus = [flow.cpus[out].get(), flow.cpus[back].get()];
-        record.packets = [counted.packets[out], counted.packets[back]];
-        record.bytes = [counted.bytes[out], counted.bytes[back]];
-        record.payload = [counted.payload[out], counted.payload[back]];
-        record.retransmitted = [
-            flow.retransmitted[out].get(),
-            flow.retransmitted[back].get(),
-        ];
-        let (out, back) = if higher { (b, a) } else { (a, b) };
-        record.missed = [out.missed.get(), back.missed.get()];
-        record.events = [out.events.get(), back.events.get()];
-        let sides = if higher {
-            state >> seen::SIDE_SHIFT & seen::SIDE | (state & seen::SIDE) << seen::SIDE_SHIFT
-        } else {
-            state & (seen::SIDE | seen::SIDE << seen::SIDE_SHIFT)
-        };
-        record.state = state & !(seen::SIDE | seen::SIDE << seen::SIDE_SHIFT) | sides;
-    }
-}
-
 /// Coarse ticks from `then` to `now`. Another CPU may have noted a time that is just ahead of `now`: that is
 /// none.
 #[inline(always)]
@@ -499,56 +213,3 @@ pub(crate) fn elapsed(now: u32, then: u32) -> u32 {
         ticks
     }
 }
-
-/// An address as its sixteen bytes.
-#[inline(always)]
-fn address(words: [u64; 2]) -> [u8; 16] {
-    zerocopy::transmute!(words)
-}
-
-#[cfg(feature = "user")]
-// SAFETY: `repr(C)`, and `IntoBytes` proves that there is no padding; every bit pattern is valid.
-unsafe impl aya::Pod for FlowRecord {}
-
-#[cfg(feature = "user")]
-macro_rules! image {
-    ($image:ident, $of:ident, $align:literal, $what:ident) => {
-        #[doc = concat!("A [`", stringify!($of), "`] as user space reads it: a copy that nobody changes any more.")]
-        #[cfg(feature = "user")]
-        #[repr(C, align($align))]
-        #[derive(Clone, Copy, Debug)]
-        pub struct $image([u64; size_of::<$of>() / 8]);
-
-        #[cfg(feature = "user")]
-        impl Default for $image {
-            fn default() -> Self {
-                Self([0; size_of::<$of>() / 8])
-            }
-        }
-
-        #[cfg(feature = "user")]
-        impl $image {
-            /// What it is a copy of.
-            #[must_use]
-            pub fn $what(&self) -> &$of {
-                const {
-                    assert!(size_of::<Self>() == size_of::<$of>());
-                    assert!(align_of::<Self>() == align_of::<$of>());
-                }
-                // SAFETY: of the same size and alignment; it consists of shared words, any bits are
-                // such, and what can be changed through them is this copy, which nobody reads
-                // otherwise meanwhile.
-                unsafe { &*core::ptr::from_ref(self).cast::<$of>() }
-            }
-        }
-
-        #[cfg(feature = "user")]
-        // SAFETY: `repr(C)`, words only: no padding, every bit pattern is valid.
-        unsafe impl aya::Pod for $image {}
-    };
-}
-
-#[cfg(feature = "user")]
-image!(FlowBucketImage, FlowBucket, 32, bucket);
-#[cfg(feature = "user")]
-image!(FlowLinesImage, FlowLines, 64, lines);

@@ -56,6 +56,8 @@ pub struct Taken {
     pub program_seconds: Option<BTreeMap<String, f64>>,
     /// What is kept of the last selftest.
     pub selftest: Option<Kept>,
+    /// [`Progress::longest_pause_us`].
+    pub longest_pause_us: u64,
     /// The files may not have reached the disk.
     pub sync_error: Option<String>,
 }
@@ -79,6 +81,7 @@ impl Taken {
             requests: None,
             program_seconds: None,
             selftest: None,
+            longest_pause_us: load(&progress.longest_pause_us),
             sync_error: None,
         }
     }
@@ -98,6 +101,7 @@ impl From<&Finished> for Taken {
             requests: None,
             program_seconds: None,
             selftest: None,
+            longest_pause_us: finished.longest_pause_us,
             sync_error: finished.log.sync_error.as_ref().map(ToString::to_string),
         }
     }
@@ -246,6 +250,8 @@ struct Records {
     /// By reason; all but `ring` were never numbered.
     lost: BTreeMap<&'static str, u64>,
     lost_bytes: BTreeMap<&'static str, u64>,
+    /// For how long the ring was not looked at while timeouts and flows were, at the most.
+    longest_pause_us: u64,
 }
 
 #[derive(Clone, Debug, Default, Serialize)]
@@ -401,6 +407,7 @@ impl Ledger {
                 received,
                 lost: named(&Lost::NAMES, &total.lost),
                 lost_bytes: named(&Lost::NAMES, &total.lost_bytes),
+                longest_pause_us: taken.longest_pause_us,
             },
             heads: Heads {
                 found: counts.heads,

@@ -34,6 +34,9 @@ pub(crate) enum Bench {
     /// The client of a known number of requests, which `capture` starts
     #[command(hide = true)]
     Client(capture::client::Options),
+    /// The sender of the flows that `sessions` starts
+    #[command(hide = true)]
+    Crowd(sessions::crowd::Options),
 }
 
 /// Measures, prints a table (or JSON) and gives whether all targets were met.
@@ -50,5 +53,6 @@ pub(crate) fn run(workspace: &Workspace, bench: &Bench) -> Result<bool> {
         Bench::Generators(options) => generators::run(workspace, options),
         Bench::Packets(options) => packets::run(workspace, options),
         Bench::Client(options) => capture::client::run(options).map(|()| true),
+        Bench::Crowd(options) => sessions::crowd::send(options).map(|()| true),
     }
 }

@@ -1,10 +1,9 @@
 //! Counting a packet in its flow.
 
+use super::parts::Counted;
 use super::place::{Home, Name, find_or_insert, send};
 use super::zeek::Letter;
-use super::{
-    Counted, FLOW_WAYS, FlowDirection, FlowParts, calm, elapsed, flow_name, follow, seen, why,
-};
+use super::{FLOW_WAYS, FlowDirection, FlowParts, calm, elapsed, flow_name, follow, seen, why};
 use crate::classify::{Segment, tcp};
 use crate::counters::Protocol;
 use crate::host::Host;

@@ -1,10 +1,11 @@
 //! The table of flows: finding a flow, putting a new one there, and what leaves.
 
 use super::follow::note;
+use super::parts::Counted;
+use super::record::unknown;
 use super::zeek::Letter;
 use super::{
-    Counted, FLOW_VERSION, FLOW_WAYS, FlowBucket, FlowLines, FlowParts, FlowRecord, elapsed, seen,
-    unknown, why,
+    FLOW_VERSION, FLOW_WAYS, FlowBucket, FlowLines, FlowParts, FlowRecord, elapsed, seen, why,
 };
 use crate::classify::{Segment, tcp};
 use crate::connection::Key;

@@ -251,6 +251,7 @@ impl Work {
             heads,
             received: self.received,
             tally: Arc::clone(&self.progress.tally),
+            longest_pause_us: self.progress.longest_pause_us.load(Ordering::Relaxed),
             sessions,
             pairing,
             log,
@@ -305,6 +306,10 @@ impl Work {
             }
         }
         self.scan(now_ns);
+        let pause_us = monotonic_ns().saturating_sub(now_ns) / 1_000;
+        self.progress
+            .longest_pause_us
+            .fetch_max(pause_us, Ordering::Relaxed);
         if taken > 0 {
             let progress = &self.progress;
             for (shared, received) in progress.received.iter().zip(&self.received) {

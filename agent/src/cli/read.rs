@@ -13,7 +13,7 @@ use crate::capture::flows::{Item, TakeFlow as _};
 use crate::capture::offline::{Offline, OfflineSettings, Slice, TICK_NS};
 use crate::capture::pcap::{CaptureFile, Frame, Link as FrameLink};
 use crate::capture::writer::{Exchanges, Local, Wall, Writer};
-use crate::config::{Config, Loopback};
+use crate::config::{Config, LogFormat, Loopback};
 use crate::exit::Exit;
 use crate::host::addresses::LocalAddresses;
 use crate::http::engine::{Engine, Limits};
@@ -174,18 +174,23 @@ impl Reading {
             Wall::Records,
             capture.loopback == Loopback::Both,
             settings::redactor(config),
-        )
-        .with_exchanges(Exchanges::new(
-            Pairing::new(
-                0,
-                PairingLimits {
-                    tick_ns: TICK_NS,
-                    ..PairingLimits::default()
-                },
-            )
-            .with_headers(&config.log.headers),
-            FanOut::new(sinks),
-        ));
+        );
+        // Classic lines say nothing of exchanges, and without sinks nothing else would.
+        let writer = if config.log.format == LogFormat::Classic && sinks.is_empty() {
+            writer
+        } else {
+            writer.with_exchanges(Exchanges::new(
+                Pairing::new(
+                    0,
+                    PairingLimits {
+                        tick_ns: TICK_NS,
+                        ..PairingLimits::default()
+                    },
+                )
+                .with_headers(&config.log.headers),
+                FanOut::new(sinks),
+            ))
+        };
         let writer = match idle {
             Some(_) => writer.with_sessions(settings::sessions(config, 0, TICK_NS)),
             None => writer,

@@ -23,14 +23,7 @@ pub const FILE_MAX: u64 = 1 << 20;
 /// # Errors
 /// The file cannot be read, or what [`settings_from_yaml`] refuses.
 pub fn settings_from_file(path: &Path) -> Result<Vec<Setting>, ConfigError> {
-    let mut bytes = Vec::new();
-    File::open(path)
-        .and_then(|file| file.take(FILE_MAX + 1).read_to_end(&mut bytes))
-        .map_err(|source| ConfigError::Unreadable {
-            path: path.to_owned(),
-            source,
-        })?;
-    settings_from_yaml(path, &bytes)
+    settings_from_yaml(path, &bytes_of_file(path)?)
 }
 
 /// Reads the settings of a file's content; `path` is only for messages.
@@ -38,19 +31,7 @@ pub fn settings_from_file(path: &Path) -> Result<Vec<Setting>, ConfigError> {
 /// # Errors
 /// Too large, not text, not YAML, an unknown key, or a value that is not one for its key.
 pub fn settings_from_yaml(path: &Path, bytes: &[u8]) -> Result<Vec<Setting>, ConfigError> {
-    if bytes.len() as u64 > FILE_MAX {
-        return Err(ConfigError::TooLarge {
-            path: path.to_owned(),
-            limit: FILE_MAX,
-        });
-    }
-    let text = std::str::from_utf8(bytes).map_err(|error| {
-        let before = bytes.iter().take(error.valid_up_to());
-        ConfigError::NotText {
-            path: path.to_owned(),
-            line: before.filter(|byte| **byte == b'\n').count() as u64 + 1,
-        }
-    })?;
+    let text = text_of(path, bytes)?;
     let reading = Reading {
         path,
         settings: RefCell::default(),
@@ -69,6 +50,41 @@ pub fn settings_from_yaml(path: &Path, bytes: &[u8]) -> Result<Vec<Setting>, Con
         (None, Err(error)) => Err(reading.explain(&error)),
         (None, Ok(())) => Ok(reading.settings.take()),
     }
+}
+
+/// The bytes of the file at `path`: of one that is too large so many that [`text_of`] refuses them.
+///
+/// # Errors
+/// The file cannot be read.
+pub(super) fn bytes_of_file(path: &Path) -> Result<Vec<u8>, ConfigError> {
+    let mut bytes = Vec::new();
+    File::open(path)
+        .and_then(|file| file.take(FILE_MAX + 1).read_to_end(&mut bytes))
+        .map_err(|source| ConfigError::Unreadable {
+            path: path.to_owned(),
+            source,
+        })?;
+    Ok(bytes)
+}
+
+/// The text of a file's content; `path` is only for messages.
+///
+/// # Errors
+/// Too large, or not text: then with the line of the first bytes that are none.
+pub(super) fn text_of<'a>(path: &Path, bytes: &'a [u8]) -> Result<&'a str, ConfigError> {
+    if bytes.len() as u64 > FILE_MAX {
+        return Err(ConfigError::TooLarge {
+            path: path.to_owned(),
+            limit: FILE_MAX,
+        });
+    }
+    std::str::from_utf8(bytes).map_err(|error| {
+        let before = bytes.iter().take(error.valid_up_to());
+        ConfigError::NotText {
+            path: path.to_owned(),
+            line: before.filter(|byte| **byte == b'\n').count() as u64 + 1,
+        }
+    })
 }
 
 /// Nothing that a configuration does not need.

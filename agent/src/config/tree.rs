@@ -3,14 +3,12 @@
 //! a [`Branch`] hands out what its reader asks for, and refuses what nobody asked for.
 
 use std::fmt;
-use std::fs::File;
-use std::io::Read as _;
 use std::path::Path;
 
 use serde::de::{Deserialize, Deserializer, MapAccess, SeqAccess, Visitor};
 use serde_saphyr::{MessageFormatter as _, Spanned, UserMessageFormatter};
 
-use super::file::{FILE_MAX, one_line, options};
+use super::file::{bytes_of_file, one_line, options, text_of};
 use super::nearest::nearest;
 use super::{ConfigError, Refusal, Value};
 
@@ -19,14 +17,7 @@ use super::{ConfigError, Refusal, Value};
 /// # Errors
 /// The file cannot be read, or what [`tree_from_yaml`] refuses.
 pub fn tree_from_file(path: &Path) -> Result<Node, ConfigError> {
-    let mut bytes = Vec::new();
-    File::open(path)
-        .and_then(|file| file.take(FILE_MAX + 1).read_to_end(&mut bytes))
-        .map_err(|source| ConfigError::Unreadable {
-            path: path.to_owned(),
-            source,
-        })?;
-    tree_from_yaml(path, &bytes)
+    tree_from_yaml(path, &bytes_of_file(path)?)
 }
 
 /// Reads a file's content; `path` is only for messages. A file with nothing in it is an empty section.
@@ -34,19 +25,7 @@ pub fn tree_from_file(path: &Path) -> Result<Node, ConfigError> {
 /// # Errors
 /// Too large, not text, not YAML, or a key that is there twice.
 pub fn tree_from_yaml(path: &Path, bytes: &[u8]) -> Result<Node, ConfigError> {
-    if bytes.len() as u64 > FILE_MAX {
-        return Err(ConfigError::TooLarge {
-            path: path.to_owned(),
-            limit: FILE_MAX,
-        });
-    }
-    let text = std::str::from_utf8(bytes).map_err(|error| {
-        let before = bytes.iter().take(error.valid_up_to());
-        ConfigError::NotText {
-            path: path.to_owned(),
-            line: before.filter(|byte| **byte == b'\n').count() as u64 + 1,
-        }
-    })?;
+    let text = text_of(path, bytes)?;
     let read = serde_saphyr::from_str_with_options::<Option<Spanned<Tree>>>(text, options());
     match read {
         Ok(Some(root)) => Ok(Node::from(root)),

@@ -3,6 +3,8 @@
 use std::time::Duration;
 
 use clap::Args;
+use jiff::civil::DateTime;
+use jiff::tz::TimeZone;
 use jiff::{SignedDuration, Timestamp};
 
 use super::schedule::{NOMINAL_RATE, Schedule, Times};
@@ -34,7 +36,8 @@ pub struct BoundFlags {
     /// 1h, 1d, or a number of seconds; 0: without end
     #[arg(long, value_name = "TIME", value_parser = limit, allow_hyphen_values = true)]
     pub duration: Option<Limit>,
-    /// Time of the first record (RFC 3339, or -6h: so long ago); default: now
+    /// Time of the first record (like 2026-01-31, 2026-01-31T12:00:00 or 2026-01-31T12:00:00Z, in UTC
+    /// where no zone is named; -6h: so long ago) [default: now]
     #[arg(long, value_name = "TIME", value_parser = start, allow_hyphen_values = true)]
     pub start: Option<Timestamp>,
     /// How many times as fast as ours the clock of the records runs
@@ -267,6 +270,15 @@ pub(crate) fn limit(text: &str) -> Result<Limit, Refusal> {
     Ok(Limit((!time.is_zero()).then_some(time)))
 }
 
+/// A time; where it names no zone, one of UTC, and without a time of day, the beginning of the day.
+#[must_use]
+pub fn time(text: &str) -> Option<Timestamp> {
+    text.parse::<Timestamp>().ok().or_else(|| {
+        let civil: DateTime = text.parse().ok()?;
+        Some(civil.to_zoned(TimeZone::UTC).ok()?.timestamp())
+    })
+}
+
 pub(crate) fn start(text: &str) -> Result<Timestamp, Refusal> {
     let refusal =
         || Refusal::new("must be a time like 2026-11-21T12:00:00Z, or how long ago like -6h");
@@ -278,7 +290,7 @@ pub(crate) fn start(text: &str) -> Result<Timestamp, Refusal> {
                 .checked_sub(ago)
                 .map_err(|_outside| refusal())
         }
-        None => text.parse().map_err(|_wrong| refusal()),
+        None => time(text).ok_or_else(refusal),
     }
 }
 
@@ -357,13 +369,22 @@ mod tests {
         let bounds = read("--start -6h").unwrap();
         let ago = Timestamp::now().duration_since(bounds.start.unwrap());
         assert!((ago.as_secs() - 6 * 3600).abs() < 60, "{ago:?}");
+        for same in [
+            "2026-01-31",
+            "2026-01-31T00:00:00",
+            "2026-01-31T01:00:00+01:00",
+        ] {
+            let bounds = read(&format!("--start {same}")).unwrap();
+            let expected = "2026-01-31T00:00:00Z".parse().unwrap();
+            assert_eq!(bounds.start, Some(expected), "{same}");
+        }
         let at = |line: &str, number| {
             let bounds = read(line).unwrap();
             let times = bounds.times(bounds.schedule(), Timestamp::UNIX_EPOCH);
             times.at(number)
         };
         assert_eq!(at("--start 1970-01-01T01:00:00Z", 5), Some(3_601_000_000));
-        assert_eq!(at("--rate 1", 4), Some(5_000_000));
+        assert_eq!(at("--rate 1", 4), Some(4_000_000));
         assert_eq!(at("--rate 0", 4), None);
     }
 

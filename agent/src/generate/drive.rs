@@ -44,6 +44,14 @@ pub trait Take<B> {
     /// # Errors
     /// It cannot take them.
     fn take(&mut self, block: &B, records: Range<usize>, first: u64) -> Result<bool, Self::Error>;
+
+    /// All that it will be given has come: what is held back may go.
+    ///
+    /// # Errors
+    /// It cannot bring it where it goes.
+    fn settle(&mut self) -> Result<(), Self::Error> {
+        Ok(())
+    }
 }
 
 /// Makes records and hands them over until there are enough, it is time to stop, or the taker wants no
@@ -60,7 +68,7 @@ pub fn drive<M: Make, T: Take<M::Block>>(
 ) -> Result<(), T::Error> {
     let mut pacer = Pacer::begin(plan.schedule, plan.until, plan.stop);
     let mut done = 0;
-    let result = blocks::run(maker, plan.jobs, plan.count, plan.stop, |block, records| {
+    let mut result = blocks::run(maker, plan.jobs, plan.count, plan.stop, |block, records| {
         let first = records.start;
         while done < records.end {
             let due = match pacer.wait(done) {
@@ -78,6 +86,10 @@ pub fn drive<M: Make, T: Take<M::Block>>(
         }
         Ok(true)
     });
+    if result.is_ok() && plan.count == Some(done) {
+        result = taker.settle();
+        pacer.rest(done);
+    }
     *driven = Driven {
         records: done,
         time: pacer.elapsed(),
@@ -182,5 +194,20 @@ mod tests {
         };
         let (ended, result) = driven(Schedule::Free, None, 2, &mut taker);
         assert_eq!((ended.records, result), (RECORDS, Err("full")));
+    }
+
+    #[test]
+    fn the_first_comes_at_once_and_the_run_lasts_as_long_as_its_rate_says() {
+        let begun = std::time::Instant::now();
+        let mut taker = Taker {
+            most: Some(1),
+            ..Taker::default()
+        };
+        let (first, _) = driven(Schedule::Rate(1.0), None, 1, &mut taker);
+        assert_eq!(first.records, 1);
+        assert!(begun.elapsed() < Duration::from_millis(900));
+        let (all, result) = driven(Schedule::Rate(50.0), Some(10), 1, &mut Taker::default());
+        assert_eq!((all.records, result), (10, Ok(())));
+        assert!(all.time >= Duration::from_millis(200), "{all:?}");
     }
 }

@@ -18,6 +18,8 @@ pub enum Destination {
     Stdout,
     /// A file that begins anew.
     File(PathBuf),
+    /// A file in which nothing is yet.
+    New(PathBuf),
     /// A file that goes on where it ends.
     Append(PathBuf),
 }
@@ -43,6 +45,12 @@ pub enum OutputError {
         path: PathBuf,
         /// Why.
         source: io::Error,
+    },
+    /// There is something in the file.
+    #[error("{} is there already; --overwrite begins it anew", path.display())]
+    Exists {
+        /// The file.
+        path: PathBuf,
     },
     /// The file cannot be written to.
     #[error("cannot write to {}; the {whole} bytes in front are whole records", path.display())]
@@ -98,7 +106,7 @@ impl Output {
                     .open(path);
                 (file, Some(path))
             }
-            Destination::Append(path) => {
+            Destination::New(path) | Destination::Append(path) => {
                 let file = OpenOptions::new().append(true).create(true).open(path);
                 (file, Some(path))
             }
@@ -117,6 +125,11 @@ impl Output {
             },
             None => OutputError::Stdout { source },
         })?;
+        if let Destination::New(path) = destination
+            && file.metadata().is_ok_and(|data| data.len() > 0)
+        {
+            return Err(OutputError::Exists { path: path.clone() });
+        }
         Ok(Self {
             file,
             path: path.cloned(),

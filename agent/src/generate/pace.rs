@@ -8,6 +8,9 @@ use super::stop::Stop;
 /// At high rates records are handed over this often, several at once.
 const TICK: Duration = Duration::from_millis(1);
 
+/// A run whose last record was made does not go on for longer than this.
+const REST_MOST: Duration = Duration::from_secs(1);
+
 /// Says when records may go. Belongs to the thread that hands them over.
 #[derive(Debug)]
 pub struct Pacer<'a> {
@@ -68,6 +71,17 @@ impl<'a> Pacer<'a> {
         due.min(self.schedule.burst())
     }
 
+    /// Waits until a run that ends with record `done` is over. One that has no end by the clock waits a
+    /// second at most.
+    pub fn rest(&self, done: u64) {
+        let end = self.begun + self.schedule.end(done);
+        let end = match self.until {
+            Some(until) => end.min(until),
+            None => end.min(Instant::now() + REST_MOST),
+        };
+        self.stop.sleep_until(end);
+    }
+
     /// How long it has been going.
     #[must_use]
     pub fn elapsed(&self) -> Duration {
@@ -106,7 +120,21 @@ mod tests {
             assert!(pacer.elapsed() >= schedule.deadline(done + count - 1));
             done += count;
         }
-        assert!(pacer.elapsed() >= Duration::from_millis(100));
+        assert!(pacer.elapsed() >= schedule.deadline(done - 1));
+        pacer.rest(done);
+        assert!(pacer.elapsed() >= schedule.end(done));
+    }
+
+    #[test]
+    fn a_run_that_is_over_does_not_rest_for_long() {
+        let stop = Stop::default();
+        let pacer = Pacer::begin(Schedule::Rate(0.001), None, &stop);
+        let begun = Instant::now();
+        pacer.rest(1);
+        assert!(begun.elapsed() >= REST_MOST);
+        assert!(begun.elapsed() < Duration::from_secs(30));
+        let pacer = Pacer::begin(Schedule::Free, None, &stop);
+        pacer.rest(u64::MAX);
     }
 
     #[test]

@@ -7,8 +7,8 @@ use std::time::Duration;
 pub enum Schedule {
     /// As fast as it goes.
     Free,
-    /// So many a second, spread evenly: the first is due when its part of the time is over, so that in
-    /// any whole number of seconds there are as many as there should be.
+    /// So many a second, spread evenly, the first at once: in front of the end of any whole number of
+    /// seconds there are as many as there should be.
     Rate(f64),
     /// So many at once, this often, the first of them at once.
     Batches {
@@ -40,7 +40,7 @@ impl Schedule {
     pub fn deadline(&self, number: u64) -> Duration {
         match *self {
             Self::Free => Duration::ZERO,
-            Self::Rate(rate) => seconds((number as f64 + 1.0) / rate),
+            Self::Rate(rate) => seconds(number as f64 / rate),
             Self::Batches { size, every } => {
                 let batch = number / size.max(1);
                 let batches = u32::try_from(batch).unwrap_or(u32::MAX);
@@ -59,7 +59,7 @@ impl Schedule {
                 // The product may be off by a rounding: the deadlines decide.
                 let about = ((elapsed.as_secs_f64() * rate) as u64).min(COUNT_MOST);
                 let mut count = about.saturating_sub(1);
-                while count <= about.saturating_add(1) && self.deadline(count) <= elapsed {
+                while count <= about.saturating_add(2) && self.deadline(count) <= elapsed {
                     count += 1;
                 }
                 count
@@ -90,6 +90,16 @@ impl Schedule {
     pub fn least_time(&self, records: u64) -> Duration {
         match *self {
             Self::Rate(rate) => seconds(records as f64 / rate / MAKE_UP),
+            Self::Free | Self::Batches { .. } => Duration::ZERO,
+        }
+    }
+
+    /// When a run of so many records is over: when the part of the last one is, so that what was made in
+    /// the time of the run is the rate.
+    #[must_use]
+    pub fn end(&self, records: u64) -> Duration {
+        match self {
+            Self::Rate(_) => self.deadline(records),
             Self::Free | Self::Batches { .. } => Duration::ZERO,
         }
     }
@@ -135,10 +145,7 @@ impl Times {
     pub fn live(schedule: Schedule, begun: i64) -> Self {
         let (start, step) = match schedule {
             Schedule::Free => (begun, Step::Now),
-            Schedule::Rate(rate) => {
-                let step = 1e6 / rate;
-                (add(begun, step), Step::Even(step))
-            }
+            Schedule::Rate(rate) => (begun, Step::Even(1e6 / rate)),
             Schedule::Batches { size, every } => {
                 (begun, Step::Batch(size.max(1), every.as_micros() as f64))
             }
@@ -194,14 +201,15 @@ mod tests {
         for rate in [1.0, 10.0, 1000.0, 100_000.0, 333.0] {
             let schedule = Schedule::Rate(rate);
             for second in [1, 2, 10, 3600] {
-                let due = schedule.due(SECOND * second);
+                let due = schedule.due(SECOND * second - Duration::from_nanos(100));
                 assert_eq!(due as f64, rate * f64::from(second), "{rate} in {second} s");
+                assert_eq!(schedule.end(due), SECOND * second);
             }
-            assert_eq!(schedule.due(Duration::ZERO), 0);
+            assert_eq!(schedule.due(Duration::ZERO), 1, "the first comes at once");
         }
         let slow = Schedule::Rate(0.1);
-        assert_eq!(slow.due(SECOND * 9), 0);
-        assert_eq!(slow.due(SECOND * 10), 1);
+        assert_eq!(slow.due(SECOND * 9), 1);
+        assert_eq!(slow.due(SECOND * 10), 2);
     }
 
     #[test]
@@ -263,8 +271,8 @@ mod tests {
         let check = |times: Times, number, expected| {
             assert_eq!(times.at(number), expected, "{times:?} {number}");
         };
-        check(Times::live(rate, 5_000_000), 0, Some(5_001_000));
-        check(Times::live(rate, 5_000_000), 999, Some(6_000_000));
+        check(Times::live(rate, 5_000_000), 0, Some(5_000_000));
+        check(Times::live(rate, 5_000_000), 999, Some(5_999_000));
         check(Times::live(Schedule::Free, 5_000_000), 7, None);
         check(Times::from_start(rate, 0, 1.0), 0, Some(0));
         check(Times::from_start(rate, 0, 1.0), 1000, Some(1_000_000));

@@ -18,6 +18,7 @@ use super::seed::Seed;
 use crate::session::record::{Protocol, SessionRecord};
 
 pub mod api;
+mod causes;
 pub mod realistic;
 pub mod store;
 pub mod uniform;

@@ -17,8 +17,9 @@ pub struct Summary {
     pub seed: u64,
     /// Records that were made and handed over.
     pub records: u64,
-    /// Bytes that were written or sent.
-    pub bytes: u64,
+    /// Bytes that were written or sent; none: they cannot be told.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub bytes: Option<u64>,
     /// From the start to the end.
     pub seconds: f64,
     /// Records a second.
@@ -46,7 +47,7 @@ impl Summary {
         Self {
             seed: seed.0,
             records,
-            bytes,
+            bytes: Some(bytes),
             seconds,
             rate: records as f64 / seconds.max(1e-9),
             asked_rate: match schedule {
@@ -104,10 +105,13 @@ impl fmt::Display for Summary {
             unsent,
             dry_run,
         } = self;
+        write!(formatter, "{records} records, ")?;
+        if let Some(bytes) = bytes {
+            write!(formatter, "{bytes} bytes, ")?;
+        }
         write!(
             formatter,
-            "{records} records, {bytes} bytes, {seconds:.3} s, {rate:.1} records/s, \
-             {refused} refused"
+            "{seconds:.3} s, {rate:.1} records/s, {refused} refused"
         )?;
         if *undelivered > 0 {
             write!(formatter, ", {undelivered} could not be delivered")?;
@@ -167,6 +171,15 @@ mod tests {
             &summary(Schedule::Free, 100, 10),
             "100 records, 200 bytes, 10.000 s, 10.0 records/s, 0 refused; seed=7",
         );
+        let stored = Summary {
+            bytes: None,
+            ..summary(Schedule::Free, 100, 10)
+        };
+        check(
+            &stored,
+            "100 records, 10.000 s, 10.0 records/s, 0 refused; seed=7",
+        );
+        assert!(!serde_json::to_string(&stored).unwrap().contains("bytes"));
         let missed = Summary {
             refused: 3,
             undelivered: 4,

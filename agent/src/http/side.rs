@@ -61,8 +61,12 @@ pub(super) struct Side {
     /// A head whose end is still to come, and where it was found.
     pub(super) head: Option<Box<Piece>>,
     pub(super) place: Place,
-    /// A head that may be body as well; decided by what comes next.
-    pub(super) doubtful: Option<Box<Piece>>,
+    /// Heads that may be body as well; decided by what comes next.
+    #[expect(
+        clippy::vec_box,
+        reason = "the boxes come from the pool, and go back to it"
+    )]
+    pub(super) doubtful: Vec<Box<Piece>>,
     /// What waits behind a hole; made when there is one for the first time.
     waiting: Option<Box<Waiting>>,
     /// Number of the last record; 0 before the first.
@@ -112,7 +116,7 @@ impl Side {
             reached: 0,
             head: None,
             place: Place::Lost,
-            doubtful: None,
+            doubtful: Vec::new(),
             waiting: None,
             last_record: 0,
             seen: false,
@@ -315,7 +319,7 @@ impl Side {
 
     /// Whether nothing of this direction is kept or waits.
     pub(super) fn is_idle(&self) -> bool {
-        self.head.is_none() && self.doubtful.is_none() && self.held_from().is_none()
+        self.head.is_none() && self.doubtful.is_empty() && self.held_from().is_none()
     }
 }
 

@@ -34,7 +34,7 @@ pub struct Metric {
 }
 
 /// Every metric.
-pub const METRICS: [Metric; 28] = [
+pub const METRICS: [Metric; 29] = [
     Metric {
         name: "tapline_build_info",
         grows: false,
@@ -270,6 +270,18 @@ pub const METRICS: [Metric; 28] = [
         },
     },
     Metric {
+        name: "tapline_reader_pause_max_seconds",
+        grows: false,
+        unit: "seconds",
+        labels: &[],
+        help: "Longest time for which the ring was not looked at, while timeouts and flows were.",
+        read: |snapshot, samples| {
+            if let Some(microseconds) = snapshot.longest_pause_us {
+                samples.add_measured(&[], microseconds as f64 / 1e6);
+            }
+        },
+    },
+    Metric {
         name: "process_cpu_seconds_total",
         grows: true,
         unit: "seconds",
@@ -358,6 +370,7 @@ pub fn text_of_store(
         sinks: sinks.to_vec(),
         requests: Some(requests),
         program_seconds: BTreeMap::new(),
+        longest_pause_us: None,
         exchanges: Exchanges::default(),
         ledger: Ledger::default(),
         selftest,

@@ -33,6 +33,8 @@ pub struct Snapshot {
     pub requests: Option<RequestCounts>,
     /// Seconds that each kernel program has run, as measured so far; empty: that is not measured.
     pub program_seconds: BTreeMap<String, f64>,
+    /// Microseconds for which the reader did not look at the ring, at the most; `None`: there is none.
+    pub longest_pause_us: Option<u64>,
     /// The whole account.
     pub ledger: Ledger,
     /// What is kept of the last selftest.
@@ -130,6 +132,7 @@ impl Snapshot {
             requests: taken.requests,
             program_seconds: taken.program_seconds.unwrap_or_default(),
             selftest: taken.selftest,
+            longest_pause_us: Some(taken.longest_pause_us),
             ledger,
             interfaces,
             health: Health::new(Timestamp::UNIX_EPOCH),

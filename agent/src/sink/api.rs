@@ -30,7 +30,7 @@ pub(crate) mod direct;
 mod gate;
 mod settings;
 mod target;
-mod verdict;
+pub(crate) mod verdict;
 mod work;
 
 use std::sync::Arc;
@@ -40,7 +40,7 @@ use tokio::sync::mpsc::error::TrySendError;
 use tokio::sync::mpsc::{Sender, channel};
 
 pub use self::settings::{ApiSettings, Mode};
-pub use self::target::{Target, TargetError};
+pub use self::target::{Names, Target, TargetError};
 use self::work::Work;
 use super::RecordSink;
 use super::batch::Batch;

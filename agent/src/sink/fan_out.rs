@@ -100,6 +100,9 @@ impl FanOut {
     }
 
     fn push(&mut self, push: impl Fn(&mut Batch) -> bool) {
+        if self.sinks.is_empty() {
+            return;
+        }
         // A second time into an empty batch, which has room for any record.
         for _ in 0..2 {
             let taken = Arc::get_mut(&mut self.filling).is_some_and(&push);

@@ -1,5 +1,7 @@
 //! `cargo xtask bench sessions`: what the agent costs a busy web server with all that it does: exchanges
-//! joined, sessions counted, both stored in SQLite, and a classic line a head.
+//! joined, sessions counted, both stored in SQLite, and a classic line a head. Then 100,000 flows at once.
+
+pub(crate) mod crowd;
 
 use std::{path::PathBuf, time::Duration};
 
@@ -55,7 +57,9 @@ pub(crate) fn run(workspace: &Workspace, options: &Options) -> Result<bool> {
         program_time: false,
     };
     let measured = measure::with_store(&site, &plan, &Capturer::tapline_with_store(&tapline))?;
-    let targets = measured.targets_with_store();
+    let crowd = crowd::measure(&site, &tapline)?;
+    let mut targets = measured.targets_with_store();
+    targets.extend(crowd.targets());
     let all = [measured];
     let document = Document::new(&plan, &all, &targets);
     if options.json {

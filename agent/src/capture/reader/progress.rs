@@ -24,6 +24,8 @@ pub struct Progress {
     pub heads_by_cpu: Box<[[AtomicU64; Kind::ALL.len()]]>,
     /// Exchanges, and how long they took.
     pub tally: Arc<Tally>,
+    /// Microseconds for which the ring was not looked at while timeouts and flows were, at the most.
+    pub longest_pause_us: AtomicU64,
     /// What the engine has counted, after a drain.
     pub(super) engine: Mutex<EngineCounts>,
     /// What was made of flows, after the same drain; `None`: they are not taken.
@@ -42,6 +44,7 @@ impl Progress {
             heads: AtomicU64::new(0),
             heads_by_cpu: (0..cpus).map(|_| Default::default()).collect(),
             tally: Arc::default(),
+            longest_pause_us: AtomicU64::new(0),
             engine: Mutex::default(),
             sessions: Mutex::default(),
             pairing: Mutex::default(),
@@ -80,6 +83,8 @@ pub struct Finished {
     pub sessions: Option<SessionCounts>,
     /// What was made of heads; `None`: they were not joined.
     pub pairing: Option<PairingCounts>,
+    /// [`Progress::longest_pause_us`].
+    pub longest_pause_us: u64,
     /// What became of the lines.
     pub log: LogOutcome,
     /// What became of exchanges and sessions, by sink.

@@ -211,7 +211,6 @@ pub fn generate(arguments: &EventsArguments) -> anyhow::Result<Exit> {
     if arguments.print_config {
         return print_config(run);
     }
-    run.bounds.say_seed();
     if let Some(address) = arguments.serve {
         return serve(arguments, address);
     }

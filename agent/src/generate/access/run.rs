@@ -185,7 +185,7 @@ pub fn run(plan: &Plan, stop: &Stop) -> anyhow::Result<Done> {
     let summary = Summary {
         seed: plan.seed.0,
         records: lines,
-        bytes: engine.sink.bytes(),
+        bytes: Some(engine.sink.bytes()),
         seconds,
         rate: (lines - warmed) as f64 / live.seconds.max(1e-9),
         asked_rate: live.asked,

@@ -108,7 +108,7 @@ pub struct FamilyConfig {
     pub enabled: bool,
     /// How often it comes, against the other families.
     pub weight: f64,
-    /// Anomalous records that belong together, at least 1.
+    /// Anomalous records that belong together, on average; at least 1.
     pub duration_logs: u32,
 }
 

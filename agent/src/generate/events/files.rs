@@ -34,7 +34,7 @@ pub enum FilesError {
 pub struct Deleted {
     /// Files, also of runs before.
     pub files: u64,
-    /// Records of this run that were in them; one that was in a file of each format counts twice.
+    /// Records of this run that were in them; one that was in a file of each format counts once.
     pub records: u64,
 }
 

@@ -11,7 +11,7 @@ use super::clock::Timeline;
 use super::family::{Family, Format};
 use super::model::Model;
 use super::normal;
-use super::plan::{Plan, SEGMENT};
+use super::plan::{Part, Plan, SEGMENT};
 use super::record::Record;
 use crate::config::Word as _;
 use crate::generate::blocks::Lines;
@@ -40,6 +40,8 @@ pub(super) struct Generator {
     /// Anomalous records of the plan that were made.
     next: usize,
     share: f64,
+    /// Whether a part of a stream was planned, by this model and share.
+    has_begun: bool,
     /// Anomalous records that were asked for and not planned: below one.
     owed: f64,
     /// Anomalies that were put in, each with the number of its next record.
@@ -61,6 +63,7 @@ impl Generator {
             planned: 0,
             place: 0,
             next: 0,
+            has_begun: false,
             owed: 0.0,
             waiting: VecDeque::new(),
             was_put_in: false,
@@ -72,6 +75,7 @@ impl Generator {
     pub(super) fn set_model(&mut self, model: Arc<Model>) {
         self.model = model;
         self.set_share(self.model.probability);
+        self.has_begun = false;
         self.forget_plan();
     }
 
@@ -80,8 +84,14 @@ impl Generator {
         if share != self.share {
             self.share = share;
             self.owed = 0.0;
+            self.has_begun = false;
             self.forget_plan();
         }
+    }
+
+    /// Whether anomalies of any family come by themselves.
+    pub(super) fn has_family(&self) -> bool {
+        self.model.family_weights.is_some()
     }
 
     /// The share of anomalous records.
@@ -110,7 +120,7 @@ impl Generator {
     /// were put in. Gives how many are anomalous.
     pub(super) fn exactly(&mut self, count: u32, share: f64, form: Form, lines: &mut Lines) -> u32 {
         self.set_share(share);
-        self.plan_next(count);
+        self.plan_next(Part::Other, count);
         let anomalous = self.some(count, form, lines);
         self.forget_plan();
         anomalous
@@ -172,7 +182,12 @@ impl Generator {
         }
         self.was_put_in = false;
         if self.place == self.planned {
-            self.plan_next(SEGMENT as u32);
+            let part = match self.has_begun {
+                true => Part::Other,
+                false => Part::First,
+            };
+            self.has_begun = true;
+            self.plan_next(part, SEGMENT as u32);
         }
         let place = self.place;
         self.place += 1;
@@ -203,12 +218,12 @@ impl Generator {
         }
     }
 
-    fn plan_next(&mut self, records: u32) {
+    fn plan_next(&mut self, part: Part, records: u32) {
         self.owed += f64::from(records) * self.share;
         // What is a whole number but for the last digit is one.
         let anomalous = ((self.owed + 1e-6) as u32).min(records);
         self.owed = (self.owed - f64::from(anomalous)).max(0.0);
-        self.plan = Plan::new(&self.model, &mut self.stream, records, anomalous);
+        self.plan = Plan::new(&self.model, &mut self.stream, part, records, anomalous);
         self.planned = records;
         self.place = 0;
         self.next = 0;
@@ -283,6 +298,13 @@ mod tests {
             anomalous += generator.some(20, FORM, &mut Lines::default());
         }
         assert!((9000..11_000).contains(&anomalous), "{anomalous}");
+    }
+
+    #[test]
+    fn a_stream_does_not_begin_with_normal_records_alone() {
+        let mut generator = generator();
+        generator.set_share(0.01);
+        assert!(generator.some(200, FORM, &mut Lines::default()) > 0);
     }
 
     #[test]

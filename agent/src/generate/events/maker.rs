@@ -6,7 +6,7 @@ use super::clock::Timeline;
 use super::family::{Family, Format};
 use super::model::Model;
 use super::normal;
-use super::plan::{Plan, SEGMENT, among};
+use super::plan::{Part, Plan, SEGMENT, among};
 use super::record::Record;
 use crate::generate::blocks::{Lines, Make};
 use crate::generate::seed::Seed;
@@ -65,7 +65,11 @@ impl Maker<'_> {
         let mut stream = self.seed.stream("events: anomalies", segment);
         // Both are at most a segment.
         let records = end.saturating_sub(first) as u32;
-        Plan::new(self.model, &mut stream, records, anomalous as u32)
+        let part = match segment {
+            0 => Part::First,
+            _ => Part::Other,
+        };
+        Plan::new(self.model, &mut stream, part, records, anomalous as u32)
     }
 }
 

@@ -87,18 +87,20 @@ impl Run {
                 start: start.as_microsecond(),
                 spacing: pace.unwrap_or((least + most) / 2.0 * 1e6) * self.bounds.speedup,
                 spread,
+                is_early: false,
             });
         }
         let begun = begun.as_microsecond();
-        let start = match schedule {
+        let (start, is_early) = match schedule {
             // A batch tells of the time before it.
-            Schedule::Batches { every, .. } => begun - every.as_micros() as i64,
-            Schedule::Rate(_) | Schedule::Free => begun,
+            Schedule::Batches { every, .. } => (begun - every.as_micros() as i64, false),
+            Schedule::Rate(_) | Schedule::Free => (begun, true),
         };
         pace.map(|spacing| Timeline {
             start,
             spacing,
             spread,
+            is_early,
         })
     }
 
@@ -174,8 +176,8 @@ impl Run {
         );
         summary.dry_run = bounds.dry_run;
         let outcome = Outcome {
+            anomalies: taker.anomalies(summary.records),
             summary,
-            anomalies: taker.anomalies,
             deleted: taker.deleted(),
             is_interrupted: stop.is_told(),
         };
@@ -198,8 +200,12 @@ struct Taker {
     lines: u64,
     /// Records since the last writing.
     held: u64,
-    written: Instant,
+    /// When that was; none: the first is written at once.
+    written: Option<Instant>,
+    /// Anomalous records up to there.
     anomalies: u64,
+    /// The numbers of the anomalous records since.
+    held_anomalies: Vec<u64>,
     /// Bytes of a dry run.
     dropped: u64,
     is_dry: bool,
@@ -230,8 +236,9 @@ impl Taker {
             patience: (schedule != Schedule::Free).then_some(interval),
             lines: 0,
             held: 0,
-            written: Instant::now(),
+            written: None,
             anomalies: 0,
+            held_anomalies: Vec::new(),
             dropped: 0,
             is_dry,
         })
@@ -258,15 +265,22 @@ impl Taker {
             + self.dropped
     }
 
-    /// What rotation deleted.
+    /// What rotation deleted. It begins with the oldest: of two kinds of files one has lost what the
+    /// other has, or more.
     fn deleted(&self) -> Deleted {
         let files = self.json.iter().chain(&self.text);
         files
             .map(Files::deleted)
             .fold(Deleted::default(), |all, one| Deleted {
                 files: all.files + one.files,
-                records: all.records + one.records,
+                records: all.records.max(one.records),
             })
+    }
+
+    /// Anomalous records among the first so many.
+    fn anomalies(&self, records: u64) -> u64 {
+        let held = self.held_anomalies.iter();
+        self.anomalies + held.filter(|number| **number < records).count() as u64
     }
 
     fn write_stdout(&mut self, block: &Block, records: &Range<usize>) -> Result<(), OutputError> {
@@ -321,7 +335,7 @@ impl Taker {
 
     fn flush(&mut self) -> Result<(), FilesError> {
         self.held = 0;
-        self.written = Instant::now();
+        self.written = Some(Instant::now());
         let mut files = self.json.iter_mut().chain(&mut self.text);
         files.try_for_each(Files::flush)?;
         if let Some(stdout) = &mut self.stdout {
@@ -366,24 +380,34 @@ fn marks<'a>(block: &'a Block, records: &Range<usize>) -> &'a [super::maker::Mar
 impl Take<Block> for Taker {
     type Error = FilesError;
 
+    fn settle(&mut self) -> Result<(), FilesError> {
+        self.flush()
+    }
+
     fn take(
         &mut self,
         block: &Block,
         records: Range<usize>,
         first: u64,
     ) -> Result<bool, FilesError> {
-        self.anomalies += marks(block, &records).len() as u64;
+        let number = |record: u32| first + u64::from(record) - records.start as u64;
+        let marked = marks(block, &records).iter();
         if self.is_dry {
+            self.anomalies += marked.len() as u64;
             let length = |lines: &Lines| lines.part(records.clone()).len() as u64;
             self.dropped += length(&block.json) + length(&block.text);
             return Ok(true);
         }
+        self.held_anomalies
+            .extend(marked.map(|mark| number(mark.record)));
         self.write_files(block, &records, first)?;
         self.write_stdout(block, &records)?;
         self.held += records.len() as u64;
-        let is_time = |patience| self.written.elapsed() >= patience;
+        let is_time = |patience| self.written.is_none_or(|then| then.elapsed() >= patience);
         if self.held >= self.batch || self.patience.is_some_and(is_time) {
             self.flush()?;
+            self.anomalies += self.held_anomalies.len() as u64;
+            self.held_anomalies.clear();
         }
         Ok(true)
     }

@@ -18,12 +18,15 @@ pub(super) struct Truth {
     line: Vec<u8>,
     /// Anomalies so far.
     anomalies: u64,
-    open: Option<Window>,
+    /// Those that go on, in the order in which they began.
+    open: Vec<Window>,
 }
 
 /// An anomaly that goes on.
 #[derive(Clone, Copy, Debug)]
 struct Window {
+    /// Its number, from 1.
+    number: u64,
     episode: (u64, u32),
     family: Family,
     severity: u32,
@@ -45,7 +48,7 @@ impl Truth {
             stamps: Stamps::default(),
             line: Vec::new(),
             anomalies: 0,
-            open: None,
+            open: Vec::new(),
         })
     }
 
@@ -60,13 +63,15 @@ impl Truth {
         line: u64,
         file: Option<(&Path, u64)>,
     ) -> Result<(), OutputError> {
-        if self
+        let found = self
             .open
-            .is_none_or(|window| window.episode != mark.episode)
-        {
-            self.close()?;
+            .iter()
+            .position(|window| window.episode == mark.episode);
+        let place = found.unwrap_or(self.open.len());
+        if found.is_none() {
             self.anomalies += 1;
-            self.open = Some(Window {
+            self.open.push(Window {
+                number: self.anomalies,
                 episode: mark.episode,
                 family: mark.family,
                 severity: mark.severity,
@@ -77,34 +82,40 @@ impl Truth {
                 lines: 0,
             });
         }
-        if let Some(window) = &mut self.open {
-            window.end = mark.time;
-            window.last_line = line;
-            window.lines += 1;
-        }
-        self.point(mark, line, file)?;
+        let window = &mut self.open[place];
+        window.end = mark.time;
+        window.last_line = line;
+        window.lines += 1;
+        let number = window.number;
+        self.point(number, mark, line, file)?;
         match mark.is_last {
-            true => self.close(),
+            true => {
+                let window = self.open.remove(place);
+                self.close(&window)
+            }
             false => Ok(()),
         }
     }
 
-    /// Writes what is held back; an anomaly that goes on ends here.
+    /// Writes what is held back; anomalies that go on end here.
     ///
     /// # Errors
     /// It cannot be written.
     pub(super) fn end(&mut self) -> Result<(), OutputError> {
-        self.close()?;
+        for window in std::mem::take(&mut self.open) {
+            self.close(&window)?;
+        }
         self.output.flush()
     }
 
     fn point(
         &mut self,
+        number: u64,
         mark: &Mark,
         line: u64,
         file: Option<(&Path, u64)>,
     ) -> Result<(), OutputError> {
-        self.begin("point", mark.family);
+        self.begin("point", number, mark.family);
         self.time("timestamp", mark.time);
         self.line.extend_from_slice(b",\"score\":");
         fixed(mark.score, &mut self.line);
@@ -117,11 +128,8 @@ impl Truth {
         self.write()
     }
 
-    fn close(&mut self) -> Result<(), OutputError> {
-        let Some(window) = self.open.take() else {
-            return Ok(());
-        };
-        self.begin("window", window.family);
+    fn close(&mut self, window: &Window) -> Result<(), OutputError> {
+        self.begin("window", window.number, window.family);
         self.time("start", window.start);
         self.time("end", window.end);
         self.line.extend_from_slice(b",\"severity\":");
@@ -132,13 +140,13 @@ impl Truth {
         self.write()
     }
 
-    fn begin(&mut self, kind: &str, family: Family) {
+    fn begin(&mut self, kind: &str, number: u64, family: Family) {
         self.line.clear();
         self.line.extend_from_slice(b"{\"kind\":\"");
         self.line.extend_from_slice(kind.as_bytes());
         self.line.extend_from_slice(b"\",\"anomaly_id\":");
         let mut buffer = itoa::Buffer::new();
-        let number = buffer.format(self.anomalies);
+        let number = buffer.format(number);
         self.line.extend_from_slice(number.as_bytes());
         self.line.extend_from_slice(b",\"anomaly_type\":\"");
         self.line.extend_from_slice(family.word().as_bytes());

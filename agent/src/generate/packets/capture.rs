@@ -71,11 +71,15 @@ impl CaptureOutput {
                 let place = Path::new("stdout");
                 (file.map_err(|source| open_error(place, source))?, None)
             }
-            Destination::File(path) | Destination::Append(path) => {
+            Destination::File(path) | Destination::Append(path) | Destination::New(path) => {
                 let mut options = OpenOptions::new();
-                let file = options.write(true).create(true).truncate(true).open(path);
+                options.write(true).truncate(true);
+                match destination {
+                    Destination::New(_) => options.create_new(true),
+                    _ => options.create(true),
+                };
                 (
-                    file.map_err(|source| open_error(path, source))?,
+                    options.open(path).map_err(|source| open_error(path, source))?,
                     Some(path.clone()),
                 )
             }

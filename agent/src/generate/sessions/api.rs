@@ -8,7 +8,9 @@
 //! ```
 
 use std::collections::VecDeque;
+use std::fmt;
 use std::io;
+use std::ops::Range;
 use std::rc::Rc;
 use std::sync::atomic::{AtomicBool, Ordering::Relaxed};
 use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError};
@@ -20,10 +22,13 @@ use tokio::sync::mpsc::{Receiver, Sender, channel};
 use crate::generate::stop::Stop;
 use crate::sink::api::Target;
 use crate::sink::api::connection::Connection;
-use crate::sink::api::direct::{Delivered, Direct, Parcel};
+use crate::sink::api::direct::{Delivered, Direct, Parcel, Why};
 
-/// Reasons of failures that are kept to be said.
-const REASONS: usize = 20;
+/// Failures that are kept to be said.
+const FAILURES: usize = 20;
+
+/// Stretches of records that are named in one failure.
+const STRETCHES: usize = 5;
 
 /// A part of an array does not wait longer than this for the rest.
 const ARRAY_AGE: Duration = Duration::from_millis(200);
@@ -62,17 +67,61 @@ pub struct Sent {
     pub bytes: u64,
 }
 
+/// Records that were not stored.
+#[derive(Debug)]
+pub(crate) struct Failed {
+    /// Which.
+    pub(crate) records: Numbers,
+    /// Why.
+    pub(crate) why: Why,
+}
+
+/// Numbers of records, as a person counts them: from 1. Said as `[3] [17-20]`, the first few stretches of
+/// them.
+#[derive(Clone, Debug, Eq, PartialEq)]
+pub(crate) struct Numbers(Vec<Range<u64>>);
+
+impl Numbers {
+    /// Of the records at these places of a parcel, of which record `first` of the run, from 0, comes
+    /// first.
+    fn new(first: u64, places: &[Range<usize>]) -> Self {
+        let number = |place: usize| first.saturating_add(place as u64 + 1);
+        let stretch = |places: &Range<usize>| number(places.start)..number(places.end);
+        // One more says that there are more.
+        Self(places.iter().take(STRETCHES + 1).map(stretch).collect())
+    }
+}
+
+impl fmt::Display for Numbers {
+    fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
+        for (index, stretch) in self.0.iter().enumerate() {
+            let space = if index == 0 { "" } else { " " };
+            match stretch.end - stretch.start {
+                _ if index == STRETCHES => write!(formatter, " …")?,
+                1 => write!(formatter, "{space}[{}]", stretch.start)?,
+                _ => write!(formatter, "{space}[{}-{}]", stretch.start, stretch.end - 1)?,
+            }
+        }
+        Ok(())
+    }
+}
+
+/// A parcel, and which record of the run comes first in it, from 0.
+type Numbered = (u64, Parcel);
+
 /// Sends records. Belongs to one thread.
 #[derive(Debug)]
 pub struct ApiSender {
     settings: SendSettings,
     shared: Arc<Shared>,
-    worker: Option<(Sender<Parcel>, JoinHandle<()>)>,
+    worker: Option<(Sender<Numbered>, JoinHandle<()>)>,
     /// The array that is being filled, without its end.
     array: Vec<u8>,
     /// Records in it.
     records: u32,
-    /// When the first of them came.
+    /// The number of the first of them.
+    first: u64,
+    /// When it came.
     since: Instant,
 }
 
@@ -89,9 +138,9 @@ struct State {
     sent: Sent,
     /// Records that are on their way.
     under_way: u64,
-    reasons: VecDeque<String>,
-    /// Reasons that were not kept.
-    more_reasons: u64,
+    failures: VecDeque<Failed>,
+    /// Failures that were not kept.
+    more_failures: u64,
 }
 
 impl ApiSender {
@@ -130,20 +179,22 @@ impl ApiSender {
             worker: Some((queue, thread)),
             array: Vec::new(),
             records: 0,
+            first: 0,
             since: Instant::now(),
         })
     }
 
-    /// Takes a record: a JSON object, with or without a line end. Waits while the target is slower than
-    /// the records come.
-    pub fn push(&mut self, object: &[u8]) {
+    /// Takes record `number` of the run, from 0: a JSON object, with or without a line end. Those of an
+    /// array follow each other. Waits while the target is slower than the records come.
+    pub fn push(&mut self, number: u64, object: &[u8]) {
         let object = object.strip_suffix(b"\n").unwrap_or(object);
         let Some(batch) = self.settings.batch else {
-            self.send(Parcel::single(object.to_vec()));
+            self.send(number, Parcel::single(object.to_vec()));
             return;
         };
         if self.records == 0 {
             self.since = Instant::now();
+            self.first = number;
         }
         self.array.push(if self.records == 0 { b'[' } else { b',' });
         self.array.extend_from_slice(object);
@@ -169,7 +220,8 @@ impl ApiSender {
         let room = self.array.len() + self.array.len() / 16;
         let array = std::mem::replace(&mut self.array, Vec::with_capacity(room));
         let records = std::mem::take(&mut self.records);
-        self.send(Parcel::array(array, records, self.settings.gzip));
+        let parcel = Parcel::array(array, records, self.settings.gzip);
+        self.send(self.first, parcel);
     }
 
     /// Sends all, or what is under way when it is time to stop, and waits until everything is settled.
@@ -199,12 +251,13 @@ impl ApiSender {
         self.shared.state().sent
     }
 
-    /// Why records were not stored, since this was asked last, and how many reasons more there were.
+    /// Which records were not stored and why, since this was asked last, and how many failures more
+    /// there were.
     #[must_use]
-    pub fn take_reasons(&self) -> (Vec<String>, u64) {
+    pub(crate) fn take_failures(&self) -> (Vec<Failed>, u64) {
         let mut state = self.shared.state();
-        let more = std::mem::take(&mut state.more_reasons);
-        (state.reasons.drain(..).collect(), more)
+        let more = std::mem::take(&mut state.more_failures);
+        (state.failures.drain(..).collect(), more)
     }
 
     /// Sends all, ends the thread and gives the final account.
@@ -218,16 +271,16 @@ impl ApiSender {
         self.sent()
     }
 
-    fn send(&self, parcel: Parcel) {
+    fn send(&self, first: u64, parcel: Parcel) {
         let records = parcel.records();
         self.shared.state().under_way += records;
         let sent = self
             .worker
             .as_ref()
-            .is_some_and(|(queue, _)| queue.blocking_send(parcel).is_ok());
+            .is_some_and(|(queue, _)| queue.blocking_send((first, parcel)).is_ok());
         if !sent {
             // The thread ended by a defect.
-            self.shared.settle(records, 0, undelivered(records));
+            self.shared.settle(first, records, 0, undelivered(records));
         }
     }
 }
@@ -251,15 +304,17 @@ impl Shared {
     /// These are not sent any more.
     fn leave(&self, records: u64) {
         self.state().sent.unsent += records;
-        self.settle(records, 0, Delivered::default());
+        self.settle(0, records, 0, Delivered::default());
     }
 
-    fn settle(&self, records: u64, bytes: u64, delivered: Delivered) {
+    /// What became of a parcel with so many records, of which record `first` of the run comes first.
+    fn settle(&self, first: u64, records: u64, bytes: u64, delivered: Delivered) {
         let Delivered {
             stored,
             refused,
             undelivered,
             why,
+            places,
         } = delivered;
         let mut state = self.state();
         state.under_way = state.under_way.saturating_sub(records);
@@ -268,10 +323,11 @@ impl Shared {
         state.sent.undelivered += undelivered;
         state.sent.bytes += bytes;
         if let Some(why) = why {
-            if state.reasons.len() < REASONS {
-                state.reasons.push_back(why);
+            if state.failures.len() < FAILURES {
+                let records = Numbers::new(first, &places);
+                state.failures.push_back(Failed { records, why });
             } else {
-                state.more_reasons += 1;
+                state.more_failures += 1;
             }
         }
         let is_settled = state.under_way == 0;
@@ -291,17 +347,17 @@ fn undelivered(records: u64) -> Delivered {
 
 async fn send_all(
     direct: &Direct,
-    parcels: &tokio::sync::Mutex<Receiver<Parcel>>,
+    parcels: &tokio::sync::Mutex<Receiver<Numbered>>,
     shared: &Shared,
     stop: &Stop,
 ) {
     let mut connection = Connection::default();
     loop {
         let parcel = parcels.lock().await.recv().await;
-        let Some(parcel) = parcel else { break };
+        let Some((first, parcel)) = parcel else { break };
         let records = parcel.records();
         if shared.is_down.load(Relaxed) {
-            shared.settle(records, 0, undelivered(records));
+            shared.settle(first, records, 0, undelivered(records));
             continue;
         }
         if stop.is_told() {
@@ -315,7 +371,7 @@ async fn send_all(
         }
         let is_sent = delivered.stored + delivered.refused > 0;
         let bytes = if is_sent { parcel.bytes() } else { 0 };
-        shared.settle(records, bytes, delivered);
+        shared.settle(first, records, bytes, delivered);
     }
 }
 
@@ -347,18 +403,36 @@ mod tests {
     fn what_cannot_be_delivered_is_counted_once() {
         for batch in [None, Some(1), Some(3), Some(500)] {
             let mut sender = ApiSender::start(settings(batch)).unwrap();
-            for _ in 0..100 {
-                sender.push(b"{}\n");
+            for number in 0..100 {
+                sender.push(number, b"{}\n");
             }
             let sent = sender.close();
             assert_eq!((sent.stored, sent.refused, sent.undelivered), (0, 0, 100));
             assert!(sender.is_down());
-            let (reasons, _) = sender.take_reasons();
-            assert!(
-                reasons[0].contains("cannot connect to 127.0.0.1 port"),
-                "{reasons:?}"
-            );
+            let (failures, _) = sender.take_failures();
+            let why = failures[0].why.to_string();
+            assert!(why.contains("cannot connect to 127.0.0.1 port"), "{why}");
+            // One of the two connections has the first of them, the other may be sooner.
+            let first = match batch {
+                Some(3) => ["[1-3]", "[4-6]"],
+                Some(500) => ["[1-100]", "[1-100]"],
+                _ => ["[1]", "[2]"],
+            };
+            let found = failures[0].records.to_string();
+            assert!(first.contains(&found.as_str()), "{found}");
         }
+    }
+
+    #[test]
+    fn records_are_named_by_their_numbers() {
+        let check = |places: &[Range<usize>], expected: &str| {
+            assert_eq!(Numbers::new(100, places).to_string(), expected);
+        };
+        check(std::slice::from_ref(&(0..1)), "[101]");
+        check(&[0..1, 3..5], "[101] [104-105]");
+        let many: Vec<Range<usize>> = (0..9).map(|place| 2 * place..2 * place + 1).collect();
+        check(&many, "[101] [103] [105] [107] [109] …");
+        check(&many[..5], "[101] [103] [105] [107] [109]");
     }
 
     #[test]
@@ -369,7 +443,7 @@ mod tests {
         };
         let stop = patient.stop.clone();
         let mut sender = ApiSender::start(patient).unwrap();
-        sender.push(b"{}");
+        sender.push(0, b"{}");
         stop.tell();
         let sent = sender.close();
         // Whether it was on its way by then.
@@ -382,8 +456,8 @@ mod tests {
         let stop = settings.stop.clone();
         let mut sender = ApiSender::start(settings).unwrap();
         stop.tell();
-        for _ in 0..100 {
-            sender.push(b"{}");
+        for number in 0..100 {
+            sender.push(number, b"{}");
         }
         let sent = sender.close();
         assert_eq!((sent.undelivered, sent.unsent), (0, 100));
@@ -393,7 +467,7 @@ mod tests {
     #[test]
     fn it_can_be_dropped() {
         let mut sender = ApiSender::start(settings(Some(500))).unwrap();
-        sender.push(b"{}");
+        sender.push(0, b"{}");
         drop(sender);
     }
 }

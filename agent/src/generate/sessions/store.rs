@@ -1,7 +1,8 @@
 //! Sessions to Tapline's own store.
 
+use std::io;
 use std::ops::Range;
-use std::path::Path;
+use std::path::{Path, PathBuf};
 use std::time::Instant;
 
 use super::SessionBlock;
@@ -16,6 +17,39 @@ const QUEUE: usize = 4;
 /// `tapline serve` keeps at hand for those who ask is of no use here.
 const MEMORY: i64 = 16 << 20;
 
+/// Why sessions cannot be stored at all.
+#[derive(Debug, thiserror::Error)]
+#[non_exhaustive]
+pub enum SessionStoreError {
+    /// The folder cannot be made or written to.
+    #[error("cannot store in {}; make it writable or choose another with --sqlite", path.display())]
+    Folder {
+        /// The folder.
+        path: PathBuf,
+        /// What the system said.
+        source: io::Error,
+    },
+    /// Another process has the folder.
+    #[error("cannot store in {}: another tapline stores there; choose another with --sqlite", path.display())]
+    InUse {
+        /// The folder.
+        path: PathBuf,
+    },
+    /// The store does not start.
+    #[error(transparent)]
+    Store(StoreError),
+}
+
+impl From<StoreError> for SessionStoreError {
+    fn from(error: StoreError) -> Self {
+        match error {
+            StoreError::Folder { path, source } => Self::Folder { path, source },
+            StoreError::InUse { path } => Self::InUse { path },
+            other => Self::Store(other),
+        }
+    }
+}
+
 /// Stores sessions. Belongs to one thread.
 #[derive(Debug)]
 pub struct SessionStore {
@@ -28,7 +62,7 @@ impl SessionStore {
     ///
     /// # Errors
     /// The folder cannot be used, or another process has it.
-    pub fn open(folder: &Path) -> Result<Self, StoreError> {
+    pub fn open(folder: &Path) -> Result<Self, SessionStoreError> {
         if let Err(error) = limit_memory() {
             // It only takes more memory then.
             tracing::debug!(

@@ -2,7 +2,10 @@
 
 use std::ffi::OsStr;
 
+use super::api::Numbers;
+use super::causes::korean;
 use crate::config::Refusal;
+use crate::sink::api::direct::Why;
 
 /// The language of what is said.
 #[derive(Clone, Copy, Debug, Default, Eq, PartialEq)]
@@ -121,12 +124,12 @@ impl Language {
         }
     }
 
-    /// Records could not be sent.
+    /// These records could not be sent.
     #[must_use]
-    pub fn failed(self, why: &str) -> String {
+    pub(crate) fn failed(self, records: &Numbers, why: &Why) -> String {
         match self {
-            Self::English => format!("[ERROR] sending to the API failed: {why}\n"),
-            Self::Korean => format!("[ERROR] API 전송 실패: {why}\n"),
+            Self::English => format!("[ERROR] sending to the API failed: {records} {why}\n"),
+            Self::Korean => format!("[ERROR] API 전송 실패: {records} {}\n", korean(why)),
         }
     }
 

@@ -52,61 +52,81 @@ impl Writer {
     #[inline]
     pub fn write(&mut self, form: Form, session: &Session, text: &mut Vec<u8>) {
         match form {
-            Form::Json { timestamp } => self.json(session, timestamp, text),
-            Form::Csv { timestamp } => self.csv(session, timestamp, text),
+            Form::Json { timestamp } => self.put(&JSON, session, timestamp, text),
+            Form::Csv { timestamp } => self.put(&CSV, session, timestamp, text),
         }
     }
 
+    /// What stands in front of each field, and behind the last, makes the form.
     #[inline]
-    fn json(&mut self, session: &Session, timestamp: bool, text: &mut Vec<u8>) {
-        text.extend_from_slice(b"{\"protocol\":\"");
+    fn put(&mut self, frame: &Frame, session: &Session, timestamp: bool, text: &mut Vec<u8>) {
+        text.extend_from_slice(frame.protocol);
         text.extend_from_slice(session.protocol.name().as_bytes());
-        text.extend_from_slice(b"\",\"src_ip\":\"");
+        text.extend_from_slice(frame.src_ip);
         address(session.src_ip, text);
-        text.extend_from_slice(b"\",\"src_port\":");
+        text.extend_from_slice(frame.src_port);
         number(session.src_port, text);
-        text.extend_from_slice(b",\"dst_ip\":\"");
+        text.extend_from_slice(frame.dst_ip);
         address(session.dst_ip, text);
-        text.extend_from_slice(b"\",\"dst_port\":");
+        text.extend_from_slice(frame.dst_port);
         number(session.dst_port, text);
-        text.extend_from_slice(b",\"packets\":");
+        text.extend_from_slice(frame.packets);
         number(session.packets, text);
-        text.extend_from_slice(b",\"bytes\":");
+        text.extend_from_slice(frame.bytes);
         number(session.bytes, text);
-        text.extend_from_slice(b",\"cpu_id\":");
+        text.extend_from_slice(frame.cpu_id);
         number(session.cpu_id, text);
         if timestamp {
-            text.extend_from_slice(b",\"timestamp\":\"");
+            text.extend_from_slice(frame.timestamp);
             self.stamps.write(session.time, DIGITS, text);
-            text.push(b'"');
+            text.extend_from_slice(frame.behind_timestamp);
         }
-        text.extend_from_slice(b"}\n");
-    }
-
-    #[inline]
-    fn csv(&mut self, session: &Session, timestamp: bool, text: &mut Vec<u8>) {
-        text.extend_from_slice(session.protocol.name().as_bytes());
-        text.push(b',');
-        address(session.src_ip, text);
-        text.push(b',');
-        number(session.src_port, text);
-        text.push(b',');
-        address(session.dst_ip, text);
-        text.push(b',');
-        number(session.dst_port, text);
-        text.push(b',');
-        number(session.packets, text);
-        text.push(b',');
-        number(session.bytes, text);
-        text.push(b',');
-        number(session.cpu_id, text);
-        if timestamp {
-            text.push(b',');
-            self.stamps.write(session.time, DIGITS, text);
-        }
-        text.push(b'\n');
+        text.extend_from_slice(frame.end);
     }
 }
+
+/// What stands in front of the fields of a form.
+struct Frame {
+    protocol: &'static [u8],
+    src_ip: &'static [u8],
+    src_port: &'static [u8],
+    dst_ip: &'static [u8],
+    dst_port: &'static [u8],
+    packets: &'static [u8],
+    bytes: &'static [u8],
+    cpu_id: &'static [u8],
+    timestamp: &'static [u8],
+    behind_timestamp: &'static [u8],
+    end: &'static [u8],
+}
+
+const JSON: Frame = Frame {
+    protocol: b"{\"protocol\":\"",
+    src_ip: b"\",\"src_ip\":\"",
+    src_port: b"\",\"src_port\":",
+    dst_ip: b",\"dst_ip\":\"",
+    dst_port: b"\",\"dst_port\":",
+    packets: b",\"packets\":",
+    bytes: b",\"bytes\":",
+    cpu_id: b",\"cpu_id\":",
+    timestamp: b",\"timestamp\":\"",
+    behind_timestamp: b"\"",
+    end: b"}\n",
+};
+
+const CSV: Frame = Frame {
+    protocol: b"",
+    src_ip: b",",
+    src_port: b",",
+    dst_ip: b",",
+    dst_port: b",",
+    packets: b",",
+    bytes: b",",
+    cpu_id: b",",
+    timestamp: b",",
+    behind_timestamp: b"",
+    end: b"\n",
+};
 
 /// The line that shows the session to a person: `[1] TCP   | …`, in columns.
 pub fn line(number: u64, session: &Session, text: &mut Vec<u8>) {

@@ -45,9 +45,8 @@ impl Connection {
                 }
                 Verdict::Doubtful => {
                     self.sides[side].position = end;
-                    self.drop_doubtful(side, core);
                     match core.pool.take(&header, message.bytes) {
-                        Some(piece) => self.sides[side].doubtful = Some(piece),
+                        Some(piece) => self.doubt(side, piece, core),
                         None => core.counts.look_alike(),
                     }
                 }
@@ -145,9 +144,8 @@ impl Connection {
             }
             Verdict::LookAlike => core.counts.look_alike(),
             Verdict::Doubtful => {
-                self.drop_doubtful(side, core);
                 piece.bytes.truncate(head_length);
-                self.sides[side].doubtful = Some(piece);
+                self.doubt(side, piece, core);
                 return;
             }
         }

@@ -7,9 +7,13 @@ use super::super::engine::{Core, FoundHead, Output};
 use super::super::framing::{self, Body, RequestKind, is_interim};
 use super::super::head::StartLine;
 use super::super::message::{self, Message, Parsed};
+use super::super::pool::Piece;
 use super::super::side::{Mode, Place};
 use super::heads::Ending;
 use super::{Connection, Outstanding, UNSURE};
+
+/// Responses of a direction that wait to be told from body.
+const DOUBTFUL_MAX: usize = 8;
 
 /// What becomes of a head that was found.
 #[derive(Clone, Copy, Debug, Eq, PartialEq)]
@@ -231,7 +235,7 @@ impl Connection {
         core: &mut Core,
         out: &mut impl Output,
     ) {
-        if self.client != Some(side) || self.sides[1 - side].doubtful.is_none() {
+        if self.client != Some(side) || self.sides[1 - side].doubtful.is_empty() {
             return;
         }
         if lost {
@@ -241,24 +245,33 @@ impl Connection {
         }
     }
 
+    /// A head that may be body: it waits for what comes next. Of requests only the last can be one, since
+    /// each is answered; when requests are lost, several responses in a row may be heads.
+    pub(super) fn doubt(&mut self, side: usize, piece: Box<Piece>, core: &mut Core) {
+        let waiting = self.sides[side].doubtful.len();
+        if self.client == Some(side) || waiting >= DOUBTFUL_MAX {
+            self.drop_doubtful(side, core);
+        }
+        self.sides[side].doubtful.push(piece);
+    }
+
     /// What was in doubt is a head. Its direction stays where it is.
     pub(super) fn accept_doubtful(&mut self, side: usize, core: &mut Core, out: &mut impl Output) {
-        let Some(piece) = self.sides[side].doubtful.take() else {
-            return;
-        };
-        match message::parse(&piece.bytes) {
-            Parsed::Whole(message) => {
-                let (header, end) = (&piece.header, piece.header.time_ns);
-                self.write(side, header, end, &message, false, core, out);
+        for piece in std::mem::take(&mut self.sides[side].doubtful) {
+            match message::parse(&piece.bytes) {
+                Parsed::Whole(message) => {
+                    let (header, end) = (&piece.header, piece.header.time_ns);
+                    self.write(side, header, end, &message, false, core, out);
+                }
+                Parsed::More | Parsed::Not => core.counts.look_alike(),
             }
-            Parsed::More | Parsed::Not => core.counts.look_alike(),
+            core.pool.give(piece);
         }
-        core.pool.give(piece);
     }
 
     /// What was in doubt is body.
     pub(super) fn drop_doubtful(&mut self, side: usize, core: &mut Core) {
-        if let Some(piece) = self.sides[side].doubtful.take() {
+        for piece in self.sides[side].doubtful.drain(..) {
             core.counts.look_alike();
             core.pool.give(piece);
         }

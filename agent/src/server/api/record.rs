@@ -1,6 +1,20 @@
 //! Records as they are sent: JSON becomes sessions ([`session`]) or exchanges ([`exchange`]), or says which
 //! value of which record is wrong. Pure: the time comes in. Fields of other names are passed over.
 
+/// `struct Raw`: a record of these fields with its values unread. A value that is null counts as none.
+macro_rules! unread {
+    ($($field:ident),+) => {
+        #[derive(Default, serde::Deserialize)]
+        #[serde(default)]
+        struct Raw<'a> {
+            $(
+                #[serde(borrow)]
+                $field: Option<&'a serde_json::value::RawValue>,
+            )+
+        }
+    };
+}
+
 mod exchange;
 mod session;
 mod values;

@@ -97,6 +97,7 @@ fn snapshot() -> Snapshot {
             abandoned: 5,
         }),
         program_seconds: BTreeMap::from([("tc_ingress".to_owned(), 0.5)]),
+        longest_pause_us: Some(2_500),
         exchanges: exchanges(),
         ledger: Ledger::default(),
         selftest: Some(crate::selftest::report::Kept {
@@ -205,6 +206,7 @@ fn the_text_says_what_was_counted() {
         evicted as f64,
     );
     check("tapline_sessions_active", 17.0);
+    check("tapline_reader_pause_max_seconds", 0.0025);
     for cpu in [0, 3] {
         let name = format!("tapline_records_received_total{{cpu=\"{cpu}\"}}");
         check(&name, (1_u64 << 52) as f64);

@@ -1,6 +1,7 @@
 //! One connection to the target, kept open between requests. Every step has an end.
 
 use std::error::Error;
+use std::fmt;
 use std::io;
 use std::time::Duration;
 
@@ -31,7 +32,7 @@ const HEAD_MOST: usize = 64 << 10;
 
 /// Why a request was not answered.
 #[derive(Debug, thiserror::Error)]
-pub(super) enum Failure {
+pub(crate) enum Failure {
     #[error("cannot connect to {host} port {port}")]
     Connect {
         host: String,
@@ -41,7 +42,7 @@ pub(super) enum Failure {
     #[error("{host} cannot be trusted, or does not speak TLS")]
     Tls { host: String, source: io::Error },
     #[error("{what} took longer than {} s", after.as_secs_f64())]
-    Late { what: &'static str, after: Duration },
+    Late { what: Step, after: Duration },
     #[error("the connection broke before the answer was whole")]
     Broken(#[source] Box<dyn Error + Send + Sync>),
     #[error("the answer is longer than {ANSWER_MOST} bytes")]
@@ -50,6 +51,22 @@ pub(super) enum Failure {
     Request(#[from] hyper::http::Error),
     #[error(transparent)]
     Answered(#[from] Answered),
+}
+
+/// What took too long.
+#[derive(Clone, Copy, Debug, Eq, PartialEq)]
+pub(crate) enum Step {
+    Connecting,
+    Request,
+}
+
+impl fmt::Display for Step {
+    fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
+        formatter.write_str(match self {
+            Self::Connecting => "connecting",
+            Self::Request => "a request",
+        })
+    }
 }
 
 impl Failure {
@@ -66,7 +83,7 @@ impl Failure {
         match self {
             Self::Answered(answered) if answered.status == 500 => Some(Refusal {
                 status: 500,
-                said: answered.what.clone(),
+                said: answered.to_string(),
             }),
             _ => None,
         }
@@ -114,7 +131,7 @@ impl Connection {
         }
         let limit = patience.min(CONNECT_MOST);
         let late = |_late| Failure::Late {
-            what: "connecting",
+            what: Step::Connecting,
             after: limit,
         };
         let open = timeout(limit, connect(target)).await.map_err(late)??;
@@ -143,7 +160,7 @@ impl Connection {
         let answer = timeout(patience, whole)
             .await
             .map_err(|_late| Failure::Late {
-                what: "a request",
+                what: Step::Request,
                 after: patience,
             })??;
         // The answer is whole: the next request may use the connection, if the target keeps it.
@@ -158,6 +175,7 @@ impl Connection {
             answer.body(),
             body.records as usize,
             body.form.is_array(),
+            target.names(),
         );
         match verdict {
             Verdict::Failed(answered) => Err(answered.into()),

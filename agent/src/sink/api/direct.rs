@@ -3,6 +3,8 @@
 //! back as undelivered.
 
 use std::cell::Cell;
+use std::fmt;
+use std::ops::Range;
 use std::time::Duration;
 
 use bytes::Bytes;
@@ -13,7 +15,7 @@ use super::bisect::Plan;
 use super::body::{Body, Form, pack};
 use super::connection::{Connection, Failure};
 use super::target::Target;
-use super::verdict::Verdict;
+use super::verdict::{Refusal, Verdict};
 
 /// Whether it is time to stop is asked this often while waiting.
 const GLANCE: Duration = Duration::from_millis(50);
@@ -39,8 +41,17 @@ struct Outage {
 #[derive(Clone, Debug)]
 pub(crate) struct Parcel(Body);
 
+/// Why records were not stored.
+#[derive(Debug)]
+pub(crate) enum Why {
+    /// The target does not take them.
+    Refused(Refusal),
+    /// The target gave no answer that says they are stored.
+    Failed(Failure),
+}
+
 /// What became of the records of a parcel.
-#[derive(Clone, Debug, Default, Eq, PartialEq)]
+#[derive(Debug, Default)]
 pub(crate) struct Delivered {
     /// The target has them.
     pub(crate) stored: u64,
@@ -49,17 +60,19 @@ pub(crate) struct Delivered {
     /// The target could not be reached.
     pub(crate) undelivered: u64,
     /// Why, of the last that was not stored.
-    pub(crate) why: Option<String>,
+    pub(crate) why: Option<Why>,
+    /// The places in the parcel of those that were not stored, in order.
+    pub(crate) places: Vec<Range<usize>>,
 }
 
 /// How one request ended.
 enum Answer {
     Stored,
     /// Not these records.
-    Refused(String),
+    Refused(Why),
     /// Not any records: they are not looked at.
-    Denied(String),
-    Unreachable(String),
+    Denied(Why),
+    Unreachable(Why),
 }
 
 impl Parcel {
@@ -93,6 +106,16 @@ impl Parcel {
     /// Bytes of the body.
     pub(crate) fn bytes(&self) -> u64 {
         self.0.bytes.len() as u64
+    }
+}
+
+impl Delivered {
+    /// Those at these places, behind all that were left before, are not stored.
+    fn leave(&mut self, places: Range<usize>) {
+        match self.places.last_mut() {
+            Some(last) if last.end == places.start => last.end = places.end,
+            _ => self.places.push(places),
+        }
     }
 }
 
@@ -145,16 +168,23 @@ impl Direct {
                     } else {
                         plan.settle();
                         delivered.refused += records;
+                        delivered.leave(range);
                     }
                 }
                 Answer::Denied(why) => {
                     delivered.why = Some(why);
-                    delivered.refused += plan.left().count() as u64;
+                    let left: Vec<_> = plan.left().collect();
+                    delivered.refused += left.len() as u64;
+                    left.into_iter()
+                        .for_each(|place| delivered.leave(place..place + 1));
                     return delivered;
                 }
                 Answer::Unreachable(why) => {
                     delivered.why = Some(why);
-                    delivered.undelivered += plan.left().count() as u64;
+                    let left: Vec<_> = plan.left().collect();
+                    delivered.undelivered += left.len() as u64;
+                    left.into_iter()
+                        .for_each(|place| delivered.leave(place..place + 1));
                     return delivered;
                 }
             }
@@ -177,12 +207,11 @@ impl Direct {
                 }
                 Ok(Verdict::Refused(refusal)) => {
                     self.outage.set(None);
-                    return Answer::Refused(refusal.to_string());
+                    return Answer::Refused(Why::Refused(refusal));
                 }
                 Ok(Verdict::Failed(answered)) => Failure::Answered(answered),
                 Err(failure) => failure,
             };
-            let why = with_causes(&failure);
             let status = match &failure {
                 Failure::Answered(answered) => Some(answered.status),
                 _ => None,
@@ -192,7 +221,7 @@ impl Direct {
                 (300..500).contains(&status) && !matches!(status, 408 | 425 | 429)
             }) {
                 self.outage.set(None);
-                return Answer::Denied(why);
+                return Answer::Denied(Why::Failed(failure));
             }
             let now = Instant::now();
             let outage = match self.outage.get() {
@@ -221,8 +250,8 @@ impl Direct {
             let over = outage.since + self.patience;
             if now >= over || stops() || !wait_until((now + wait).min(over), stops).await {
                 return match status {
-                    Some(_) => Answer::Denied(why),
-                    None => Answer::Unreachable(why),
+                    Some(_) => Answer::Denied(Why::Failed(failure)),
+                    None => Answer::Unreachable(Why::Failed(failure)),
                 };
             }
         }
@@ -247,6 +276,16 @@ async fn wait_until(then: Instant, stops: &impl Fn() -> bool) -> bool {
 fn random() -> u64 {
     use std::hash::{BuildHasher as _, RandomState};
     RandomState::new().hash_one(0)
+}
+
+impl fmt::Display for Why {
+    /// It and its causes in one line.
+    fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Refused(refusal) => write!(formatter, "{refusal}"),
+            Self::Failed(failure) => formatter.write_str(&with_causes(failure)),
+        }
+    }
 }
 
 /// An error and its causes in one line.

@@ -17,9 +17,33 @@ use crate::http::address::Address;
 /// Characters of a token at most.
 const TOKEN_MOST: u64 = 4096;
 
+/// What those who tell a target what it is know its parts by: keys of a file, or flags.
+#[derive(Clone, Copy, Debug, Eq, PartialEq)]
+pub struct Names {
+    /// Of the address.
+    pub url: &'static str,
+    /// Of the file with the token.
+    pub token_file: &'static str,
+    /// Of the file with the certificates that are trusted.
+    pub ca_file: &'static str,
+    /// Of whether bodies are compressed.
+    pub gzip: &'static str,
+}
+
+impl Names {
+    /// Those of the configuration.
+    pub const KEYS: Self = Self {
+        url: "sinks.api.url (--api-url)",
+        token_file: "sinks.api.token_file",
+        ca_file: "sinks.api.ca_file",
+        gzip: "sinks.api.gzip",
+    };
+}
+
 /// Where records go. Reads files when it is made: while there are privileges.
 #[derive(Clone)]
 pub struct Target {
+    names: Names,
     authority: Authority,
     host: String,
     port: u16,
@@ -89,10 +113,24 @@ pub enum TargetError {
 impl Target {
     /// A target at `url`, which `/logs` is put behind. `token_file`: a file with the bearer token.
     /// `ca_file`: the certificates in PEM that the target's is checked against; `None`: the system's.
+    /// Messages name them as the configuration does.
     ///
     /// # Errors
     /// The address is none, or a file cannot be read.
     pub fn new(
+        url: &str,
+        token_file: Option<&Path>,
+        ca_file: Option<&Path>,
+    ) -> Result<Self, TargetError> {
+        Self::named(Names::KEYS, url, token_file, ca_file)
+    }
+
+    /// As [`new`](Self::new); messages name its parts by these names.
+    ///
+    /// # Errors
+    /// The address is none, or a file cannot be read.
+    pub fn named(
+        names: Names,
         url: &str,
         token_file: Option<&Path>,
         ca_file: Option<&Path>,
@@ -102,15 +140,18 @@ impl Target {
             what,
         };
         let parts = Address::parse(url).map_err(wrong)?;
+        // A file that was named is read, also where nothing is encrypted.
+        let roots = ca_file.map(roots_in).transpose()?;
         let tls = match parts.is_encrypted {
             true => Some(Tls {
-                config: Arc::new(tls_config(ca_file)?),
+                config: Arc::new(tls_config(roots, names.ca_file)?),
                 name: ServerName::try_from(parts.host.clone())
                     .map_err(|_none| wrong("its host is neither a name nor an address"))?,
             }),
             false => None,
         };
         Ok(Self {
+            names,
             tls,
             token: token_file.map(TokenFile::open).transpose()?.map(Arc::new),
             authority: parts.authority,
@@ -129,6 +170,10 @@ impl Target {
                 .parse::<std::net::IpAddr>()
                 .is_ok_and(|address| address.is_loopback());
         self.token.is_some() && self.tls.is_none() && !is_here
+    }
+
+    pub(super) fn names(&self) -> &Names {
+        &self.names
     }
 
     pub(super) fn host(&self) -> &str {
@@ -225,35 +270,44 @@ fn bearer(text: &str) -> Option<HeaderValue> {
     Some(header)
 }
 
-fn tls_config(ca_file: Option<&Path>) -> Result<rustls::ClientConfig, TargetError> {
+/// The certificates in a file in PEM, at least one.
+fn roots_in(path: &Path) -> Result<rustls::RootCertStore, TargetError> {
+    let failed = |source| TargetError::Certificates {
+        path: path.to_owned(),
+        source,
+    };
     let mut roots = rustls::RootCertStore::empty();
-    match ca_file {
-        Some(path) => {
-            let failed = |source| TargetError::Certificates {
-                path: path.to_owned(),
-                source,
-            };
-            for certificate in CertificateDer::pem_file_iter(path).map_err(failed)? {
-                roots.add(certificate.map_err(failed)?)?;
-            }
-            if roots.is_empty() {
-                return Err(failed(rustls::pki_types::pem::Error::NoItemsFound));
-            }
-        }
-        None => {
-            let found = rustls_native_certs::load_native_certs();
-            let _counts = roots.add_parsable_certificates(found.certs);
-            if roots.is_empty() {
-                let why = found.errors.first().map(|error| format!(" ({error})"));
-                return Err(TargetError::Trust {
-                    what: format!(
-                        "the system has none{}; install its package ca-certificates or name a file with sinks.api.ca_file",
-                        why.unwrap_or_default()
-                    ),
-                });
-            }
-        }
+    for certificate in CertificateDer::pem_file_iter(path).map_err(failed)? {
+        roots.add(certificate.map_err(failed)?)?;
     }
+    match roots.is_empty() {
+        true => Err(failed(rustls::pki_types::pem::Error::NoItemsFound)),
+        false => Ok(roots),
+    }
+}
+
+/// The certificates that the system trusts, at least one. `ca_file`: by which name another file is told.
+fn roots_of_system(ca_file: &str) -> Result<rustls::RootCertStore, TargetError> {
+    let found = rustls_native_certs::load_native_certs();
+    let mut roots = rustls::RootCertStore::empty();
+    let _counts = roots.add_parsable_certificates(found.certs);
+    if roots.is_empty() {
+        let why = found.errors.first().map(|error| format!(" ({error})"));
+        return Err(TargetError::Trust {
+            what: format!(
+                "the system has none{}; install its package ca-certificates or name a file with {ca_file}",
+                why.unwrap_or_default()
+            ),
+        });
+    }
+    Ok(roots)
+}
+
+fn tls_config(
+    roots: Option<rustls::RootCertStore>,
+    ca_file: &str,
+) -> Result<rustls::ClientConfig, TargetError> {
+    let roots = roots.map_or_else(|| roots_of_system(ca_file), Ok)?;
     let provider = Arc::new(rustls::crypto::ring::default_provider());
     let mut config = rustls::ClientConfig::builder_with_provider(provider)
         .with_safe_default_protocol_versions()?
@@ -297,6 +351,7 @@ mod tests {
             "cannot read the token in ",
         );
         check(Target::new("https://a/", None, Some(&absent)), "absent");
+        check(Target::new("http://a/", None, Some(&absent)), "absent");
         let empty = folder.path().join("empty");
         std::fs::write(&empty, "").unwrap();
         check(

@@ -15,8 +15,8 @@ use super::text::Texts;
 use crate::http::exchange::record::ExchangeRecord;
 use crate::session::record::SessionRecord;
 
-/// Pages of the log beside the database, 4 KiB each, before they are moved into it.
-const CHECKPOINT_PAGES: i64 = 20_000;
+/// Bytes of pages in the log beside the database before they are moved into it.
+const CHECKPOINT_BYTES: i64 = 80 << 20;
 /// Above this the log beside the database is cut when it is empty.
 const LOG_BYTES: i64 = 256 << 20;
 /// Memory for pages, as SQLite wants it: negative, in KiB.
@@ -196,7 +196,9 @@ pub(super) fn connect(path: &Path, busy_timeout: Duration) -> Result<Connection,
         tracing::debug!(path = %path.display(), mode, "the file system allows no write-ahead log");
     }
     connection.pragma_update(None, "synchronous", "NORMAL")?;
-    connection.pragma_update(None, "wal_autocheckpoint", CHECKPOINT_PAGES)?;
+    let page_bytes: i64 = connection.pragma_query_value(None, "page_size", |row| row.get(0))?;
+    let checkpoint_pages = CHECKPOINT_BYTES / page_bytes.max(512);
+    connection.pragma_update(None, "wal_autocheckpoint", checkpoint_pages)?;
     connection.pragma_update(None, "journal_size_limit", LOG_BYTES)?;
     connection.pragma_update(None, "cache_size", CACHE)?;
     connection.pragma_update(None, "temp_store", "MEMORY")?;

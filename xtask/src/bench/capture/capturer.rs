@@ -13,7 +13,10 @@ use anyhow::{Context as _, Result, bail};
 use serde::Deserialize;
 
 use crate::{
-    bench::capture::{site::Site, usage},
+    bench::{
+        capture::{site::Site, usage},
+        sessions::crowd::IDLE,
+    },
     demo::namespaces::SERVER_INTERFACE,
     interrupt,
     process::{Running, Step},
@@ -38,6 +41,8 @@ enum Kind {
     },
     /// Exchanges, sessions and the store beside the lines.
     TaplineWithStore,
+    /// The same, with room for very many flows that are soon over.
+    TaplineInCrowd,
     Httpry,
     Tcpdump,
     Tshark,
@@ -60,6 +65,15 @@ impl Capturer {
         Self {
             name: "tapline, store".to_owned(),
             kind: Kind::TaplineWithStore,
+            program: program.to_owned(),
+        }
+    }
+
+    /// The agent with all that it does, and room for very many flows.
+    pub(crate) fn tapline_in_crowd(program: &Path) -> Self {
+        Self {
+            name: "tapline, flows".to_owned(),
+            kind: Kind::TaplineInCrowd,
             program: program.to_owned(),
         }
     }
@@ -97,6 +111,11 @@ impl Capturer {
                 .args(["run", "--json", "-i", SERVER_INTERFACE, "--attach", "tc"])
                 .args(["--ring", "16MiB", "--log-dir", "logs", "--store"])
                 .args(["--data-dir", "data"]),
+            Kind::TaplineInCrowd => step
+                .args(["run", "--json", "-i", SERVER_INTERFACE, "--attach", "tc"])
+                .args(["--ring", "16MiB", "--log-dir", "logs", "--store"])
+                .args(["--data-dir", "data", "--flows", "262144"])
+                .env("TAPLINE_SESSIONS_IDLE_UDP", format!("{}s", IDLE.as_secs())),
             Kind::Httpry => step.args(["-i", SERVER_INTERFACE, "-o", "lines", "tcp port 80"]),
             Kind::Tcpdump => step
                 .args(["-i", SERVER_INTERFACE, "-w", "/dev/null", "port", "80"])
@@ -171,6 +190,7 @@ pub(crate) struct Ledger {
     pub(crate) records: Records,
     pub(crate) heads: Heads,
     pub(crate) lines: Lines,
+    pub(crate) sessions: Option<Sessions>,
     #[serde(default)]
     pub(crate) sinks: std::collections::BTreeMap<String, Sink>,
     pub(crate) retransmitted: u64,
@@ -182,6 +202,14 @@ pub(crate) struct Records {
     pub(crate) numbered: u64,
     pub(crate) received: u64,
     pub(crate) lost: std::collections::BTreeMap<String, u64>,
+    #[serde(default)]
+    pub(crate) longest_pause_us: u64,
+}
+
+#[derive(Clone, Copy, Debug, Deserialize)]
+pub(crate) struct Sessions {
+    pub(crate) begun: u64,
+    pub(crate) evicted: u64,
 }
 
 #[derive(Clone, Debug, Deserialize)]
@@ -260,7 +288,7 @@ impl Capturing {
         let status = self.running.stop()?;
         let said = fs::read_to_string(self.folder.join("stderr")).unwrap_or_default();
         let heads = match self.kind {
-            Kind::Tapline { .. } | Kind::TaplineWithStore => {
+            Kind::Tapline { .. } | Kind::TaplineWithStore | Kind::TaplineInCrowd => {
                 if !status.success() {
                     bail!("the agent ended with {status}: {}", said.trim());
                 }
@@ -299,7 +327,9 @@ impl Capturing {
 
     fn wait_until_ready(&mut self) -> Result<()> {
         let sign = match self.kind {
-            Kind::Tapline { .. } | Kind::TaplineWithStore => "tapline captures on",
+            Kind::Tapline { .. } | Kind::TaplineWithStore | Kind::TaplineInCrowd => {
+                "tapline captures on"
+            }
             Kind::Httpry => "Starting capture",
             Kind::Tcpdump => "listening on",
             Kind::Tshark => "Capturing on",

@@ -48,6 +48,8 @@ pub(super) struct Measured {
 #[derive(Debug, Deserialize)]
 struct Account {
     records: u64,
+    /// Where records go to a database there are none.
+    #[serde(default)]
     bytes: u64,
     seconds: f64,
     rate: f64,

@@ -5,13 +5,13 @@ use super::row::{Goal, Row, To};
 pub(super) const ROWS: [Row; 10] = [
     Row {
         name: "sessions ndjson",
-        arguments: "sessions --start 2026-01-01T00:00:00Z --duration 1h",
+        arguments: "sessions --start 2026-01-01T00:00:00Z --duration 1h --overwrite",
         to: To::Lines("--output"),
         goal: Goal::AtLeast(1_000_000.0),
     },
     Row {
         name: "sessions ndjson realistic",
-        arguments: "sessions --start 2026-01-01T00:00:00Z --duration 1h --realistic",
+        arguments: "sessions --start 2026-01-01T00:00:00Z --duration 1h --realistic --overwrite",
         to: To::Lines("--output"),
         goal: Goal::AtLeast(1_000_000.0),
     },
@@ -41,19 +41,19 @@ pub(super) const ROWS: [Row; 10] = [
     },
     Row {
         name: "sessions at 10/s",
-        arguments: "sessions --rate 10 --duration 10s",
+        arguments: "sessions --rate 10 --duration 10s --overwrite",
         to: To::Lines("--output"),
         goal: Goal::Rate(10.0),
     },
     Row {
         name: "sessions at 1000/s",
-        arguments: "sessions --rate 1000 --duration 10s",
+        arguments: "sessions --rate 1000 --duration 10s --overwrite",
         to: To::Lines("--output"),
         goal: Goal::Rate(1000.0),
     },
     Row {
         name: "sessions at 100000/s",
-        arguments: "sessions --rate 100000 --duration 10s",
+        arguments: "sessions --rate 100000 --duration 10s --overwrite",
         to: To::Lines("--output"),
         goal: Goal::Rate(100_000.0),
     },

@@ -3,11 +3,10 @@
 use std::path::PathBuf;
 
 use jiff::Timestamp;
-use jiff::civil::DateTime;
-use jiff::tz::TimeZone;
 
 use super::super::family::Destination;
 use crate::config::{Refusal, from_word};
+use crate::generate::bounds::time;
 
 /// Records that may be written together.
 pub(super) const BATCH_MOST: u32 = 1_000_000;
@@ -99,12 +98,8 @@ pub(super) fn start(text: &str) -> Result<Option<Timestamp>, Refusal> {
         return Ok(None);
     }
     let refusal = || Refusal::new("must be now, or a time from 1970 on like 2026-01-31T12:00:00Z");
-    let zoned = text.parse::<Timestamp>().ok();
-    let time = zoned.or_else(|| {
-        let civil: DateTime = text.parse().ok()?;
-        Some(civil.to_zoned(TimeZone::UTC).ok()?.timestamp())
-    });
-    time.filter(|time| *time >= Timestamp::UNIX_EPOCH)
+    time(text)
+        .filter(|time| *time >= Timestamp::UNIX_EPOCH)
         .map(Some)
         .ok_or_else(refusal)
 }

@@ -8,6 +8,9 @@ use axum::response::{IntoResponse as _, Response};
 /// The description, in OpenAPI 3.1. The tests hold it against the routes.
 pub(super) const DESCRIPTION: &str = include_str!("openapi.json");
 
+/// The version of what it describes, which `GET /` tells too.
+pub(super) const VERSION: &str = "1.0.0";
+
 /// The page that shows it and lets it be tried.
 pub(super) const PAGE: &str = include_str!("docs.html");
 

@@ -18,6 +18,7 @@ use axum::routing::{get, post, put};
 use jiff::Timestamp;
 use serde_json::json;
 
+use super::super::config::AnomaliesConfig;
 use super::super::family::{Family, Format};
 use super::super::generator::Form;
 use super::super::record::quoted;
@@ -232,7 +233,7 @@ async fn nothing_here() -> Response {
 async fn root() -> Response {
     Json(json!({
         "name": "Synthetic Logs Generator API",
-        "version": env!("CARGO_PKG_VERSION"),
+        "version": docs::VERSION,
         "endpoints": {
             "generate": "/api/generate",
             "stream": "/api/stream",
@@ -267,17 +268,17 @@ async fn config(State(shared): App) -> Response {
 
 async fn configure_generator(State(shared): App, headers: HeaderMap, body: Body) -> Answer {
     let mut fields = read(&headers, body).await?;
-    let batch_size = fields.whole("batch_size", 1, 10_000).unwrap_or(100);
-    let total_logs = fields
-        .whole("total_logs", 0, i64::MAX as u64)
-        .unwrap_or(1000);
-    let interval = fields.number("interval", 0.01, 60.0).unwrap_or(1.0);
+    let batch_size = fields.whole("batch_size", 1, 10_000);
+    let total_logs = fields.whole("total_logs", 0, i64::MAX as u64);
+    let interval = fields.number("interval", 0.01, 60.0);
     fields.end().map_err(refused)?;
     let config = shared.configure(|config| {
+        let generator = &mut config.generator;
         // Within the bounds above.
-        config.generator.batch_size = batch_size as u32;
-        config.generator.total_logs = total_logs;
-        config.generator.interval = interval;
+        let batch_size = batch_size.map(|size| size as u32);
+        generator.batch_size = batch_size.unwrap_or(generator.batch_size);
+        generator.total_logs = total_logs.unwrap_or(generator.total_logs);
+        generator.interval = interval.unwrap_or(generator.interval);
     });
     Ok(Json(json!({
         "message": "Generator configuration updated",
@@ -297,18 +298,20 @@ async fn configure_anomalies(State(shared): App, headers: HeaderMap, body: Body)
     ];
     let mut fields = read(&headers, body).await?;
     let asked = fields.number("probability", 0.0, 1.0);
-    let probability = asked.unwrap_or(0.05);
-    let enabled = ENABLED.map(|name| fields.truth(name).unwrap_or(true));
-    if !enabled.contains(&true) {
+    let enabled = ENABLED.map(|name| fields.truth(name));
+    let change = |anomalies: &mut AnomaliesConfig| {
+        anomalies.probability = asked.unwrap_or(anomalies.probability);
+        for (family, enabled) in anomalies.types.iter_mut().zip(enabled) {
+            family.enabled = enabled.unwrap_or(family.enabled);
+        }
+    };
+    let mut changed = shared.config().anomalies;
+    change(&mut changed);
+    if !changed.has_family() {
         without_family(&mut fields, "probability", asked);
     }
     fields.end().map_err(refused)?;
-    let config = shared.configure(|config| {
-        config.anomalies.probability = probability;
-        for (family, enabled) in config.anomalies.types.iter_mut().zip(enabled) {
-            family.enabled = enabled;
-        }
-    });
+    let config = shared.configure(|config| change(&mut config.anomalies));
     Ok(Json(json!({
         "message": "Anomaly configuration updated",
         "config": config.to_json()["anomalies"],
@@ -346,7 +349,7 @@ async fn generate(State(shared): App, headers: HeaderMap, body: Body) -> Answer 
 }
 
 /// Refuses a share of anomalies that was asked for where no family comes.
-fn without_family(fields: &mut Fields, name: &'static str, asked: Option<f64>) {
+pub(super) fn without_family(fields: &mut Fields, name: &'static str, asked: Option<f64>) {
     if let Some(asked) = asked.filter(|asked| *asked > 0.0) {
         let says = "Input should be 0 where no family is enabled";
         fields.refuse("value_error", name, &json!(asked), says);

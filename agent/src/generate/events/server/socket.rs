@@ -7,13 +7,13 @@ use axum::extract::State;
 use axum::extract::ws::rejection::WebSocketUpgradeRejection;
 use axum::extract::ws::{CloseFrame, Message, WebSocket, WebSocketUpgrade, close_code};
 use axum::http::StatusCode;
-use axum::response::{IntoResponse as _, Response};
+use axum::response::Response;
 use serde_json::{Value, json};
 use tokio::time::Instant;
 
 use super::super::family::{Family, Format};
 use super::fields::Fields;
-use super::routes::list;
+use super::routes::{list, without_family};
 use super::state::{Client, Shared};
 use super::stream::Wish;
 use crate::config::Word as _;
@@ -34,7 +34,10 @@ pub(super) async fn open(
 ) -> Response {
     let upgrade = match upgrade {
         Ok(upgrade) => upgrade,
-        Err(rejection) => return rejection.into_response(),
+        Err(rejection) => {
+            let (status, sentence) = (rejection.status(), rejection.body_text());
+            return detail(status, &sentence);
+        }
     };
     let Ok(place) = Arc::clone(&shared.sockets).try_acquire_owned() else {
         let sentence = "There are as many WebSockets as there may be.";
@@ -148,7 +151,7 @@ fn act(message: Value, wish: &mut Wish, client: &mut Client) -> Result<Value, Ve
         Some("configure") => {
             let config = fields.value("config").unwrap_or_else(|| json!({}));
             fields.end()?;
-            *wish = configured(config, *wish)?;
+            *wish = configured(config, *wish, client.generator.has_family())?;
             Ok(json!({
                 "type": "config_updated",
                 "config": {
@@ -185,8 +188,8 @@ fn act(message: Value, wish: &mut Wish, client: &mut Client) -> Result<Value, Ve
     }
 }
 
-/// The wish, with what is configured changed.
-fn configured(config: Value, mut wish: Wish) -> Result<Wish, Vec<Wrong>> {
+/// The wish, with what is configured changed. `has_family`: whether anomalies can come.
+fn configured(config: Value, mut wish: Wish, has_family: bool) -> Result<Wish, Vec<Wrong>> {
     let mut fields = Fields::new("config", config);
     if let Some(size) = fields.whole("batch_size", 1, 1000) {
         wish.batch_size = size as u32;
@@ -195,6 +198,9 @@ fn configured(config: Value, mut wish: Wish) -> Result<Wish, Vec<Wrong>> {
         wish.interval = interval;
     }
     if let Some(share) = fields.number("anomaly_rate", 0.0, 1.0) {
+        if !has_family {
+            without_family(&mut fields, "anomaly_rate", Some(share));
+        }
         wish.share = Some(share);
     }
     if let Some(labels) = fields.truth("include_labels") {

@@ -250,5 +250,6 @@ fn timeline(config: &EventsConfig) -> Option<Timeline> {
         start: start.as_microsecond(),
         spacing: (least + most) / 2.0 * 1e6,
         spread: spread(config.timestamps.increment),
+        is_early: false,
     })
 }

@@ -135,11 +135,18 @@ fn wish(
         .unwrap_or(batch_size);
     let interval = number(parameters, "interval", least, 60.0).unwrap_or(interval);
     let labels = truth(parameters, "include_labels");
+    let config = shared.config();
+    let share = match config.anomalies.has_family() {
+        true => number(parameters, "anomaly_rate", 0.0, 1.0),
+        false => parameters.read("anomaly_rate", "0 where no family is enabled", |text| {
+            text.parse().ok().filter(|share: &f64| *share == 0.0)
+        }),
+    };
     Wish {
         batch_size,
         interval,
-        share: number(parameters, "anomaly_rate", 0.0, 1.0),
-        has_labels: labels.unwrap_or_else(|| shared.config().output.include_labels),
+        share,
+        has_labels: labels.unwrap_or(config.output.include_labels),
         batches: None,
     }
 }

@@ -2,7 +2,7 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use serde_json::Value;
 
-use super::docs::{DESCRIPTION, PAGE};
+use super::docs::{DESCRIPTION, PAGE, VERSION};
 use super::routes::ROUTES;
 
 type Operations = BTreeMap<(String, String), (BTreeSet<String>, BTreeSet<u16>)>;
@@ -47,6 +47,12 @@ fn every_path_parameter_and_status_is_described_and_no_other() {
         })
         .collect();
     assert_eq!(described, served);
+}
+
+#[test]
+fn the_version_is_that_of_the_description() {
+    let description: Value = serde_json::from_str(DESCRIPTION).unwrap();
+    assert_eq!(description["info"]["version"], VERSION);
 }
 
 #[test]

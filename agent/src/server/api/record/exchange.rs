@@ -13,64 +13,10 @@ use crate::http::exchange::record::{ExchangeRecord, Outcome, Role};
 /// Bytes of a text: a head has 16 KiB, and each byte of it may be written as `\xNN`.
 const TEXT_MOST: usize = 64 << 10;
 
-/// An exchange with its values unread. A value that is null counts as none.
-#[derive(Default, Deserialize)]
-#[serde(default)]
-struct Raw<'a> {
-    #[serde(borrow)]
-    exchange_id: Option<&'a RawValue>,
-    #[serde(borrow)]
-    session_id: Option<&'a RawValue>,
-    #[serde(borrow)]
-    ts: Option<&'a RawValue>,
-    #[serde(borrow)]
-    role: Option<&'a RawValue>,
-    #[serde(borrow)]
-    outcome: Option<&'a RawValue>,
-    #[serde(borrow)]
-    src_ip: Option<&'a RawValue>,
-    #[serde(borrow)]
-    src_port: Option<&'a RawValue>,
-    #[serde(borrow)]
-    dst_ip: Option<&'a RawValue>,
-    #[serde(borrow)]
-    dst_port: Option<&'a RawValue>,
-    #[serde(borrow)]
-    method: Option<&'a RawValue>,
-    #[serde(borrow)]
-    target: Option<&'a RawValue>,
-    #[serde(borrow)]
-    version: Option<&'a RawValue>,
-    #[serde(borrow)]
-    host: Option<&'a RawValue>,
-    #[serde(borrow)]
-    user_agent: Option<&'a RawValue>,
-    #[serde(borrow)]
-    referer: Option<&'a RawValue>,
-    #[serde(borrow)]
-    status: Option<&'a RawValue>,
-    #[serde(borrow)]
-    content_type: Option<&'a RawValue>,
-    #[serde(borrow)]
-    ttfb_us: Option<&'a RawValue>,
-    #[serde(borrow)]
-    total_us: Option<&'a RawValue>,
-    #[serde(borrow)]
-    request_bytes: Option<&'a RawValue>,
-    #[serde(borrow)]
-    response_bytes: Option<&'a RawValue>,
-    #[serde(borrow)]
-    interim_status: Option<&'a RawValue>,
-    #[serde(borrow)]
-    traceparent: Option<&'a RawValue>,
-    #[serde(borrow)]
-    headers: Option<&'a RawValue>,
-    #[serde(borrow)]
-    partial: Option<&'a RawValue>,
-    #[serde(borrow)]
-    cpu_id: Option<&'a RawValue>,
-    #[serde(borrow)]
-    reply_cpu_id: Option<&'a RawValue>,
+unread! {
+    exchange_id, session_id, ts, role, outcome, src_ip, src_port, dst_ip, dst_port, method, target,
+    version, host, user_agent, referer, status, content_type, ttfb_us, total_us, request_bytes,
+    response_bytes, interim_status, traceparent, headers, partial, cpu_id, reply_cpu_id
 }
 
 impl Checked<'_> {

@@ -2,9 +2,6 @@
 //! this host) and `cpu_id` (else 0) may be. With `session_id` the record is one of Tapline's own, and
 //! all of its fields must be there; without, the others are passed over.
 
-use serde::Deserialize;
-use serde_json::value::RawValue;
-
 use super::values::{Answer, text};
 use super::{Checked, required};
 use crate::session::identifier::Identifier;
@@ -18,68 +15,11 @@ const HISTORY_MOST: usize = 64;
 /// Bytes of an interface's name, as the kernel has it.
 const INTERFACE_MOST: usize = 15;
 
-/// A record with its values unread. A value that is null counts as none.
-#[derive(Default, Deserialize)]
-#[serde(default)]
-struct Raw<'a> {
-    #[serde(borrow)]
-    protocol: Option<&'a RawValue>,
-    #[serde(borrow)]
-    src_ip: Option<&'a RawValue>,
-    #[serde(borrow)]
-    src_port: Option<&'a RawValue>,
-    #[serde(borrow)]
-    dst_ip: Option<&'a RawValue>,
-    #[serde(borrow)]
-    dst_port: Option<&'a RawValue>,
-    #[serde(borrow)]
-    packets: Option<&'a RawValue>,
-    #[serde(borrow)]
-    bytes: Option<&'a RawValue>,
-    #[serde(borrow)]
-    cpu_id: Option<&'a RawValue>,
-    #[serde(borrow)]
-    timestamp: Option<&'a RawValue>,
-    #[serde(borrow)]
-    session_id: Option<&'a RawValue>,
-    #[serde(borrow)]
-    revision: Option<&'a RawValue>,
-    #[serde(borrow)]
-    interim: Option<&'a RawValue>,
-    #[serde(borrow)]
-    ended_at: Option<&'a RawValue>,
-    #[serde(borrow)]
-    duration_us: Option<&'a RawValue>,
-    #[serde(borrow)]
-    packets_out: Option<&'a RawValue>,
-    #[serde(borrow)]
-    packets_in: Option<&'a RawValue>,
-    #[serde(borrow)]
-    bytes_out: Option<&'a RawValue>,
-    #[serde(borrow)]
-    bytes_in: Option<&'a RawValue>,
-    #[serde(borrow)]
-    orig_bytes: Option<&'a RawValue>,
-    #[serde(borrow)]
-    resp_bytes: Option<&'a RawValue>,
-    #[serde(borrow)]
-    missed_bytes: Option<&'a RawValue>,
-    #[serde(borrow)]
-    reply_cpu_id: Option<&'a RawValue>,
-    #[serde(borrow)]
-    conn_state: Option<&'a RawValue>,
-    #[serde(borrow)]
-    history: Option<&'a RawValue>,
-    #[serde(borrow)]
-    retransmits: Option<&'a RawValue>,
-    #[serde(borrow)]
-    rtt_us: Option<&'a RawValue>,
-    #[serde(borrow)]
-    http_requests: Option<&'a RawValue>,
-    #[serde(borrow)]
-    http_errors: Option<&'a RawValue>,
-    #[serde(borrow)]
-    ifname: Option<&'a RawValue>,
+unread! {
+    protocol, src_ip, src_port, dst_ip, dst_port, packets, bytes, cpu_id, timestamp, session_id,
+    revision, interim, ended_at, duration_us, packets_out, packets_in, bytes_out, bytes_in,
+    orig_bytes, resp_bytes, missed_bytes, reply_cpu_id, conn_state, history, retransmits, rtt_us,
+    http_requests, http_errors, ifname
 }
 
 impl Checked<'_> {

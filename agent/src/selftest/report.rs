@@ -125,7 +125,7 @@ impl fmt::Display for Report {
     fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
         writeln!(
             formatter,
-            "{:<7} {:<14} {:>8} {:>8} {:>9} {:>6} {:>11} {:>11} {:>8} {:>8} {:>7}  ledger",
+            "{:<7} {:<14} {:>8} {:>8} {:>9} {:>6} {:>13} {:>11} {:>8} {:>8} {:>7}  ledger",
             "hook",
             "shape",
             "sent",
@@ -152,7 +152,7 @@ impl fmt::Display for Report {
             };
             writeln!(
                 formatter,
-                "{:<7} {:<14} {:>8} {:>8.4} {:>9.4} {:>6.3} {:>11} {:>11} {:>8} {:>8} {:>7}  {}{}{partial}",
+                "{:<7} {:<14} {:>8} {:>8.4} {:>9.4} {:>6.3} {:>13} {:>11} {:>8} {:>8} {:>7}  {}{}{partial}",
                 row.hook,
                 row.shape,
                 score.sent,

@@ -79,7 +79,9 @@ impl CaptureOutput {
                     _ => options.create(true),
                 };
                 (
-                    options.open(path).map_err(|source| open_error(path, source))?,
+                    options
+                        .open(path)
+                        .map_err(|source| open_error(path, source))?,
                     Some(path.clone()),
                 )
             }

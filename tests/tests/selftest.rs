@@ -20,10 +20,20 @@ fn selftest(folder: &Path, flags: &str) -> Command {
     command
         .args(["--json", "--data-dir"])
         .arg(folder.join("data"));
+    without_variables(&mut command);
     let temporary = folder.join("tmp");
     fs::create_dir_all(&temporary).unwrap();
     command.env("TMPDIR", temporary);
     command
+}
+
+/// Takes the variables away that would be settings of the program.
+fn without_variables(command: &mut Command) {
+    for (name, _) in std::env::vars_os() {
+        if name.to_string_lossy().starts_with("TAPLINE_") {
+            command.env_remove(name);
+        }
+    }
 }
 
 /// The network namespaces of all processes.
@@ -136,6 +146,7 @@ fn without_privileges_it_says_what_it_needs() {
         .arg(program())
         .args(["selftest", "--attach", "tc", "--data-dir"]);
     command.arg(folder.path()).env("TMPDIR", "/tmp");
+    without_variables(&mut command);
     let done = Program::new(command).output();
     assert_eq!(done.code, Some(1), "{}", done.stderr);
     let last = done.stderr.lines().last().unwrap();
@@ -155,9 +166,9 @@ fn cable() -> (Namespace, Namespace) {
 }
 
 fn gen_packets(namespace: &Namespace, flags: &str) -> Program {
-    let mut command = namespace.command(&program().display().to_string());
+    let mut command = Tapline::command(namespace, "gen");
     command
-        .args(["gen", "packets", "-q"])
+        .args(["packets", "-q"])
         .args(flags.split_whitespace());
     Program::new(command)
 }
@@ -187,20 +198,19 @@ fn live_frames_are_whole_conversations() {
     .output();
     assert_eq!(done.code, Some(0), "{}", done.stderr);
     let truth = read_truth(Path::new(&truth)).unwrap();
-    let messages: BTreeSet<(String, u16, String)> = truth
+    let messages: BTreeSet<String> = truth
         .iter()
         .filter_map(|told| match told {
-            Truth::Message(message) => Some((
-                message.src_ip.to_string(),
-                message.dst_port,
-                message.line.clone(),
+            Truth::Message(message) => Some(format!(
+                "{} {} to {} {}: {}",
+                message.src_ip, message.src_port, message.dst_ip, message.dst_port, message.line
             )),
             _ => None,
         })
         .collect();
     assert!(messages.len() >= 2000, "{}", messages.len());
     let ended = tapline.stop();
-    let found: BTreeSet<(String, u16, String)> = ended
+    let found: BTreeSet<String> = ended
         .heads
         .iter()
         .map(|head| {
@@ -208,8 +218,14 @@ fn live_frames_are_whole_conversations() {
                 Some(status) => format!("HTTP/1.1 {status} {}", head.text("reason")),
                 None => format!("{} {} HTTP/1.1", head.text("method"), head.text("target")),
             };
-            let port = u16::try_from(head.number("dst_port").unwrap()).unwrap();
-            (head.text("src_ip").to_owned(), port, line)
+            let port = |name| head.number(name).unwrap();
+            format!(
+                "{} {} to {} {}: {line}",
+                head.text("src_ip"),
+                port("src_port"),
+                head.text("dst_ip"),
+                port("dst_port")
+            )
         })
         .collect();
     // The first, refused run sent nothing that anybody saw.

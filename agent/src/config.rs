@@ -43,6 +43,7 @@ pub(crate) use nearest::nearest;
 pub use print::print;
 pub use setting::{Origin, Refusal, Setting, Value};
 pub use units::parse_duration;
+pub(crate) use units::{format_duration, format_size, parse_size};
 pub(crate) use word::words;
 pub use word::{
     ApiMode, Attach, DiagnosticsFormat, Level, LogFormat, Loopback, RedactQuery, Word, XdpMode,

@@ -37,6 +37,8 @@ fn version_and_help_go_to_stdout() {
         "gen",
         "gen sessions",
         "gen access",
+        "gen events",
+        "gen http",
     ] {
         let (code, stdout, stderr) = output(&mut tapline(&format!("{command} --help")));
         assert_eq!((code, stderr.as_str()), (0, ""), "{command}");

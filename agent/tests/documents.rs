@@ -67,6 +67,7 @@ fn every_flag_is_named() {
         "gen events",
         "gen packets",
         "selftest",
+        "gen http",
     ] {
         let help = Command::new(env!("CARGO_BIN_EXE_tapline"))
             .args(command.split(' '))

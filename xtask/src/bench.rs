@@ -3,6 +3,7 @@
 mod capture;
 mod generators;
 mod kernel;
+mod load;
 mod packets;
 mod sessions;
 mod sinks;
@@ -31,6 +32,8 @@ pub(crate) enum Bench {
     /// Frames a second that `tapline gen packets` makes: to a file, to a veth pair, by XDP live frames (as
     /// root)
     Packets(packets::Options),
+    /// Requests a second of `tapline gen http` on one CPU beside wrk on the same nginx, and the rate it keeps
+    Load(load::Options),
     /// The client of a known number of requests, which `capture` starts
     #[command(hide = true)]
     Client(capture::client::Options),
@@ -52,6 +55,7 @@ pub(crate) fn run(workspace: &Workspace, bench: &Bench) -> Result<bool> {
         Bench::Sinks(options) => sinks::run(workspace, options),
         Bench::Generators(options) => generators::run(workspace, options),
         Bench::Packets(options) => packets::run(workspace, options),
+        Bench::Load(options) => load::run(workspace, options),
         Bench::Client(options) => capture::client::run(options).map(|()| true),
         Bench::Crowd(options) => sessions::crowd::send(options).map(|()| true),
     }

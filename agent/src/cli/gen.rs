@@ -1,7 +1,8 @@
-//! `tapline gen`: generators of logs, one file each.
+//! `tapline gen`: generators of logs and of load, one file each.
 
 pub mod access;
 pub mod events;
+pub mod http;
 pub mod packets;
 pub mod sessions;
 
@@ -9,6 +10,7 @@ use clap::{Args, Subcommand};
 
 use self::access::{AccessArguments, AccessFlags};
 use self::events::{EventsArguments, EventsFlags};
+use self::http::{HttpArguments, HttpFlags};
 use self::packets::{PacketsArguments, PacketsFlags};
 use self::sessions::{SessionsArguments, SessionsFlags};
 use crate::exit::Exit;
@@ -34,6 +36,9 @@ enum GeneratorFlags {
     /// Make frames of conversations that carry HTTP/1, of every shape at which captures go wrong
     #[command(after_help = packets::HELP)]
     Packets(Box<PacketsFlags>),
+    /// Send HTTP/1.1 requests, closed or open loop, and measure the answers; or be the target
+    #[command(after_help = http::HELP)]
+    Http(Box<HttpFlags>),
 }
 
 /// What a generator is told.
@@ -47,6 +52,8 @@ pub enum GenArguments {
     Events(Box<EventsArguments>),
     /// Of `tapline gen packets`.
     Packets(Box<PacketsArguments>),
+    /// Of `tapline gen http`.
+    Http(HttpArguments),
 }
 
 impl GenFlags {
@@ -71,6 +78,7 @@ impl GenFlags {
                 let arguments = flags.arguments(json, quiet)?;
                 Ok(GenArguments::Packets(Box::new(arguments)))
             }
+            GeneratorFlags::Http(flags) => Ok(GenArguments::Http(flags.arguments(json, quiet)?)),
         }
     }
 }
@@ -85,5 +93,6 @@ pub fn generate(arguments: GenArguments) -> anyhow::Result<Exit> {
         GenArguments::Access(arguments) => access::generate(arguments),
         GenArguments::Events(arguments) => events::generate(&arguments),
         GenArguments::Packets(arguments) => packets::generate(&arguments),
+        GenArguments::Http(arguments) => http::generate(arguments),
     }
 }

@@ -39,20 +39,20 @@ pub fn parse_duration(text: &str) -> Result<Duration, Refusal> {
 }
 
 /// Writes a duration in the largest unit that leaves a whole number.
-pub(super) fn format_duration(duration: Duration) -> String {
+pub(crate) fn format_duration(duration: Duration) -> String {
     let milliseconds = u64::try_from(duration.as_millis()).unwrap_or(u64::MAX);
     format_with_unit(milliseconds, &TIMES)
 }
 
 /// Reads a size: a whole number of bytes, or one with `KiB`, `MiB`, `GiB` or `TiB`.
-pub(super) fn parse_size(text: &str) -> Result<u64, Refusal> {
+pub(crate) fn parse_size(text: &str) -> Result<u64, Refusal> {
     number_with_unit(text, &SIZES).ok_or_else(|| {
         Refusal::new("must be a number of bytes, or a number with KiB, MiB, GiB or TiB")
     })
 }
 
 /// Writes a size in the largest unit that leaves a whole number.
-pub(super) fn format_size(bytes: u64) -> String {
+pub(crate) fn format_size(bytes: u64) -> String {
     format_with_unit(bytes, &SIZES[..4])
 }
 

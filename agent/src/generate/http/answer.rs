@@ -167,9 +167,7 @@ impl Answer {
                 Ok(self.whole())
             }
             // What has come of a head may be enough to see that it is none.
-            Place::Head if !self.held.is_empty() => {
-                parse(&self.held).and_then(|_early| Err(Wrong::Closed))
-            }
+            Place::Head if !self.held.is_empty() => parse(&self.held).and(Err(Wrong::Closed)),
             _ => Err(Wrong::Closed),
         }
     }

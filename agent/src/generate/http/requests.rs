@@ -7,7 +7,7 @@ mod users;
 
 use std::sync::Arc;
 
-pub use users::{Users, UsersSettings};
+pub use users::{Users, UsersSettings, Visit};
 
 /// The field that carries the number of a request where requests are stamped.
 pub const STAMP_FIELD: &str = "X-Tapline-Stamp";
@@ -198,7 +198,7 @@ pub enum Sequence {
     /// As [`Requests::Cycle`].
     Cycle(Arc<[Prepared]>),
     /// As [`Requests::Users`].
-    Users(Box<users::Visit>),
+    Users(Box<Visit>),
 }
 
 impl Sequence {
@@ -207,7 +207,7 @@ impl Sequence {
     pub fn new(requests: &Requests) -> Self {
         match requests {
             Requests::Cycle(prepared) => Self::Cycle(Arc::clone(prepared)),
-            Requests::Users(users) => Self::Users(Box::new(users::Visit::new(Arc::clone(users)))),
+            Requests::Users(users) => Self::Users(Box::new(Visit::new(Arc::clone(users)))),
         }
     }
 

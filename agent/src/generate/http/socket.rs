@@ -63,6 +63,18 @@ impl Poller {
         )?)
     }
 
+    /// Adds a listener, which is told of as long as there is somebody to accept; of several threads that
+    /// wait for it one is woken.
+    pub(super) fn add_listener(&self, socket: impl AsFd, token: u64) -> io::Result<()> {
+        let flags = EventFlags::IN | EventFlags::EXCLUSIVE;
+        Ok(epoll::add(
+            &self.epoll,
+            socket,
+            EventData::new_u64(token),
+            flags,
+        )?)
+    }
+
     /// Waits until something happens, for so long at most; gives how many of
     /// [`happened`](Self::happened) there are.
     #[inline]
@@ -108,6 +120,21 @@ pub(super) fn connect(address: SocketAddr) -> Result<OwnedFd, Errno> {
     }
 }
 
+/// The next connection of a listener; `None`: nobody waits.
+pub(super) fn accept(listener: impl AsFd) -> Result<Option<OwnedFd>, Errno> {
+    let flags = SocketFlags::NONBLOCK | SocketFlags::CLOEXEC;
+    match rustix::net::accept_with(listener, flags) {
+        Ok(socket) => {
+            // Without it answers that come in pieces would come late.
+            let _is_set = sockopt::set_tcp_nodelay(&socket, true);
+            Ok(Some(socket))
+        }
+        // Who was there is gone again.
+        Err(Errno::AGAIN | Errno::INTR | Errno::CONNABORTED) => Ok(None),
+        Err(error) => Err(error),
+    }
+}
+
 /// How the opening of a connection ended.
 pub(super) fn connected(socket: &OwnedFd) -> Result<(), Errno> {
     sockopt::socket_error(socket)?
@@ -143,6 +170,13 @@ pub(super) fn read(socket: &OwnedFd, buffer: &mut [u8]) -> Result<Option<usize>,
             Err(error) => return Err(error),
         }
     }
+}
+
+/// Closes a connection so that the other side sees a reset.
+pub(super) fn reset(socket: OwnedFd) {
+    // Where it cannot be said that it is to be a reset it is an end.
+    let _is_reset = sockopt::set_socket_linger(&socket, Some(Duration::ZERO));
+    drop(socket);
 }
 
 /// Sees to it that so many sockets can be open, as far as the host lets us.

@@ -1,4 +1,4 @@
-use std::io::{BufRead as _, BufReader, Read as _, Write as _};
+use std::io::{BufRead, BufReader, Read as _, Write as _};
 use std::net::{TcpListener, TcpStream};
 
 use super::*;
@@ -19,7 +19,7 @@ fn server(talk: impl Fn(TcpStream) + Send + Sync + Copy + 'static) -> SocketAddr
 }
 
 /// Reads a head; `None`: the other side is gone.
-fn head(reader: &mut impl std::io::BufRead) -> Option<String> {
+fn head(reader: &mut impl BufRead) -> Option<String> {
     let mut head = String::new();
     loop {
         let before = head.len();

@@ -87,7 +87,7 @@ pub fn target(name: &str, allowed: &[String]) -> Result<Interface, SendError> {
     let interface = interfaces::by_name(name)?;
     let kind = interface.kind.as_deref().unwrap_or_default();
     let name = interface.name.clone();
-    let is_allowed = allowed.iter().any(|allowed| *allowed == name);
+    let is_allowed = allowed.contains(&name);
     if !interface.loopback && !HARMLESS.contains(&kind) && !is_allowed {
         let kind = match kind {
             "" => "a network card".to_owned(),
@@ -312,7 +312,7 @@ mod tests {
     fn received(name: &str) -> u64 {
         let text = std::fs::read_to_string("/proc/thread-self/net/dev").unwrap();
         let line = text.lines().find_map(|line| line.trim().strip_prefix(name));
-        let fields = line.unwrap().trim_start_matches(':').split_whitespace();
-        fields.skip(1).next().unwrap().parse().unwrap()
+        let mut fields = line.unwrap().trim_start_matches(':').split_whitespace();
+        fields.nth(1).unwrap().parse().unwrap()
     }
 }

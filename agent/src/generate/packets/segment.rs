@@ -230,7 +230,7 @@ fn retransmit(segments: &mut Vec<Segment>, stream: &mut ChaCha8Rng) {
 }
 
 /// Some are passed by up to four of their turn.
-fn reorder(segments: &mut Vec<Segment>, stream: &mut ChaCha8Rng) {
+fn reorder(segments: &mut [Segment], stream: &mut ChaCha8Rng) {
     let mut at = 0;
     while at < segments.len() {
         let turn = segments[at..]
@@ -247,7 +247,7 @@ fn reorder(segments: &mut Vec<Segment>, stream: &mut ChaCha8Rng) {
 }
 
 /// Some carry the end of the one before them too, or the beginning of the one behind them.
-fn overlap(segments: &mut Vec<Segment>, stream: &mut ChaCha8Rng) {
+fn overlap(segments: &mut [Segment], stream: &mut ChaCha8Rng) {
     for at in 1..segments.len() {
         let [before, segment] = &mut segments[at - 1..=at] else {
             continue;

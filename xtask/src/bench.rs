@@ -1,23 +1,36 @@
-//! `cargo xtask bench`: what capture costs, in the kernel and on a whole host, and what storing costs, against fixed targets.
+//! `cargo xtask bench`: what capture costs, in the kernel and on a whole host, and what storing costs,
+//! against fixed targets.
 
+mod all;
 mod capture;
 mod generators;
 mod kernel;
 mod load;
 mod packets;
+mod read;
 mod sessions;
 mod sinks;
 mod statistics;
 mod target;
 
 use anyhow::Result;
-use clap::Subcommand;
+use clap::{Args, Subcommand};
 
 use crate::workspace::Workspace;
 
+/// What `cargo xtask bench` takes.
+#[derive(Debug, Args)]
+#[command(args_conflicts_with_subcommands = true)]
+pub(crate) struct Options {
+    #[command(subcommand)]
+    one: Option<Bench>,
+    #[command(flatten)]
+    all: all::Options,
+}
+
 /// What `cargo xtask bench` measures.
 #[derive(Debug, Subcommand)]
-pub(crate) enum Bench {
+enum Bench {
     /// The whole way on real traffic: nginx and wrk on a veth pair, capture on and off in turn (as
     /// root)
     Capture(capture::Options),
@@ -34,6 +47,8 @@ pub(crate) enum Bench {
     Packets(packets::Options),
     /// Requests a second of `tapline gen http` on one CPU beside wrk on the same nginx, and the rate it keeps
     Load(load::Options),
+    /// Packets a second that `tapline read` takes from a capture file, beside tshark
+    Read(read::Options),
     /// The client of a known number of requests, which `capture` starts
     #[command(hide = true)]
     Client(capture::client::Options),
@@ -47,7 +62,10 @@ pub(crate) enum Bench {
 /// # Errors
 /// When this is not root, something cannot be built or started, or a measurement is not what it was
 /// meant to be.
-pub(crate) fn run(workspace: &Workspace, bench: &Bench) -> Result<bool> {
+pub(crate) fn run(workspace: &Workspace, options: &Options) -> Result<bool> {
+    let Some(bench) = &options.one else {
+        return all::run(workspace, &options.all);
+    };
     match bench {
         Bench::Capture(options) => capture::run(workspace, options),
         Bench::Kernel(options) => kernel::run(workspace, options),
@@ -56,6 +74,7 @@ pub(crate) fn run(workspace: &Workspace, bench: &Bench) -> Result<bool> {
         Bench::Generators(options) => generators::run(workspace, options),
         Bench::Packets(options) => packets::run(workspace, options),
         Bench::Load(options) => load::run(workspace, options),
+        Bench::Read(options) => read::run(workspace, options),
         Bench::Client(options) => capture::client::run(options).map(|()| true),
         Bench::Crowd(options) => sessions::crowd::send(options).map(|()| true),
     }

@@ -52,9 +52,8 @@ enum Task {
     Test(test::Options),
     /// Run the tests of the kernel programs on Debian 12's kernel, in a virtual machine
     TestVm(vm::Options),
-    /// Measure what capture costs, against fixed targets (as root)
-    #[command(subcommand)]
-    Bench(bench::Bench),
+    /// Measure against fixed targets: everything, or one benchmark (some as root)
+    Bench(bench::Options),
     /// Compare what `tapline read` finds in captures with what is expected
     Conformance(conformance::Options),
 }
@@ -80,7 +79,7 @@ fn run(task: Task) -> Result<ExitCode> {
         Task::Demo(options) => return Ok(exit_code(demo::run(&workspace, &options)?)),
         Task::Lint(options) => return Ok(exit_code(lint::run(&workspace, &options)?)),
         Task::Test(options) => return Ok(exit_code(test::run(&workspace, &options)?)),
-        Task::Bench(bench) => return Ok(exit_code(bench::run(&workspace, &bench)?)),
+        Task::Bench(options) => return Ok(exit_code(bench::run(&workspace, &options)?)),
         Task::Conformance(options) => {
             return Ok(exit_code(conformance::run(&workspace, &options)?));
         }

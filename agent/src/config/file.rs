@@ -10,7 +10,9 @@ use std::path::Path;
 
 use serde::Deserialize as _;
 use serde::de::{self, DeserializeSeed, Deserializer, MapAccess, SeqAccess, Visitor};
-use serde_saphyr::{MergeKeyPolicy, MessageFormatter as _, Spanned, UserMessageFormatter};
+use serde_saphyr::{
+    MergeKeyPolicy, MessageFormatter as _, NonFiniteFloatPolicy, Spanned, UserMessageFormatter,
+};
 
 use super::nearest::nearest;
 use super::{Config, ConfigError, Key, Origin, Refusal, Setting, Value};
@@ -100,6 +102,8 @@ pub(super) fn options() -> serde_saphyr::Options {
             max_total_scalar_bytes: 4 << 20,
         },
         merge_keys: MergeKeyPolicy::Error,
+        // Whoever reads the value says that it is none, and names the key.
+        non_finite_float_policy: NonFiniteFloatPolicy::AsString,
         with_snippet: false,
         emit_comments: false,
     }

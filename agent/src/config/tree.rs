@@ -164,6 +164,7 @@ pub struct Branch<'a> {
     /// The keys above, joined by dots; empty at the root.
     path: String,
     entries: Vec<(&'a str, u64, &'a Node)>,
+    /// The names that were asked for.
     known: Vec<String>,
 }
 
@@ -172,8 +173,10 @@ pub struct Branch<'a> {
 pub struct Leaf<'a> {
     /// The file.
     pub file: &'a Path,
-    /// The whole key, with dots.
+    /// The whole key, with dots; of an item of a list with its number, from 0, in brackets.
     pub key: String,
+    /// The line of the key, or of the item.
+    pub line: u64,
     /// What stands there.
     pub node: &'a Node,
 }
@@ -187,6 +190,7 @@ impl<'a> Branch<'a> {
         Leaf {
             file,
             key: String::new(),
+            line: root.line,
             node: root,
         }
         .branch()
@@ -194,12 +198,13 @@ impl<'a> Branch<'a> {
 
     /// Takes the value of a key; `None`: the key is not there, or has no value.
     pub fn take(&mut self, name: &str) -> Option<Leaf<'a>> {
-        self.known.push(self.whole(name));
+        self.known.push(name.to_owned());
         let place = self.entries.iter().position(|(key, ..)| *key == name)?;
-        let (_, _, node) = self.entries.remove(place);
+        let (_, line, node) = self.entries.remove(place);
         let leaf = Leaf {
             file: self.file,
             key: self.whole(name),
+            line,
             node,
         };
         (node.tree != Tree::Nothing).then_some(leaf)
@@ -218,10 +223,11 @@ impl<'a> Branch<'a> {
         let entries = std::mem::take(&mut self.entries);
         entries
             .into_iter()
-            .map(|(name, _, node)| {
+            .map(|(name, line, node)| {
                 let leaf = Leaf {
                     file: self.file,
                     key: self.whole(name),
+                    line,
                     node,
                 };
                 (name, leaf)
@@ -237,12 +243,12 @@ impl<'a> Branch<'a> {
         let Some((name, line, _)) = self.entries.first() else {
             return Ok(());
         };
-        let key = self.whole(name);
+        let near = nearest(name, self.known.iter().cloned());
         Err(ConfigError::UnknownKey {
             path: self.file.to_owned(),
             line: *line,
-            nearest: nearest(&key, self.known.into_iter()),
-            key: Value::Text(key),
+            nearest: near.map(|name| self.whole(&name)),
+            key: Value::Text(self.whole(name)),
         })
     }
 
@@ -288,9 +294,11 @@ impl<'a> Leaf<'a> {
         };
         Ok(items
             .iter()
-            .map(|node| Self {
+            .enumerate()
+            .map(|(number, node)| Self {
                 file: self.file,
-                key: self.key.clone(),
+                key: format!("{}[{number}]", self.key),
+                line: node.line,
                 node,
             })
             .collect())
@@ -315,7 +323,7 @@ impl<'a> Leaf<'a> {
     pub fn refused(&self, refusal: &Refusal) -> ConfigError {
         ConfigError::Shape {
             path: self.file.to_owned(),
-            line: self.node.line,
+            line: self.line,
             key: match self.key.is_empty() {
                 true => "the file".to_owned(),
                 false => one_line(&self.key),
@@ -345,10 +353,10 @@ mod tests {
         let file = Path::new("f.yaml");
         let mut branch = Branch::root(file, &root).unwrap();
         let a = branch.take("a").unwrap();
-        assert_eq!((a.key.as_str(), a.node.line), ("a", 1));
+        assert_eq!((a.key.as_str(), a.line), ("a", 1));
         assert_eq!(a.node.tree, Tree::Text("1".to_owned()));
         let items = branch.take("b").unwrap().list().unwrap();
-        assert_eq!(items[1].node.line, 4);
+        assert_eq!((items[1].line, items[1].key.as_str()), (4, "b[1]"));
         assert_eq!(items[1].node.tree, Tree::Text("x: y".to_owned()));
         let number = items[0].read(|text| Ok(text.parse::<f64>().unwrap()));
         assert_eq!(number.unwrap(), 0.5);
@@ -385,6 +393,18 @@ mod tests {
         check(
             "\nweight: [1]",
             "f.yaml, line 2: weight must be one value, not a list or a section",
+        );
+        check(
+            "weight:\n  a: 1",
+            "f.yaml, line 1: weight must be one value, not a list or a section",
+        );
+        check(
+            "weight: .nan",
+            "f.yaml, line 1: weight is \".nan\", but must be a number",
+        );
+        check(
+            "weight: -.Inf",
+            "f.yaml, line 1: weight is \"-.inf\", but must be a number",
         );
         check(
             "weight: 1\nwieght: 2",

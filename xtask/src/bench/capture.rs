@@ -17,7 +17,7 @@ mod load;
 pub(crate) mod measure;
 mod program_time;
 pub(crate) mod site;
-mod usage;
+pub(crate) mod usage;
 pub(crate) mod wakeful;
 
 use std::{

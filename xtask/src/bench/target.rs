@@ -2,16 +2,73 @@
 
 use std::fmt;
 
-use serde::Serialize;
+use serde::{Deserialize, Serialize};
+
+/// A [`Target`] as a benchmark's document has it.
+#[derive(Clone, Debug, Deserialize, Serialize)]
+pub(crate) struct Figure {
+    pub(crate) name: String,
+    /// None: it is no number.
+    value: Option<f64>,
+    bound: Bound,
+    limit: f64,
+    unit: String,
+    pub(crate) met: bool,
+}
+
+impl Figure {
+    /// What was measured, with its unit.
+    pub(crate) fn measured(&self) -> String {
+        let value = self.value.map_or_else(|| "nothing".to_owned(), short);
+        format!("{value} {}", self.unit)
+    }
+
+    /// What is asked for.
+    pub(crate) fn asked(&self) -> String {
+        format!("{} {}", self.bound.words(), short(self.limit))
+    }
+}
+
+impl fmt::Display for Figure {
+    fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let verdict = if self.met { "met   " } else { "MISSED" };
+        let (name, measured, asked) = (&self.name, self.measured(), self.asked());
+        write!(formatter, "{verdict}  {name}: {measured} ({asked})")
+    }
+}
+
+/// A number with as many digits as it deserves.
+fn short(value: f64) -> String {
+    let digits = match value.abs() {
+        0.0 | 1000.0.. => 0,
+        100.0.. => 1,
+        10.0.. => 2,
+        _ => 3,
+    };
+    let text = format!("{value:.digits$}");
+    match text.contains('.') {
+        true => text.trim_end_matches('0').trim_end_matches('.').to_owned(),
+        false => text,
+    }
+}
 
 /// The side on which a limit lies.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Deserialize, Serialize)]
 #[serde(rename_all = "snake_case")]
 pub(crate) enum Bound {
     /// The figure must not be larger.
     AtMost,
     /// The figure must not be smaller.
     AtLeast,
+}
+
+impl Bound {
+    fn words(self) -> &'static str {
+        match self {
+            Self::AtMost => "at most",
+            Self::AtLeast => "at least",
+        }
+    }
 }
 
 /// A figure held against its limit.
@@ -60,10 +117,7 @@ impl fmt::Display for Target {
             met,
         } = self;
         let verdict = if *met { "met   " } else { "MISSED" };
-        let bound = match bound {
-            Bound::AtMost => "at most",
-            Bound::AtLeast => "at least",
-        };
+        let bound = bound.words();
         write!(
             formatter,
             "{verdict}  {name}: {value:.3} {unit} ({bound} {limit} {unit})"

@@ -13,20 +13,23 @@ use jiff::Timestamp;
 use crate::config::Refusal;
 use crate::exit::{Exit, UsageError};
 use crate::generate::access::config::{
-    AccessConfig, Environment, LineFormat, Pattern, Source, Wrong, find, print,
+    AccessConfig, Environment, Found, LineFormat, Pattern, Source, Wrong, find, print,
 };
-use crate::generate::access::run::{self, Done, Pace, Plan, To, say};
+use crate::generate::access::run::{self, DayBefore, Pace, Plan, To, say};
 use crate::generate::access::schema::Schemas;
 use crate::generate::access::version;
 use crate::generate::bounds::{BoundDefaults, BoundFlags, Bounds};
 use crate::generate::stop::Stop;
+
+/// A dry run for which nobody says how long it is makes the lines of so long.
+const DRY: Duration = Duration::from_secs(86_400);
 
 pub(super) const HELP: &str = "\
 Examples:
   tapline gen access                                 to /var/log/app, as the shipped file says
   tapline gen access config.yaml --log-dir ./logs
   tapline gen access --rate 100 --duration 10s --format json --output - | jq .status
-  tapline gen access --start -7d --log-dir ./logs    the last seven days, as fast as it goes
+  tapline gen access --start -7d --output - > week.log     the last seven days, as fast as it goes
   LOG_GENERATOR_CONFIG_YAML_B64=$(base64 < config.yaml) tapline gen access
 
 Writes access.log, error.log and system.log; config/access.yaml is the manual of all keys. What
@@ -34,7 +37,7 @@ wins: flags, then RATE_OVERRIDE and LOG_DIR_OVERRIDE, then the file that is name
 configuration in LOG_GENERATOR_CONFIG_YAML_B64, _YAML or _PATH, else the shipped one. GET /health
 and GET /ready answer on 127.0.0.1:8080 while lines go to files. With --start and without --rate,
 lines of the configured rate are made as fast as it goes, until now or as many as --count and
---duration say. SIGINT and SIGTERM write what was made and say the account; a second one stops at
+--duration say; so they are with --dry-run alone, from now on, those of a day. SIGINT and SIGTERM write what was made and say the account; a second one stops at
 once.
 
 Exit codes: 0 done, 1 failed, 2 wrong usage or configuration, 6 the rate was not met.";
@@ -46,7 +49,7 @@ pub(in crate::cli) struct AccessFlags {
     #[arg(value_name = "CONFIG")]
     config: Option<PathBuf>,
     /// Folder of the log files
-    #[arg(long, value_name = "DIR", alias = "log-dir-override")]
+    #[arg(long, value_name = "DIR", visible_alias = "log-dir-override")]
     log_dir: Option<PathBuf>,
     /// - or stdout: lines of access.log alone to stdout, in place of files
     #[arg(long, value_name = "-", value_parser = output, conflicts_with = "log_dir")]
@@ -145,10 +148,21 @@ impl AccessFlags {
         quiet: bool,
     ) -> anyhow::Result<AccessArguments> {
         let found = find(self.config.as_deref(), environment);
-        let (source, found) = found.map_err(|wrong| UsageError(wrong.to_string()))?;
-        let mut config = found.config;
+        let Found {
+            source,
+            mut config,
+            mut warnings,
+            is_free,
+        } = found.map_err(|wrong| UsageError(wrong.to_string()))?;
+        warnings.extend(self.losers(environment));
         self.change(&mut config, &source);
-        let bounds = self.bounds.over(BoundDefaults::default(), quiet)?;
+        let mut bounds = self.bounds.over(BoundDefaults::default(), quiet)?;
+        let is_bound = self.bounds.count.is_some() || self.bounds.duration.is_some();
+        if bounds.dry_run && self.bounds.rate.is_none() && bounds.start.is_none() && !is_free {
+            // The lines that would come from now on, without waiting for them.
+            bounds.start = Some(Timestamp::now());
+            bounds.duration = bounds.duration.or_else(|| (!is_bound).then_some(DRY));
+        }
         let to = match (bounds.dry_run, self.output) {
             (true, _) => To::Nowhere,
             (false, Some(())) => To::Stdout,
@@ -161,7 +175,7 @@ impl AccessFlags {
         }
         let pace = match (self.bounds.rate, bounds.start) {
             (Some(rate), _) if rate > 0.0 => Pace::Rate(rate),
-            (None, None) => Pace::Rate(config.output.rate),
+            (None, None) if !is_free => Pace::Rate(config.output.rate),
             _ => Pace::Free,
         };
         let health = &config.output.health;
@@ -184,19 +198,43 @@ impl AccessFlags {
             let told = bounds.to_yaml();
             let told: String = told.lines().map(|line| format!("# {line}\n")).collect();
             let text = format!("# From {source}.\n{told}{}", print(&plan.config));
+            for warning in &warnings {
+                run::warn(quiet, &warning.to_string());
+            }
             return Ok(AccessArguments::Say(text));
         }
         Ok(AccessArguments::Run(Box::new(AccessRun {
             plan,
             bounds,
-            warnings: found.warnings,
+            warnings,
             json,
         })))
     }
 
+    /// Variables that a flag goes over.
+    fn losers(&self, environment: &Environment) -> Vec<Wrong> {
+        let is_rate = environment.rate.is_some() && self.bounds.rate.is_some();
+        let is_folder = environment.directory.is_some();
+        let all = [
+            (is_rate, "RATE_OVERRIDE is set, but --rate wins"),
+            (
+                is_folder && self.log_dir.is_some(),
+                "LOG_DIR_OVERRIDE is set, but --log-dir wins",
+            ),
+            (
+                is_folder && self.output.is_some(),
+                "LOG_DIR_OVERRIDE is set, but lines go to stdout: --output wins",
+            ),
+        ];
+        let lost = all.into_iter().filter(|(is_lost, _)| *is_lost);
+        lost.map(|(_, sentence)| Wrong::new(sentence)).collect()
+    }
+
     /// How long: where lines of the past are made as fast as it goes and nothing is said, until now.
     fn duration(&self, bounds: &Bounds, pace: Pace) -> Result<Option<Duration>, UsageError> {
-        let is_bound = self.bounds.count.is_some() || self.bounds.duration.is_some();
+        let is_bound = self.bounds.count.is_some()
+            || self.bounds.duration.is_some()
+            || bounds.duration.is_some();
         let Some(start) = bounds.start.filter(|_| pace == Pace::Free && !is_bound) else {
             return Ok(bounds.duration);
         };
@@ -288,27 +326,34 @@ pub fn generate(arguments: AccessArguments) -> anyhow::Result<Exit> {
     for warning in &warnings {
         run::warn(plan.is_quiet, &warning.to_string());
     }
-    bounds.say_seed();
+    let (done, result) = run::run(&plan, &stop, || {
+        bounds.say_seed();
+        if !plan.is_quiet {
+            greet(&plan);
+        }
+    })?;
     if !plan.is_quiet {
-        greet(&plan);
-    }
-    let Done { summary, warmed } = run::run(&plan, &stop)?;
-    if !plan.is_quiet {
-        if warmed > 0 {
+        if let Some(before) = done.day_before {
+            let DayBefore {
+                records,
+                bytes,
+                seconds,
+            } = before;
             say(&format!(
-                "tapline: {warmed} of the records are of the 24 hours before the start"
+                "tapline: the 24 hours before the start: {records} records, {bytes} bytes, {seconds:.3} s"
             ));
         }
         say(&format!(
             "Shutdown complete. Total logs generated: {}",
-            summary.records
+            done.records()
         ));
     }
-    summary.say();
+    done.summary.say();
+    result?;
     if json {
-        super::super::write_result(&summary)?;
+        super::super::write_result(&done)?;
     }
-    Ok(summary.exit())
+    Ok(done.summary.exit())
 }
 
 /// What is to be done, in one line.
@@ -319,9 +364,18 @@ fn greet(plan: &Plan) {
         To::Stdout => "stdout".to_owned(),
         To::Nowhere => "nowhere (a dry run)".to_owned(),
     };
-    let rate = match plan.pace {
-        Pace::Rate(rate) => format!("{rate} lines/s"),
-        Pace::Free => "as fast as it goes".to_owned(),
+    let rate = match (plan.multiplier(), plan.start) {
+        (1.0, _) => String::new(),
+        (multiplier, None) => format!(" x {multiplier} now"),
+        (multiplier, Some(_)) => format!(" x {multiplier} at the start"),
+    };
+    let rate = match (plan.pace, plan.start) {
+        (Pace::Rate(number), _) => format!("{number} lines/s{rate}"),
+        (Pace::Free, Some(_)) => {
+            let number = output.rate;
+            format!("the lines of {number} lines/s{rate}, as fast as it goes")
+        }
+        (Pace::Free, None) => "as fast as it goes".to_owned(),
     };
     let format = output.format.name();
     say(&format!(

@@ -377,7 +377,7 @@ impl Loading {
             }
             Asked::Users(path, start) => {
                 let found = find_access(Some(path), &Environment::default());
-                let (_, found) = found.map_err(|wrong| UsageError(wrong.to_string()))?;
+                let found = found.map_err(|wrong| UsageError(wrong.to_string()))?;
                 if !self.is_quiet {
                     for warning in &found.warnings {
                         say(&format!("tapline: warning: {warning}"));

@@ -4,14 +4,12 @@
 //! are; names that only its code knew are taken with a warning that says which key to use. A key that
 //! is missing has its default; one that does not exist is an error, as is a value that cannot be.
 
+mod check;
 mod error;
-mod pages;
 mod print;
 mod read;
-mod reader;
 mod source;
 mod traffic;
-mod tree;
 
 #[cfg(test)]
 mod tests;
@@ -26,7 +24,7 @@ use super::state::{Shares, State};
 pub use error::{Source, Wrong};
 pub use print::print;
 pub use read::{Read, read};
-pub use source::{Environment, SHIPPED, find};
+pub use source::{Environment, Found, SHIPPED, find};
 pub use traffic::{Pattern, by_hour};
 
 /// The resolved configuration.
@@ -171,6 +169,37 @@ pub enum When {
     Weekday(u8),
 }
 
+impl When {
+    /// Reads the word of the configuration; capitals count as small letters.
+    #[must_use]
+    pub fn read(word: &str) -> Option<Self> {
+        Some(match word.to_ascii_lowercase().as_str() {
+            "s" => Self::Seconds,
+            "m" => Self::Minutes,
+            "h" => Self::Hours,
+            "d" => Self::Days,
+            "midnight" => Self::Midnight,
+            word => {
+                let day = word.strip_prefix('w')?.parse::<u8>().ok()?;
+                Self::Weekday((day <= 6).then_some(day)?)
+            }
+        })
+    }
+
+    /// The word of the configuration.
+    #[must_use]
+    pub fn word(self) -> String {
+        match self {
+            Self::Seconds => "s".to_owned(),
+            Self::Minutes => "m".to_owned(),
+            Self::Hours => "h".to_owned(),
+            Self::Days => "d".to_owned(),
+            Self::Midnight => "midnight".to_owned(),
+            Self::Weekday(day) => format!("w{day}"),
+        }
+    }
+}
+
 /// `output.disk_guard`.
 #[derive(Clone, Debug, PartialEq)]
 pub struct DiskConfig {
@@ -200,9 +229,11 @@ pub struct PagesConfig {
 pub struct UrlConfig {
     /// The path; `*` stands for one of many.
     pub path: String,
-    /// The likelihood of 404, where it is not that of `error_rates`.
+    /// The share of requests that succeed; where it is told, `error_rates` has no part in this page.
+    pub success: Option<f64>,
+    /// The share of 404, where it is not that of `error_rates`.
     pub not_found: Option<f64>,
-    /// The likelihood of 500, where it is not that of `error_rates`.
+    /// The share of 500, where it is not that of `error_rates`.
     pub system_error: Option<f64>,
     /// The pages that come next, with weights, where they are not those of `navigation`.
     pub next_pages: Vec<(String, f64)>,

@@ -3,7 +3,12 @@
 //! For every line the user is taken who has waited longest beyond the end of the pause; where no pause is
 //! over, a new user comes. So there are as many users as the rate of lines needs, and each pauses as
 //! long as the configuration says. Where the rate needs more users than there may be, pauses are cut
-//! short: the user whose pause ends first is taken.
+//! short: the clock by which users pause goes on to the end of the pause that ends first.
+//!
+//! A site that is watched from some moment on has users in the middle of their sessions: [`Crowd::settle`]
+//! lets them in before the first line.
+
+mod settle;
 
 use std::cmp::Reverse;
 use std::collections::BinaryHeap;
@@ -20,9 +25,6 @@ use crate::generate::draw;
 
 /// The part of requests whose referrer is not told.
 const HIDDEN: f64 = 0.3;
-
-/// While a crowd that needs all the users there may be still grows, one line of so many is of a new one.
-const GROWTH: u32 = 8;
 
 /// Users who log in are drawn from so many.
 const FAMILIAR: u32 = 500;
@@ -63,21 +65,30 @@ pub struct Crowd {
     names: Vec<u32>,
     /// Users at the same time, at most.
     most: usize,
-    /// All users there may be are needed.
-    is_full_house: bool,
+    /// How far the clock by which users pause is ahead of that of the lines.
+    ahead: i64,
     tally: Tally,
 }
 
+impl User {
+    /// Who has not been here.
+    fn new(world: &World) -> Self {
+        Self {
+            state: State::Start,
+            stay: None,
+            page: world.site.home,
+            target: None,
+            agent: 0,
+            name: None,
+            address: AddressText::default(),
+        }
+    }
+}
+
 impl Crowd {
-    /// Nobody yet. `part` of `parts`: users and their names are shared out evenly. `is_full_house`: the
-    /// rate needs more users than there may be.
+    /// Nobody yet. `part` of `parts`: users and their names are shared out evenly.
     #[must_use]
-    pub fn new(
-        world: &World,
-        stream: ChaCha8Rng,
-        (part, parts): (u32, u32),
-        is_full_house: bool,
-    ) -> Self {
+    pub fn new(world: &World, stream: ChaCha8Rng, (part, parts): (u32, u32)) -> Self {
         let parts = parts.max(1);
         let names: Vec<u32> = (0..world.names.len() as u32)
             .filter(|number| number % parts == part)
@@ -90,7 +101,7 @@ impl Crowd {
             free: Vec::new(),
             most: names.len().max(1),
             names,
-            is_full_house,
+            ahead: 0,
             tally: Tally::default(),
         }
     }
@@ -118,13 +129,17 @@ impl Crowd {
     /// The line at `now` (nanoseconds since the epoch; never before that of the line before).
     pub fn next(&mut self, now: i64, world: &World) -> Hit {
         loop {
-            if !self.takes_waiting(now) {
-                return self.enter(now, world);
-            }
-            let Some(mut first) = self.waiting.peek_mut() else {
+            let mut clock = now.saturating_add(self.ahead);
+            let is_full = self.waiting.len() >= self.most;
+            let first = self.waiting.peek_mut();
+            let Some(mut first) = first.filter(|first| is_full || first.0.0 <= clock) else {
                 return self.enter(now, world);
             };
-            let place = first.0.1;
+            let Reverse((due, place)) = *first;
+            if due > clock {
+                self.ahead = self.ahead.saturating_add(due.saturating_sub(clock));
+                clock = due;
+            }
             let Some(user) = self.users.get_mut(place as usize) else {
                 // Every place that waits is there.
                 PeekMut::pop(first);
@@ -144,7 +159,7 @@ impl Crowd {
                 PeekMut::pop(first);
                 self.free.push(place);
             } else if hit.is_some() {
-                first.0.0 = now.saturating_add(world.pause.draw(&mut self.stream));
+                first.0.0 = clock.saturating_add(world.pause.draw(&mut self.stream));
             }
             if let Some(hit) = hit {
                 return hit;
@@ -152,29 +167,10 @@ impl Crowd {
         }
     }
 
-    /// Whether the next line is of a user who is there.
-    #[inline]
-    fn takes_waiting(&mut self, now: i64) -> bool {
-        let Some(Reverse((due, _))) = self.waiting.peek() else {
-            return false;
-        };
-        *due <= now
-            || self.waiting.len() >= self.most
-            || (self.is_full_house && draw::below(&mut self.stream, GROWTH) != 0)
-    }
-
     /// A user comes, and with it a line.
     fn enter(&mut self, now: i64, world: &World) -> Hit {
         let place = self.free.pop().unwrap_or_else(|| {
-            self.users.push(User {
-                state: State::Start,
-                stay: None,
-                page: world.site.home,
-                target: None,
-                agent: 0,
-                name: None,
-                address: AddressText::default(),
-            });
+            self.users.push(User::new(world));
             (self.users.len() - 1) as u32
         });
         let stream = &mut self.stream;
@@ -187,12 +183,9 @@ impl Crowd {
         };
         *user = User {
             state,
-            stay: None,
-            page: world.site.home,
-            target: None,
             agent,
-            name: None,
             address,
+            ..User::new(world)
         };
         let mut turn = Turn {
             world,
@@ -208,7 +201,8 @@ impl Crowd {
             }
             self.free.push(place);
         } else {
-            let due = now.saturating_add(world.pause.draw(&mut self.stream));
+            let clock = now.saturating_add(self.ahead);
+            let due = clock.saturating_add(world.pause.draw(&mut self.stream));
             self.waiting.push(Reverse((due, place)));
         }
         hit
@@ -267,13 +261,20 @@ impl Turn<'_> {
                     }
                 },
                 State::Logout => {
-                    let referrer = user.target;
-                    let hit = self.hit(user, place, now, Site::LOGOUT, referrer);
-                    self.names.extend(user.name.take());
+                    // Who is not logged in only goes away.
+                    let name = user.name;
+                    let hit = name.map(|name| {
+                        let hit = self.hit(user, place, now, Site::LOGOUT, user.target);
+                        self.names.push(name);
+                        hit
+                    });
+                    user.name = None;
                     user.page = self.world.site.home;
                     user.target = None;
                     self.go_on(user);
-                    return Some(hit);
+                    if hit.is_some() {
+                        return hit;
+                    }
                 }
                 State::Abandon => {
                     let leaves_cart = draw::happens(self.stream, self.world.cart);

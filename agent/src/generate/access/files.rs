@@ -1,5 +1,6 @@
 //! A log file that lines are appended to, and when it is put aside: when the next line would make it too
-//! large, or when another stretch of the clock begins, whichever comes first. No line is ever split.
+//! large, or when another stretch of the clock begins, whichever comes first. No line is ever split. The
+//! clock is that of the lines: those of the past are put aside as if they had been written then.
 
 use std::fs::{File, OpenOptions, TryLockError};
 use std::io::{self, Write as _};
@@ -100,6 +101,21 @@ impl Rules {
         }
     }
 
+    /// Whether files that are put aside at the ends of periods go beyond those that are kept, where lines
+    /// are of the time from `from` to `to`.
+    #[must_use]
+    pub fn loses(&self, from: Timestamp, to: Timestamp, kept: u32) -> bool {
+        let mut time = from;
+        // One more than those that were put aside is being written.
+        for _ in 0..=kept {
+            time = self.end_of(time);
+            if time > to || time == Timestamp::MAX {
+                return false;
+            }
+        }
+        kept > 0
+    }
+
     /// The time at which a file that has lines of `time` is put aside.
     #[must_use]
     pub fn end_of(&self, time: Timestamp) -> Timestamp {
@@ -151,6 +167,8 @@ pub struct LogFile {
     written: u64,
     /// Files that were put aside.
     turned: u64,
+    /// Lines that were taken and could not be written.
+    lost_lines: u64,
 }
 
 impl LogFile {
@@ -166,7 +184,7 @@ impl LogFile {
         compressor: &Compressor,
         now: Timestamp,
     ) -> Result<Self, FileError> {
-        let (mut file, mut bytes, modified) = open(&path)?;
+        let (mut file, mut bytes, mut modified) = open(&path)?;
         if bytes > 0 && rules.end_of(modified) <= now {
             backups
                 .put_aside(compressor)
@@ -174,10 +192,11 @@ impl LogFile {
                     path: path.clone(),
                     source,
                 })?;
-            (file, bytes, _) = open(&path)?;
+            (file, bytes, modified) = open(&path)?;
         }
         let mut log = Self {
-            end: rules.end_of(now),
+            // What is in it is as old as the file.
+            end: rules.end_of(modified),
             path,
             file,
             bytes,
@@ -186,6 +205,7 @@ impl LogFile {
             backups,
             written: 0,
             turned: 0,
+            lost_lines: 0,
         };
         if log.bytes == 0 {
             log.put(head)?;
@@ -196,23 +216,48 @@ impl LogFile {
         Ok(log)
     }
 
-    /// Appends whole lines.
+    /// Appends whole lines of `time`, or of the same stretch of the clock.
     ///
     /// # Errors
     /// The file cannot be written to, and ends with a whole line; or it cannot be put aside.
     pub fn append(
         &mut self,
         lines: &[u8],
-        now: Timestamp,
+        time: Timestamp,
         compressor: &Compressor,
     ) -> Result<(), FileError> {
-        if now >= self.end && !lines.is_empty() {
-            // A file with nothing in it is not worth a number.
-            match self.bytes > self.head.len() as u64 {
-                true => self.turn(now, compressor)?,
-                false => self.end = self.rules.end_of(now),
-            }
+        let mut done = 0;
+        let result = self.append_to(lines, &mut done, time, compressor);
+        if result.is_err() {
+            let lost = lines.get(done..).unwrap_or_default();
+            self.lost_lines += memchr::memchr_iter(b'\n', lost).count() as u64;
         }
+        result
+    }
+
+    /// Appends lines; `done` tells how many bytes of them are there, whole lines, also after an error.
+    fn append_to(
+        &mut self,
+        lines: &[u8],
+        done: &mut usize,
+        time: Timestamp,
+        compressor: &Compressor,
+    ) -> Result<(), FileError> {
+        if lines.is_empty() {
+            return Ok(());
+        }
+        // A file with nothing in it is not worth a number, and begins with these lines.
+        if self.bytes <= self.head.len() as u64 {
+            self.end = self.rules.end_of(time);
+        } else if time >= self.end {
+            self.turn(time, compressor)?;
+        }
+        let mut put = |file: &mut Self, lines: &[u8]| {
+            let before = file.bytes;
+            let result = file.put(lines);
+            *done += (file.bytes - before) as usize;
+            result
+        };
         let mut rest = lines;
         while !rest.is_empty() {
             let room = match self.rules.max_bytes {
@@ -222,7 +267,7 @@ impl LogFile {
                 None => usize::MAX,
             };
             if rest.len() <= room {
-                return self.put(rest);
+                return put(self, rest);
             }
             let fitting = rest.get(..room).unwrap_or(rest);
             let mut cut = memchr::memrchr(b'\n', fitting).map_or(0, |end| end + 1);
@@ -231,10 +276,10 @@ impl LogFile {
                 cut = memchr::memchr(b'\n', rest).map_or(rest.len(), |end| end + 1);
             }
             let (first, behind) = rest.split_at(cut);
-            self.put(first)?;
+            put(self, first)?;
             rest = behind;
             if !rest.is_empty() {
-                self.turn(now, compressor)?;
+                self.turn(time, compressor)?;
             }
         }
         Ok(())
@@ -246,20 +291,26 @@ impl LogFile {
         self.written
     }
 
+    /// Lines that [`append`](Self::append) was given and that could not be written.
+    #[must_use]
+    pub const fn lost_lines(&self) -> u64 {
+        self.lost_lines
+    }
+
     /// Files that were put aside.
     #[must_use]
     pub const fn turned(&self) -> u64 {
         self.turned
     }
 
-    fn turn(&mut self, now: Timestamp, compressor: &Compressor) -> Result<(), FileError> {
+    fn turn(&mut self, time: Timestamp, compressor: &Compressor) -> Result<(), FileError> {
         let put_aside = self.backups.put_aside(compressor);
         put_aside.map_err(|source| FileError::Rotate {
             path: self.path.clone(),
             source,
         })?;
         (self.file, self.bytes, _) = open(&self.path)?;
-        self.end = self.rules.end_of(now);
+        self.end = self.rules.end_of(time);
         self.turned += 1;
         self.put(self.head)
     }

@@ -15,7 +15,39 @@ use axum::{Json, Router};
 use serde_json::{Value, json};
 use tokio::sync::oneshot;
 
-use crate::server::{BackEnd, Listener};
+use crate::server::{BackEnd, Listener, ServerError};
+
+/// Nobody can be answered there.
+#[derive(Debug, thiserror::Error)]
+#[error(
+    "cannot listen on {address}: {why}; choose another address with --listen ADDR:PORT, or --listen off \
+     for none (output.health_check)"
+)]
+pub struct ListenError {
+    address: SocketAddr,
+    why: &'static str,
+}
+
+/// Binds the socket, where there is to be one.
+///
+/// # Errors
+/// The port is taken or reserved, or no interface has the address.
+pub fn bind(address: Option<SocketAddr>) -> anyhow::Result<Listener> {
+    Listener::bind(address).map_err(|error| {
+        let (address, why) = match error {
+            ServerError::InUse { address } => (address, "another program listens there"),
+            ServerError::NoSuchAddress { address } => {
+                (address, "no interface that is up has this address")
+            }
+            ServerError::Denied { address } => (
+                address,
+                "ports below 1024 need root or CAP_NET_BIND_SERVICE",
+            ),
+            other => return other.into(),
+        };
+        ListenError { address, why }.into()
+    })
+}
 
 /// What is told about a run.
 #[derive(Debug)]

@@ -6,6 +6,9 @@ use std::net::IpAddr;
 use super::outcome::Outcome;
 use super::site::TargetNumber;
 
+/// Bytes of a page that only says where another one is, at least; and less than twice as many.
+const SHORT: u32 = 150;
+
 /// A request and how it ended.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Hit {
@@ -49,12 +52,14 @@ impl Default for Hit {
 }
 
 impl Hit {
-    /// Bytes of the body; none with a status that has no body (RFC 9110, section 6.4.1).
+    /// Bytes of the body; none with a status that has no body (RFC 9110, section 6.4.1), and few with one
+    /// that leads elsewhere.
     #[inline]
     #[must_use]
     pub const fn body(&self) -> Option<u32> {
         match self.status {
             100..=199 | 204 | 304 => None,
+            300..=399 => Some(SHORT + self.size % SHORT),
             _ => Some(self.size),
         }
     }
@@ -125,15 +130,17 @@ mod tests {
         let check = |status: u16, body: Option<u32>| {
             let hit = Hit {
                 status,
-                size: 7,
+                size: 4507,
                 ..Hit::default()
             };
             assert_eq!(hit.body(), body, "{status}");
         };
-        check(200, Some(7));
+        check(200, Some(4507));
         check(204, None);
         check(304, None);
         check(101, None);
-        check(500, Some(7));
+        check(500, Some(4507));
+        check(302, Some(157));
+        check(308, Some(157));
     }
 }

@@ -11,6 +11,7 @@ use jiff::tz::TimeZone;
 
 use super::backups::{Backups, Compressor};
 use super::config::{DiskConfig, OutputConfig};
+use super::day::nanoseconds;
 use super::disk::Guard;
 use super::files::{FileError, LogFile, Rules};
 use super::work::Block;
@@ -28,6 +29,7 @@ pub struct Logs {
     access: LogFile,
     error: LogFile,
     system: LogFile,
+    rules: Rules,
     compressor: Compressor,
     guard: Option<Guard>,
     notes: Receiver<String>,
@@ -75,6 +77,7 @@ impl Logs {
             access,
             error,
             system,
+            rules,
             compressor,
             guard,
             notes,
@@ -104,14 +107,20 @@ impl Logs {
         Ok(opened)
     }
 
-    /// Writes lines.
+    /// Writes lines, all of one stretch of the clock.
     ///
     /// # Errors
     /// A file takes no more; all lines in it are whole.
     pub fn write(&mut self, block: &Block) -> Result<(), FileError> {
-        let now = Timestamp::now();
-        self.access.append(&block.access, now, &self.compressor)?;
-        self.error.append(&block.errors, now, &self.compressor)
+        let time = timestamp(block.time);
+        self.access.append(&block.access, time, &self.compressor)?;
+        self.error.append(&block.errors, time, &self.compressor)
+    }
+
+    /// When files with a line of this time are put aside, both in nanoseconds since the epoch.
+    #[must_use]
+    pub fn end_of(&self, time: i64) -> i64 {
+        nanoseconds(self.rules.end_of(timestamp(time)))
     }
 
     /// Writes a line of system.log.
@@ -159,6 +168,12 @@ impl Logs {
         self.access.written()
     }
 
+    /// Lines that access.log could not take.
+    #[must_use]
+    pub const fn lost_lines(&self) -> u64 {
+        self.access.lost_lines()
+    }
+
     /// Files that were put aside of access.log.
     #[must_use]
     pub const fn turned(&self) -> u64 {
@@ -177,6 +192,10 @@ impl Logs {
         self.compressor.finish();
         Ok(())
     }
+}
+
+fn timestamp(nanoseconds: i64) -> Timestamp {
+    Timestamp::from_nanosecond(nanoseconds.into()).unwrap_or_default()
 }
 
 fn guard(

@@ -8,24 +8,24 @@ use std::time::{Duration, Instant};
 use anyhow::Context as _;
 use jiff::Timestamp;
 use jiff::tz::TimeZone;
+use serde::Serialize;
 
 use super::config::{AccessConfig, by_hour};
 use super::crowd::Tally;
 use super::day::{Day, Stretch, nanoseconds};
-use super::health::{Health, Told};
+use super::files::Rules;
+use super::health::{self, Health, Told};
 use super::line::Style;
 use super::logs::Logs;
 use super::state::State;
 use super::work::{Block, Makers, Material};
 use super::world::World;
-use crate::exit::Exit;
 use crate::generate::bounds::with_grace;
 use crate::generate::output::{Destination, Output};
 use crate::generate::progress::Progress;
 use crate::generate::seed::Seed;
 use crate::generate::stop::Stop;
 use crate::generate::summary::Summary;
-use crate::server::Listener;
 
 /// Nanoseconds of a day.
 const DAY: i64 = 86_400_000_000_000;
@@ -96,33 +96,109 @@ pub struct Plan {
     pub is_quiet: bool,
 }
 
-/// What a run came to.
-#[derive(Clone, Debug, PartialEq)]
-pub struct Done {
-    /// The account.
-    pub summary: Summary,
-    /// Lines of the day before, which are among its records.
-    pub warmed: u64,
+impl Plan {
+    /// What the rate is multiplied by at the start.
+    #[must_use]
+    pub fn multiplier(&self) -> f64 {
+        let traffic = &self.config.traffic;
+        let zone = TimeZone::get(&traffic.time_zone).unwrap_or(TimeZone::UTC);
+        let now = zone.to_datetime(self.start.unwrap_or_else(Timestamp::now));
+        let hours = by_hour(&traffic.patterns).unwrap_or([1.0; 24]);
+        let hour = usize::from(now.hour().unsigned_abs());
+        hours.get(hour).copied().unwrap_or(1.0)
+    }
+
+    /// What is to be said where files of the past are deleted as soon as they are written.
+    fn loses(&self, begin: i64, zone: &TimeZone) -> Option<String> {
+        let output = &self.config.output;
+        let rotation = &output.rotation;
+        let to = match (self.start, self.duration) {
+            _ if self.to != To::Files => return None,
+            (Some(_), Some(length)) if self.pace == Pace::Free => {
+                let length = i64::try_from(length.as_nanos()).unwrap_or(i64::MAX);
+                begin.saturating_add(length)
+            }
+            _ => begin,
+        };
+        let time = |time: i64| Timestamp::from_nanosecond(time.into()).unwrap_or_default();
+        let rules = Rules::new(rotation, zone.clone());
+        let kept = rotation.backup_count;
+        rules
+            .loses(time(self.from(begin)), time(to), kept)
+            .then(|| {
+                format!(
+                    "the last lines alone are kept: {kept} files of each log that were put aside \
+                     (output.log_rotation.backup_count; 0: all)"
+                )
+            })
+    }
+
+    /// When the first line may be due, where the start is at `begin`.
+    const fn from(&self, begin: i64) -> i64 {
+        match self.config.output.pre_warm {
+            true => begin.saturating_sub(DAY),
+            false => begin,
+        }
+    }
 }
 
-/// Runs until there are enough lines or it is time to stop.
+/// What a run came to.
+#[derive(Clone, Debug, PartialEq, Serialize)]
+pub struct Done {
+    /// The account, without the day before.
+    #[serde(flatten)]
+    pub summary: Summary,
+    /// The lines of the day before; `None`: there were to be none.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub day_before: Option<DayBefore>,
+}
+
+/// The lines of the 24 hours before the start.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Serialize)]
+pub struct DayBefore {
+    /// How many.
+    pub records: u64,
+    /// Bytes that were written.
+    pub bytes: u64,
+    /// How long it took.
+    pub seconds: f64,
+}
+
+impl Done {
+    /// All lines.
+    #[must_use]
+    pub fn records(&self) -> u64 {
+        self.summary.records + self.day_before.map_or(0, |before| before.records)
+    }
+}
+
+/// Runs until there are enough lines or it is time to stop. `begins` is called when all is open. Gives
+/// what it came to, also where it ended with an error.
 ///
 /// # Errors
-/// The configured zone is none, the port is taken, a file cannot be opened or written to.
-pub fn run(plan: &Plan, stop: &Stop) -> anyhow::Result<Done> {
+/// The configured zone is none, the port is taken, a file cannot be opened.
+pub fn run(
+    plan: &Plan,
+    stop: &Stop,
+    begins: impl FnOnce(),
+) -> anyhow::Result<(Done, anyhow::Result<()>)> {
     let config = &plan.config;
     let zone = TimeZone::get(&config.traffic.time_zone)
         .with_context(|| format!("there is no time zone {}", config.traffic.time_zone))?;
     let hours = by_hour(&config.traffic.patterns).unwrap_or([1.0; 24]);
-    let listener = Listener::bind(plan.listen)?;
+    let listener = health::bind(plan.listen)?;
     let address = listener.address();
     let world = Arc::new(World::new(config, plan.seed));
     let style = Style::new(config.output.format, &world, &config.output.site);
-    for page in world.site.never_opened(config) {
+    for (key, page) in world.site.never_opened(config) {
         warn(
             plan.is_quiet,
-            &format!("error_rates.high_error_pages has {page}, which no user opens"),
+            &format!("{key} has {page}, which no user opens"),
         );
+    }
+    let begin = nanoseconds(plan.start.unwrap_or_else(Timestamp::now));
+    if let Some(sentence) = plan.loses(begin, &zone) {
+        warn(plan.is_quiet, &sentence);
     }
     let highest = hours.iter().copied().fold(0.0, f64::max);
     let (rate, is_full_house) = match (plan.pace, plan.start) {
@@ -130,9 +206,17 @@ pub fn run(plan: &Plan, stop: &Stop) -> anyhow::Result<Done> {
         (Pace::Free, Some(_)) => (config.output.rate, false),
         (Pace::Free, None) => (config.output.rate, true),
     };
-    let needed = rate / plan.speedup * highest * world.pause.middle();
+    // The users that it takes where the multiplier is 1.
+    let usual = rate / plan.speedup * world.pause.middle();
+    let mut first = Day::new(plan.from(begin), rate, plan.speedup, hours, zone.clone());
+    let (first, multiplier) = (first.peek(), first.multiplier());
     let material = Material {
-        is_full_house: is_full_house || needed > f64::from(world.users),
+        is_full_house: is_full_house || usual * highest > f64::from(world.users),
+        begin: first,
+        needed: match is_full_house && !config.output.pre_warm {
+            true => f64::INFINITY,
+            false => usual * multiplier,
+        },
         with_errors: plan.to != To::Stdout,
         seed: plan.seed,
         style: Arc::new(style),
@@ -157,10 +241,14 @@ pub fn run(plan: &Plan, stop: &Stop) -> anyhow::Result<Done> {
         told,
         progress: Progress::new(plan.count, !plan.is_quiet),
         lines: 0,
+        day_before: None,
+        begun: Instant::now(),
+        period_end: i64::MIN,
         users: [0; 64],
         reported: Instant::now(),
         reported_lines: 0,
     };
+    begins();
     if let Some(health) = &health {
         engine.say(&format!(
             "Health check server started on port {}",
@@ -173,44 +261,24 @@ pub fn run(plan: &Plan, stop: &Stop) -> anyhow::Result<Done> {
             ));
         }
     }
-    let begun = Instant::now();
-    let result = engine.work(rate, &hours, &zone);
+    engine.begun = Instant::now();
+    let result = engine.work(begin, rate, &hours, &zone);
     if result.is_err() {
         engine.told.broke();
     }
-    let (warmed, live) = result.as_ref().copied().unwrap_or_default();
-    let lines = engine.lines;
     engine.progress.finish();
-    let seconds = begun.elapsed().as_secs_f64();
-    let summary = Summary {
-        seed: plan.seed.0,
-        records: lines,
-        bytes: Some(engine.sink.bytes()),
-        seconds,
-        rate: (lines - warmed) as f64 / live.seconds.max(1e-9),
-        asked_rate: live.asked,
-        rate_met: live.is_met,
-        refused: 0,
-        undelivered: 0,
-        unsent: 0,
-        dry_run: plan.to == To::Nowhere,
-    };
-    let closed = engine.close(lines);
+    let live = result.as_ref().copied().unwrap_or_else(|_| Live {
+        seconds: engine.begun.elapsed().as_secs_f64(),
+        asked: None,
+        is_met: true,
+    });
+    let (done, closed) = engine.close(live);
     drop(health);
-    match result.and(closed) {
-        Ok(()) => Ok(Done { summary, warmed }),
-        Err(error) => {
-            // A reader that has seen enough is no failure.
-            if Exit::of(&error) != Exit::Done {
-                summary.say();
-            }
-            Err(error)
-        }
-    }
+    Ok((done, result.map(drop).and(closed)))
 }
 
 /// How the live part of a run went.
-#[derive(Clone, Copy, Debug, Default)]
+#[derive(Clone, Copy, Debug)]
 struct Live {
     seconds: f64,
     /// The rate that was asked for, on average.
@@ -225,8 +293,14 @@ struct Engine<'a> {
     sink: Sink,
     told: Arc<Told>,
     progress: Progress,
-    /// Lines that were written.
+    /// Lines that were handed over.
     lines: u64,
+    /// What of the day before was written.
+    day_before: Option<DayBefore>,
+    /// When the part of the run that is under way began.
+    begun: Instant,
+    /// When files with the lines that come next are put aside; where there are none, never.
+    period_end: i64,
     /// Users in each part.
     users: [usize; 64],
     reported: Instant,
@@ -236,34 +310,40 @@ struct Engine<'a> {
 impl Engine<'_> {
     fn work(
         &mut self,
+        begin: i64,
         rate: f64,
         hours: &[f64; 24],
         zone: &TimeZone,
-    ) -> anyhow::Result<(u64, Live)> {
-        let begin = nanoseconds(self.plan.start.unwrap_or_else(Timestamp::now));
+    ) -> anyhow::Result<Live> {
         if self.plan.config.output.pre_warm {
             self.say("Pre-warming: writing the lines of the last 24 hours")?;
-            let from = begin.saturating_sub(DAY);
+            let from = self.plan.from(begin);
             let mut day = Day::new(from, rate, self.plan.speedup, *hours, zone.clone());
-            while !self.stop.is_told()
-                && let Some(stretch) = day.take(begin, AT_ONCE)
-            {
+            while !self.stop.is_told() {
+                let until = self.within(day.peek()).min(begin);
+                let Some(stretch) = day.take(until, AT_ONCE) else {
+                    break;
+                };
                 self.makers.ask(stretch);
                 self.take(self.makers.threads() * AHEAD)?;
             }
             self.take(0)?;
             self.say(&format!("Pre-warming done: {} lines", self.lines))?;
+            self.day_before = Some(DayBefore {
+                records: self.lines,
+                bytes: self.sink.bytes(),
+                seconds: self.begun.elapsed().as_secs_f64(),
+            });
         }
-        let warmed = self.lines;
-        let begun = Instant::now();
-        let live = match (self.plan.pace, self.plan.start) {
-            (Pace::Free, None) => self.free(begun)?,
+        self.begun = Instant::now();
+        let begun = self.begun;
+        match (self.plan.pace, self.plan.start) {
+            (Pace::Free, None) => self.free(begun),
             _ => {
                 let day = Day::new(begin, rate, self.plan.speedup, *hours, zone.clone());
-                self.by_clock(begun, begin, day)?
+                self.by_clock(begun, begin, day)
             }
-        };
-        Ok((warmed, live))
+        }
     }
 
     /// As fast as it goes, with the time at which lines are made.
@@ -337,6 +417,7 @@ impl Engine<'_> {
                 true => end,
                 false => theirs(begun.elapsed()).min(end),
             };
+            let until = until.min(self.within(day.peek()));
             if let Some(stretch) = day.take(until, most) {
                 asked += u64::from(stretch.lines);
                 last = stretch.time(stretch.lines.saturating_sub(1));
@@ -384,6 +465,17 @@ impl Engine<'_> {
         })
     }
 
+    /// The last time that goes into one file with this one.
+    fn within(&mut self, time: i64) -> i64 {
+        if let (true, Sink::Files(logs)) = (time >= self.period_end, &self.sink) {
+            self.period_end = logs.end_of(time);
+        }
+        match self.period_end {
+            i64::MIN => i64::MAX,
+            end => end.saturating_sub(1),
+        }
+    }
+
     const fn plan_rate(&self) -> f64 {
         match self.plan.pace {
             Pace::Rate(rate) => rate,
@@ -415,8 +507,9 @@ impl Engine<'_> {
             let Some(block) = self.makers.take() else {
                 anyhow::bail!("a thread that makes lines has ended");
             };
-            self.sink.write(&block)?;
+            let written = self.sink.write(&block);
             self.lines += u64::from(block.lines);
+            written?;
             self.told.wrote(self.lines);
             self.progress.add(u64::from(block.lines));
             if let Some(users) = self.users.get_mut(block.part as usize) {
@@ -460,21 +553,67 @@ impl Engine<'_> {
         Ok(())
     }
 
-    fn close(mut self, lines: u64) -> anyhow::Result<()> {
+    /// Ends it, and settles what was written.
+    fn close(mut self, live: Live) -> (Done, anyhow::Result<()>) {
         let moves = moves(&self.makers.finish());
-        if let Sink::Files(logs) = &mut self.sink {
-            logs.say("INFO", &format!("State transitions: {moves}"))?;
-            logs.say(
-                "INFO",
-                &format!("Shutdown complete. Total logs generated: {lines}"),
-            )?;
-        }
-        match self.sink {
-            Sink::Files(logs) => Ok(logs.close()?),
-            Sink::Stdout(mut output) => Ok(output.flush()?),
-            Sink::Nowhere(_) => Ok(()),
-        }
+        let flushed = self.sink.flush();
+        let lines = self.lines.saturating_sub(self.sink.lost_lines());
+        let bytes = self.sink.bytes();
+        let is_warmed = self.plan.config.output.pre_warm;
+        // Where not even that was done all lines are of it.
+        let all = DayBefore {
+            records: lines,
+            bytes,
+            seconds: live.seconds,
+        };
+        let (before, live) = match self.day_before {
+            Some(before) => (before, live),
+            None if is_warmed => (
+                all,
+                Live {
+                    seconds: 0.0,
+                    ..live
+                },
+            ),
+            None => (DayBefore::default(), live),
+        };
+        let records = lines.saturating_sub(before.records);
+        let summary = Summary {
+            seed: self.plan.seed.0,
+            records,
+            bytes: Some(bytes.saturating_sub(before.bytes)),
+            seconds: live.seconds,
+            rate: match live.seconds > 0.0 {
+                true => records as f64 / live.seconds,
+                false => 0.0,
+            },
+            asked_rate: live.asked,
+            rate_met: live.is_met,
+            refused: 0,
+            undelivered: 0,
+            unsent: 0,
+            dry_run: self.plan.to == To::Nowhere,
+        };
+        let done = Done {
+            summary,
+            day_before: is_warmed.then_some(before),
+        };
+        let closed = match self.sink {
+            Sink::Files(logs) => say_end(*logs, &moves, lines),
+            Sink::Stdout(_) | Sink::Nowhere(_) => Ok(()),
+        };
+        (done, flushed.and(closed))
     }
+}
+
+/// Says the end in system.log and closes the logs.
+fn say_end(mut logs: Logs, moves: &str, lines: u64) -> anyhow::Result<()> {
+    logs.say("INFO", &format!("State transitions: {moves}"))?;
+    logs.say(
+        "INFO",
+        &format!("Shutdown complete. Total logs generated: {lines}"),
+    )?;
+    Ok(logs.close()?)
 }
 
 /// Where lines go, open.
@@ -511,6 +650,15 @@ impl Sink {
         match self {
             Self::Stdout(output) => Ok(output.flush()?),
             Self::Files(_) | Self::Nowhere(_) => Ok(()),
+        }
+    }
+
+    /// Lines that it was given and that are not there.
+    const fn lost_lines(&self) -> u64 {
+        match self {
+            Self::Files(logs) => logs.lost_lines(),
+            Self::Stdout(output) => output.lost_lines(),
+            Self::Nowhere(_) => 0,
         }
     }
 

@@ -3,7 +3,7 @@
 //! Everything that can stand in a request line is made once, at the start. What is drawn for a line is
 //! only numbers.
 
-use std::collections::HashMap;
+use std::collections::{BTreeSet, HashMap};
 
 use rand_chacha::ChaCha8Rng;
 
@@ -138,17 +138,30 @@ impl Site {
         next.copied().unwrap_or(self.home)
     }
 
-    /// Pages of `error_rates.high_error_pages` that no user ever opens.
+    /// Pages that the configuration says something of and that no user ever opens: by the key, and as it
+    /// writes them.
     #[must_use]
-    pub fn never_opened(&self, config: &AccessConfig) -> Vec<String> {
-        let pages = config.errors.high_error_pages.iter();
-        let unknown = pages.filter(|(path, _)| {
-            !self
-                .targets
-                .iter()
-                .any(|target| matches(&target.path, path))
-        });
-        unknown.map(|(path, _)| path.clone()).collect()
+    pub fn never_opened(&self, config: &AccessConfig) -> Vec<(&'static str, String)> {
+        let targets = || self.targets.iter().map(|target| target.path.as_str());
+        let pages: BTreeSet<&str> = targets()
+            .map(|target| target.split('?').next().unwrap_or_default())
+            .collect();
+        let is_opened = |path: &str| {
+            if path.contains('?') {
+                targets().any(|target| matches(target, path))
+            } else {
+                let is_one_of_many = path.contains(['*', '{']);
+                pages.contains(path)
+                    || (is_one_of_many && pages.iter().any(|page| stands_for(path, page)))
+            }
+        };
+        let high = config.errors.high_error_pages.iter();
+        let high = high.map(|(path, _)| ("error_rates.high_error_pages", path));
+        let urls = config.pages.urls.iter().map(|url| ("urls", &url.path));
+        high.chain(urls)
+            .filter(|(_, path)| !is_opened(path))
+            .map(|(key, path)| (key, path.clone()))
+            .collect()
     }
 }
 
@@ -160,9 +173,50 @@ fn matches(target: &str, named: &str) -> bool {
     })
 }
 
+/// Whether a page is one of those that a path stands for: `*` and `{…}` in it are one text of many, and it
+/// is of no meaning which of the two is written.
+fn stands_for(path: &str, page: &str) -> bool {
+    let (path, page) = (with_stars(path), with_stars(page));
+    let (mut own, mut other) = (path.split('/'), page.split('/'));
+    loop {
+        let fits = match (own.next(), other.next()) {
+            (None, None) => return true,
+            (Some(part), Some(text)) => part == text || fits(part, text),
+            _ => false,
+        };
+        if !fits {
+            return false;
+        }
+    }
+}
+
+/// Whether the text is the part of a path with something for its first `*`.
+fn fits(part: &str, text: &str) -> bool {
+    part.split_once('*').is_some_and(|(before, behind)| {
+        text.len() > before.len() + behind.len()
+            && text.starts_with(before)
+            && text.ends_with(behind)
+    })
+}
+
+/// The path with `*` for each `{…}`.
+fn with_stars(path: &str) -> String {
+    filled(path, "*")
+}
+
+/// Shares of which one excludes the others, as likelihoods of what is tried one after the other.
+fn one_of(shares: &[(f64, Outcome)]) -> Vec<(f64, Outcome)> {
+    let mut left = 1.0;
+    let shares = shares.iter().map(|(share, outcome)| {
+        let likelihood = if left > 0.0 { share / left } else { 0.0 };
+        left -= share;
+        (likelihood, *outcome)
+    });
+    shares.collect()
+}
+
 struct Builder<'a> {
     config: &'a AccessConfig,
-    urls: HashMap<&'a str, &'a UrlConfig>,
     navigation: HashMap<&'a str, &'a [(String, f64)]>,
     numbers: HashMap<String, PageNumber>,
     /// The paths of pages, by number.
@@ -173,11 +227,9 @@ struct Builder<'a> {
 
 impl<'a> Builder<'a> {
     fn new(config: &'a AccessConfig) -> Self {
-        let urls = config.pages.urls.iter();
         let navigation = config.pages.navigation.iter();
         Self {
             config,
-            urls: urls.map(|url| (url.path.as_str(), url)).collect(),
             navigation: navigation
                 .map(|(name, pages)| (name.as_str(), pages.as_slice()))
                 .collect(),
@@ -190,7 +242,7 @@ impl<'a> Builder<'a> {
 
     fn build(mut self) -> Site {
         for path in ["/login", "/logout"] {
-            let outcomes = self.outcomes(path, path);
+            let outcomes = self.outcomes(path, path, self.url(path));
             self.targets.push(Target {
                 method: "POST",
                 path: path.to_owned(),
@@ -205,12 +257,13 @@ impl<'a> Builder<'a> {
         let mut done = 0;
         while let Some(path) = self.paths.get(done).cloned() {
             done += 1;
-            let next = self.next(&path);
+            let url = self.url(&path);
+            let next = self.next(&path, url);
             let numbers: Vec<PageNumber> = next.iter().map(|(path, _)| self.number(path)).collect();
             let texts = self.texts(&path);
             let first = self.targets.len() as TargetNumber;
             for (text, _) in &texts {
-                let outcomes = self.outcomes(&path, text);
+                let outcomes = self.outcomes(&path, text, url);
                 self.targets.push(Target {
                     method: "GET",
                     path: text.clone(),
@@ -247,9 +300,18 @@ impl<'a> Builder<'a> {
         number
     }
 
+    /// What `urls` says of a page: best under its own name, then with the same wildcards.
+    fn url(&self, page: &str) -> Option<&'a UrlConfig> {
+        let urls = &self.config.pages.urls;
+        let find = |is_it: &dyn Fn(&str) -> bool| urls.iter().find(|url| is_it(&url.path));
+        find(&|path| path == page)
+            .or_else(|| find(&|path| with_stars(path) == with_stars(page)))
+            .or_else(|| find(&|path| stands_for(path, page)))
+    }
+
     /// The pages that come after a page.
-    fn next(&self, path: &str) -> Vec<(String, f64)> {
-        if let Some(url) = self.urls.get(path).filter(|url| !url.next_pages.is_empty()) {
+    fn next(&self, path: &str, url: Option<&UrlConfig>) -> Vec<(String, f64)> {
+        if let Some(url) = url.filter(|url| !url.next_pages.is_empty()) {
             return url.next_pages.clone();
         }
         let first_part = path.trim_start_matches('/').split('/').next();
@@ -260,6 +322,12 @@ impl<'a> Builder<'a> {
         let named = self
             .navigation
             .get(path)
+            .or_else(|| {
+                let navigation = &self.config.pages.navigation;
+                let same = |name: &str| with_stars(name) == with_stars(path);
+                let found = navigation.iter().find(|(name, _)| same(name));
+                found.and_then(|(name, _)| self.navigation.get(name.as_str()))
+            })
             .or_else(|| self.navigation.get(name));
         if let Some(pages) = named {
             return pages.to_vec();
@@ -356,19 +424,33 @@ impl<'a> Builder<'a> {
         values.iter().map(|value| filled(path, value)).collect()
     }
 
-    fn outcomes(&self, page: &str, target: &str) -> Outcomes {
+    /// How requests for a target end. What `urls` says holds of all of them but those that
+    /// `high_error_pages` lets fail; `error_rates` has a part in what it leaves open.
+    fn outcomes(&self, page: &str, target: &str, url: Option<&UrlConfig>) -> Outcomes {
         let errors = &self.config.errors;
-        let url = self.urls.get(page);
-        let only_if = |likelihood: f64, holds: bool| if holds { likelihood } else { 0.0 };
         let high = errors.high_error_pages.iter();
-        let high = high.filter(|(path, _)| matches(target, path) || path == page);
+        let high = high.filter(|(path, _)| matches(target, path) || stands_for(path, page));
         let high = high.map(|(_, rate)| *rate).fold(0.0, f64::max);
+        let mut tried = vec![(high, Outcome::ServerError)];
         let system_error = url.and_then(|url| url.system_error);
         let not_found = url.and_then(|url| url.not_found);
-        Outcomes::new([
-            (high, Outcome::ServerError),
+        let failures = [
+            (system_error.unwrap_or(0.0), Outcome::ServerError),
+            (not_found.unwrap_or(0.0), Outcome::NotFound),
+        ];
+        if let Some(success) = url.and_then(|url| url.success) {
+            // They may be off by a little: their proportions count.
+            let sum = success + failures[0].0 + failures[1].0;
+            tried.extend(one_of(
+                &failures.map(|(share, outcome)| (share / sum, outcome)),
+            ));
+            return Outcomes::new(tried);
+        }
+        tried.extend(one_of(&failures));
+        let only_if = |likelihood: f64, holds: bool| if holds { likelihood } else { 0.0 };
+        tried.extend([
             (
-                system_error.unwrap_or(errors.global_500_rate),
+                only_if(errors.global_500_rate, system_error.is_none()),
                 Outcome::ServerError,
             ),
             (
@@ -376,7 +458,10 @@ impl<'a> Builder<'a> {
                 Outcome::ServerError,
             ),
             (
-                not_found.unwrap_or_else(|| only_if(errors.product_404_rate, is_product(page))),
+                only_if(
+                    errors.product_404_rate,
+                    is_product(page) && not_found.is_none(),
+                ),
                 Outcome::NotFound,
             ),
             (errors.redirect_301, Outcome::RedirectPermanent),
@@ -389,7 +474,8 @@ impl<'a> Builder<'a> {
                 only_if(errors.auth_failure, page.starts_with("/profile")),
                 Outcome::Unauthorized,
             ),
-        ])
+        ]);
+        Outcomes::new(tried)
     }
 }
 

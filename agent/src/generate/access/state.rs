@@ -16,7 +16,7 @@ pub enum State {
     DirectAccess,
     /// Pages, one after the other, for as long as this stay lasts.
     Browsing,
-    /// `POST /logout`.
+    /// `POST /logout`, where the user is logged in.
     Logout,
     /// The user goes away, perhaps from a full cart.
     Abandon,
@@ -76,6 +76,16 @@ impl State {
             State::Leave,
             State::End,
         ];
+        // Who is not logged in says nothing at a logout.
+        const NO_LOGOUT: [State; 7] = [
+            State::Login,
+            State::DirectAccess,
+            State::Browsing,
+            State::Abandon,
+            State::Error,
+            State::Leave,
+            State::End,
+        ];
         const ANY: [State; 8] = [
             State::Login,
             State::DirectAccess,
@@ -90,7 +100,8 @@ impl State {
             Self::Start => &LINES,
             Self::Abandon => &SILENT_TOO,
             Self::Leave | Self::End => &[Self::End],
-            Self::Login | Self::DirectAccess | Self::Browsing | Self::Logout | Self::Error => &ANY,
+            Self::Logout => &NO_LOGOUT,
+            Self::Login | Self::DirectAccess | Self::Browsing | Self::Error => &ANY,
         }
     }
 }

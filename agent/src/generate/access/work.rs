@@ -37,6 +37,10 @@ pub struct Material {
     pub seed: Seed,
     /// The rate needs all users there may be.
     pub is_full_house: bool,
+    /// When the first line is due, in nanoseconds since the epoch,
+    pub begin: i64,
+    /// and how many users its rate needs then.
+    pub needed: f64,
     /// Lines of error.log are made too.
     pub with_errors: bool,
 }
@@ -50,6 +54,8 @@ pub struct Block {
     pub errors: Vec<u8>,
     /// How many lines of access.log.
     pub lines: u32,
+    /// The time of the first of them, in nanoseconds since the epoch.
+    pub time: i64,
     /// The part of the users that made them,
     pub part: u32,
     /// and how many users are there in it.
@@ -68,13 +74,15 @@ struct Maker {
 impl Maker {
     fn new(material: &Material, part: u32, parts: u32) -> Self {
         let stream = material.seed.stream(STREAM, u64::from(part));
+        let world = &material.world;
+        let mut crowd = Crowd::new(world, stream, (part, parts));
+        crowd.settle(
+            world,
+            material.begin,
+            material.needed / f64::from(parts.max(1)),
+        );
         Self {
-            crowd: Crowd::new(
-                &material.world,
-                stream,
-                (part, parts),
-                material.is_full_house,
-            ),
+            crowd,
             material: material.clone(),
             part,
             clock: Clock::default(),
@@ -94,6 +102,7 @@ impl Maker {
             }
         }
         block.lines = stretch.lines;
+        block.time = stretch.time(0);
         block.part = self.part;
         block.users = self.crowd.users();
         block

@@ -47,6 +47,18 @@ impl Span {
         part.mul_add(self.width, self.least) as i64
     }
 
+    /// What is left of such a time at some moment within it: the longer it is, the likelier is it that
+    /// the moment falls into it.
+    pub fn rest(&self, stream: &mut ChaCha8Rng) -> i64 {
+        let mut part = || f64::from(stream.next_u32()) / 4_294_967_296.0;
+        let most = self.least + self.width;
+        let square = part().mul_add(
+            most * most - self.least * self.least,
+            self.least * self.least,
+        );
+        (square.sqrt() * part()) as i64
+    }
+
     /// The one in the middle, in seconds.
     #[must_use]
     pub fn middle(&self) -> f64 {

@@ -40,6 +40,12 @@ pub(crate) fn proportional_memory(group: u32) -> Result<u64> {
     Ok(bytes)
 }
 
+/// The most memory that a process had in RAM so far, in bytes; 0 when it has ended.
+pub(crate) fn peak_memory(process: u32) -> u64 {
+    let text = fs::read_to_string(format!("/proc/{process}/status")).unwrap_or_default();
+    field(&text, "VmHWM:").unwrap_or(0) * 1024
+}
+
 /// How often the threads of a group have begun to run again, after waiting or after others ran.
 ///
 /// # Errors

@@ -1,7 +1,9 @@
-//! What is wrong with a configuration: one sentence with the place and the key.
+//! Where a configuration came from, and what is wrong with it: one sentence with the place and the key.
 
 use std::fmt;
 use std::path::PathBuf;
+
+use crate::config::ConfigError;
 
 /// Where a configuration came from.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -12,6 +14,14 @@ pub enum Source {
     Variable(&'static str),
     /// The one that is part of the program.
     Shipped,
+}
+
+impl Source {
+    /// What messages name as the file.
+    #[must_use]
+    pub fn path(&self) -> PathBuf {
+        PathBuf::from(self.to_string())
+    }
 }
 
 impl fmt::Display for Source {
@@ -30,28 +40,20 @@ impl fmt::Display for Source {
 pub struct Wrong(String);
 
 impl Wrong {
-    /// In a line of a source, counted from 1; 0: in all of it.
+    /// As this sentence says.
     #[must_use]
-    pub fn new(source: &Source, line: u64, sentence: &str) -> Self {
-        let place = match line {
-            0 => source.to_string(),
-            line => format!("{source}, line {line}"),
+    pub fn new(sentence: &str) -> Self {
+        // It may quote a file or a variable.
+        let escape = |letter: char| match letter.is_control() {
+            true => letter.escape_default().to_string(),
+            false => letter.to_string(),
         };
-        Self(one_line(&format!("{place}: {sentence}")))
-    }
-
-    /// Of something that has no line: a flag or a variable.
-    #[must_use]
-    pub fn of(sentence: &str) -> Self {
-        Self(one_line(sentence))
+        Self(sentence.chars().map(escape).collect())
     }
 }
 
-/// Control characters escaped: the text may quote the file.
-fn one_line(text: &str) -> String {
-    let escape = |letter: char| match letter.is_control() {
-        true => letter.escape_default().to_string(),
-        false => letter.to_string(),
-    };
-    text.chars().map(escape).collect()
+impl From<ConfigError> for Wrong {
+    fn from(error: ConfigError) -> Self {
+        Self::new(&error.to_string())
+    }
 }

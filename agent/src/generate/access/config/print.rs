@@ -54,6 +54,7 @@ pub fn print(config: &AccessConfig) -> String {
         for url in &config.pages.urls {
             yaml.open(&quoted(&url.path));
             for (key, share) in [
+                ("success", url.success),
                 ("not_found", url.not_found),
                 ("system_error", url.system_error),
             ] {

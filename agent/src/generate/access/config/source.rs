@@ -7,9 +7,11 @@ use std::fs::File;
 use std::io::Read as _;
 use std::path::{Path, PathBuf};
 
+use super::AccessConfig;
+use super::check::RATE_MAX;
 use super::error::{Source, Wrong};
-use super::read::{RATE_MAX, Read, read};
-use super::tree::LONGEST;
+use super::read::{Read, read};
+use crate::config::FILE_MAX;
 
 /// The configuration that is part of the program.
 pub const SHIPPED: &str = include_str!("../../../../../config/access.yaml");
@@ -55,38 +57,65 @@ impl Environment {
     }
 }
 
+/// The configuration that is meant.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Found {
+    /// Where it came from.
+    pub source: Source,
+    /// The configuration, with what the variables changed.
+    pub config: AccessConfig,
+    /// What works, but should be written otherwise.
+    pub warnings: Vec<Wrong>,
+    /// `RATE_OVERRIDE` is 0: as fast as it goes.
+    pub is_free: bool,
+}
+
 /// Reads the configuration that is meant, with the variables that go over it.
 ///
 /// # Errors
 /// It cannot be read, or something is wrong with it.
-pub fn find(named: Option<&Path>, environment: &Environment) -> Result<(Source, Read), Wrong> {
+pub fn find(named: Option<&Path>, environment: &Environment) -> Result<Found, Wrong> {
     let (source, bytes) = source(named, environment)?;
-    let mut found = read(&source, &bytes)?;
-    if named.is_some() {
-        let unused = [
-            (BASE64, &environment.base64),
-            (YAML, &environment.yaml),
-            (PATH, &environment.path),
-        ];
-        for (name, _) in unused.iter().filter(|(_, value)| value.is_some()) {
-            let sentence = format!("{name} is set, but the configuration is {source}");
-            found.warnings.push(Wrong::of(&sentence));
-        }
+    let Read { config, warnings } = read(&source, &bytes)?;
+    let mut found = Found {
+        source,
+        config,
+        warnings,
+        is_free: false,
+    };
+    let set = [
+        (BASE64, &environment.base64),
+        (YAML, &environment.yaml),
+        (PATH, &environment.path),
+    ];
+    let set = set.iter().filter(|(_, value)| value.is_some());
+    // The first of them wins where no file is named.
+    for (name, _) in set.skip(usize::from(named.is_none())) {
+        let sentence = match (named, &environment.base64) {
+            (Some(_), _) => format!("{name} is set, but the configuration is {}", found.source),
+            (None, Some(_)) => format!("{name} is set, but {BASE64} wins"),
+            (None, None) => format!("{name} is set, but {YAML} wins"),
+        };
+        found.warnings.push(Wrong::new(&sentence));
     }
     if let Some(rate) = &environment.rate {
         let number = rate.to_str().and_then(|rate| rate.trim().parse().ok());
-        let number = number.filter(|rate: &f64| *rate > 0.0 && *rate <= RATE_MAX);
-        found.config.output.rate = number.ok_or_else(|| {
-            Wrong::of(&format!(
-                "{RATE} is {:?}, but must be a number of lines a second above 0",
+        let number = number.filter(|rate: &f64| (0.0..=RATE_MAX).contains(rate));
+        let number = number.ok_or_else(|| {
+            Wrong::new(&format!(
+                "{RATE} is {:?}, but must be a number of lines a second; 0: as fast as it goes",
                 rate.to_string_lossy()
             ))
         })?;
+        match number > 0.0 {
+            true => found.config.output.rate = number,
+            false => found.is_free = true,
+        }
     }
     if let Some(directory) = &environment.directory {
         found.config.output.directory = PathBuf::from(directory);
     }
-    Ok((source, found))
+    Ok(found)
 }
 
 fn source(named: Option<&Path>, environment: &Environment) -> Result<(Source, Vec<u8>), Wrong> {
@@ -96,7 +125,7 @@ fn source(named: Option<&Path>, environment: &Environment) -> Result<(Source, Ve
     if let Some(text) = &environment.base64 {
         let source = Source::Variable(BASE64);
         let bytes = decode(text.as_encoded_bytes())
-            .ok_or_else(|| Wrong::new(&source, 0, "it is not base64 (RFC 4648)"))?;
+            .ok_or_else(|| Wrong::new(&format!("{source}: it is not base64 (RFC 4648)")))?;
         return Ok((source, bytes));
     }
     if let Some(text) = &environment.yaml {
@@ -118,11 +147,10 @@ fn source(named: Option<&Path>, environment: &Environment) -> Result<(Source, Ve
 fn file(path: &Path) -> Result<(Source, Vec<u8>), Wrong> {
     let source = Source::File(path.to_owned());
     let mut bytes = Vec::new();
-    let read =
-        File::open(path).and_then(|file| file.take(LONGEST as u64 + 1).read_to_end(&mut bytes));
+    let read = File::open(path).and_then(|file| file.take(FILE_MAX + 1).read_to_end(&mut bytes));
     match read {
         Ok(_) => Ok((source, bytes)),
-        Err(error) => Err(Wrong::of(&format!(
+        Err(error) => Err(Wrong::new(&format!(
             "cannot read the configuration file {}: {error}",
             path.display()
         ))),
@@ -239,7 +267,7 @@ mod tests {
             ..Environment::default()
         };
         let check = |named: Option<&Path>, environment: &Environment, rate: f64| {
-            let (_, found) = find(named, environment).unwrap();
+            let found = find(named, environment).unwrap();
             assert_eq!(found.config.output.rate, rate, "{environment:?}");
         };
         check(Some(&named), &all, 1.0);
@@ -260,8 +288,32 @@ mod tests {
             ..all.clone()
         };
         check(Some(&named), &over, 7.5);
-        let (_, found) = find(Some(&named), &all).unwrap();
-        assert_eq!(found.warnings.len(), 3, "{:?}", found.warnings);
+        let warnings = |named: Option<&Path>, environment: &Environment| -> Vec<String> {
+            let found = find(named, environment).unwrap();
+            found.warnings.iter().map(ToString::to_string).collect()
+        };
+        assert_eq!(warnings(Some(&named), &all).len(), 3);
+        assert_eq!(
+            warnings(None, &all),
+            [
+                "LOG_GENERATOR_CONFIG_YAML is set, but LOG_GENERATOR_CONFIG_YAML_B64 wins",
+                "LOG_GENERATOR_CONFIG_PATH is set, but LOG_GENERATOR_CONFIG_YAML_B64 wins",
+            ]
+        );
+        let fewer = Environment {
+            base64: None,
+            ..all
+        };
+        assert_eq!(
+            warnings(None, &fewer),
+            ["LOG_GENERATOR_CONFIG_PATH is set, but LOG_GENERATOR_CONFIG_YAML wins"]
+        );
+        let free = Environment {
+            rate: Some("0".into()),
+            ..Environment::default()
+        };
+        let found = find(None, &free).unwrap();
+        assert!(found.is_free && found.config.output.rate == 10.0);
     }
 
     #[test]
@@ -284,7 +336,7 @@ mod tests {
                 yaml: set("output:\n  rat: 3"),
                 ..none.clone()
             },
-            "LOG_GENERATOR_CONFIG_YAML, line 2: there is no key output.rat; did you mean output.rate?",
+            "LOG_GENERATOR_CONFIG_YAML, line 2: there is no key \"output.rat\"; did you mean output.rate?",
         );
         check(
             Environment {
@@ -293,7 +345,7 @@ mod tests {
             },
             "/nowhere/x: No such file",
         );
-        for bad in ["x", "0", "-1", "nan", "inf"] {
+        for bad in ["x", "-1", "nan", "inf", "1e9"] {
             check(
                 Environment {
                     rate: set(bad),
@@ -318,7 +370,7 @@ mod tests {
             ..Environment::default()
         };
         assert_eq!(found, expected);
-        let (_, read) = find(None, &found).unwrap();
+        let read = find(None, &found).unwrap();
         assert_eq!(read.config.output.directory, Path::new("/x"));
     }
 }

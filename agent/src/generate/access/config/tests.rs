@@ -225,11 +225,11 @@ fn what_is_wrong_is_named_with_key_file_and_line() {
     };
     check(
         "outptu: {}",
-        "line 1: there is no key outptu; did you mean output?",
+        "line 1: there is no key \"outptu\"; did you mean output?",
     );
     check(
         "output:\n  rotation: 1",
-        "line 2: there is no key output.rotation; did you mean output.log_rotation?",
+        "line 2: there is no key \"output.rotation\"; did you mean output.log_rotation?",
     );
     check(
         "output: {rate: 0}",
@@ -241,19 +241,23 @@ fn what_is_wrong_is_named_with_key_file_and_line() {
     );
     check(
         "output: {rate: .inf}",
-        "line 1: not the YAML of a configuration: value `.inf` is not a finite number",
+        "line 1: output.rate is \".inf\", but must be a number of lines a second above 0",
+    );
+    check(
+        "output: {disk_guard: {min_free_gb: .NaN}}",
+        "line 1: output.disk_guard.min_free_gb is \".nan\", but must be a number of gigabytes from 0 on",
     );
     check(
         "output: {rate: [1]}",
-        "line 1: output.rate is a list, but must be a number of lines a second above 0",
+        "line 1: output.rate must be one value, not a list or a section",
     );
     check(
         "output: 5",
-        "line 1: output is \"5\", but must be a section: keys and their values",
+        "line 1: output must be a section: keys and their values",
     );
     check(
         "- a",
-        "line 1: a configuration must be sections: keys and their values",
+        "line 1: the file must be a section: keys and their values",
     );
     check(
         "output: {health_check: {port: 65536}}",
@@ -305,7 +309,7 @@ fn what_is_wrong_is_named_with_key_file_and_line() {
     );
     check(
         "state_transitions: {BROWSING: {BROWSING: 1}}",
-        "line 1: state_transitions: a session that comes to BROWSING never ends; give it a way to END",
+        "line 1: state_transitions lets a session that comes to BROWSING never end; give it a way to END",
     );
     check(
         "navigation: {}",
@@ -313,7 +317,7 @@ fn what_is_wrong_is_named_with_key_file_and_line() {
     );
     check(
         "navigation: {home: {about: 1}}",
-        "line 1: navigation.home has \"about\", which is not a path like /products",
+        "line 1: navigation.home.about must be of a path like /products, and \"about\" is none",
     );
     check(
         "navigation: {home: {\"/\": 0}}",
@@ -325,7 +329,7 @@ fn what_is_wrong_is_named_with_key_file_and_line() {
     );
     check(
         "navigation: {home: {\"/a b\": 1}}",
-        "line 1: navigation.home has \"/a b\", which is not a path like /products",
+        "line 1: navigation.home./a b must be of a path like /products, and \"/a b\" is none",
     );
     check(
         "error_rates: {global_500_rate: 2}",
@@ -337,11 +341,19 @@ fn what_is_wrong_is_named_with_key_file_and_line() {
     );
     check(
         "urls: {\"/a\": {success: 0.5, not_found: 0.1}}",
-        "line 1: urls./a: success, not_found and system_error must sum to 1 (± 0.01), but sum to 0.6",
+        "line 1: urls./a must have success, not_found and system_error that sum to 1 (± 0.01), but they sum to 0.6000",
     );
     check(
         "session:\n  min_browsing_duration: 500",
         "line 2: session.min_browsing_duration is 500, which is more than session.max_browsing_duration, 300",
+    );
+    check(
+        "session: {max_browsing_duration: 5}",
+        "line 1: session.max_browsing_duration is 5, which is less than session.min_browsing_duration, 10",
+    );
+    check(
+        "traffic_patterns: {0-12: 1, 12-25: 1}",
+        "line 1: traffic_patterns.12-25 is no time: it must be two hours from 0 to 24 with a dash between, like 6-9 or 21-2",
     );
     check(
         "session: {concurrent_users: 0}",
@@ -349,7 +361,7 @@ fn what_is_wrong_is_named_with_key_file_and_line() {
     );
     check(
         "traffic_patterns:\n  - {time: 0-12, multiplier: 1}",
-        "line 2: traffic_patterns has no pattern that covers the hour from 12 to 13",
+        "line 1: traffic_patterns has no pattern that covers the hour from 12 to 13",
     );
     check(
         "traffic_patterns: [{time: 0-25, multiplier: 1}]",
@@ -381,7 +393,7 @@ fn what_is_wrong_is_named_with_key_file_and_line() {
     );
     check(
         "user_agents: {tablet: []}",
-        "line 1: there is no key user_agents.tablet",
+        "line 1: there is no key \"user_agents.tablet\"",
     );
     check(
         "output: {rate: 1}\noutput: {rate: 2}",

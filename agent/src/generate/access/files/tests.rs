@@ -291,6 +291,67 @@ fn weeks_begin_on_their_day() {
     }
 }
 
+#[test]
+fn lines_of_the_past_are_put_aside_by_their_own_time() {
+    let config = RotationConfig {
+        when: When::Hours,
+        interval: 1,
+        ..config()
+    };
+    // Nothing is in it: the first line says when it begins.
+    let mut open = open(&config, b"#\n");
+    for time in [
+        "2026-11-20T10:20:30Z",
+        "2026-11-20T10:59:59Z",
+        "2026-11-20T11:00:00Z",
+        "2026-11-20T10:30:00Z",
+        "2026-11-20T13:00:00Z",
+    ] {
+        open.append(&format!("{time}\n"), time);
+    }
+    let contents = open.contents();
+    assert_eq!(
+        contents,
+        [
+            "#\n2026-11-20T10:20:30Z\n2026-11-20T10:59:59Z\n",
+            "#\n2026-11-20T11:00:00Z\n2026-11-20T10:30:00Z\n",
+            "#\n2026-11-20T13:00:00Z\n",
+        ]
+    );
+    // Something is in it, of now: lines of the past join it, and those of the future do not.
+    let now = Timestamp::now();
+    let Open {
+        folder,
+        log,
+        compressor,
+    } = open;
+    drop((log, compressor));
+    let mut open = open_in(folder, &config, b"#\n", now);
+    open.append("past\n", "2026-11-20T15:00:00Z");
+    assert!(open.contents()[2].ends_with("past\n"));
+    open.append("future\n", "2999-01-01T00:00:00Z");
+    assert_eq!(open.contents()[3], "#\nfuture\n");
+}
+
+#[test]
+fn files_beyond_those_that_are_kept_are_seen_before() {
+    let check = |kept: u32, to: &str, expected: bool| {
+        let config = RotationConfig {
+            when: When::Hours,
+            interval: 1,
+            ..config()
+        };
+        let rules = Rules::new(&config, TimeZone::UTC);
+        assert_eq!(rules.loses(time(NOW), time(to), kept), expected, "{to}");
+    };
+    // Eleven, twelve and thirteen o'clock.
+    check(2, "2026-11-21T12:59:59Z", false);
+    check(2, "2026-11-21T13:00:00Z", true);
+    check(0, "2026-11-23T13:00:00Z", false);
+    let rules = Rules::new(&config(), TimeZone::UTC);
+    assert!(!rules.loses(time(NOW), Timestamp::MAX, 1));
+}
+
 proptest! {
     /// However lines come and however large files may be, every line is there once, whole and in order.
     #[test]

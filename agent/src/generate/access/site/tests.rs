@@ -193,6 +193,104 @@ fn pages_that_nobody_opens_are_told() {
     );
     assert_eq!(
         site.never_opened(&config),
-        ["/api/flaky", "/products?categoryID=40"]
+        [
+            ("error_rates.high_error_pages", "/api/flaky".to_owned()),
+            (
+                "error_rates.high_error_pages",
+                "/products?categoryID=40".to_owned()
+            )
+        ]
     );
+    let (config, site) = self::site(
+        "navigation: {home: {\"/item-{id}/a\": 1}}\nurls: {\"/item-*/a\": {success: 1}, \"/item-*\": {success: 1}, \"/login\": {success: 1}}",
+    );
+    assert_eq!(site.never_opened(&config), [("urls", "/item-*".to_owned())]);
+}
+
+/// What comes of requests for the pages below /products/: success, 404, 500 and all else, of so many.
+fn ends(text: &str, count: usize) -> [f64; 4] {
+    let (_, site) = site(text);
+    let targets: Vec<&Target> = site
+        .targets()
+        .iter()
+        .filter(|target| target.path.starts_with("/products/"))
+        .collect();
+    let mut stream = ChaCha8Rng::seed_from_u64(1);
+    let mut ends = [0.0; 4];
+    for target in targets.iter().cycle().take(count) {
+        let place = match target.outcomes.draw(&mut stream) {
+            Outcome::Success => 0,
+            Outcome::NotFound => 1,
+            Outcome::ServerError => 2,
+            _ => 3,
+        };
+        ends[place] += 1.0;
+    }
+    ends
+}
+
+#[test]
+fn what_is_said_of_a_page_is_met_however_it_is_written() {
+    let chi_square = |found: &[f64; 4], shares: [f64; 4]| -> f64 {
+        let all: f64 = found.iter().sum();
+        let parts = found.iter().zip(shares);
+        let parts = parts.map(|(found, share)| match share > 0.0 {
+            true => (found - share * all).powi(2) / (share * all),
+            false => found * 1e9,
+        });
+        parts.sum()
+    };
+    let check = |page: &str, url: &str, says: &str, shares: [f64; 4]| {
+        let text = format!(
+            "navigation: {{home: {{\"/\": 1, \"{page}\": 1}}}}\nurls: {{\"{url}\": {says}}}"
+        );
+        let found = ends(&text, 100_000);
+        // Three degrees of freedom: one run in a thousand is above.
+        let chi = chi_square(&found, shares);
+        assert!(chi < 16.27, "{text}: {found:?}, {chi}");
+    };
+    let all = "{success: .5, not_found: .3, system_error: .2}";
+    let half = [0.5, 0.3, 0.2, 0.0];
+    check("/products/{id}", "/products/*", all, half);
+    check("/products/*", "/products/{number}", all, half);
+    check("/products/7", "/products/*", all, half);
+    check("/products/{id}", "/products/{id}", all, half);
+    check(
+        "/products/*",
+        "/*/*",
+        "{success: 0, not_found: 1, system_error: 0}",
+        [0.0, 1.0, 0.0, 0.0],
+    );
+    // What is not said is as everywhere: 1 % and 2 % go elsewhere.
+    let rest = 1.0 - 0.3 - 0.2;
+    let good = rest * 0.99 * 0.98;
+    check(
+        "/products/{id}",
+        "/products/*",
+        "{not_found: .3, system_error: .2}",
+        [good, 0.3, 0.2, rest - good],
+    );
+    // The test can fail.
+    let (found, shares) = (
+        ends("navigation: {home: {\"/products/*\": 1}}", 100_000),
+        half,
+    );
+    assert!(chi_square(&found, shares) > 16.27);
+}
+
+#[test]
+fn a_page_that_is_named_itself_goes_before_those_like_it() {
+    let (_, site) = site(
+        "navigation: {home: {\"/products/7\": 1, \"/products/{id}\": 1}}\nurls: {\"/products/*\": {success: 1, next_pages: {\"/a\": 1}}, \"/products/7\": {success: 0, not_found: 1}}",
+    );
+    let mut stream = ChaCha8Rng::seed_from_u64(1);
+    let mut ends: Vec<Outcome> = site
+        .targets()
+        .iter()
+        .filter(|target| target.path == "/products/7")
+        .map(|target| target.outcomes.draw(&mut stream))
+        .collect();
+    ends.sort_by_key(|outcome| *outcome != Outcome::NotFound);
+    assert_eq!(ends, [Outcome::NotFound, Outcome::Success]);
+    check(&site, "/products/1", &[("/a", 1.0)]);
 }

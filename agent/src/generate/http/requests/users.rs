@@ -45,7 +45,10 @@ pub struct Users {
     world: Arc<World>,
     seed: Seed,
     parts: u32,
-    is_full_house: bool,
+    /// When the first is due,
+    begin: i64,
+    /// and how many users the rate needs then.
+    needed: f64,
     day: Day,
     /// By target: its line up to the number, or to its end.
     targets: Vec<Vec<u8>>,
@@ -69,10 +72,13 @@ impl Users {
         let rate = settings.rate.unwrap_or(config.output.rate);
         let hours = by_hour(&config.traffic.patterns).unwrap_or([1.0; 24]);
         let highest = hours.iter().copied().fold(0.0, f64::max);
-        let is_full_house = rate * highest * world.pause.middle() > f64::from(world.users);
+        let usual = rate * world.pause.middle();
+        let is_full_house = usual * highest > f64::from(world.users);
         let parts = if is_full_house { PARTS } else { 1 };
         let zone = TimeZone::get(&config.traffic.time_zone).unwrap_or(TimeZone::UTC);
         let day = Day::new(nanoseconds(settings.start), rate, 1.0, hours, zone);
+        let mut first = day.clone();
+        let (begin, multiplier) = (first.peek(), first.multiplier());
         let mut targets = Vec::new();
         let mut referrers = Vec::new();
         for target in world.site.targets() {
@@ -116,7 +122,8 @@ impl Users {
             parts: parts.min(world.users.max(1)),
             world: Arc::new(world),
             seed: *seed,
-            is_full_house,
+            begin,
+            needed: usual * multiplier,
             day,
             targets,
             referrers,
@@ -153,8 +160,10 @@ impl Visit {
         let crowds = (0..users.parts)
             .map(|part| {
                 let stream = users.seed.stream(STREAM, u64::from(part));
-                let parts = (part, users.parts);
-                Crowd::new(&users.world, stream, parts, users.is_full_house)
+                let mut crowd = Crowd::new(&users.world, stream, (part, users.parts));
+                let needed = users.needed / f64::from(users.parts.max(1));
+                crowd.settle(&users.world, users.begin, needed);
+                crowd
             })
             .collect();
         Self {

@@ -1,0 +1,86 @@
+//! The benchmarks there are, in the order in which they run.
+
+use std::time::Duration;
+
+/// One benchmark: `cargo xtask bench NAME`.
+#[derive(Debug)]
+pub(super) struct Suite {
+    pub(super) name: &'static str,
+    /// Arguments of a run whose figures count.
+    pub(super) full: &'static [&'static str],
+    /// Arguments of a quick one.
+    pub(super) quick: &'static [&'static str],
+    /// The flag that names the program to measure; none where it measures something else.
+    pub(super) program_flag: Option<&'static str>,
+    /// When it is taken to hang.
+    pub(super) time_limit: Duration,
+}
+
+/// All of them.
+pub(super) const SUITES: [Suite; 8] = [
+    Suite {
+        name: "kernel",
+        full: &[],
+        quick: &["--hooks", "tc", "--rounds", "3"],
+        program_flag: None,
+        time_limit: Duration::from_secs(600),
+    },
+    Suite {
+        name: "capture",
+        full: &[],
+        quick: &[
+            "--pairs",
+            "1",
+            "--seconds",
+            "2",
+            "--bulk-seconds",
+            "1",
+            "--peers",
+            "none",
+        ],
+        program_flag: Some("--tapline"),
+        time_limit: Duration::from_secs(900),
+    },
+    Suite {
+        name: "sessions",
+        full: &[],
+        quick: &["--pairs", "1", "--seconds", "2"],
+        program_flag: Some("--tapline"),
+        time_limit: Duration::from_secs(600),
+    },
+    Suite {
+        name: "sinks",
+        full: &[],
+        quick: &["--seconds", "2"],
+        program_flag: Some("--program"),
+        time_limit: Duration::from_secs(300),
+    },
+    Suite {
+        name: "generators",
+        full: &[],
+        quick: &["--only", "json"],
+        program_flag: Some("--program"),
+        time_limit: Duration::from_secs(900),
+    },
+    Suite {
+        name: "load",
+        full: &[],
+        quick: &["--pairs", "1", "--seconds", "2"],
+        program_flag: Some("--tapline"),
+        time_limit: Duration::from_secs(300),
+    },
+    Suite {
+        name: "packets",
+        full: &[],
+        quick: &["--rounds", "1"],
+        program_flag: Some("--program"),
+        time_limit: Duration::from_secs(300),
+    },
+    Suite {
+        name: "read",
+        full: &[],
+        quick: &["--megabytes", "64"],
+        program_flag: Some("--program"),
+        time_limit: Duration::from_secs(900),
+    },
+];

@@ -41,6 +41,7 @@ pub use file::{FILE_MAX, settings_from_file, settings_from_yaml};
 pub use key::Key;
 pub(crate) use nearest::nearest;
 pub use print::print;
+pub(crate) use print::quoted;
 pub use setting::{Origin, Refusal, Setting, Value};
 pub use units::parse_duration;
 pub(crate) use units::{format_duration, format_size, parse_size};

@@ -51,7 +51,8 @@ fn scalar(text: &str) -> String {
     quoted(text)
 }
 
-fn quoted(text: &str) -> String {
+/// A text in double quotes, as YAML reads it again: in one line, and in ASCII.
+pub(crate) fn quoted(text: &str) -> String {
     let mut quoted = String::from("\"");
     for letter in text.chars() {
         match letter {

@@ -210,6 +210,23 @@ impl<'a> Branch<'a> {
         (node.tree != Tree::Nothing).then_some(leaf)
     }
 
+    /// Takes the value of a key, read by `read`, into its place, which stays as it is where the key is not
+    /// there or has no value.
+    ///
+    /// # Errors
+    /// It is a list or a section, or refused.
+    pub fn set<T>(
+        &mut self,
+        name: &str,
+        place: &mut T,
+        read: impl FnOnce(&str) -> Result<T, Refusal>,
+    ) -> Result<(), ConfigError> {
+        if let Some(leaf) = self.take(name) {
+            *place = leaf.read(read)?;
+        }
+        Ok(())
+    }
+
     /// Takes the section of a key; `None`: the key is not there, or has no value.
     ///
     /// # Errors

@@ -87,8 +87,6 @@ pub struct Bounds {
     pub speedup: f64,
     /// What the records are made from.
     pub seed: Seed,
-    /// The seed was drawn: it is to be said.
-    pub seed_is_drawn: bool,
     /// Threads that make records.
     pub jobs: usize,
     /// Nothing is written or sent.
@@ -103,9 +101,9 @@ impl BoundFlags {
     /// # Errors
     /// A seed cannot be drawn.
     pub fn over(&self, defaults: BoundDefaults, quiet: bool) -> anyhow::Result<Bounds> {
-        let (seed, seed_is_drawn) = match self.seed {
-            Some(seed) => (seed, false),
-            None => (Seed::draw()?, true),
+        let seed = match self.seed {
+            Some(seed) => seed,
+            None => Seed::draw()?,
         };
         let default_count = defaults.count.filter(|_| self.duration.is_none());
         let unlimited = |number: u64| (number > 0).then_some(number);
@@ -123,7 +121,6 @@ impl BoundFlags {
             start: self.start,
             speedup: self.speedup.unwrap_or(1.0),
             seed,
-            seed_is_drawn,
             jobs: self.jobs.into(),
             dry_run: self.dry_run,
             quiet,
@@ -176,18 +173,6 @@ impl Bounds {
             Some(_) => with_grace(duration),
             None => duration,
         })
-    }
-
-    /// Says the seed on stderr where it was drawn.
-    pub fn say_seed(&self) {
-        if self.seed_is_drawn && !self.quiet {
-            let line = format!("tapline: seed={}\n", self.seed);
-            // Where stderr is gone there is nobody to tell.
-            drop(std::io::Write::write_all(
-                &mut std::io::stderr(),
-                line.as_bytes(),
-            ));
-        }
     }
 
     /// The lines of `--print-config` that say this.
@@ -359,9 +344,7 @@ mod tests {
     #[test]
     fn seeds_are_drawn_where_none_is_given() {
         assert_eq!(read("--seed 0x10").unwrap().seed, Seed(16));
-        assert!(!read("--seed 0x10").unwrap().seed_is_drawn);
-        let (one, other) = (read("").unwrap(), read("").unwrap());
-        assert!(one.seed_is_drawn && one.seed != other.seed);
+        assert_ne!(read("").unwrap().seed, read("").unwrap().seed);
     }
 
     #[test]

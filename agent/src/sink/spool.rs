@@ -274,7 +274,9 @@ impl Spool {
             .saturating_sub(u64::from(place.records));
         let is_empty = segment.frames == 0;
         let is_last = self.segments.back().map(|last| last.number) == Some(place.segment);
-        if is_empty && (!is_last || self.segments.len() == 1) {
+        // The one that frames are added to is of use still; that of an earlier process is not.
+        let is_of_use = is_last && self.writing.is_some() && self.segments.len() > 1;
+        if is_empty && !is_of_use {
             self.forget(place.segment);
         } else if let Err(error) = self.mark(place) {
             tracing::warn!(path = %self.path(place.segment).display(), %error, "what was sent cannot be marked in the spool; it is sent again after a restart");

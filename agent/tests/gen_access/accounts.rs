@@ -1,13 +1,13 @@
 //! What is said of a run, also where it ends early.
 
 use std::io::{BufRead as _, BufReader};
-use std::process::Command;
 use std::time::{Duration, Instant};
 
 use regex::Regex;
 use serde_json::Value;
 
-use super::{COMBINED, START, folder, generator, output, read, run_in, start};
+use super::{COMBINED, START, folder, generator, output, read, run_in};
+use crate::program::{Running, limited};
 
 #[test]
 fn a_full_disk_ends_it_with_what_was_written_whole() {
@@ -44,25 +44,19 @@ fn check_account(said: &str, lines: usize, bytes: usize) {
 
 #[test]
 fn the_account_counts_what_is_whole_in_the_files() {
-    for (line, limit) in [("", 1_000_000), ("--format w3c", 3_000_000)] {
+    for (line, blocks) in [("", 2000), ("--format w3c", 6000)] {
         let folder = folder();
-        // The file may have so many bytes, as on a disk with no more room.
-        let script = format!("trap '' XFSZ; exec prlimit --fsize={limit} \"$@\"");
-        let mut command = Command::new("sh");
-        command
-            .args(["-c", &script, "sh", env!("CARGO_BIN_EXE_tapline")])
-            .args(["gen", "access", "--listen", "off", "-n", "100000"])
-            .args(START.split_whitespace())
-            .args(line.split_whitespace())
-            .arg("--log-dir")
-            .arg(folder.path())
-            .env_clear()
-            .env("PATH", "/usr/bin:/bin");
-        let (code, _, said) = output(&mut command);
+        let line = format!("{START} --listen off -n 100000 {line} --log-dir");
+        let mut command = limited("access", blocks, line.split_whitespace());
+        let (code, _, said) = output(command.arg(folder.path()));
         assert_eq!(code, 1, "{said}");
         let text = read(folder.path(), "access.log");
+        let fills = |block: usize| {
+            let limit = blocks as usize * block;
+            (limit - 1000..=limit).contains(&text.len())
+        };
         assert!(
-            text.ends_with('\n') && text.len() > limit - 1000,
+            text.ends_with('\n') && (fills(512) || fills(1024)),
             "{}",
             text.len()
         );
@@ -73,6 +67,22 @@ fn the_account_counts_what_is_whole_in_the_files() {
             "{said}"
         );
     }
+}
+
+#[test]
+fn the_seed_is_said_once_and_not_before_a_failure() {
+    let dry = |more: &str| {
+        let line = format!("--dry-run -n 3 --listen off {more}");
+        let (code, _, said) = output(&mut generator(&line));
+        assert_eq!(code, 0, "{said}");
+        said
+    };
+    for said in [dry(""), dry("-q"), dry("--seed 7")] {
+        assert_eq!(said.matches("seed=").count(), 1, "{said}");
+    }
+    let line = "-n 3 --listen off --log-dir /proc/no/such";
+    let (_, _, said) = output(&mut generator(line));
+    assert!(!said.contains("seed="), "{said}");
 }
 
 #[test]
@@ -102,7 +112,7 @@ fn a_run_that_cannot_keep_its_rate_ends_with_its_time() {
 
 #[test]
 fn a_reader_that_has_seen_enough_ends_it_quietly() {
-    let mut running = start(&mut generator("--rate 0 --output - -q"));
+    let mut running = Running::start(&mut generator("--rate 0 --output - -q"));
     let mut lines = BufReader::new(running.0.stdout.take().unwrap()).lines();
     let shape = Regex::new(COMBINED).unwrap();
     for line in lines.by_ref().take(100) {

@@ -8,7 +8,8 @@ use std::time::Duration;
 
 use serde_json::Value;
 
-use super::{folder, generator, output, read, start, within};
+use super::{folder, generator, output, read, within};
+use crate::program::Running;
 
 #[test]
 fn a_port_in_use_is_said_before_anything_is_written() {
@@ -50,7 +51,7 @@ fn health_is_told_while_it_runs_and_a_signal_ends_it() {
     for signal in ["TERM", "INT"] {
         let folder = folder();
         let mut command = generator("--rate 100 --seed 1 --listen 127.0.0.1:0 --log-dir");
-        let mut running = start(command.arg(folder.path()));
+        let mut running = Running::start(command.arg(folder.path()));
         let mut said = BufReader::new(running.0.stderr.take().unwrap());
         let address = within("address of the health check", || {
             let mut line = String::new();
@@ -109,7 +110,7 @@ fn nothing_is_ready_before_lines_flow() {
     fs::write(&config, format!("traffic_patterns: [{{time: \"{other}-{}\", multiplier: 1}}, {{time: 0-24, multiplier: 0}}]", (other + 1) % 24)).unwrap();
     let mut command = generator("--listen 127.0.0.1:0");
     let logs = folder.path().join("logs");
-    let mut running = start(command.arg("--log-dir").arg(&logs).arg(&config));
+    let mut running = Running::start(command.arg("--log-dir").arg(&logs).arg(&config));
     let mut said = BufReader::new(running.0.stderr.take().unwrap());
     let address = within("address of the health check", || {
         let mut line = String::new();

@@ -7,13 +7,15 @@ mod accounts;
 mod configuration;
 mod health;
 mod lines;
+#[path = "../support/program.rs"]
+mod program;
 mod programs;
 mod rotation;
 
 use std::fs;
 use std::io::{Read as _, Write as _};
 use std::path::Path;
-use std::process::{Child, Command, Output, Stdio};
+use std::process::{Command, Output};
 use std::thread;
 use std::time::{Duration, Instant};
 
@@ -21,12 +23,7 @@ use flate2::read::GzDecoder;
 use tempfile::TempDir;
 
 fn generator(line: &str) -> Command {
-    let mut command = Command::new(env!("CARGO_BIN_EXE_tapline"));
-    command
-        .args(["gen", "access"])
-        .args(line.split_whitespace())
-        .env_clear();
-    command
+    program::generator("access", line.split_whitespace())
 }
 
 fn output(command: &mut Command) -> (i32, String, String) {
@@ -66,45 +63,6 @@ fn folder() -> TempDir {
 }
 
 const START: &str = "--seed 7 --start 2026-11-21T10:00:00Z";
-
-/// A program that ends with the test, whatever happens.
-struct Running(Child);
-
-impl Drop for Running {
-    fn drop(&mut self) {
-        drop(self.0.kill());
-        drop(self.0.wait());
-    }
-}
-
-impl Running {
-    fn signal(&self, name: &str) {
-        let id = self.0.id().to_string();
-        let status = Command::new("kill").args(["-s", name, &id]).status();
-        assert!(status.unwrap().success());
-    }
-
-    /// Waits for its end; its code and the rest of what it says.
-    fn end(mut self) -> (i32, String) {
-        let mut said = String::new();
-        self.0
-            .stderr
-            .take()
-            .unwrap()
-            .read_to_string(&mut said)
-            .unwrap();
-        (self.0.wait().unwrap().code().unwrap(), said)
-    }
-}
-
-fn start(command: &mut Command) -> Running {
-    let child = command
-        .stdin(Stdio::null())
-        .stdout(Stdio::piped())
-        .stderr(Stdio::piped())
-        .spawn();
-    Running(child.unwrap())
-}
 
 /// Asks until there is an answer.
 fn within<T>(what: &str, mut ask: impl FnMut() -> Option<T>) -> T {

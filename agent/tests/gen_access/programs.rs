@@ -10,7 +10,8 @@ use std::process::Command;
 use regex::Regex;
 use serde_json::Value;
 
-use super::{START, folder, is_here, read, run_in, start, within};
+use super::{START, folder, is_here, read, run_in, within};
+use crate::program::Running;
 
 #[test]
 fn python_reads_every_json_line() {
@@ -155,7 +156,7 @@ fn free_port() -> u16 {
 
 /// Starts a server, lets it log some requests, and gives its lines.
 fn lines_of(mut command: Command, folder: &Path, port: u16) -> Vec<String> {
-    let mut running = start(&mut command);
+    let mut running = Running::start(&mut command);
     within("server", || {
         assert!(
             running.0.try_wait().unwrap().is_none(),

@@ -89,7 +89,8 @@ fn what_cannot_be_is_one_sentence() {
     check(
         &["-c", "off.yaml", "-a", "0.2", "-o", "-"],
         2,
-        "off.yaml, line 4: anomalies.types must have a family that is enabled",
+        "off.yaml, line 3: anomalies.types must have a family that is enabled with a weight above 0, or \
+         anomalies.probability (--anomaly-rate) must be 0",
     );
 }
 

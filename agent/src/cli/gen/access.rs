@@ -112,8 +112,6 @@ pub enum AccessArguments {
 pub struct AccessRun {
     /// What is to be done.
     plan: Plan,
-    /// How many, how fast, from when.
-    bounds: Bounds,
     /// What should be written otherwise in the configuration.
     warnings: Vec<Wrong>,
     /// Write the account as one JSON document to stdout.
@@ -205,7 +203,6 @@ impl AccessFlags {
         }
         Ok(AccessArguments::Run(Box::new(AccessRun {
             plan,
-            bounds,
             warnings,
             json,
         })))
@@ -318,7 +315,6 @@ pub fn generate(arguments: AccessArguments) -> anyhow::Result<Exit> {
     };
     let AccessRun {
         plan,
-        bounds,
         warnings,
         json,
     } = *asked;
@@ -327,7 +323,6 @@ pub fn generate(arguments: AccessArguments) -> anyhow::Result<Exit> {
         run::warn(plan.is_quiet, &warning.to_string());
     }
     let (done, result) = run::run(&plan, &stop, || {
-        bounds.say_seed();
         if !plan.is_quiet {
             greet(&plan);
         }

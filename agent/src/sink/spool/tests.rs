@@ -121,6 +121,48 @@ fn what_is_held_is_not_taken_before_the_next_start() {
 }
 
 #[test]
+fn a_segment_of_an_earlier_process_goes_when_it_is_done_with() {
+    let folder = tempfile::tempdir().unwrap();
+    // Two processes that left a segment each.
+    for number in 0..2 {
+        let (mut spool, _) = start(folder.path());
+        put(&mut spool, number..number + 1);
+    }
+    let (mut spool, _) = start(folder.path());
+    let first = spool.take().unwrap().unwrap();
+    let second = spool.take().unwrap().unwrap();
+    assert_eq!((first.records, second.records), (1, 2));
+    // The newer one first: nothing is written to it, and nothing will be.
+    spool.done(second.place);
+    assert_eq!(files(folder.path()), [folder.path().join(name(1))]);
+    put(&mut spool, 2..3);
+    spool.done(first.place);
+    assert_eq!(files(folder.path()), [folder.path().join(name(3))]);
+    assert_eq!(empty(&mut spool), [2]);
+    assert_eq!(files(folder.path()), Vec::<PathBuf>::new());
+    assert_eq!(spool.bytes(), 0);
+}
+
+#[test]
+fn a_segment_that_could_not_be_written_on_goes_when_the_next_begins() {
+    let folder = tempfile::tempdir().unwrap();
+    let (mut spool, _) = start(folder.path());
+    put(&mut spool, 0..1);
+    let first = spool.take().unwrap().unwrap();
+    spool.rotate();
+    put(&mut spool, 1..2);
+    let second = spool.take().unwrap().unwrap();
+    spool.done(second.place);
+    // A frame was not written to its end and could not be cut off.
+    spool.writing = None;
+    put(&mut spool, 2..3);
+    spool.done(first.place);
+    assert_eq!(files(folder.path()), [folder.path().join(name(3))]);
+    assert_eq!(empty(&mut spool), [2]);
+    assert_eq!(files(folder.path()), Vec::<PathBuf>::new());
+}
+
+#[test]
 fn one_process_has_the_folder() {
     let folder = tempfile::tempdir().unwrap();
     let (spool, _) = start(folder.path());

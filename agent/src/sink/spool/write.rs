@@ -40,6 +40,10 @@ impl Spool {
     }
 
     pub(super) fn begin(&mut self) -> io::Result<()> {
+        // Nothing is added any more to the one before, and with nothing in it nobody would delete it.
+        if let Some(last) = self.segments.back().filter(|last| last.frames == 0) {
+            self.forget(last.number);
+        }
         let mut is_made = false;
         let (number, file) = loop {
             let number = self.next_number;
@@ -87,9 +91,6 @@ impl Spool {
             tracing::warn!(path = %self.directory.display(), %error, "a segment of the spool may not have reached the disk");
         }
         self.is_dirty = false;
-        if let Some(last) = self.segments.back().filter(|last| last.frames == 0) {
-            self.forget(last.number);
-        }
     }
 
     pub(super) fn mark(&self, place: Place) -> io::Result<()> {

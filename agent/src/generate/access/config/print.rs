@@ -3,6 +3,7 @@
 use std::fmt::Display;
 
 use super::AccessConfig;
+use crate::config::quoted;
 
 /// Writes `config` as a YAML file. Reading it gives the same configuration.
 #[must_use]
@@ -169,16 +170,4 @@ impl Yaml {
         }
         self.close();
     }
-}
-
-fn quoted(text: &str) -> String {
-    let mut quoted = String::from("\"");
-    for letter in text.chars() {
-        match letter {
-            '"' | '\\' => quoted.extend(['\\', letter]),
-            ' '..='~' => quoted.push(letter),
-            _ => quoted += &format!("\\U{:08x}", u32::from(letter)),
-        }
-    }
-    quoted + "\""
 }

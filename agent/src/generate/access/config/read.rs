@@ -93,19 +93,6 @@ fn refused(leaf: &Leaf<'_>, goes_on: &str) -> ConfigError {
     leaf.refused(&Refusal::new(goes_on))
 }
 
-/// The value of a key into its place, if it is there.
-fn set<T>(
-    section: &mut Branch<'_>,
-    name: &str,
-    place: &mut T,
-    read: impl FnOnce(&str) -> Result<T, Refusal>,
-) -> Result<(), ConfigError> {
-    if let Some(leaf) = section.take(name) {
-        *place = leaf.read(read)?;
-    }
-    Ok(())
-}
-
 /// Takes a key that has another name, too: that one is taken with a warning.
 fn take_also<'a>(
     section: &mut Branch<'a>,

@@ -4,6 +4,7 @@ use rand_chacha::rand_core::SeedableRng as _;
 
 use super::*;
 use crate::generate::access::config::{Source, read};
+use crate::generate::access::outcome::Outcome;
 
 fn site(text: &str) -> (AccessConfig, Site) {
     let config = read(&Source::Shipped, text.as_bytes()).unwrap().config;

@@ -4,7 +4,7 @@ use serde_json::{Map, Value, json};
 
 use super::super::family::{Family, Level};
 use super::{EventsConfig, TimestampsConfig};
-use crate::config::Word;
+use crate::config::{Word, quoted};
 
 impl EventsConfig {
     /// Every key and its value, nested as in the file.
@@ -98,7 +98,7 @@ impl EventsConfig {
             if *name == "sources" {
                 for source in &self.sources {
                     let value = &tree["sources"][&source.name];
-                    yaml += &format!("  {}:\n", quoted(&source.name));
+                    yaml += &format!("  {}:\n", scalar(&source.name));
                     line(&mut yaml, 2, "weight", &value["weight"]);
                     line(&mut yaml, 2, "services", &value["services"]);
                 }
@@ -176,7 +176,7 @@ fn line(yaml: &mut String, depth: usize, key: &str, value: &Value) {
 
 fn flow(value: &Value) -> String {
     match value {
-        Value::String(text) => quoted(text),
+        Value::String(text) => scalar(text),
         Value::Array(items) => {
             let items: Vec<String> = items.iter().map(flow).collect();
             format!("[{}]", items.join(", "))
@@ -186,7 +186,7 @@ fn flow(value: &Value) -> String {
 }
 
 /// Plain where no reader can take it for anything else, in double quotes otherwise.
-fn quoted(text: &str) -> String {
+fn scalar(text: &str) -> String {
     let plain = text.starts_with(|letter: char| letter.is_ascii_alphabetic() || letter == '.')
         && text
             .bytes()
@@ -198,15 +198,7 @@ fn quoted(text: &str) -> String {
     if plain {
         return text.to_owned();
     }
-    let mut quoted = String::from("\"");
-    for letter in text.chars() {
-        match letter {
-            '"' | '\\' => quoted.extend(['\\', letter]),
-            ' '..='~' => quoted.push(letter),
-            _ => quoted += &format!("\\U{:08x}", u32::from(letter)),
-        }
-    }
-    quoted + "\""
+    quoted(text)
 }
 
 fn words<T: Word>(values: &[T]) -> Value {

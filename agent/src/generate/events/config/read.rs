@@ -59,45 +59,18 @@ fn from_tree(path: &Path, root: &Node, flags: &[FlagSetting]) -> Result<EventsCo
         // By default every family comes: only this section can turn all of them off.
         Some(leaf) if config.anomalies.probability > 0.0 && !config.anomalies.has_family() => {
             Err(leaf.refused(&Refusal::new(
-                "must have a family that is enabled with a weight above 0, or the probability must \
-                 be 0",
+                "must have a family that is enabled with a weight above 0, or anomalies.probability \
+                 (--anomaly-rate) must be 0",
             )))
         }
         _ => Ok(config),
     }
 }
 
-fn set<T>(
-    section: &mut Branch<'_>,
-    name: &str,
-    place: &mut T,
-    read: impl FnOnce(&str) -> Result<T, Refusal>,
-) -> Result<(), ConfigError> {
-    if let Some(leaf) = section.take(name) {
-        *place = leaf.read(read)?;
-    }
-    Ok(())
-}
-
 fn generator(section: &mut Branch<'_>, generator: &mut GeneratorConfig) -> Result<(), ConfigError> {
-    set(
-        section,
-        "batch_size",
-        &mut generator.batch_size,
-        check::batch_size,
-    )?;
-    set(
-        section,
-        "interval",
-        &mut generator.interval,
-        check::interval,
-    )?;
-    set(
-        section,
-        "total_logs",
-        &mut generator.total_logs,
-        check::count,
-    )
+    section.set("batch_size", &mut generator.batch_size, check::batch_size)?;
+    section.set("interval", &mut generator.interval, check::interval)?;
+    section.set("total_logs", &mut generator.total_logs, check::count)
 }
 
 fn sources(section: &mut Branch<'_>) -> Result<Vec<SourceConfig>, ConfigError> {
@@ -107,7 +80,7 @@ fn sources(section: &mut Branch<'_>) -> Result<Vec<SourceConfig>, ConfigError> {
         let name = check::name(name).map_err(|refusal| leaf.refused(&refusal))?;
         let mut source = leaf.branch()?;
         let mut weight = 1.0;
-        set(&mut source, "weight", &mut weight, check::weight)?;
+        source.set("weight", &mut weight, check::weight)?;
         let services = source.take("services").ok_or_else(|| {
             leaf.refused(&Refusal::new("must have services: a list of at least one"))
         })?;
@@ -137,10 +110,10 @@ fn normal(section: &mut Branch<'_>, normal: &mut NormalConfig) -> Result<(), Con
     };
     let mut branch = leaf.branch()?;
     let time = &mut normal.response_time;
-    set(&mut branch, "min", &mut time.min, check::milliseconds)?;
-    set(&mut branch, "max", &mut time.max, check::milliseconds)?;
-    set(&mut branch, "mean", &mut time.mean, check::milliseconds)?;
-    set(&mut branch, "std", &mut time.std, check::milliseconds)?;
+    branch.set("min", &mut time.min, check::milliseconds)?;
+    branch.set("max", &mut time.max, check::milliseconds)?;
+    branch.set("mean", &mut time.mean, check::milliseconds)?;
+    branch.set("std", &mut time.std, check::milliseconds)?;
     branch.end()?;
     match time.min <= time.max {
         true => Ok(()),
@@ -172,12 +145,7 @@ fn anomalies<'a>(
     section: &mut Branch<'a>,
     anomalies: &mut AnomaliesConfig,
 ) -> Result<Option<Leaf<'a>>, ConfigError> {
-    set(
-        section,
-        "probability",
-        &mut anomalies.probability,
-        check::share,
-    )?;
+    section.set("probability", &mut anomalies.probability, check::share)?;
     let Some(all) = section.take("types") else {
         return Ok(None);
     };
@@ -200,27 +168,18 @@ fn of_family(
     anomalies: &mut AnomaliesConfig,
 ) -> Result<(), ConfigError> {
     let common = &mut anomalies.types[family.index()];
-    set(branch, "enabled", &mut common.enabled, check::truth)?;
-    set(branch, "weight", &mut common.weight, check::weight)?;
-    set(
-        branch,
+    branch.set("enabled", &mut common.enabled, check::truth)?;
+    branch.set("weight", &mut common.weight, check::weight)?;
+    branch.set(
         "duration_logs",
         &mut common.duration_logs,
         check::duration_logs,
     )?;
     match family {
-        Family::ErrorSpike => set(
-            branch,
-            "error_rate",
-            &mut anomalies.error_rate,
-            check::share,
-        ),
-        Family::LatencyDegradation => set(
-            branch,
-            "multiplier",
-            &mut anomalies.multiplier,
-            check::multiplier,
-        ),
+        Family::ErrorSpike => branch.set("error_rate", &mut anomalies.error_rate, check::share),
+        Family::LatencyDegradation => {
+            branch.set("multiplier", &mut anomalies.multiplier, check::multiplier)
+        }
         Family::SecurityThreat => words(branch, "types", &mut anomalies.threats),
         Family::ResourceExhaustion => words(branch, "resources", &mut anomalies.resources),
         Family::DataAnomaly => words(branch, "types", &mut anomalies.issues),
@@ -251,19 +210,9 @@ fn list<T>(
 }
 
 fn output(section: &mut Branch<'_>, output: &mut OutputConfig) -> Result<(), ConfigError> {
-    set(section, "format", &mut output.format, from_word)?;
-    set(
-        section,
-        "destination",
-        &mut output.destination,
-        check::destination,
-    )?;
-    set(
-        section,
-        "include_labels",
-        &mut output.include_labels,
-        check::truth,
-    )?;
+    section.set("format", &mut output.format, from_word)?;
+    section.set("destination", &mut output.destination, check::destination)?;
+    section.set("include_labels", &mut output.include_labels, check::truth)?;
     let Some(mut branch) = section.section("file")? else {
         return Ok(());
     };
@@ -272,28 +221,27 @@ fn output(section: &mut Branch<'_>, output: &mut OutputConfig) -> Result<(), Con
 }
 
 fn file(branch: &mut Branch<'_>, file: &mut FileConfig) -> Result<(), ConfigError> {
-    set(branch, "path", &mut file.path, check::path)?;
-    set(
-        branch,
+    branch.set("path", &mut file.path, check::path)?;
+    branch.set(
         "rotation_size_mb",
         &mut file.rotation_size_mb,
         check::rotation_size,
     )?;
-    set(branch, "max_files", &mut file.max_files, check::max_files)
+    branch.set("max_files", &mut file.max_files, check::max_files)
 }
 
 fn timestamps(
     section: &mut Branch<'_>,
     timestamps: &mut TimestampsConfig,
 ) -> Result<(), ConfigError> {
-    set(section, "start", &mut timestamps.start, check::start)?;
+    section.set("start", &mut timestamps.start, check::start)?;
     let Some(leaf) = section.take("increment") else {
         return Ok(());
     };
     let mut branch = leaf.branch()?;
     let (min, max) = &mut timestamps.increment;
-    set(&mut branch, "min", min, check::increment)?;
-    set(&mut branch, "max", max, check::increment)?;
+    branch.set("min", min, check::increment)?;
+    branch.set("max", max, check::increment)?;
     let is_range = min <= max;
     branch.end()?;
     match is_range {

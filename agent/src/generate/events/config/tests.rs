@@ -195,7 +195,7 @@ fn anomalies_that_cannot_come_are_refused() {
         assert_eq!(
             read(&off(how)).unwrap_err(),
             "e.yaml, line 2: anomalies.types must have a family that is enabled with a weight above \
-             0, or the probability must be 0"
+             0, or anomalies.probability (--anomaly-rate) must be 0"
         );
         let text = off(how) + "  probability: 0\n";
         assert!(!read(&text).unwrap().anomalies.has_family());

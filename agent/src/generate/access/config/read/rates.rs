@@ -1,6 +1,6 @@
 //! `error_rates` and `status_codes`: how often requests go wrong, and what is answered then.
 
-use super::{Warnings, pages, set, take_also};
+use super::{Warnings, pages, take_also};
 use crate::config::ConfigError;
 use crate::config::tree::Branch;
 use crate::generate::access::config::{ErrorsConfig, StatusConfig, check};
@@ -80,7 +80,7 @@ pub(super) fn status_codes(section: Option<Branch<'_>>) -> Result<StatusConfig, 
         (&mut status.redirect_temporary, "redirect_temporary"),
     ];
     for (place, name) in places {
-        set(&mut section, name, place, check::status)?;
+        section.set(name, place, check::status)?;
     }
     section.end()?;
     Ok(status)

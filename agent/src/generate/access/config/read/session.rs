@@ -1,6 +1,6 @@
 //! `session`: how long stays and pauses are, and how many users there can be.
 
-use super::{Warnings, refused, set};
+use super::{Warnings, refused};
 use crate::config::ConfigError;
 use crate::config::tree::Branch;
 use crate::generate::access::config::SessionConfig;
@@ -52,8 +52,7 @@ pub(super) fn session(
             warnings.add(&value, &goes_on);
         }
     }
-    set(
-        &mut section,
+    section.set(
         "concurrent_users",
         &mut session.concurrent_users,
         whole::<1, USERS_MAX>,

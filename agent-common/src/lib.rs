@@ -14,6 +14,7 @@ pub mod flow;
 #[cfg(any(test, feature = "frames"))]
 pub mod frame;
 pub mod host;
+pub mod live;
 pub mod observe;
 pub mod packet;
 pub mod record;

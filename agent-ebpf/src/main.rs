@@ -1,7 +1,8 @@
 //! The kernel programs: each wraps the context of its hook and lets `agent-common` decide.
 //!
-//! Nothing here looks at a packet by itself, and no program changes or drops one: what each returns
-//! is a constant.
+//! Nothing here looks at a packet by itself, and no program that captures changes or drops one: what each
+//! returns is a constant. [`tapline_live`] and [`tapline_drop`] are for measurements: they never see a packet
+//! of the host.
 #![no_std]
 #![no_main]
 #![feature(asm_experimental_arch, core_intrinsics)]
@@ -82,6 +83,19 @@ pub fn tapline_out_ip(context: TcContext) -> i32 {
 pub fn tapline_xdp(context: XdpContext) -> u32 {
     say(&context, observe(&XdpPacket::new(&context), &Kernel));
     xdp_action::XDP_PASS
+}
+
+/// Sends known traffic of the agent's own (`gen packets --xdp`): run by `BPF_PROG_TEST_RUN`, attached to
+/// nothing.
+#[xdp(frags)]
+pub fn tapline_live(context: XdpContext) -> u32 {
+    hook::live::send(&context)
+}
+
+/// Drops every frame: stands at the far end of a cable of which only the sending is measured.
+#[xdp(frags)]
+pub fn tapline_drop(_context: XdpContext) -> u32 {
+    xdp_action::XDP_DROP
 }
 
 /// Filter of a packet socket on an interface with Ethernet headers: goes on with [`tapline_socket`].

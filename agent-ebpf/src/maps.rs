@@ -2,6 +2,7 @@
 
 use agent_common::{
     flow::{FlowBucket, FlowLines},
+    live::{FRAMES_MOST, Live, LiveFrame},
     scratch::Workplace,
     settings::Settings,
     shared::Shared,
@@ -53,6 +54,14 @@ pub(crate) type Window = [u64; 8];
 /// Where header bytes are copied to that cannot be read in place, per CPU.
 #[map]
 pub(crate) static WINDOW: PerCpuArray<Window> = PerCpuArray::with_max_entries(1, 0);
+
+/// What the sender of known traffic is told; see `agent_common::live`.
+#[map]
+pub(crate) static LIVE: Array<Live> = Array::with_max_entries(1, 0);
+
+/// The frames that it sends.
+#[map]
+pub(crate) static LIVE_FRAMES: Array<LiveFrame> = Array::with_max_entries(FRAMES_MOST as u32, 0);
 
 /// Wanted ports, one bit each: port p is bit p % 64 of word p / 64, p as it lies in memory.
 #[map]

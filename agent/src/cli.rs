@@ -9,6 +9,7 @@ pub mod r#gen;
 pub mod query;
 pub mod read;
 pub mod run;
+pub mod selftest;
 pub mod serve;
 pub mod sessions;
 pub mod settings;
@@ -36,6 +37,7 @@ use r#gen::GenArguments;
 use query::QueryArguments;
 use read::ReadArguments;
 use run::RunArguments;
+use selftest::SelftestArguments;
 use serve::ServeArguments;
 
 /// Runs the program with the command line and the environment of this process.
@@ -83,6 +85,7 @@ fn execute(cli: Cli) -> anyhow::Result<Exit> {
         Command::Sessions(arguments) => sessions::sessions(config, arguments),
         Command::Doctor(arguments) => doctor::doctor(config, arguments),
         Command::Gen(arguments) => r#gen::generate(arguments),
+        Command::Selftest(arguments) => selftest::selftest(&config, &arguments),
     };
     if let Err(error) = &result {
         diagnostics.failed(error);
@@ -108,6 +111,7 @@ enum Command {
     Sessions(QueryArguments<SessionFilter>),
     Doctor(DoctorArguments),
     Gen(GenArguments),
+    Selftest(SelftestArguments),
 }
 
 impl Task {
@@ -142,7 +146,7 @@ impl Task {
                 let file = read_file(flags.show.config.path())?;
                 (Config::default(), file, flags.show.settings())
             }
-            CommandFlags::Doctor | CommandFlags::Gen(_) => {
+            CommandFlags::Doctor | CommandFlags::Gen(_) | CommandFlags::Selftest(_) => {
                 (Config::default(), Vec::new(), Vec::new())
             }
         };
@@ -167,6 +171,9 @@ impl Task {
             CommandFlags::Serve(flags) => Command::Serve(flags.arguments(common.json)),
             CommandFlags::Doctor => Command::Doctor(DoctorArguments { json: common.json }),
             CommandFlags::Gen(flags) => Command::Gen(flags.arguments(common.json, common.quiet)?),
+            CommandFlags::Selftest(flags) => {
+                Command::Selftest(flags.arguments(common.json, common.quiet)?)
+            }
         };
         Ok(Self {
             config,

@@ -23,6 +23,7 @@ pub mod events;
 pub mod http;
 pub mod output;
 pub mod pace;
+pub mod packets;
 pub mod pools;
 pub mod progress;
 pub mod schedule;

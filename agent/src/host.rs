@@ -18,9 +18,10 @@ pub mod clock;
 pub mod doctor;
 mod ethtool;
 pub mod interfaces;
+pub mod namespace;
 pub mod netlink;
 pub mod privileges;
 pub mod shared;
 #[cfg(test)]
-mod testing;
+pub(crate) mod testing;
 pub mod watch;

@@ -18,6 +18,7 @@ use crate::http::engine::Counts as EngineCounts;
 use crate::http::exchange::pairing::PairingCounts;
 use crate::http::exchange::tally::Tally;
 use crate::http::head::Kind;
+use crate::selftest::report::Kept;
 use crate::session::table::SessionCounts;
 use crate::sink::counts::{Counts, LossReason};
 use crate::sink::log::SinkCounts;
@@ -53,6 +54,8 @@ pub struct Taken {
     pub requests: Option<RequestCounts>,
     /// Seconds that each kernel program has run; `None`: that is not measured.
     pub program_seconds: Option<BTreeMap<String, f64>>,
+    /// What is kept of the last selftest.
+    pub selftest: Option<Kept>,
     /// [`Progress::longest_pause_us`].
     pub longest_pause_us: u64,
     /// The files may not have reached the disk.
@@ -77,6 +80,7 @@ impl Taken {
             sinks,
             requests: None,
             program_seconds: None,
+            selftest: None,
             longest_pause_us: load(&progress.longest_pause_us),
             sync_error: None,
         }
@@ -96,6 +100,7 @@ impl From<&Finished> for Taken {
             sinks: finished.sinks.clone(),
             requests: None,
             program_seconds: None,
+            selftest: None,
             longest_pause_us: finished.longest_pause_us,
             sync_error: finished.log.sync_error.as_ref().map(ToString::to_string),
         }
@@ -158,6 +163,9 @@ pub struct StoreLedger {
     /// Requests that brought records.
     api: Requests,
     identities: BTreeMap<String, Identity>,
+    /// What is kept of the last selftest.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    selftest: Option<Kept>,
 }
 
 impl StoreLedger {
@@ -176,7 +184,14 @@ impl StoreLedger {
             identities: identities_of(sinks, moment)
                 .chain([requests.identity(moment)])
                 .collect(),
+            selftest: None,
         }
+    }
+
+    /// With what is kept of the last selftest.
+    #[must_use]
+    pub fn with_selftest(self, selftest: Option<Kept>) -> Self {
+        Self { selftest, ..self }
     }
 }
 
@@ -222,6 +237,9 @@ pub struct Ledger {
     cpus: Vec<Cpu>,
     /// What must hold between these counts.
     identities: BTreeMap<String, Identity>,
+    /// What is kept of the last selftest.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    selftest: Option<Kept>,
 }
 
 #[derive(Clone, Debug, Default, Serialize)]
@@ -432,6 +450,7 @@ impl Ledger {
                 })
                 .collect(),
             identities,
+            selftest: taken.selftest.clone(),
         }
     }
 

@@ -9,6 +9,7 @@ pub mod generate;
 pub mod host;
 pub mod http;
 pub mod ledger;
+pub mod selftest;
 pub mod server;
 pub mod session;
 pub mod sink;

@@ -65,6 +65,8 @@ fn every_flag_is_named() {
         "gen sessions",
         "gen access",
         "gen events",
+        "gen packets",
+        "selftest",
         "gen http",
     ] {
         let help = Command::new(env!("CARGO_BIN_EXE_tapline"))

@@ -58,7 +58,7 @@ enum Kind {
     SocketNetwork,
 }
 
-/// All programs of the object.
+/// All programs of the object that capture.
 pub const PROGRAMS: [Program; 7] = [
     program(
         "tapline_ingress",

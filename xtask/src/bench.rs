@@ -6,6 +6,7 @@ mod capture;
 mod generators;
 mod kernel;
 mod load;
+mod packets;
 mod read;
 mod sessions;
 mod sinks;
@@ -41,6 +42,9 @@ enum Bench {
     Sinks(sinks::Options),
     /// Records a second that `tapline gen` makes on one CPU, the rates it keeps, its memory
     Generators(generators::Options),
+    /// Frames a second that `tapline gen packets` makes: to a file, to a veth pair, by XDP live frames (as
+    /// root)
+    Packets(packets::Options),
     /// Requests a second of `tapline gen http` on one CPU beside wrk on the same nginx, and the rate it keeps
     Load(load::Options),
     /// Packets a second that `tapline read` takes from a capture file, beside tshark
@@ -68,6 +72,7 @@ pub(crate) fn run(workspace: &Workspace, options: &Options) -> Result<bool> {
         Bench::Sessions(options) => sessions::run(workspace, options),
         Bench::Sinks(options) => sinks::run(workspace, options),
         Bench::Generators(options) => generators::run(workspace, options),
+        Bench::Packets(options) => packets::run(workspace, options),
         Bench::Load(options) => load::run(workspace, options),
         Bench::Read(options) => read::run(workspace, options),
         Bench::Client(options) => capture::client::run(options).map(|()| true),

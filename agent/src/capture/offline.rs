@@ -182,6 +182,11 @@ impl Offline {
         last
     }
 
+    /// The next call of [`read_flows`](Self::read_flows) begins from the front.
+    pub fn rewind_flows(&self) {
+        self.surroundings.next_bucket.set(0);
+    }
+
     /// Releases a connection between two packets, as what [`Offline::drain`] is given does within one.
     pub fn release(&self, slot: Slot) {
         let Slot { slot, release } = slot;

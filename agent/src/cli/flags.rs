@@ -16,6 +16,7 @@ use self::values::{Text, one, packets, source, words};
 use super::r#gen::GenFlags;
 use super::read::{CaptureSource, ReadArguments};
 use super::run::RunArguments;
+use super::selftest::SelftestFlags;
 use super::serve::ServeArguments;
 use crate::config::{
     Attach, DiagnosticsFormat, Key, Level, LogFormat, RedactQuery, Setting, XdpMode, parse_duration,
@@ -31,6 +32,7 @@ Examples:
   tapline exchanges --since 10m --status 5xx  what the store holds
   tapline serve                               take records over HTTP and store them
   tapline gen sessions -n 100                 records at random for it
+  tapline selftest                            what is caught of known traffic
   tapline doctor                              what this host allows
 
 Exit codes: 0 done, 1 failed, 2 wrong usage or configuration; of generators also 4 the target cannot
@@ -95,8 +97,11 @@ pub(super) enum CommandFlags {
     /// Show sessions of the store (needs no privileges)
     #[command(after_help = query::SESSIONS_HELP)]
     Sessions(Box<SessionsFlags>),
-    /// Generate logs: sessions, events (needs no privileges)
+    /// Generate logs, load and packets
     Gen(Box<GenFlags>),
+    /// Send known traffic through the capture and print what was caught, missed and mistaken
+    #[command(after_help = super::selftest::HELP)]
+    Selftest(Box<SelftestFlags>),
     /// Say what this host allows, and what to do about what it does not
     Doctor,
 }

@@ -3,6 +3,7 @@
 pub mod access;
 pub mod events;
 pub mod http;
+pub mod packets;
 pub mod sessions;
 
 use clap::{Args, Subcommand};
@@ -10,6 +11,7 @@ use clap::{Args, Subcommand};
 use self::access::{AccessArguments, AccessFlags};
 use self::events::{EventsArguments, EventsFlags};
 use self::http::{HttpArguments, HttpFlags};
+use self::packets::{PacketsArguments, PacketsFlags};
 use self::sessions::{SessionsArguments, SessionsFlags};
 use crate::exit::Exit;
 
@@ -31,6 +33,9 @@ enum GeneratorFlags {
     /// Make logs of services with anomalies among them: to files or stdout, or over HTTP
     #[command(after_help = events::HELP)]
     Events(Box<EventsFlags>),
+    /// Make frames of conversations that carry HTTP/1, of every shape at which captures go wrong
+    #[command(after_help = packets::HELP)]
+    Packets(Box<PacketsFlags>),
     /// Send HTTP/1.1 requests, closed or open loop, and measure the answers; or be the target
     #[command(after_help = http::HELP)]
     Http(Box<HttpFlags>),
@@ -45,6 +50,8 @@ pub enum GenArguments {
     Access(AccessArguments),
     /// Of `tapline gen events`.
     Events(Box<EventsArguments>),
+    /// Of `tapline gen packets`.
+    Packets(Box<PacketsArguments>),
     /// Of `tapline gen http`.
     Http(HttpArguments),
 }
@@ -67,6 +74,10 @@ impl GenFlags {
                 let arguments = flags.arguments(json, quiet)?;
                 Ok(GenArguments::Events(Box::new(arguments)))
             }
+            GeneratorFlags::Packets(flags) => {
+                let arguments = flags.arguments(json, quiet)?;
+                Ok(GenArguments::Packets(Box::new(arguments)))
+            }
             GeneratorFlags::Http(flags) => Ok(GenArguments::Http(flags.arguments(json, quiet)?)),
         }
     }
@@ -81,6 +92,7 @@ pub fn generate(arguments: GenArguments) -> anyhow::Result<Exit> {
         GenArguments::Sessions(arguments) => sessions::generate(&arguments),
         GenArguments::Access(arguments) => access::generate(arguments),
         GenArguments::Events(arguments) => events::generate(&arguments),
+        GenArguments::Packets(arguments) => packets::generate(&arguments),
         GenArguments::Http(arguments) => http::generate(arguments),
     }
 }

@@ -20,6 +20,7 @@ use crate::http::engine::{Engine, Limits};
 use crate::http::exchange::pairing::{Limits as PairingLimits, Pairing};
 use crate::http::head::Kind;
 use crate::ledger::named;
+use crate::sink::RecordSink;
 use crate::sink::fan_out::FanOut;
 use crate::sink::log::{LogSink, LossReason};
 
@@ -53,7 +54,7 @@ pub enum CaptureSource {
 /// # Errors
 /// As above, for the last capture.
 pub fn read(config: Config, arguments: ReadArguments) -> anyhow::Result<Exit> {
-    let mut reading = Reading::new(&config, &arguments)?;
+    let mut reading = Reading::new(&config, &arguments, Vec::new())?;
     let mut result = Ok(());
     let mut failed = false;
     for source in &arguments.sources {
@@ -90,6 +91,23 @@ pub fn read(config: Config, arguments: ReadArguments) -> anyhow::Result<Exit> {
     } else {
         Exit::Done
     })
+}
+
+/// Reads captures; exchanges and sessions go to these sinks. Gives how many records and lines were lost.
+///
+/// # Errors
+/// A capture cannot be read to its end, or lines cannot be written.
+pub(crate) fn read_into(
+    config: &Config,
+    arguments: &ReadArguments,
+    sinks: Vec<Box<dyn RecordSink>>,
+) -> anyhow::Result<u64> {
+    let mut reading = Reading::new(config, arguments, sinks)?;
+    for source in &arguments.sources {
+        reading.file(source)?;
+    }
+    let summary = reading.finish()?;
+    Ok(summary.lost + summary.lost_records.values().sum::<u64>())
 }
 
 /// What was read, as `--json` gives it.
@@ -142,7 +160,11 @@ const EXPIRE_NS: u64 = 1_000_000_000;
 const FLOWS_AT_ONCE: u32 = 64;
 
 impl Reading {
-    fn new(config: &Config, arguments: &ReadArguments) -> anyhow::Result<Self> {
+    fn new(
+        config: &Config,
+        arguments: &ReadArguments,
+        sinks: Vec<Box<dyn RecordSink>>,
+    ) -> anyhow::Result<Self> {
         let capture = &config.capture;
         let sink = LogSink::start(settings::log_of_read(config))?;
         let idle = settings::idle_limits(config, true);
@@ -153,8 +175,8 @@ impl Reading {
             capture.loopback == Loopback::Both,
             settings::redactor(config),
         );
-        // Classic lines say nothing of exchanges, and nothing else would.
-        let writer = if config.log.format == LogFormat::Classic {
+        // Classic lines say nothing of exchanges, and without sinks nothing else would.
+        let writer = if config.log.format == LogFormat::Classic && sinks.is_empty() {
             writer
         } else {
             writer.with_exchanges(Exchanges::new(
@@ -166,7 +188,7 @@ impl Reading {
                     },
                 )
                 .with_headers(&config.log.headers),
-                FanOut::new(Vec::new()),
+                FanOut::new(sinks),
             ))
         };
         let writer = match idle {
@@ -287,6 +309,8 @@ impl Reading {
     fn finish(mut self) -> anyhow::Result<Summary> {
         self.engine.finish(&mut self.writer);
         self.writer.end();
+        // Those in front of where it was read to last go on too.
+        self.offline.rewind_flows();
         while !self.find_flows(u32::MAX, self.expired_ns) {}
         let counters = self.offline.counters();
         let counts = self.engine.counts();

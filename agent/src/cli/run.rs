@@ -32,6 +32,7 @@ use crate::host::watch::{Event, Watcher};
 use crate::http::engine::{Engine, Limits};
 use crate::http::exchange::pairing::{Limits as PairingLimits, Pairing};
 use crate::ledger::{Ledger, Moment, Taken};
+use crate::selftest::keep;
 use crate::server::access::{self, Token};
 use crate::server::api::{Api, Bounds};
 use crate::server::{Listener, Server, ServerError};
@@ -225,6 +226,7 @@ async fn capture(
                 let taken = Taken {
                     requests: requests(),
                     program_seconds: run_times.as_ref().map(RunTimes::seconds),
+                    selftest: keep::read(&config.store.dir),
                     ..Taken::of(reader.progress(), log.counts(), sinks)
                 };
                 let counters = hooks.programs().counters()?;

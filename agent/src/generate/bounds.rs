@@ -220,12 +220,12 @@ pub fn with_grace(duration: Duration) -> Duration {
     duration.saturating_add((duration / 100 + GRACE).min(GRACE_MOST))
 }
 
-fn count(text: &str) -> Result<u64, Refusal> {
+pub(crate) fn count(text: &str) -> Result<u64, Refusal> {
     let count = text.parse();
     count.map_err(|_wrong| Refusal::new("must be a whole number of records; 0: without end"))
 }
 
-fn rate(text: &str) -> Result<f64, Refusal> {
+pub(crate) fn rate(text: &str) -> Result<f64, Refusal> {
     let rate = text.parse().ok().filter(|rate| (0.0..=1e9).contains(rate));
     rate.ok_or_else(|| Refusal::new("must be a number of records a second, from 0 to 1000000000"))
 }

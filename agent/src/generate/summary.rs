@@ -85,6 +85,11 @@ impl Summary {
     }
 }
 
+/// Says a line on stderr, with the name of the program in front.
+pub fn note(line: &str) {
+    drop(writeln!(io::stderr().lock(), "tapline: {line}"));
+}
+
 impl fmt::Display for Summary {
     fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
         let Self {

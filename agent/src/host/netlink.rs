@@ -251,6 +251,43 @@ fn ask_once<T>(
     }
 }
 
+/// Tells the kernel to change something of the network of the calling thread, and waits until it has.
+/// `flags` are those that say what is to be made (`NLM_F_CREATE` …).
+///
+/// # Errors
+/// The kernel's word.
+pub(crate) fn tell(kind: u16, flags: libc::c_int, body: &[u8]) -> io::Result<()> {
+    const SEQUENCE: u32 = 1;
+    let mut socket = Socket::new(rtnetlink::sys::protocols::NETLINK_ROUTE)?;
+    socket.bind(&SocketAddr::new(0, 0))?;
+    let mode = libc::NLM_F_REQUEST | libc::NLM_F_ACK | flags;
+    let message = message(kind, mode, SEQUENCE, body);
+    socket.send_to(&message, &SocketAddr::new(0, 0), 0)?;
+    let mut datagram = Vec::with_capacity(DATAGRAM_MAX);
+    loop {
+        datagram.clear();
+        let (_, sender) = match socket.recv_from(&mut datagram, 0) {
+            Ok(received) => received,
+            Err(error) if error.kind() == io::ErrorKind::Interrupted => continue,
+            Err(error) => return Err(error),
+        };
+        if sender.port_number() != 0 {
+            continue;
+        }
+        let answer = messages(&datagram)
+            .filter(|message| message.sequence == SEQUENCE)
+            .find(|message| i32::from(message.kind) == libc::NLMSG_ERROR);
+        if let Some(answer) = answer {
+            // A negative errno, or 0: done.
+            let code = number_u32(answer.body, 0).unwrap_or_default().cast_signed();
+            return match code {
+                0 => Ok(()),
+                code => Err(io::Error::from_raw_os_error(code.saturating_neg())),
+            };
+        }
+    }
+}
+
 fn request(question: Question<'_>, sequence: u32) -> Vec<u8> {
     let mode = if question.all {
         libc::NLM_F_REQUEST | libc::NLM_F_DUMP
@@ -258,14 +295,18 @@ fn request(question: Question<'_>, sequence: u32) -> Vec<u8> {
         // The acknowledgement ends the answer, as "done" ends a list.
         libc::NLM_F_REQUEST | libc::NLM_F_ACK
     };
-    let length = u32::try_from(HEADER + question.body.len()).unwrap_or(u32::MAX);
-    let mut bytes = Vec::with_capacity(HEADER + question.body.len());
+    message(question.kind, mode, sequence, question.body)
+}
+
+fn message(kind: u16, mode: libc::c_int, sequence: u32, body: &[u8]) -> Vec<u8> {
+    let length = u32::try_from(HEADER + body.len()).unwrap_or(u32::MAX);
+    let mut bytes = Vec::with_capacity(HEADER + body.len());
     bytes.extend_from_slice(&length.to_ne_bytes());
-    bytes.extend_from_slice(&question.kind.to_ne_bytes());
+    bytes.extend_from_slice(&kind.to_ne_bytes());
     bytes.extend_from_slice(&u16::try_from(mode).unwrap_or_default().to_ne_bytes());
     bytes.extend_from_slice(&sequence.to_ne_bytes());
     bytes.extend_from_slice(&[0; 4]);
-    bytes.extend_from_slice(question.body);
+    bytes.extend_from_slice(body);
     bytes
 }
 

@@ -11,6 +11,7 @@ use self::durations::DURATIONS;
 use super::{Cpu, Exchanges, Health, Process, Snapshot};
 use crate::http::head::Kind;
 use crate::ledger::{Ledger, RequestCounts};
+use crate::selftest::report::Kept;
 use crate::sink::counts::{self, Counts};
 use crate::sink::log::LossReason;
 
@@ -33,7 +34,7 @@ pub struct Metric {
 }
 
 /// Every metric.
-pub const METRICS: [Metric; 26] = [
+pub const METRICS: [Metric; 29] = [
     Metric {
         name: "tapline_build_info",
         grows: false,
@@ -241,6 +242,34 @@ pub const METRICS: [Metric; 26] = [
         },
     },
     Metric {
+        name: "tapline_selftest_recall",
+        grows: false,
+        unit: "1",
+        labels: &[],
+        help: "Of the heads that the last selftest sent, the part that was written as it was: the least of all shapes and hooks.",
+        read: |snapshot, samples| of_selftest(snapshot, samples, |kept| kept.recall),
+    },
+    Metric {
+        name: "tapline_selftest_precision",
+        grows: false,
+        unit: "1",
+        labels: &[],
+        help: "Of the heads that the last selftest found written, the part that was sent: the least of all shapes and hooks.",
+        read: |snapshot, samples| of_selftest(snapshot, samples, |kept| kept.precision),
+    },
+    Metric {
+        name: "tapline_selftest_time_seconds",
+        grows: false,
+        unit: "seconds",
+        labels: &[],
+        help: "When the last selftest began, since the epoch.",
+        read: |snapshot, samples| {
+            of_selftest(snapshot, samples, |kept| {
+                kept.at.as_millisecond() as f64 / 1e3
+            });
+        },
+    },
+    Metric {
         name: "tapline_reader_pause_max_seconds",
         grows: false,
         unit: "seconds",
@@ -332,6 +361,7 @@ pub fn text_of_store(
     sinks: &[(&'static str, Counts)],
     requests: RequestCounts,
     process: Option<Process>,
+    selftest: Option<Kept>,
 ) -> Result<String, prometheus::Error> {
     let snapshot = Snapshot {
         cpus: Vec::new(),
@@ -343,6 +373,7 @@ pub fn text_of_store(
         longest_pause_us: None,
         exchanges: Exchanges::default(),
         ledger: Ledger::default(),
+        selftest,
         interfaces: Vec::new(),
         health: Health::new(Timestamp::UNIX_EPOCH),
         process,
@@ -352,6 +383,7 @@ pub fn text_of_store(
         names.contains(&metric.name)
             || metric.name.starts_with("tapline_sink_")
             || metric.name.starts_with("tapline_api_")
+            || metric.name.starts_with("tapline_selftest_")
             || metric.name.starts_with("process_")
     })
 }
@@ -506,6 +538,12 @@ fn lost(snapshot: &Snapshot, samples: &mut Samples) {
         for reason in counts::LossReason::ALL {
             samples.add(&[name, reason.word(), ""], counts.lost(reason));
         }
+    }
+}
+
+fn of_selftest(snapshot: &Snapshot, samples: &mut Samples, of: fn(&Kept) -> f64) {
+    if let Some(kept) = &snapshot.selftest {
+        samples.add_measured(&[], of(kept));
     }
 }
 

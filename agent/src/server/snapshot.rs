@@ -10,6 +10,7 @@ use crate::http::exchange::record::Outcome;
 use crate::http::exchange::tally::{Histogram, Tally};
 use crate::http::head::Kind;
 use crate::ledger::{Ledger, RequestCounts, Taken};
+use crate::selftest::report::Kept;
 use crate::session::table::SessionCounts;
 use crate::sink::counts::Counts;
 use crate::sink::log::{LossReason, SinkCounts};
@@ -36,6 +37,8 @@ pub struct Snapshot {
     pub longest_pause_us: Option<u64>,
     /// The whole account.
     pub ledger: Ledger,
+    /// What is kept of the last selftest.
+    pub selftest: Option<Kept>,
     /// The names of the interfaces that are captured.
     pub interfaces: Vec<String>,
     /// The state of health.
@@ -128,6 +131,7 @@ impl Snapshot {
             sinks: taken.sinks,
             requests: taken.requests,
             program_seconds: taken.program_seconds.unwrap_or_default(),
+            selftest: taken.selftest,
             longest_pause_us: Some(taken.longest_pause_us),
             ledger,
             interfaces,

@@ -485,7 +485,8 @@ fn the_configuration_of_the_target_is_printed_and_read() {
     let (code, _, stderr) = output(&mut tapline(&line));
     assert_eq!(code, 2);
     assert!(
-        stderr.contains("line 3: there is no key \"paths.statsu\"; did you mean paths.status?"),
+        stderr
+            .contains("line 3: there is no key \"paths[0].statsu\"; did you mean paths[0].status?"),
         "{stderr}"
     );
 }

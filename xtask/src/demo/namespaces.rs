@@ -9,7 +9,8 @@ use crate::{process::Step, report::say};
 
 /// The server's end of the pair.
 pub(crate) const SERVER_INTERFACE: &str = "server0";
-const CLIENT_INTERFACE: &str = "client0";
+/// The client's end.
+pub(crate) const CLIENT_INTERFACE: &str = "client0";
 
 /// What the names of all namespaces start with that a demo makes; its process id follows.
 const PREFIX: &str = "tapline-demo-";

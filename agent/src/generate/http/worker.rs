@@ -241,9 +241,18 @@ impl<'a> Worker<'a> {
         nanoseconds(self.begun.elapsed())
     }
 
+    /// Until when the requests that were started stand for: in the open loop until the next would be due.
+    fn starts_over(&self, now: u64) -> u64 {
+        let until = match self.is_closed_loop || self.is_told {
+            true => now,
+            false => now.max(self.due.at()),
+        };
+        until.min(self.end)
+    }
+
     /// When answers are waited for no longer.
     fn drain(&mut self, now: u64) -> u64 {
-        self.tally.starts_over = now.min(self.end);
+        self.tally.starts_over = self.starts_over(now);
         let is_cut = self.is_told || now >= self.end;
         let most = match is_cut {
             true => DRAIN.min(self.timeout),
@@ -660,7 +669,7 @@ impl<'a> Worker<'a> {
     fn finish(&mut self) {
         let now = self.now();
         if self.tally.starts_over == 0 {
-            self.tally.starts_over = now.min(self.end);
+            self.tally.starts_over = self.starts_over(now);
         }
         let slots = self.slots.len() - self.vacant.len();
         self.tally.most_connections = self.tally.most_connections.max(slots as u64);

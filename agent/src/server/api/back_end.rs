@@ -9,6 +9,7 @@ use serde::Serialize;
 use super::Api;
 use super::refusal::Refusal;
 use crate::ledger::{Moment, StoreLedger};
+use crate::selftest::keep;
 use crate::server::metrics;
 use crate::server::routes::metrics_text;
 use crate::server::table::Route;
@@ -46,6 +47,7 @@ async fn show_metrics(State(api): State<Api>) -> Result<Response, Refusal> {
         &sinks,
         api.request_counts(),
         process,
+        keep::read(api.0.readers.directory()),
     ))
 }
 
@@ -78,11 +80,14 @@ async fn show_health(State(api): State<Api>) -> Response {
 
 async fn show_ledger(State(api): State<Api>) -> Response {
     let sinks = [("sqlite", api.0.intake.counts())];
-    Json(StoreLedger::new(
-        &sinks,
-        api.request_counts(),
-        api.0.started.elapsed(),
-        Moment::Live,
-    ))
+    Json(
+        StoreLedger::new(
+            &sinks,
+            api.request_counts(),
+            api.0.started.elapsed(),
+            Moment::Live,
+        )
+        .with_selftest(keep::read(api.0.readers.directory())),
+    )
     .into_response()
 }

@@ -2,7 +2,7 @@
 //!
 //! Reading waits for the disk, so it is done by threads that may wait.
 
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::{Duration, Instant};
 
@@ -21,6 +21,11 @@ pub(super) struct Readers {
 }
 
 impl Readers {
+    /// The folder of the databases.
+    pub(super) fn directory(&self) -> &Path {
+        &self.directory
+    }
+
     /// So many searches at a time, each of which may take so long.
     pub(super) fn new(directory: PathBuf, searches: usize, time: Duration) -> Self {
         Self {

@@ -100,6 +100,14 @@ fn snapshot() -> Snapshot {
         longest_pause_us: Some(2_500),
         exchanges: exchanges(),
         ledger: Ledger::default(),
+        selftest: Some(crate::selftest::report::Kept {
+            version: "1".to_owned(),
+            at: Timestamp::from_second(1_800_000_000).unwrap(),
+            hooks: vec!["tc".to_owned()],
+            recall: 0.75,
+            precision: 0.5,
+            passed: false,
+        }),
         interfaces: vec!["eth0".to_owned()],
         health: Health::new(Timestamp::UNIX_EPOCH),
         sessions: Some(SessionCounts {
@@ -199,6 +207,9 @@ fn the_text_says_what_was_counted() {
     );
     check("tapline_sessions_active", 17.0);
     check("tapline_reader_pause_max_seconds", 0.0025);
+    check("tapline_selftest_recall", 0.75);
+    check("tapline_selftest_precision", 0.5);
+    check("tapline_selftest_time_seconds", 1.8e9);
     for cpu in [0, 3] {
         let name = format!("tapline_records_received_total{{cpu=\"{cpu}\"}}");
         check(&name, (1_u64 << 52) as f64);
@@ -304,6 +315,7 @@ fn of_a_store_alone_nothing_is_said_about_a_capture() {
         &[("sqlite", stored())],
         RequestCounts::default(),
         snapshot().process,
+        None,
     )
     .unwrap();
     let (series, kinds) = parse(&text);
@@ -322,6 +334,32 @@ fn of_a_store_alone_nothing_is_said_about_a_capture() {
     let lost = "tapline_lost_total{stage=\"sqlite\",reason=\"queue_full\",cpu=\"\"}";
     assert_eq!(series.get(lost), Some(&15.0));
     assert!(!text.contains("\"log\""), "{text}");
+}
+
+#[test]
+fn the_last_selftest_is_shown_where_there_was_one() {
+    let snapshot = snapshot();
+    let check = |text: &str| {
+        let (series, _) = parse(text);
+        assert_eq!(series.get("tapline_selftest_recall"), Some(&0.75));
+        assert_eq!(series.get("tapline_selftest_precision"), Some(&0.5));
+        assert_eq!(series.get("tapline_selftest_time_seconds"), Some(&1.8e9));
+    };
+    check(&text(&snapshot).unwrap());
+    check(
+        &text_of_store(
+            &[],
+            RequestCounts::default(),
+            None,
+            snapshot.selftest.clone(),
+        )
+        .unwrap(),
+    );
+    let never = Snapshot {
+        selftest: None,
+        ..snapshot
+    };
+    assert!(!text(&never).unwrap().contains("selftest"));
 }
 
 #[test]

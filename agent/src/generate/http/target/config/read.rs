@@ -84,7 +84,7 @@ fn one_path(item: &Leaf<'_>) -> Result<PathConfig, ConfigError> {
         (Some(leaf), None) => Matches::Path(leaf.read(url_path)?),
         (None, Some(leaf)) => Matches::Prefix(leaf.read(url_path)?),
         _ => {
-            return Err(item.refused(&Refusal::new("must have each either a path or a prefix")));
+            return Err(item.refused(&Refusal::new("must have either a path or a prefix")));
         }
     };
     let mut path = PathConfig {
@@ -307,16 +307,16 @@ mod tests {
         };
         check("path: []", "there is no key \"path\"; did you mean paths?");
         check("paths: []", "line 1: paths must have 1 to");
-        check("paths:\n  - size: 1", "line 2: paths must have each either");
+        check("paths:\n  - size: 1", "line 2: paths[0] must have either");
         check("paths:\n  - path: /\n    prefix: /", "either a path or");
         check(
             "paths:\n  - path: x",
-            "line 2: paths.path is \"x\", but must be a path like",
+            "line 2: paths[0].path is \"x\", but must be a path like",
         );
         check("paths:\n  - path: /?a", "must be a path like");
         check(
             "paths:\n  - path: /\n  - path: /",
-            "line 3: paths has a path that is there twice",
+            "line 3: paths[1] has a path that is there twice",
         );
         let of = |keys: &str, says: &str| check(&format!("paths:\n  - path: /\n    {keys}"), says);
         of(
@@ -337,8 +337,8 @@ mod tests {
         of("fields: {Content-Length: 5}", "Content-Length");
         of("faults: {hang: 2}", "must be a share");
         of("faults: {hang: 0.6, cut: 0.6}", "not more than 1 together");
-        of("faults: {hangs: 1}", "did you mean paths.faults.hang?");
-        of("colour: red", "no key \"paths.colour\"");
+        of("faults: {hangs: 1}", "did you mean paths[0].faults.hang?");
+        of("colour: red", "no key \"paths[0].colour\"");
         check("limits: {idle: 0}", "limits.idle");
         check("limits: {connections: 0}", "from 1 to 1000000");
         check("limits: {head: 1}", "from 64 to");

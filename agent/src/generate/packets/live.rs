@@ -1,0 +1,400 @@
+//! Frames by XDP: a kernel program puts them straight into the ring of an interface's other end
+//! (BPF_PROG_TEST_RUN with live frames), millions a second from one CPU.
+//!
+//! One conversation is made: handshake, request, response, end. The program sends each of its frames for some
+//! clients, then the next frame for the same clients: so many connections go on at the same time, each in its
+//! order. What differs from client to client, its address, its port and the checksums, the program writes; it
+//! belongs to the kernel programs (`agent-ebpf`), and takes frames as `agent_common::live` says.
+//!
+//! A call takes some 20 ms however little it sends, because the kernel waits for all its CPUs: so it sends
+//! many.
+
+use std::io;
+use std::net::{IpAddr, Ipv4Addr, SocketAddr};
+
+use agent_common::live::{
+    self, AT_ONCE, BEGIN, BYTES, CHECKSUMS, CLIENTS, FIRST_CLIENT, FRAMES, FRAMES_MOST, INTERFACE,
+    LENGTH, Live, LiveFrame, NEXT, SUMS,
+};
+use aya::maps::{Array, MapData};
+use aya::programs::{ProgramError, TestRun as _, TestRunAttrs, TestRunOptions, Xdp};
+use aya::{Ebpf, EbpfLoader};
+
+use super::frame::{Transport, Way};
+use super::lane;
+use super::script::{Body, Filling, Request, Response, Script, Side};
+use super::segment::{self, Cut, Segment};
+use super::truth::Truth;
+use crate::capture::programs;
+use crate::generate::seed::Seed;
+use crate::host::interfaces::Interface;
+
+/// Clients of a call at most.
+pub const WAVE: u32 = 1 << 17;
+
+/// Clients at the same time, at most.
+const AT_ONCE_MOST: u32 = 256;
+
+/// Frames that the kernel makes at a time: as many as a driver takes out of its ring at once, so that none is
+/// dropped because the ring is full.
+const BATCH: u32 = 64;
+
+/// Name of the program, and of its map.
+const PROGRAM: &str = "tapline_live";
+const MAP: &str = "LIVE";
+const FRAMES_MAP: &str = "LIVE_FRAMES";
+
+/// Frames cannot be sent by XDP.
+#[derive(Debug, thiserror::Error)]
+pub enum LiveError {
+    /// The build embedded no kernel programs.
+    #[error("this build has no kernel programs: build it with `cargo xtask build`")]
+    NotBuilt,
+    /// The program cannot be loaded.
+    #[error(
+        "cannot load the program that sends frames by XDP (it needs root, and Linux 5.18 or later): {0}"
+    )]
+    Load(String),
+    /// It cannot be run.
+    #[error("cannot send frames by XDP: {0}")]
+    Run(String),
+    /// Nothing arrives.
+    #[error(
+        "{0} takes no frames by XDP: the other end of the cable must take them too; attach an XDP program \
+         there (tapline run --attach xdp), or switch on `ethtool -K PEER gro on`"
+    )]
+    NotTaken(String),
+}
+
+/// Sends waves of a conversation.
+#[expect(missing_debug_implementations, reason = "aya's maps have none")]
+pub struct LiveSender {
+    ebpf: Ebpf,
+    map: Array<MapData, Live>,
+    /// The kernel empties no array, but it is ours to keep.
+    _given: Array<MapData, LiveFrame>,
+    interface: String,
+    index: u32,
+    script: Script,
+    segments: Vec<Segment>,
+    frames: Vec<Template>,
+    next: u32,
+    bytes: u64,
+}
+
+/// A frame as it is given to the program.
+#[derive(Debug)]
+struct Template {
+    bytes: Vec<u8>,
+    to_client: bool,
+    sums: [u32; 2],
+}
+
+impl Template {
+    fn words(&self) -> LiveFrame {
+        let mut frame: LiveFrame = [0; 2 + live::WORDS];
+        frame[LENGTH] = self.bytes.len() as u64 | u64::from(self.to_client) << 32;
+        let [network, transport] = self.sums.map(u64::from);
+        frame[SUMS] = network | transport << 32;
+        for (word, bytes) in frame[BEGIN..].iter_mut().zip(self.bytes.chunks_exact(8)) {
+            *word = bytes.try_into().map_or(0, u64::from_ne_bytes);
+        }
+        frame
+    }
+}
+
+impl LiveSender {
+    /// Loads the program and makes the conversation.
+    ///
+    /// # Errors
+    /// There is none in this build, or the kernel refuses it.
+    pub fn open(interface: &Interface, seed: Seed) -> Result<Self, LiveError> {
+        let object = programs::object();
+        if object.is_empty() {
+            return Err(LiveError::NotBuilt);
+        }
+        let failed = |error: &dyn std::error::Error| LiveError::Load(chain(error));
+        let mut ebpf = EbpfLoader::new()
+            .btf(None)
+            .load(object)
+            .map_err(|error| failed(&error))?;
+        let map = ebpf.take_map(MAP).ok_or(LiveError::NotBuilt)?;
+        let map = Array::try_from(map).map_err(|error| failed(&error))?;
+        program(&mut ebpf)
+            .and_then(Xdp::load)
+            .map_err(|error| failed(&error))?;
+        let (script, segments, frames) = conversation(seed);
+        let given = ebpf.take_map(FRAMES_MAP).ok_or(LiveError::NotBuilt)?;
+        let mut given: Array<MapData, LiveFrame> =
+            Array::try_from(given).map_err(|error| failed(&error))?;
+        for (place, frame) in (0..).zip(frames.iter().take(FRAMES_MOST)) {
+            given
+                .set(place, frame.words(), 0)
+                .map_err(|error| failed(&error))?;
+        }
+        Ok(Self {
+            _given: given,
+            ebpf,
+            map,
+            interface: interface.name.clone(),
+            index: interface.index,
+            script,
+            segments,
+            frames,
+            next: 0,
+            bytes: 0,
+        })
+    }
+
+    /// Frames of a connection.
+    #[must_use]
+    pub fn frames_a_connection(&self) -> u64 {
+        self.frames.len() as u64
+    }
+
+    /// Bytes sent so far.
+    #[must_use]
+    pub fn bytes(&self) -> u64 {
+        self.bytes
+    }
+
+    /// Sends the whole conversation for the next `clients` clients, or some more (at most [`WAVE`] in any
+    /// case). Gives the number of the first, and how many they are. After 2³¹ clients they begin anew.
+    ///
+    /// # Errors
+    /// The kernel runs the program no more.
+    pub fn wave(&mut self, clients: u32) -> Result<(u32, u32), LiveError> {
+        let clients = clients.clamp(1, WAVE);
+        let at_once = clients.min(AT_ONCE_MOST);
+        let clients = clients.next_multiple_of(at_once).min(WAVE);
+        let first = self.next;
+        let frames = self.frames.len() as u32;
+        let mut told: Live = [0; 8];
+        told[INTERFACE] = self.index;
+        told[FIRST_CLIENT] = first;
+        told[AT_ONCE] = at_once;
+        told[FRAMES] = frames;
+        let failed = |error: &dyn std::error::Error| LiveError::Run(chain(error));
+        self.map.set(0, told, 0).map_err(|error| failed(&error))?;
+        let all = clients * frames;
+        let mut done = 0;
+        while done < all {
+            let options = TestRunOptions {
+                data_in: Some(&[0; BYTES]),
+                repeat: all - done,
+                attrs: TestRunAttrs::new().xdp_live_frames(BATCH),
+                ..TestRunOptions::new()
+            };
+            let ran = program(&mut self.ebpf).and_then(|program| program.test_run(options));
+            // A signal ends a run early: the map tells how far it came.
+            if let Err(error) = ran
+                && !is_interruption(&error)
+            {
+                return Err(failed(&error));
+            }
+            done = self.map.get(&0, 0).map_err(|error| failed(&error))?[NEXT].min(all);
+        }
+        let bytes: usize = self.frames.iter().map(|frame| frame.bytes.len()).sum();
+        self.bytes += bytes as u64 * u64::from(clients);
+        self.next = (first + clients) % CLIENTS;
+        Ok((first, clients))
+    }
+
+    /// The number of a frame of a client, counted from the first frame of its wave, in which there are so many
+    /// `clients`; `client` is counted from the first too.
+    fn number(&self, frame: u64, client: u32, clients: u32) -> u64 {
+        let at_once = u64::from(clients.min(AT_ONCE_MOST));
+        let (turn, place) = (u64::from(client) / at_once, u64::from(client) % at_once);
+        (turn * self.frames.len() as u64 + frame) * at_once + place
+    }
+
+    /// What the connection of a client of the last wave holds. `first`: the number of the first client of the
+    /// wave, `clients`: how many there are, `frame`: the number of its first frame in the run.
+    pub fn tell(
+        &self,
+        (first, clients): (u32, u32),
+        client: u32,
+        frame: u64,
+        truth: &mut Vec<Truth>,
+    ) {
+        let number = first + client;
+        lane::tell_live(&self.script, &self.segments, ends(number), number, truth);
+        for told in truth {
+            let moved = |number: &mut Option<u64>| {
+                *number = number.map(|number| frame + self.number(number, client, clients));
+            };
+            match told {
+                Truth::Message(message) => {
+                    moved(&mut message.first_frame);
+                    moved(&mut message.last_frame);
+                }
+                Truth::Exchange(exchange) => {
+                    moved(&mut exchange.request_frame);
+                    moved(&mut exchange.response_frame);
+                }
+                Truth::Session(_) => {}
+            }
+        }
+    }
+
+    /// As [`wave`](Self::wave), and looks whether frames arrive: where the other end of the cable takes none,
+    /// the kernel drops every one.
+    ///
+    /// # Errors
+    /// They do not, or the kernel does not run the program.
+    pub fn first_wave(&mut self, clients: u32) -> Result<(u32, u32), LiveError> {
+        let before = sent_packets(&self.interface);
+        let wave = self.wave(clients)?;
+        let after = sent_packets(&self.interface);
+        match (before, after) {
+            (Some(before), Some(after)) if after <= before => {
+                Err(LiveError::NotTaken(self.interface.clone()))
+            }
+            _ => Ok(wave),
+        }
+    }
+}
+
+fn program(ebpf: &mut Ebpf) -> Result<&mut Xdp, ProgramError> {
+    let program = ebpf.program_mut(PROGRAM);
+    let missing = || ProgramError::InvalidName {
+        name: PROGRAM.to_owned(),
+    };
+    program.ok_or_else(missing)?.try_into()
+}
+
+fn is_interruption(error: &ProgramError) -> bool {
+    let mut cause: Option<&(dyn std::error::Error + 'static)> = Some(error);
+    while let Some(error) = cause {
+        if let Some(error) = error.downcast_ref::<io::Error>() {
+            return error.raw_os_error() == Some(libc::EINTR);
+        }
+        cause = error.source();
+    }
+    false
+}
+
+fn chain(error: &dyn std::error::Error) -> String {
+    let mut text = error.to_string();
+    let mut cause = error.source();
+    while let Some(error) = cause {
+        text.push_str(": ");
+        text.push_str(&error.to_string());
+        cause = error.source();
+    }
+    text.split_whitespace().collect::<Vec<_>>().join(" ")
+}
+
+/// Packets that an interface of the calling thread's namespace has sent, as the kernel counts them.
+fn sent_packets(name: &str) -> Option<u64> {
+    let text = std::fs::read_to_string("/proc/thread-self/net/dev").ok()?;
+    let line = text
+        .lines()
+        .find_map(|line| line.trim().strip_prefix(name)?.strip_prefix(':'))?;
+    line.split_whitespace().nth(9)?.parse().ok()
+}
+
+/// The ends of a client's connection.
+fn ends(client: u32) -> [SocketAddr; 2] {
+    let (low, port) = live::client(client);
+    let [high, low] = low.to_be_bytes();
+    let address = |[a, b]: [u8; 2], high, low| IpAddr::V4(Ipv4Addr::new(a, b, high, low));
+    [
+        SocketAddr::new(address([198, 18], high, low), port),
+        SocketAddr::new(address([198, 19], 0, 1), 80),
+    ]
+}
+
+/// What is said, how it is cut, and the frames for the client with the address 198.18.0.0 and the port 0.
+fn conversation(seed: Seed) -> (Script, Vec<Segment>, Vec<Template>) {
+    let mut script = Script::default();
+    script.turn(Side::Client);
+    let request = Request {
+        method: "GET",
+        target: "/live?stamp=0",
+        body: Body::None,
+        fields: "",
+    };
+    script.request(0, &request, Filling::Words);
+    script.turn(Side::Server);
+    let response = Response {
+        status: 200,
+        reason: "OK",
+        is_old: false,
+        body: Body::Length(64),
+        fields: "",
+    };
+    script.response(0, 0, &response, Filling::Words);
+    let mut segments = Vec::new();
+    let mut stream = seed.stream("packets, live", 0);
+    segment::cut(&script, Cut::Full, &mut stream, &mut segments);
+    let client = SocketAddr::new(IpAddr::V4(Ipv4Addr::new(198, 18, 0, 0)), 0);
+    let [_, server] = ends(0);
+    let ways = [
+        Way::new(Transport::Tcp, client, server, &[], true),
+        Way::new(Transport::Tcp, server, client, &[], false),
+    ];
+    let frames = segments
+        .iter()
+        .map(|segment| {
+            let mut bytes = Vec::new();
+            lane::frame_of(segment, &script, &ways, [1_000_000, 2_000_000], &mut bytes);
+            // Zeros behind the packet, which its length leaves out.
+            bytes.resize(bytes.len().next_multiple_of(8), 0);
+            let sums = CHECKSUMS.map(|at| {
+                let word = bytes.get(at..at + 2).and_then(|word| word.try_into().ok());
+                u32::from(!u16::from_ne_bytes(word.unwrap_or_default()))
+            });
+            Template {
+                bytes,
+                to_client: segment.side == Side::Server,
+                sums,
+            }
+        })
+        .collect();
+    (script, segments, frames)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// What the program writes into a frame is what is made for that client from the start.
+    #[test]
+    fn a_frame_is_that_of_its_client() {
+        let (script, segments, frames) = conversation(Seed(1));
+        for client in [0, 1, 77, live::PORTS, CLIENTS - 1] {
+            let [own, server] = ends(client);
+            let ways = [
+                Way::new(Transport::Tcp, own, server, &[], true),
+                Way::new(Transport::Tcp, server, own, &[], false),
+            ];
+            for (segment, template) in segments.iter().zip(&frames) {
+                let mut expected = Vec::new();
+                lane::frame_of(
+                    segment,
+                    &script,
+                    &ways,
+                    [1_000_000, 2_000_000],
+                    &mut expected,
+                );
+                expected.resize(expected.len().next_multiple_of(8), 0);
+                assert!(expected.len() <= BYTES && frames.len() <= FRAMES_MOST);
+                let mut frame = template.bytes.clone();
+                let (address, port) = live::client(client);
+                let (address, port) = (address.to_be(), port.to_be());
+                let places = live::PLACES[usize::from(template.to_client)];
+                let [network, transport] = template.sums;
+                for (at, word) in [
+                    (places[0], address),
+                    (places[1], port),
+                    (CHECKSUMS[0], live::checksum(network, address, 0)),
+                    (CHECKSUMS[1], live::checksum(transport, address, port)),
+                ] {
+                    frame[at..at + 2].copy_from_slice(&word.to_ne_bytes());
+                }
+                assert_eq!(frame, expected, "{client}");
+            }
+        }
+    }
+}

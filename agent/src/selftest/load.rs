@@ -1,0 +1,201 @@
+//! Full load: real connections between the two namespaces, as fast as they go, each request stamped, each
+//! answer with the stamp of its request.
+
+use std::collections::HashMap;
+use std::io::{self, Read as _, Write as _};
+use std::net::{Ipv4Addr, SocketAddr, TcpListener, TcpStream};
+use std::sync::Arc;
+use std::thread;
+use std::time::Duration;
+
+use anyhow::Context as _;
+
+use super::Plan;
+use super::score::{Found, FoundExchange, Score};
+use crate::generate::http::arrivals::Arrivals;
+use crate::generate::http::load::{self, LoadPlan};
+use crate::generate::http::requests::{Prepared, Request, Requests};
+use crate::generate::http::tally::{Ending, Stamped};
+use crate::generate::stop::Stop;
+use crate::host::namespace::Namespace;
+
+/// Connections at the same time.
+const CONNECTIONS: u32 = 8;
+
+/// How long an answer may take.
+const PATIENCE: Duration = Duration::from_secs(5);
+
+/// Requests that were sent.
+#[derive(Debug)]
+pub(super) struct Loaded {
+    server: SocketAddr,
+    stamped: Vec<Stamped>,
+}
+
+/// Sends requests from `wire` to a server in `agent`.
+pub(super) fn run(
+    agent: &Namespace,
+    wire: &Namespace,
+    address: Ipv4Addr,
+    plan: &Plan,
+    stop: &Stop,
+) -> anyhow::Result<Loaded> {
+    let listener = agent
+        .enter(|| TcpListener::bind((address, 0)))?
+        .context("cannot listen for the load")?;
+    let server = listener
+        .local_addr()
+        .context("cannot listen for the load")?;
+    // Ends with the process: it waits for connections that do not come any more.
+    thread::spawn(move || serve(&listener));
+    let request = Request {
+        method: "GET".to_owned(),
+        target: "/load".to_owned(),
+        ..Request::default()
+    };
+    let prepared = Prepared::new(&request, &server.to_string(), true)?;
+    let load = LoadPlan {
+        address: server,
+        requests: Requests::Cycle(Arc::new([prepared])),
+        arrivals: Arrivals::Closed,
+        connections: CONNECTIONS,
+        threads: 1,
+        count: None,
+        duration: Some(plan.load),
+        timeout: PATIENCE,
+        requests_per_connection: Some(1000),
+        seed: plan.seed,
+        keeps_stamps: true,
+    };
+    let report = wire.enter(|| load::run(&load, stop, |_| {}))??;
+    Ok(Loaded {
+        server,
+        stamped: report.tally.stamped,
+    })
+}
+
+impl Loaded {
+    /// Takes what was found of these requests out of `found`, and holds it against them.
+    pub(super) fn score(self, found: &mut Found) -> Score {
+        let mut score = Score::default();
+        let is_own = |end: SocketAddr| end == self.server;
+        let mut heads: HashMap<(bool, u64), u64> = HashMap::new();
+        let mut roles = 0;
+        let server = (Some(self.server.ip()), self.server.port());
+        found.heads.retain(|head| {
+            let (source, destination) = (head.source(), head.destination());
+            if source != server && destination != server {
+                return true;
+            }
+            score.written += 1;
+            let (letters, to_server) = match head.is_request() {
+                true => ("CQ", destination == server),
+                false => ("CR", source == server),
+            };
+            match head.stamp() {
+                Some(stamp) if to_server && !head.is_partial() => {
+                    *heads.entry((head.is_request(), stamp)).or_default() += 1;
+                    roles += u64::from(head.kind() == letters);
+                }
+                _ => score.wrong += 1,
+            }
+            false
+        });
+        let mut exchanges: HashMap<u64, Vec<FoundExchange>> = HashMap::new();
+        found.exchanges.retain(|exchange| {
+            let is_own = is_own(exchange.destination);
+            if let Some(stamp) = exchange.stamp.filter(|_| is_own) {
+                exchanges.entry(stamp).or_default().push(exchange.clone());
+            }
+            !is_own
+        });
+        let answered = self.stamped.iter().filter(|stamped| is_answered(stamped));
+        for stamped in answered {
+            for is_request in [true, false] {
+                score.sent += 1;
+                match heads.remove(&(is_request, stamped.number)) {
+                    Some(count) => {
+                        score.right += 1;
+                        score.wrong += count - 1;
+                    }
+                    None => score.example(|| {
+                        let what = if is_request { "request" } else { "answer" };
+                        format!("the {what} with stamp {} is not written", stamped.number)
+                    }),
+                }
+            }
+            score.exchanges += 1;
+            if let Some([exchange]) = exchanges.get(&stamped.number).map(Vec::as_slice)
+                && exchange.outcome == "complete"
+                && exchange.status == Some(200)
+            {
+                score.exchanges_right += 1;
+                let took = stamped.ended.saturating_sub(stamped.sent) / 1000;
+                score
+                    .off_us
+                    .extend(exchange.total_us.map(|total| total.abs_diff(took)));
+            }
+        }
+        // Of requests that had failed or were under way: sent once, and no fault to be found.
+        let failed: Vec<u64> = self
+            .stamped
+            .iter()
+            .filter(|stamped| !is_answered(stamped))
+            .map(|stamped| stamped.number)
+            .collect();
+        for ((_, stamp), count) in heads {
+            let is_known = failed.binary_search(&stamp).is_ok();
+            score.written -= count.min(u64::from(is_known));
+            roles -= count.min(u64::from(is_known));
+            score.wrong += count.saturating_sub(u64::from(is_known));
+        }
+        score.roles_right = roles.min(score.right);
+        score.off_us.sort_unstable();
+        score
+    }
+}
+
+fn is_answered(stamped: &Stamped) -> bool {
+    matches!(stamped.ending, Ending::Answered(_))
+}
+
+/// Answers on every connection that comes.
+fn serve(listener: &TcpListener) {
+    for stream in listener.incoming().flatten() {
+        thread::spawn(move || {
+            // The client counts connections that end early.
+            drop(answer_all(stream));
+        });
+    }
+}
+
+/// Answers each request with its stamp. Requests have no bodies and come one after the other.
+fn answer_all(mut stream: TcpStream) -> io::Result<()> {
+    stream.set_nodelay(true)?;
+    let (mut bytes, mut answer) = (Vec::new(), Vec::new());
+    let mut room = [0; 4096];
+    loop {
+        let end = loop {
+            if let Some(end) = memchr::memmem::find(&bytes, b"\r\n\r\n") {
+                break end + 4;
+            }
+            match stream.read(&mut room)? {
+                0 => return Ok(()),
+                count => bytes.extend_from_slice(&room[..count]),
+            }
+        };
+        let head = &bytes[..end];
+        let stamp = memchr::memmem::find(head, b"stamp=").map_or(&[][..], |at| &head[at + 6..]);
+        let digits = stamp
+            .iter()
+            .take_while(|byte| byte.is_ascii_digit())
+            .count();
+        answer.clear();
+        answer.extend_from_slice(b"HTTP/1.1 200 OK\r\nContent-Type: text/plain; stamp=");
+        answer.extend_from_slice(&stamp[..digits]);
+        answer.extend_from_slice(b"\r\nContent-Length: 200\r\n\r\n");
+        answer.resize(answer.len() + 200, b'.');
+        stream.write_all(&answer)?;
+        bytes.drain(..end);
+    }
+}

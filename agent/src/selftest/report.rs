@@ -1,0 +1,186 @@
+//! What a selftest came to: a row for each shape and hook, as a table and as JSON; and what of it is kept.
+
+use std::fmt;
+
+use jiff::Timestamp;
+use serde::{Deserialize, Serialize};
+
+use super::score::{Score, loses};
+
+/// What a selftest came to.
+#[derive(Clone, Debug, Deserialize, PartialEq, Serialize)]
+pub struct Report {
+    /// The version of the program.
+    pub version: String,
+    /// When it began.
+    pub at: Timestamp,
+    /// How long it took.
+    pub seconds: f64,
+    /// What the frames were made from.
+    pub seed: u64,
+    /// Whether everything is right wherever nothing was lost on the wire.
+    pub passed: bool,
+    /// By hook, then by shape.
+    pub rows: Vec<Row>,
+}
+
+/// One shape at one hook.
+#[derive(Clone, Debug, Deserialize, PartialEq, Serialize)]
+pub struct Row {
+    /// `tc`, `socket`, `xdp`, or `read`: no hook, a capture file.
+    pub hook: String,
+    /// The shape; `load`: requests over real connections; `stray`: what belongs to none.
+    pub shape: String,
+    /// Of what was sent, the part that was written as it is.
+    pub recall: f64,
+    /// Of what was written, the part that was sent.
+    pub precision: f64,
+    /// Of that, the part with the right letters.
+    pub role_accuracy: f64,
+    /// The counts behind them.
+    #[serde(flatten)]
+    pub score: Score,
+    /// Half of the times to the head of a response (of `load` to its end) are off by no more, in
+    /// microseconds,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub off_p50_us: Option<u64>,
+    /// and 99 of 100.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub off_p99_us: Option<u64>,
+    /// Records that the capture lost, by its own account (of the whole hook).
+    pub lost: u64,
+    /// Whether the account of the capture closes (of the whole hook).
+    pub ledger_closed: bool,
+    /// Whether the row is as it should be.
+    pub passed: bool,
+}
+
+/// The account of a hook.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct Closing {
+    pub(super) lost: u64,
+    pub(super) ledger_closed: bool,
+}
+
+impl Row {
+    pub(super) fn new(hook: &str, shape: &str, score: Score, closing: Closing) -> Self {
+        let is_whole = score.right == score.sent
+            && score.wrong == 0
+            && score.roles_right == score.right
+            && score.exchanges_right == score.exchanges
+            && score.sessions_right == score.sessions;
+        Self {
+            hook: hook.to_owned(),
+            shape: shape.to_owned(),
+            recall: score.recall(),
+            precision: score.precision(),
+            role_accuracy: score.role_accuracy(),
+            off_p50_us: score.off(0.5),
+            off_p99_us: score.off(0.99),
+            lost: closing.lost,
+            ledger_closed: closing.ledger_closed,
+            passed: closing.ledger_closed && (is_whole || loses(shape)),
+            score,
+        }
+    }
+}
+
+/// What of the last selftest is kept, and shown beside what is captured.
+#[derive(Clone, Debug, Deserialize, PartialEq, Serialize)]
+pub struct Kept {
+    /// The version that was tested.
+    pub version: String,
+    /// When.
+    pub at: Timestamp,
+    /// The hooks that were tested.
+    pub hooks: Vec<String>,
+    /// The smallest recall of all rows where nothing was lost on the wire.
+    pub recall: f64,
+    /// The smallest precision of these.
+    pub precision: f64,
+    /// Whether it passed.
+    pub passed: bool,
+}
+
+impl Report {
+    /// What of it is kept.
+    #[must_use]
+    pub fn kept(&self) -> Kept {
+        let rows = || self.rows.iter().filter(|row| !loses(&row.shape));
+        let least = |of: fn(&Row) -> f64| rows().map(of).fold(1.0, f64::min);
+        let mut hooks: Vec<String> = self.rows.iter().map(|row| row.hook.clone()).collect();
+        hooks.dedup();
+        Kept {
+            version: self.version.clone(),
+            at: self.at,
+            hooks,
+            recall: least(|row| row.recall),
+            precision: least(|row| row.precision),
+            passed: self.passed,
+        }
+    }
+}
+
+impl fmt::Display for Report {
+    fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
+        writeln!(
+            formatter,
+            "{:<7} {:<14} {:>8} {:>8} {:>9} {:>6} {:>13} {:>11} {:>8} {:>8} {:>7}  ledger",
+            "hook",
+            "shape",
+            "sent",
+            "recall",
+            "precision",
+            "roles",
+            "exchanges",
+            "sessions",
+            "p50 us",
+            "p99 us",
+            "lost"
+        )?;
+        for row in &self.rows {
+            let score = &row.score;
+            let of = |right: u64, all: u64| format!("{right}/{all}");
+            let time =
+                |time: Option<u64>| time.map_or_else(|| "-".to_owned(), |time| time.to_string());
+            let partial = match score.cut {
+                0 => String::new(),
+                cut => format!(
+                    "; {cut} heads cut on the wire, {} written as partial",
+                    score.cut_found
+                ),
+            };
+            writeln!(
+                formatter,
+                "{:<7} {:<14} {:>8} {:>8.4} {:>9.4} {:>6.3} {:>13} {:>11} {:>8} {:>8} {:>7}  {}{}{partial}",
+                row.hook,
+                row.shape,
+                score.sent,
+                row.recall,
+                row.precision,
+                row.role_accuracy,
+                of(score.exchanges_right, score.exchanges),
+                of(score.sessions_right, score.sessions),
+                time(row.off_p50_us),
+                time(row.off_p99_us),
+                row.lost,
+                if row.ledger_closed { "closed" } else { "OPEN" },
+                if row.passed { "" } else { "  WRONG" },
+            )?;
+        }
+        for row in self.rows.iter().filter(|row| !row.passed) {
+            for example in &row.score.examples {
+                writeln!(formatter, "{} {}: {example}", row.hook, row.shape)?;
+            }
+        }
+        let verdict = match self.passed {
+            true => "passed: everything that was on the wire was written as it was",
+            false => "FAILED",
+        };
+        writeln!(
+            formatter,
+            "{verdict}; {:.1} s, seed={}",
+            self.seconds, self.seed
+        )
+    }
+}

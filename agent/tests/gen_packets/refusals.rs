@@ -1,0 +1,131 @@
+//! What cannot be is said in one sentence, with the right code, and nothing is left behind.
+
+use std::fs;
+
+use super::{run, tapline};
+
+fn check(arguments: &[&str], code: i32, words: &[&str]) {
+    let output = run(&[&["gen", "packets"], arguments].concat());
+    let stderr = String::from_utf8_lossy(&output.stderr);
+    assert_eq!(output.status.code(), Some(code), "{arguments:?}: {stderr}");
+    for word in words {
+        assert!(stderr.contains(word), "{arguments:?}: {stderr}");
+    }
+    assert_eq!(String::from_utf8_lossy(&output.stdout), "", "{arguments:?}");
+}
+
+#[test]
+fn wrong_usage_is_code_2() {
+    check(&[], 2, &["--output"]);
+    check(
+        &["--output", "-", "--shape", "round"],
+        2,
+        &["must be one of plain, split"],
+    );
+    check(
+        &["--dry-run", "--rate", "-5"],
+        2,
+        &["must be a number of records a second"],
+    );
+    check(
+        &["--dry-run", "--count", "-1"],
+        2,
+        &["must be a whole number"],
+    );
+    check(&["--dry-run", "--exchanges", "0"], 2, &["--exchanges"]);
+    check(&["--dry-run", "--seed", "x"], 2, &["2^64"]);
+    check(&["--output", "-", "--truth", "-"], 2, &["stdout"]);
+    check(&["--output", "-", "--json"], 2, &["stdout"]);
+    check(&["--output", "x", "--interface", "lo"], 2, &["--interface"]);
+    check(
+        &["--interface", "no-such-interface"],
+        2,
+        &["no interface \"no-such-interface\"", "there are"],
+    );
+}
+
+#[test]
+fn what_fails_is_code_1() {
+    check(
+        &["-q", "--output", "/no/such/folder/a.pcap"],
+        1,
+        &["cannot open /no/such/folder/a.pcap"],
+    );
+    check(
+        &["-q", "--output", "/dev/full"],
+        1,
+        &["cannot write to /dev/full", "No space left"],
+    );
+    let folder = tempfile::tempdir().unwrap();
+    let capture = folder.path().join("a.pcap").display().to_string();
+    check(
+        &["-q", "--output", &capture, "--truth", "/no/such/folder/t"],
+        1,
+        &["cannot open /no/such/folder/t"],
+    );
+    let late = [
+        "-q",
+        "--output",
+        &capture,
+        "--start",
+        "2200-01-01T00:00:00Z",
+    ];
+    check(&late, 1, &["February 2106"]);
+}
+
+#[test]
+fn a_reader_that_has_seen_enough_is_no_failure() {
+    let mut making = tapline(&["gen", "packets", "-q", "-n", "0", "--output", "-"])
+        .stdout(std::process::Stdio::piped())
+        .stderr(std::process::Stdio::piped())
+        .spawn()
+        .unwrap();
+    drop(making.stdout.take());
+    let output = making.wait_with_output().unwrap();
+    assert_eq!(
+        output.status.code(),
+        Some(0),
+        "{}",
+        String::from_utf8_lossy(&output.stderr)
+    );
+}
+
+#[test]
+fn a_signal_leaves_a_whole_file() {
+    let folder = tempfile::tempdir().unwrap();
+    let path = folder.path().join("a.pcap");
+    let making = tapline(&[
+        "gen",
+        "packets",
+        "--shape",
+        "keepalive",
+        "--rate",
+        "2000",
+        "-n",
+        "0",
+        "--output",
+    ])
+    .arg(&path)
+    .stderr(std::process::Stdio::piped())
+    .spawn()
+    .unwrap();
+    std::thread::sleep(std::time::Duration::from_millis(700));
+    let id = i32::try_from(making.id()).unwrap();
+    // SAFETY: takes numbers only; the child is not waited for yet.
+    assert_eq!(unsafe { libc::kill(id, libc::SIGTERM) }, 0);
+    let output = making.wait_with_output().unwrap();
+    assert_eq!(
+        output.status.code(),
+        Some(0),
+        "{}",
+        String::from_utf8_lossy(&output.stderr)
+    );
+    let mut file = tapline::capture::pcap::CaptureFile::open(&path).unwrap();
+    let mut frames = 0;
+    while file.next().unwrap().is_some() {
+        frames += 1;
+    }
+    // The connection is whole: a handshake, 2000 exchanges, an end.
+    assert!(frames >= 4006, "{frames}");
+    assert!(fs::metadata(&path).unwrap().len() > 400_000);
+}

@@ -328,6 +328,13 @@ pub fn generate(arguments: AccessArguments) -> anyhow::Result<Exit> {
         }
     })?;
     if !plan.is_quiet {
+        if done.deleted_files > 0 {
+            say(&format!(
+                "tapline: rotation deleted {} of the oldest files of access.log, with {} lines of this \
+                 run: output.log_rotation.backup_count keeps {} (0: all)",
+                done.deleted_files, done.deleted_lines, plan.config.output.rotation.backup_count
+            ));
+        }
         if let Some(before) = done.day_before {
             let DayBefore {
                 records,

@@ -193,8 +193,18 @@ impl AccessFlags {
             config,
         };
         if self.bounds.print_config {
+            let is_level = match self.bounds.rate {
+                Some(rate) => rate > 0.0,
+                None => !is_free,
+            };
+            bounds.rate = is_level.then_some(plan.config.output.rate);
             let told = bounds.to_yaml();
-            let told: String = told.lines().map(|line| format!("# {line}\n")).collect();
+            let mut told: String = told.lines().map(|line| format!("# {line}\n")).collect();
+            if !is_level {
+                told += "# As fast as it goes: that is --rate 0 or RATE_OVERRIDE=0, which no file can \
+                         say. Feed this back\n# with one of them; output.rate below is what they go \
+                         over.\n";
+            }
             let text = format!("# From {source}.\n{told}{}", print(&plan.config));
             for warning in &warnings {
                 run::warn(quiet, &warning.to_string());

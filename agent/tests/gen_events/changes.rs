@@ -209,6 +209,15 @@ fn what_is_wrong_is_422_with_the_field() {
     let json = "Content-Type: application/json";
     let (status, _) = server.curl(&["-X", "POST", "-H", json, "-d", "{"], "/api/generate");
     assert_eq!(status, 422);
+    // Without a Content-Type it is JSON, and what nobody knows is passed over.
+    let body = "{\"count\":3,\"colour\":\"red\"}";
+    let (status, answer) = server.curl(
+        &["-X", "POST", "-H", "Content-Type:", "-d", body],
+        "/api/generate?x=1",
+    );
+    assert_eq!(status, 200, "{answer}");
+    let (status, _) = server.curl(&["-X", "POST"], "/api/generate/single?x=1&x=2");
+    assert_eq!(status, 200);
     // No page of another host, and no other name of this one.
     let (status, _) = server.curl(&["-H", "Origin: https://example.com"], "/api/status");
     assert_eq!(status, 403);

@@ -251,6 +251,8 @@ fn what_is_injected_is_not_lost() {
     let event = server.stream("/api/stream?anomaly_rate=0&batch_size=40&interval=0.1", 1);
     let event: Value = serde_json::from_str(event[0].strip_prefix("data: ").unwrap()).unwrap();
     assert_eq!(of_type(&logs(&event), "security_threat"), 5);
+    // What requests have shown is not shown again.
+    assert_eq!(of_type(&logs(&event), "service_outage"), 0);
     assert_eq!(of_type(&generate(30), "security_threat"), 5);
     // One that is open sees it too.
     let path = "/api/stream/ndjson?anomaly_rate=0&batch_size=10&interval=0.05";

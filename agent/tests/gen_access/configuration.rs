@@ -26,7 +26,7 @@ fn what_cannot_be_ends_it_with_one_sentence() {
     check(
         "output: {rate: -1}",
         2,
-        "FILE, line 1: output.rate is \"-1\", but must be a number of lines a second above 0",
+        "FILE, line 1: output.rate is \"-1\", but must be a number of lines a second above 0, up to 100000000",
     );
     check(
         "state_transitions:\n  START: {LOGIN: 0.5}\n",
@@ -82,6 +82,7 @@ fn what_cannot_be_ends_it_with_one_sentence() {
         "--output - --log-dir x",
         "--json --output -",
         "--start 2199-01-01T00:00:00Z",
+        "--start 2999-01-01T00:00:00Z -n 1",
     ] {
         let (code, stdout, stderr) = output(&mut generator(flags));
         assert_eq!((code, stdout.as_str()), (2, ""), "{flags}: {stderr}");
@@ -160,8 +161,15 @@ fn a_printed_configuration_says_that_it_goes_as_fast_as_it_goes() {
         let mut asked = generator(&format!("--print-config --seed 3 {line}"));
         let (code, printed, _) = output(asked.env("RATE_OVERRIDE", variable));
         assert_eq!(code, 0);
-        assert!(printed.contains(&format!("\n# rate: {rate}\n")), "{printed}");
-        assert_eq!(printed.contains("--rate 0 or RATE_OVERRIDE=0"), is_free, "{printed}");
+        assert!(
+            printed.contains(&format!("\n# rate: {rate}\n")),
+            "{printed}"
+        );
+        assert_eq!(
+            printed.contains("--rate 0 or RATE_OVERRIDE=0"),
+            is_free,
+            "{printed}"
+        );
     };
     check("", "7", "7", false);
     check("", "0", "0", true);

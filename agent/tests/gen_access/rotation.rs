@@ -78,12 +78,16 @@ fn days_that_are_over_are_put_aside_one_by_one() {
         said.contains("tapline: warning: the last lines alone are kept: 3 files of each log"),
         "{said}"
     );
-    let gone = Regex::new(r"rotation deleted (\d+) of the oldest files of access.log, with (\d+) lines");
+    let gone =
+        Regex::new(r"rotation deleted (\d+) of the oldest files of access.log, with (\d+) lines");
     let gone = gone.unwrap();
     let gone = gone.captures(&said).unwrap();
     let all = Regex::new(r"Total logs generated: (\d+)").unwrap();
     let all: usize = all.captures(&said).unwrap()[1].parse().unwrap();
-    let kept: usize = files_of(&logs).iter().map(|text| text.lines().count()).sum();
+    let kept: usize = files_of(&logs)
+        .iter()
+        .map(|text| text.lines().count())
+        .sum();
     assert_eq!(&gone[1], "2", "{said}");
     assert_eq!(gone[2].parse::<usize>().unwrap() + kept, all, "{said}");
     let day = Regex::new(r"\[(\d\d)/Nov/2026").unwrap();

@@ -134,10 +134,7 @@ impl Shared {
         let mut inner = lock(&self.inner);
         let (records, anomalous) = make(&mut inner.generator);
         // What nobody has seen was injected last: a client that came took all that was there before.
-        let over = inner
-            .unseen
-            .len()
-            .saturating_sub(inner.generator.waiting());
+        let over = inner.unseen.len().saturating_sub(inner.generator.waiting());
         inner.unseen.drain(..over);
         drop(inner);
         self.count(records, anomalous);

@@ -147,10 +147,7 @@ pub(super) fn high_error_pages(leaf: &Leaf<'_>) -> Result<Vec<(String, f64)>, Co
 }
 
 /// Pages with weights of which one is above 0. The name of a page is taken for its path.
-fn weights(
-    leaf: &Leaf<'_>,
-    warnings: &mut Warnings,
-) -> Result<Vec<(String, f64)>, ConfigError> {
+fn weights(leaf: &Leaf<'_>, warnings: &mut Warnings) -> Result<Vec<(String, f64)>, ConfigError> {
     let mut pages: Vec<(String, f64)> = Vec::new();
     for (name, value) in leaf.branch()?.rest() {
         let weight = value.read(check::weight)?;

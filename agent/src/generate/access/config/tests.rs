@@ -252,15 +252,15 @@ fn what_is_wrong_is_named_with_key_file_and_line() {
     );
     check(
         "output: {rate: 0}",
-        "line 1: output.rate is \"0\", but must be a number of lines a second above 0",
+        "line 1: output.rate is \"0\", but must be a number of lines a second above 0, up to 100000000",
     );
     check(
         "output:\n  rate: -3",
-        "line 2: output.rate is \"-3\", but must be a number of lines a second above 0",
+        "line 2: output.rate is \"-3\", but must be a number of lines a second above 0, up to 100000000",
     );
     check(
         "output: {rate: .inf}",
-        "line 1: output.rate is \".inf\", but must be a number of lines a second above 0",
+        "line 1: output.rate is \".inf\", but must be a number of lines a second above 0, up to 100000000",
     );
     check(
         "output: {disk_guard: {min_free_gb: .NaN}}",

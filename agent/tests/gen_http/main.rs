@@ -169,11 +169,14 @@ fn what_goes_wrong_is_counted_by_kind() {
         );
         assert_eq!(account["answered"], 0);
     }
-    // What is still unanswered when the time is over is no failure, but nothing was answered.
-    let (code, account) = load(&format!(
-        "{url}/fault/hang --duration 300ms -c 2 --timeout 1m"
-    ));
-    assert_eq!((code, &account["unfinished"]), (5, &2.into()), "{account}");
+    // So is what is still unanswered when the time is over, and with it a threshold on errors.
+    for (how, expected) in [("", 5), ("--fail-if errors>0", 99)] {
+        let (code, account) = load(&format!(
+            "{url}/fault/hang --duration 300ms -c 2 --timeout 1m {how}"
+        ));
+        assert_eq!(code, expected, "{account}");
+        assert_eq!(account["unfinished"], 2, "{account}");
+    }
 }
 
 #[test]

@@ -50,7 +50,8 @@ pub struct LoadReport {
     pub tally: Tally,
     /// When it began, by the clock on the wall: the zero of all times in the account.
     pub begun: SystemTime,
-    /// From the start until nothing was started any more and the last request had ended.
+    /// From the start until nothing was started any more and the last request had ended; without the wait
+    /// for answers that did not come.
     pub time: Duration,
     /// From the start until nothing was started any more.
     pub starting: Duration,

@@ -160,9 +160,9 @@ pub struct Tally {
     pub late: u64,
     /// Starts that were left out: the target was down, or they would have been later than the timeout.
     pub dropped: u64,
-    /// Nanoseconds from the send to the end of the answer.
+    /// Nanoseconds from the send to the end of the answer, to the failure, or to the end of the run.
     pub service: Histogram<u64>,
-    /// Nanoseconds from the intended start to the end of the answer; open loop only.
+    /// The same from the intended start; open loop only.
     pub response: Histogram<u64>,
     /// Nanoseconds from the intended start to the real one; open loop only.
     pub lateness: Histogram<u64>,
@@ -170,7 +170,7 @@ pub struct Tally {
     pub stamped: Vec<Stamped>,
     /// When nothing was started any more, in nanoseconds from the start of the run.
     pub starts_over: u64,
-    /// When the last request ended.
+    /// When the last request ended that was not given up for its timeout.
     pub last_end: u64,
 }
 
@@ -217,6 +217,23 @@ impl Tally {
         self.bodies += whole.body;
         if let Some(count) = self.statuses.get_mut(usize::from(whole.status)) {
             *count += 1;
+        }
+    }
+
+    /// Requests that have no answer: failed, or under way at the end.
+    #[must_use]
+    pub fn unanswered(&self) -> u64 {
+        self.failed() + self.unfinished
+    }
+
+    /// Records the time of a request that ended, with an answer or without one; `intended`: when it was due,
+    /// in the open loop.
+    #[inline]
+    pub fn record(&mut self, sent: u64, intended: Option<u64>, ended: u64) {
+        self.service.saturating_record(ended.saturating_sub(sent));
+        if let Some(intended) = intended {
+            self.response
+                .saturating_record(ended.saturating_sub(intended));
         }
     }
 

@@ -12,15 +12,15 @@ use crate::config::Refusal;
 /// What is measured.
 #[derive(Clone, Copy, Debug, PartialEq)]
 enum Measure {
-    /// The time below which so many percent of the answers came.
+    /// The time below which so many percent of the requests ended.
     Percentile(f64),
     Mean,
     Longest,
     /// Answers a second.
     Rate,
-    /// The share of requests that failed.
+    /// The share of requests that have no answer.
     ErrorRate,
-    /// Requests that failed.
+    /// Requests that have no answer: failed, or under way at the end.
     Errors,
     /// The share of starts that were left out.
     DroppedRate,
@@ -109,8 +109,8 @@ impl Threshold {
             Measure::Mean => at(times, Histogram::mean),
             Measure::Longest => at(times, |times| times.max() as f64),
             Measure::Rate => Some(account.answered_rate()),
-            Measure::Errors => Some(tally.failed() as f64),
-            Measure::ErrorRate => share(tally.failed(), tally.failed() + tally.answered),
+            Measure::Errors => Some(tally.unanswered() as f64),
+            Measure::ErrorRate => share(tally.unanswered(), tally.unanswered() + tally.answered),
             Measure::DroppedRate => share(tally.dropped, tally.dropped + tally.started),
             Measure::Class(class) => {
                 let first = usize::from(class);
@@ -256,6 +256,16 @@ mod tests {
         check("dropped_rate>0", false);
         let said = judged("p50>60ms").to_string();
         assert!(said.starts_with("fail if p50>60ms: held (50.0"), "{said}");
+    }
+
+    #[test]
+    fn what_was_never_answered_is_an_error() {
+        let mut account = account();
+        account.report.tally.unfinished = 4;
+        for text in ["errors>0", "error_rate>0"] {
+            let judged = text.parse::<Threshold>().unwrap().judge(&account);
+            assert!(judged.failed, "{judged}");
+        }
     }
 
     #[test]

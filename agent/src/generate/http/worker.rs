@@ -253,9 +253,17 @@ impl<'a> Worker<'a> {
     /// When answers are waited for no longer.
     fn drain(&mut self, now: u64) -> u64 {
         self.tally.starts_over = self.starts_over(now);
-        let is_cut = self.is_told || now >= self.end;
+        let is_counted = self
+            .plan
+            .count
+            .is_some_and(|count| self.due.number() >= count);
+        // The last start of the open loop is over before the end is there.
+        let is_cut = self.is_told || now >= self.end || !is_counted;
         let most = match is_cut {
-            true => DRAIN.min(self.timeout),
+            true => {
+                let rest = self.tally.starts_over.saturating_sub(now);
+                rest.saturating_add(DRAIN.min(self.timeout))
+            }
             // Every request of a number that was asked for ends in some way.
             false => self.timeout.saturating_add(2 * GLANCE),
         };
@@ -427,6 +435,8 @@ impl<'a> Worker<'a> {
                 continue;
             }
             self.tally.unfinished += 1;
+            let intended = (!self.is_closed_loop).then_some(slot.intended);
+            self.tally.record(slot.sent, intended, now);
             if self.plan.keeps_stamps {
                 self.tally.stamped.push(Stamped {
                     number: slot.number,

@@ -76,7 +76,7 @@ fn run_plan(plan: &LoadPlan) -> LoadReport {
         tally.answered + tally.failed() + tally.unfinished
     );
     assert_eq!(tally.statuses.iter().sum::<u64>(), tally.answered);
-    assert_eq!(tally.service.len(), tally.answered);
+    assert_eq!(tally.service.len(), tally.started);
     report
 }
 
@@ -207,6 +207,60 @@ fn failures_are_told_apart() {
         },
         Fault::Reset,
     );
+}
+
+/// Reads what comes, and never answers.
+fn hang(mut stream: TcpStream) {
+    let mut bytes = Vec::new();
+    let _hangs = stream.read_to_end(&mut bytes);
+}
+
+#[test]
+fn what_hangs_is_in_the_times_of_both_loops() {
+    let address = server(hang);
+    let timeout = Duration::from_millis(200);
+    for arrivals in [Arrivals::Closed, Arrivals::Even(100.0)] {
+        let plan = LoadPlan {
+            arrivals,
+            count: Some(20),
+            connections: 20,
+            timeout,
+            ..plan(address)
+        };
+        let tally = run_plan(&plan).tally;
+        let times = match arrivals {
+            Arrivals::Closed => &tally.service,
+            _ => &tally.response,
+        };
+        assert_eq!((times.len(), tally.failed()), (20, 20));
+        assert!(times.min() >= 199_000_000, "{}", times.min());
+    }
+}
+
+#[test]
+fn a_run_with_an_end_does_not_wait_for_what_hangs() {
+    let address = server(hang);
+    for arrivals in [Arrivals::Closed, Arrivals::Even(100.0)] {
+        let plan = LoadPlan {
+            arrivals,
+            count: None,
+            duration: Some(Duration::from_millis(300)),
+            timeout: Duration::from_secs(60),
+            connections: 50,
+            ..plan(address)
+        };
+        let begun = Instant::now();
+        let report = run_plan(&plan);
+        assert!(begun.elapsed() < Duration::from_secs(20));
+        assert!(report.time < Duration::from_secs(1), "{:?}", report.time);
+        let tally = &report.tally;
+        assert_eq!(tally.unfinished, tally.started);
+        let times = match arrivals {
+            Arrivals::Closed => &tally.service,
+            _ => &tally.response,
+        };
+        assert!(times.min() >= 900_000_000, "as long as was waited");
+    }
 }
 
 #[test]

@@ -194,13 +194,8 @@ impl Worker<'_> {
         let Some(slot) = self.slots.get_mut(place as usize) else {
             return;
         };
-        self.tally
-            .service
-            .saturating_record(now.saturating_sub(slot.sent));
-        if !self.is_closed_loop {
-            let time = now.saturating_sub(slot.intended);
-            self.tally.response.saturating_record(time);
-        }
+        let intended = (!self.is_closed_loop).then_some(slot.intended);
+        self.tally.record(slot.sent, intended, now);
         if self.plan.keeps_stamps {
             self.tally.stamped.push(Stamped {
                 number: slot.number,
@@ -234,10 +229,16 @@ impl Worker<'_> {
         self.busy -= 1;
         self.gate.failed(now);
         self.tally.fail(fault);
-        self.tally.last_end = now;
+        // How long we were patient says nothing of how fast the target is.
+        if !matches!(fault, Fault::Timeout | Fault::ConnectTimeout) {
+            self.tally.last_end = now;
+        }
         let Some(slot) = self.slots.get_mut(place as usize) else {
             return;
         };
+        // What was not answered took so long all the same: a target that stalls must not hide it.
+        let intended = (!self.is_closed_loop).then_some(slot.intended);
+        self.tally.record(slot.sent, intended, now);
         if self.plan.keeps_stamps {
             self.tally.stamped.push(Stamped {
                 number: slot.number,

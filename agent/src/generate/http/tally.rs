@@ -146,7 +146,7 @@ pub struct Tally {
     pub statuses: Vec<u64>,
     /// Connections that were opened.
     pub connections: u64,
-    /// Connections at the same time, at most.
+    /// Connections at the same time, at most: of all threads, known when they have ended.
     pub most_connections: u64,
     /// Bytes that came on connections where nothing was asked.
     pub unasked: u64,
@@ -254,7 +254,6 @@ impl Tally {
             (&mut self.answered, other.answered),
             (&mut self.unfinished, other.unfinished),
             (&mut self.connections, other.connections),
-            (&mut self.most_connections, other.most_connections),
             (&mut self.unasked, other.unasked),
             (&mut self.sent, other.sent),
             (&mut self.received, other.received),

@@ -69,6 +69,8 @@ struct Slot {
     answer: Answer,
     /// Requests that were sent on this connection.
     asked: u64,
+    /// Where it stands among those that are idle.
+    idle_at: u32,
 }
 
 impl Slot {
@@ -86,7 +88,16 @@ impl Slot {
             out_at: 0,
             answer: Answer::default(),
             asked: 0,
+            idle_at: 0,
         }
+    }
+
+    /// Closes what is here.
+    fn close(&mut self, live: &Live) {
+        if self.socket.take().is_some() && self.phase != Phase::Opening {
+            live.closed();
+        }
+        self.phase = Phase::Vacant;
     }
 }
 
@@ -401,8 +412,6 @@ impl<'a> Worker<'a> {
                 self.fail(place, fault);
             }
         }
-        let slots = self.slots.len() - self.vacant.len();
-        self.tally.most_connections = self.tally.most_connections.max(slots as u64);
         self.report();
     }
 
@@ -428,8 +437,6 @@ impl<'a> Worker<'a> {
         if self.tally.starts_over == 0 {
             self.tally.starts_over = self.starts_over(now);
         }
-        let slots = self.slots.len() - self.vacant.len();
-        self.tally.most_connections = self.tally.most_connections.max(slots as u64);
         for slot in &self.slots {
             if !matches!(slot.phase, Phase::Opening | Phase::Asking) {
                 continue;

@@ -94,6 +94,7 @@ fn every_request_is_answered_once() {
         assert_eq!((tally.started, tally.answered), (200, 200));
         assert_eq!(tally.statuses[200], 200);
         assert_eq!(tally.connections, u64::from(connections));
+        assert_eq!(tally.most_connections, u64::from(connections));
         assert_eq!(report.threads, threads.min(connections));
         let digits: u64 = (0..200_u64)
             .map(|number| number.to_string().len() as u64)
@@ -115,7 +116,8 @@ fn a_connection_is_worn_after_so_many_requests() {
         connections: 1,
         ..plan(server(echo))
     };
-    assert_eq!(run_plan(&plan).tally.connections, 20);
+    let tally = run_plan(&plan).tally;
+    assert_eq!((tally.connections, tally.most_connections), (20, 1));
 }
 
 #[test]
@@ -207,6 +209,30 @@ fn failures_are_told_apart() {
         },
         Fault::Reset,
     );
+}
+
+/// The other side closes connections that are idle, in any order.
+#[test]
+fn idle_connections_may_be_closed() {
+    let address = server(|mut stream| {
+        let mut reader = BufReader::new(stream.try_clone().unwrap());
+        let Some(head) = head(&mut reader) else {
+            return;
+        };
+        let number: u64 = head.split(['=', ' ']).nth(2).unwrap().parse().unwrap();
+        let _sent = stream.write_all(b"HTTP/1.1 200 OK\r\nContent-Length: 0\r\n\r\n");
+        thread::sleep(Duration::from_millis(5 + number * 7 % 40));
+    });
+    let plan = LoadPlan {
+        arrivals: Arrivals::Even(100.0),
+        count: Some(40),
+        requests_per_connection: Some(2),
+        connections: 100,
+        ..plan(address)
+    };
+    let tally = run_plan(&plan).tally;
+    assert_eq!(tally.started, 40);
+    assert!(tally.most_connections <= tally.connections);
 }
 
 /// Reads what comes, and never answers.

@@ -100,6 +100,7 @@ impl Worker<'_> {
                 match socket::connected(socket) {
                     Ok(()) => {
                         self.tally.connections += 1;
+                        self.live.opened();
                         std::mem::swap(&mut self.scratch, &mut slot.out);
                         slot.out.clear();
                         let now = self.now();
@@ -177,9 +178,15 @@ impl Worker<'_> {
             }
             Err(_) => {}
         }
-        slot.socket = None;
-        slot.phase = Phase::Vacant;
-        self.idle.retain(|idle| *idle != place);
+        slot.close(self.live);
+        // The last one takes its place.
+        let at = slot.idle_at as usize;
+        self.idle.swap_remove(at);
+        if let Some(moved) = self.idle.get(at)
+            && let Some(moved) = self.slots.get_mut(*moved as usize)
+        {
+            moved.idle_at = at as u32;
+        }
         self.vacant.push(place);
     }
 
@@ -214,8 +221,7 @@ impl Worker<'_> {
         if whole.is_kept && is_sent && !is_worn && !ends {
             slot.phase = Phase::Idle;
         } else {
-            slot.socket = None;
-            slot.phase = Phase::Vacant;
+            slot.close(self.live);
         }
         if self.is_closed_loop && !self.is_over(now) && self.gate.admits(now) {
             return self.start(place, now);
@@ -248,15 +254,17 @@ impl Worker<'_> {
                 ending: Ending::Failed(fault),
             });
         }
-        slot.socket = None;
-        slot.phase = Phase::Vacant;
+        slot.close(self.live);
         self.put_back(place);
     }
 
     #[inline]
     fn put_back(&mut self, place: u32) {
-        match self.slots.get(place as usize).map(|slot| slot.phase) {
-            Some(Phase::Idle) => self.idle.push(place),
+        match self.slots.get_mut(place as usize) {
+            Some(slot) if slot.phase == Phase::Idle => {
+                slot.idle_at = self.idle.len() as u32;
+                self.idle.push(place);
+            }
             _ => self.vacant.push(place),
         }
     }

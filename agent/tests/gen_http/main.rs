@@ -472,6 +472,17 @@ fn the_account_is_said_on_stderr_alone() {
     }
     let (_, stdout, stderr) = output(&mut tapline(&format!("http {url}/ -n 5 -q")));
     assert_eq!((stdout.as_str(), stderr.as_str()), ("", ""));
+    // Where it fails one sentence says why.
+    let (code, _, stderr) = output(&mut tapline(&format!(
+        "http {url}/fault/close -n 5 -c 1 -q"
+    )));
+    assert_eq!(code, 5);
+    assert_eq!(stderr, "tapline: 5 of 5 requests have no answer\n");
+    let (code, _, stderr) = output(&mut tapline(&format!(
+        "http {url}/fault/close -n 5 -c 1 -q --fail-if errors>0"
+    )));
+    assert_eq!(code, 99);
+    assert_eq!(stderr, "tapline: FAILED: errors>0 came true (5)\n");
 }
 
 #[test]

@@ -520,7 +520,7 @@ pub(super) mod tests {
             "errors       timeout 1\n",
             "  from the send              1.000",
             "  from intended start        1.000",
-            "fail if p50>1ms: FAILED (2.0",
+            "FAILED: p50>1ms came true (2.0",
             "■",
             "seed=7",
         ] {

@@ -57,6 +57,8 @@ pub struct Judged {
     pub failed: bool,
     #[serde(skip)]
     is_time: bool,
+    #[serde(skip)]
+    is_count: bool,
 }
 
 /// What can be asked for.
@@ -130,6 +132,7 @@ impl Threshold {
             value: value.map(|value| if is_time { value / 1000.0 } else { value }),
             failed,
             is_time,
+            is_count: self.measure == Measure::Errors,
         }
     }
 
@@ -143,10 +146,17 @@ impl Threshold {
 
 impl fmt::Display for Judged {
     fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let verdict = if self.failed { "FAILED" } else { "held" };
-        write!(formatter, "fail if {}: {verdict}", self.fail_if)?;
+        let (verdict, came) = match self.failed {
+            true => ("FAILED", "came true"),
+            false => ("ok", "did not come true"),
+        };
+        write!(formatter, "{verdict}: {}", self.fail_if)?;
+        if self.value.is_some() {
+            write!(formatter, " {came}")?;
+        }
         match self.value {
             Some(value) if self.is_time => write!(formatter, " ({:.3} ms)", value / 1000.0),
+            Some(value) if self.is_count => write!(formatter, " ({value:.0})"),
             Some(value) => write!(formatter, " ({value:.4})"),
             None => write!(formatter, " (nothing was measured)"),
         }
@@ -254,8 +264,16 @@ mod tests {
         check("status_5xx>2.1%", false);
         check("status_4xx>0", false);
         check("dropped_rate>0", false);
-        let said = judged("p50>60ms").to_string();
-        assert!(said.starts_with("fail if p50>60ms: held (50.0"), "{said}");
+        let said = |text: &str, starts: &str| {
+            let said = judged(text).to_string();
+            assert!(said.starts_with(starts), "{said}");
+        };
+        said("p50>60ms", "ok: p50>60ms did not come true (50.0");
+        said("errors>0", "FAILED: errors>0 came true (25)");
+        said(
+            "error_rate>1",
+            "ok: error_rate>1 did not come true (0.2000)",
+        );
     }
 
     #[test]

@@ -514,7 +514,7 @@ fn hostile_clients_do_not_disturb_others() {
     for bytes in [
         "",
         "GET / HTTP",
-        "POST / HTTP/1.1\r\nContent-Length: 9\r\n\r\nx",
+        "POST / HTTP/1.1\r\nHost: h\r\nContent-Length: 9\r\n\r\nx",
         "\0\0\0\0",
     ] {
         for _ in 0..50 {
@@ -525,7 +525,7 @@ fn hostile_clients_do_not_disturb_others() {
     }
     // One that asks for a large answer and never reads it.
     let mut greedy = TcpStream::connect(address).unwrap();
-    let many = "GET /large HTTP/1.1\r\n\r\n".repeat(1000);
+    let many = "GET /large HTTP/1.1\r\nHost: h\r\n\r\n".repeat(1000);
     drop(greedy.set_write_timeout(Some(Duration::from_millis(200))));
     drop(greedy.write_all(many.as_bytes()));
     let (code, account) = load(&format!("{url}/ -n 2000 -c 4"));

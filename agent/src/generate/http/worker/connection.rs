@@ -101,11 +101,25 @@ impl Worker<'_> {
                     Ok(()) => {
                         self.tally.connections += 1;
                         self.live.opened();
+                        // Who speaks before it is asked answers something else.
+                        let early = match socket::read(socket, &mut self.buffer) {
+                            Ok(None) => None,
+                            Ok(Some(0)) => Some(Fault::ClosedEarly),
+                            Ok(Some(count)) => {
+                                self.tally.received += count as u64;
+                                self.tally.unasked += count as u64;
+                                Some(Fault::Framing)
+                            }
+                            Err(errno) => Some(Fault::from(errno)),
+                        };
+                        if let Some(fault) = early {
+                            slot.phase = Phase::Asking;
+                            return self.fail(place, fault);
+                        }
                         std::mem::swap(&mut self.scratch, &mut slot.out);
                         slot.out.clear();
                         let now = self.now();
                         self.ask(place, now);
-                        // It may speak before it is asked.
                         if happened.reads {
                             self.read(place, happened.ends);
                         }

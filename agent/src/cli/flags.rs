@@ -97,7 +97,8 @@ pub(super) enum CommandFlags {
     /// Show sessions of the store (needs no privileges)
     #[command(after_help = query::SESSIONS_HELP)]
     Sessions(Box<SessionsFlags>),
-    /// Generate logs, load and packets
+    /// Generate sessions, events, access logs, HTTP load and packets
+    #[command(after_help = super::r#gen::HELP)]
     Gen(Box<GenFlags>),
     /// Send known traffic through the capture and print what was caught, missed and mistaken
     #[command(after_help = super::selftest::HELP)]

@@ -15,6 +15,11 @@ use self::packets::{PacketsArguments, PacketsFlags};
 use self::sessions::{SessionsArguments, SessionsFlags};
 use crate::exit::Exit;
 
+pub(super) const HELP: &str = "\
+Generators: sessions (network sessions, to an API, the store or a file), events (logs of services
+with labelled anomalies), access (the access log of a web shop), http (HTTP load, and a target for
+it) and packets (frames of conversations). tapline gen NAME --help tells the rest.";
+
 /// Flags of `tapline gen`.
 #[derive(Debug, Args)]
 pub(super) struct GenFlags {

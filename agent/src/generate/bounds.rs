@@ -265,8 +265,11 @@ pub fn time(text: &str) -> Option<Timestamp> {
 }
 
 pub(crate) fn start(text: &str) -> Result<Timestamp, Refusal> {
-    let refusal =
-        || Refusal::new("must be a time like 2026-11-21T12:00:00Z, or how long ago like -6h");
+    let refusal = || {
+        Refusal::new(
+            "must be a time like 2026-11-21T12:00:00Z of the years 1 to 9998, or how long ago like -6h",
+        )
+    };
     match text.strip_prefix('-') {
         Some(ago) => {
             let ago = parse_duration(ago)?;
@@ -275,7 +278,9 @@ pub(crate) fn start(text: &str) -> Result<Timestamp, Refusal> {
                 .checked_sub(ago)
                 .map_err(|_outside| refusal())
         }
-        None => time(text).ok_or_else(refusal),
+        None => time(text)
+            .filter(|time| (1..=9998).contains(&time.to_zoned(TimeZone::UTC).year()))
+            .ok_or_else(refusal),
     }
 }
 
@@ -390,6 +395,15 @@ mod tests {
             "'--speedup <N>': must be a number",
         );
         check("--jobs -1", "'--jobs <N>'");
+        for bad in [
+            "9999-01-01",
+            "99999-01-01",
+            "0000-12-31",
+            "-9999-01-01T00:00:00Z",
+        ] {
+            check(&format!("--start {bad}"), "");
+        }
+        check("--start 9999-12-31", "of the years 1 to 9998");
         check("--duration 10x", "or a number of seconds");
         check("--duration inf", "must be a duration");
         check("--duration nan", "must be a duration");

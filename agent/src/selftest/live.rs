@@ -14,6 +14,7 @@ use serde_json::Value;
 use super::report::{Closing, Row};
 use super::workplace::Workplace;
 use super::{Plan, found, load, score};
+use crate::generate::output::Destination;
 use crate::generate::packets::LOCAL;
 use crate::generate::packets::run::{self, Made, STEP_NS, To, read_truth};
 use crate::generate::progress::Progress;
@@ -69,7 +70,7 @@ pub(super) fn rows(plan: &Plan, hook: &str, stop: &Stop) -> anyhow::Result<Vec<R
             name: WIRE.to_owned(),
             allowed: Vec::new(),
         },
-        truth: Some(told.clone()),
+        truth: Some(Destination::New(told.clone())),
     };
     wire.enter(|| {
         let mut progress = Progress::new(None, false);

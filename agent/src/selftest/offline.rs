@@ -32,7 +32,7 @@ pub(super) fn rows(plan: &Plan, stop: &Stop) -> anyhow::Result<Vec<Row>> {
         start: None,
         step_ns: STEP_NS,
         to: To::Capture(Destination::File(capture.clone())),
-        truth: Some(told.clone()),
+        truth: Some(Destination::New(told.clone())),
     };
     run::run(
         &frames,

@@ -26,7 +26,7 @@ fn what_cannot_be_ends_it_with_one_sentence() {
     check(
         "output: {rate: -1}",
         2,
-        "FILE, line 1: output.rate is \"-1\", but must be a number of lines a second above 0",
+        "FILE, line 1: output.rate is \"-1\", but must be a number of lines a second above 0, up to 100000000",
     );
     check(
         "state_transitions:\n  START: {LOGIN: 0.5}\n",
@@ -81,7 +81,8 @@ fn what_cannot_be_ends_it_with_one_sentence() {
         "--output file",
         "--output - --log-dir x",
         "--json --output -",
-        "--start 2999-01-01T00:00:00Z",
+        "--start 2199-01-01T00:00:00Z",
+        "--start 2999-01-01T00:00:00Z -n 1",
     ] {
         let (code, stdout, stderr) = output(&mut generator(flags));
         assert_eq!((code, stdout.as_str()), (2, ""), "{flags}: {stderr}");
@@ -152,6 +153,28 @@ fn the_printed_configuration_can_be_fed_back() {
     assert_eq!((code, stderr.as_str()), (0, ""));
     let tail = |text: &str| text.split_once('\n').unwrap().1.to_owned();
     assert_eq!(tail(&again), tail(&printed));
+}
+
+#[test]
+fn a_printed_configuration_says_that_it_goes_as_fast_as_it_goes() {
+    let check = |line: &str, variable: &str, rate: &str, is_free: bool| {
+        let mut asked = generator(&format!("--print-config --seed 3 {line}"));
+        let (code, printed, _) = output(asked.env("RATE_OVERRIDE", variable));
+        assert_eq!(code, 0);
+        assert!(
+            printed.contains(&format!("\n# rate: {rate}\n")),
+            "{printed}"
+        );
+        assert_eq!(
+            printed.contains("--rate 0 or RATE_OVERRIDE=0"),
+            is_free,
+            "{printed}"
+        );
+    };
+    check("", "7", "7", false);
+    check("", "0", "0", true);
+    check("--rate 0", "7", "0", true);
+    check("--rate 5", "0", "5", false);
 }
 
 #[test]

@@ -13,7 +13,8 @@ use super::{START, files_of, folder, run_in};
 fn what_came_before_is_written_first_and_fast() {
     let folder = folder();
     let config = folder.path().join("config.yaml");
-    fs::write(&config, "output: {log_rotation: {backup_count: 0}}").unwrap();
+    // The shipped rotation keeps all of it.
+    fs::write(&config, "output: {debug: false}").unwrap();
     let logs = folder.path().join("logs");
     let begun = Instant::now();
     let line = format!(
@@ -77,6 +78,18 @@ fn days_that_are_over_are_put_aside_one_by_one() {
         said.contains("tapline: warning: the last lines alone are kept: 3 files of each log"),
         "{said}"
     );
+    let gone =
+        Regex::new(r"rotation deleted (\d+) of the oldest files of access.log, with (\d+) lines");
+    let gone = gone.unwrap();
+    let gone = gone.captures(&said).unwrap();
+    let all = Regex::new(r"Total logs generated: (\d+)").unwrap();
+    let all: usize = all.captures(&said).unwrap()[1].parse().unwrap();
+    let kept: usize = files_of(&logs)
+        .iter()
+        .map(|text| text.lines().count())
+        .sum();
+    assert_eq!(&gone[1], "2", "{said}");
+    assert_eq!(gone[2].parse::<usize>().unwrap() + kept, all, "{said}");
     let day = Regex::new(r"\[(\d\d)/Nov/2026").unwrap();
     let days: Vec<Vec<String>> = files_of(&logs)
         .iter()

@@ -209,6 +209,15 @@ fn what_is_wrong_is_422_with_the_field() {
     let json = "Content-Type: application/json";
     let (status, _) = server.curl(&["-X", "POST", "-H", json, "-d", "{"], "/api/generate");
     assert_eq!(status, 422);
+    // Without a Content-Type it is JSON, and what nobody knows is passed over.
+    let body = "{\"count\":3,\"colour\":\"red\"}";
+    let (status, answer) = server.curl(
+        &["-X", "POST", "-H", "Content-Type:", "-d", body],
+        "/api/generate?x=1",
+    );
+    assert_eq!(status, 200, "{answer}");
+    let (status, _) = server.curl(&["-X", "POST"], "/api/generate/single?x=1&x=2");
+    assert_eq!(status, 200);
     // No page of another host, and no other name of this one.
     let (status, _) = server.curl(&["-H", "Origin: https://example.com"], "/api/status");
     assert_eq!(status, 403);
@@ -242,6 +251,8 @@ fn what_is_injected_is_not_lost() {
     let event = server.stream("/api/stream?anomaly_rate=0&batch_size=40&interval=0.1", 1);
     let event: Value = serde_json::from_str(event[0].strip_prefix("data: ").unwrap()).unwrap();
     assert_eq!(of_type(&logs(&event), "security_threat"), 5);
+    // What requests have shown is not shown again.
+    assert_eq!(of_type(&logs(&event), "service_outage"), 0);
     assert_eq!(of_type(&generate(30), "security_threat"), 5);
     // One that is open sees it too.
     let path = "/api/stream/ndjson?anomaly_rate=0&batch_size=10&interval=0.05";

@@ -169,11 +169,14 @@ fn what_goes_wrong_is_counted_by_kind() {
         );
         assert_eq!(account["answered"], 0);
     }
-    // What is still unanswered when the time is over is no failure, but nothing was answered.
-    let (code, account) = load(&format!(
-        "{url}/fault/hang --duration 300ms -c 2 --timeout 1m"
-    ));
-    assert_eq!((code, &account["unfinished"]), (5, &2.into()), "{account}");
+    // So is what is still unanswered when the time is over, and with it a threshold on errors.
+    for (how, expected) in [("", 5), ("--fail-if errors>0", 99)] {
+        let (code, account) = load(&format!(
+            "{url}/fault/hang --duration 300ms -c 2 --timeout 1m {how}"
+        ));
+        assert_eq!(code, expected, "{account}");
+        assert_eq!(account["unfinished"], 2, "{account}");
+    }
 }
 
 #[test]
@@ -469,6 +472,17 @@ fn the_account_is_said_on_stderr_alone() {
     }
     let (_, stdout, stderr) = output(&mut tapline(&format!("http {url}/ -n 5 -q")));
     assert_eq!((stdout.as_str(), stderr.as_str()), ("", ""));
+    // Where it fails one sentence says why.
+    let (code, _, stderr) = output(&mut tapline(&format!(
+        "http {url}/fault/close -n 5 -c 1 -q"
+    )));
+    assert_eq!(code, 5);
+    assert_eq!(stderr, "tapline: 5 of 5 requests have no answer\n");
+    let (code, _, stderr) = output(&mut tapline(&format!(
+        "http {url}/fault/close -n 5 -c 1 -q --fail-if errors>0"
+    )));
+    assert_eq!(code, 99);
+    assert_eq!(stderr, "tapline: FAILED: errors>0 came true (5)\n");
 }
 
 #[test]
@@ -500,7 +514,7 @@ fn hostile_clients_do_not_disturb_others() {
     for bytes in [
         "",
         "GET / HTTP",
-        "POST / HTTP/1.1\r\nContent-Length: 9\r\n\r\nx",
+        "POST / HTTP/1.1\r\nHost: h\r\nContent-Length: 9\r\n\r\nx",
         "\0\0\0\0",
     ] {
         for _ in 0..50 {
@@ -511,7 +525,7 @@ fn hostile_clients_do_not_disturb_others() {
     }
     // One that asks for a large answer and never reads it.
     let mut greedy = TcpStream::connect(address).unwrap();
-    let many = "GET /large HTTP/1.1\r\n\r\n".repeat(1000);
+    let many = "GET /large HTTP/1.1\r\nHost: h\r\n\r\n".repeat(1000);
     drop(greedy.set_write_timeout(Some(Duration::from_millis(200))));
     drop(greedy.write_all(many.as_bytes()));
     let (code, account) = load(&format!("{url}/ -n 2000 -c 4"));

@@ -37,11 +37,45 @@ fn wrong_usage_is_code_2() {
     check(&["--output", "-", "--truth", "-"], 2, &["stdout"]);
     check(&["--output", "-", "--json"], 2, &["stdout"]);
     check(&["--output", "x", "--interface", "lo"], 2, &["--interface"]);
+    check(&["--output", "x", "--xdp"], 2, &["--interface"]);
+    check(
+        &["--dry-run", "--interface-allowed", "lo"],
+        2,
+        &["--interface"],
+    );
+    check(&["--output", "x", "--truth", "./x"], 2, &["same file"]);
     check(
         &["--interface", "no-such-interface"],
         2,
         &["no interface \"no-such-interface\"", "there are"],
     );
+}
+
+#[test]
+fn a_file_with_something_in_it_is_left_alone() {
+    let folder = tempfile::tempdir().unwrap();
+    let path = |name: &str| folder.path().join(name).display().to_string();
+    let (capture, truth) = (path("a.pcap"), path("a.ndjson"));
+    fs::write(&capture, "kept").unwrap();
+    let plain = ["-q", "--shape", "plain", "--output", &capture];
+    check(&plain, 1, &["a.pcap is there already; --overwrite"]);
+    assert_eq!(fs::read_to_string(&capture).unwrap(), "kept");
+    fs::write(&truth, "kept").unwrap();
+    let with_truth = ["-q", "--shape", "plain", "--dry-run", "--truth", &truth];
+    check(&with_truth, 1, &["a.ndjson is there already; --overwrite"]);
+    assert_eq!(fs::read_to_string(&truth).unwrap(), "kept");
+    let anew = [
+        "gen",
+        "packets",
+        "-q",
+        "--shape",
+        "plain",
+        "--overwrite",
+        "--output",
+        &capture,
+    ];
+    assert!(run(&anew).status.success());
+    assert!(fs::metadata(&capture).unwrap().len() > 1000);
 }
 
 #[test]

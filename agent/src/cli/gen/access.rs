@@ -37,8 +37,8 @@ wins: flags, then RATE_OVERRIDE and LOG_DIR_OVERRIDE, then the file that is name
 configuration in LOG_GENERATOR_CONFIG_YAML_B64, _YAML or _PATH, else the shipped one. GET /health
 and GET /ready answer on 127.0.0.1:8080 while lines go to files. With --start and without --rate,
 lines of the configured rate are made as fast as it goes, until now or as many as --count and
---duration say; so they are with --dry-run alone, from now on, those of a day. SIGINT and SIGTERM write what was made and say the account; a second one stops at
-once.
+--duration say; so they are with --dry-run alone, from now on, those of a day. SIGINT and SIGTERM
+write what was made and say the account; a second one stops at once.
 
 Exit codes: 0 done, 1 failed, 2 wrong usage or configuration, 6 the rate was not met.";
 
@@ -155,6 +155,14 @@ impl AccessFlags {
         warnings.extend(self.losers(environment));
         self.change(&mut config, &source);
         let mut bounds = self.bounds.over(BoundDefaults::default(), quiet)?;
+        // Times of lines are nanoseconds in 64 bits.
+        let is_told = |start: &Timestamp| {
+            (1678..=2261).contains(&start.to_zoned(jiff::tz::TimeZone::UTC).year())
+        };
+        if !bounds.start.as_ref().is_none_or(is_told) {
+            let sentence = "--start must be of the years 1678 to 2261";
+            return Err(UsageError(sentence.to_owned()).into());
+        }
         let is_bound = self.bounds.count.is_some() || self.bounds.duration.is_some();
         if bounds.dry_run && self.bounds.rate.is_none() && bounds.start.is_none() && !is_free {
             // The lines that would come from now on, without waiting for them.
@@ -193,8 +201,18 @@ impl AccessFlags {
             config,
         };
         if self.bounds.print_config {
+            let is_level = match self.bounds.rate {
+                Some(rate) => rate > 0.0,
+                None => !is_free,
+            };
+            bounds.rate = is_level.then_some(plan.config.output.rate);
             let told = bounds.to_yaml();
-            let told: String = told.lines().map(|line| format!("# {line}\n")).collect();
+            let mut told: String = told.lines().map(|line| format!("# {line}\n")).collect();
+            if !is_level {
+                told += "# As fast as it goes: that is --rate 0 or RATE_OVERRIDE=0, which no file can \
+                         say. Feed this back\n# with one of them; output.rate below is what they go \
+                         over.\n";
+            }
             let text = format!("# From {source}.\n{told}{}", print(&plan.config));
             for warning in &warnings {
                 run::warn(quiet, &warning.to_string());
@@ -328,6 +346,13 @@ pub fn generate(arguments: AccessArguments) -> anyhow::Result<Exit> {
         }
     })?;
     if !plan.is_quiet {
+        if done.deleted_files > 0 {
+            say(&format!(
+                "tapline: rotation deleted {} of the oldest files of access.log, with {} lines of this \
+                 run: output.log_rotation.backup_count keeps {} (0: all)",
+                done.deleted_files, done.deleted_lines, plan.config.output.rotation.backup_count
+            ));
+        }
         if let Some(before) = done.day_before {
             let DayBefore {
                 records,

@@ -28,10 +28,10 @@ Examples:
   tapline gen events --rate 1000 --duration 10m -f text
   tapline gen events --serve                               REST, streams and WebSocket; see /docs
 
-Anomalies of six families come among normal records; --anomaly-rate is the share of anomalous ones.
-Without --rate a batch of --batch-size records is made every --interval. Records go to files or stdout,
-all else to stderr. SIGINT and SIGTERM write what was made and say the account; a second one stops at
-once. config/events.yaml is the manual of all keys.
+Anomalies of six families come among normal records; --anomaly-rate is the share of anomalous
+ones. Without --rate a batch of --batch-size records is made every --interval. Records go to files
+or stdout, all else to stderr. SIGINT and SIGTERM write what was made and say the account; a second
+one stops at once. config/events.yaml is the manual of all keys.
 
 Exit codes: 0 done, 1 failed, 2 wrong usage or configuration, 6 the rate was not met.";
 

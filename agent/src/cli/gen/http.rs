@@ -499,6 +499,22 @@ fn load(loading: &Loading) -> anyhow::Result<Exit> {
     if exit == Exit::Unreachable {
         exit::report(&anyhow::anyhow!("{address} could not be reached"));
     }
+    if loading.is_quiet {
+        let tally = &account.report.tally;
+        match exit {
+            Exit::ThresholdFailed => {
+                let failed = account.judged().into_iter().filter(|judged| judged.failed);
+                let failed: Vec<String> = failed.map(|judged| judged.to_string()).collect();
+                say(&format!("tapline: {}", failed.join("; ")));
+            }
+            Exit::Refused => say(&format!(
+                "tapline: {} of {} requests have no answer",
+                tally.unanswered(),
+                tally.started
+            )),
+            _ => {}
+        }
+    }
     Ok(exit)
 }
 

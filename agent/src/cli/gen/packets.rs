@@ -84,6 +84,9 @@ pub(in crate::cli) struct PacketsFlags {
     /// Write what the frames hold: every message, exchange and session, an object a line
     #[arg(long, value_name = "FILE", help_heading = "Where frames go")]
     truth: Option<PathBuf>,
+    /// Begin a file anew that has something in it
+    #[arg(long, help_heading = "Where frames go")]
+    overwrite: bool,
     /// Make the frames, but write and send none
     #[arg(long, help_heading = "Where frames go", conflicts_with_all = ["output", "interface"])]
     dry_run: bool,
@@ -115,6 +118,26 @@ pub struct PacketsArguments {
 impl PacketsFlags {
     /// The flags with those of every command.
     pub(super) fn arguments(self, json: bool, quiet: bool) -> anyhow::Result<PacketsArguments> {
+        if self.interface.is_none() && (self.xdp || !self.interface_allowed.is_empty()) {
+            let sentence =
+                "--xdp and --interface-allowed are about an interface: name it with --interface";
+            return Err(UsageError(sentence.to_owned()).into());
+        }
+        let same = |one: &PathBuf, other: &PathBuf| {
+            std::path::absolute(one).ok() == std::path::absolute(other).ok()
+        };
+        if let (Some(output), Some(truth)) = (&self.output, &self.truth)
+            && same(output, truth)
+            && Destination::named(output) != Destination::Stdout
+        {
+            let sentence = "--output and --truth name the same file: give the truth one of its own";
+            return Err(UsageError(sentence.to_owned()).into());
+        }
+        let named = |path: &PathBuf| match Destination::named(path) {
+            Destination::File(path) if !self.overwrite => Destination::New(path),
+            other => other,
+        };
+        let truth = self.truth.as_ref().map(named);
         let to = match (self.output, self.interface) {
             (_, Some(name)) if self.xdp => To::Live {
                 name,
@@ -124,11 +147,10 @@ impl PacketsFlags {
                 name,
                 allowed: self.interface_allowed,
             },
-            (Some(file), None) => To::Capture(Destination::named(&file)),
+            (Some(file), None) => To::Capture(named(&file)),
             (None, None) => To::Nowhere,
         };
-        let truth_to_stdout =
-            self.truth.as_deref().map(Destination::named) == Some(Destination::Stdout);
+        let truth_to_stdout = truth == Some(Destination::Stdout);
         let frames_to_stdout = to == To::Capture(Destination::Stdout);
         if [json, truth_to_stdout, frames_to_stdout]
             .iter()
@@ -180,7 +202,7 @@ impl PacketsFlags {
                 start: self.start,
                 step_ns,
                 to,
-                truth: self.truth,
+                truth,
             },
             seed_is_drawn,
             quiet,
@@ -229,14 +251,18 @@ pub fn generate(arguments: &PacketsArguments) -> anyhow::Result<Exit> {
     let mut made = Made::default();
     let result = run::run(plan, &stop, &mut progress, &mut made);
     progress.finish();
+    let mut summary = Summary::new(plan.seed, plan.schedule, made.frames, made.bytes, made.time);
+    summary.dry_run = plan.to == To::Nowhere;
     if let Err(error) = result {
+        // What could not begin has no account.
+        if made.frames > 0 {
+            summary.say();
+        }
         return Err(match error.is_usage() {
             true => UsageError(error.to_string()).into(),
             false => error.into(),
         });
     }
-    let mut summary = Summary::new(plan.seed, plan.schedule, made.frames, made.bytes, made.time);
-    summary.dry_run = plan.to == To::Nowhere;
     summary.say();
     if *json {
         let is_told = plan.truth.is_some();

@@ -27,17 +27,17 @@ const PATIENCE: Duration = Duration::from_secs(5);
 
 pub(super) const HELP: &str = "\
 Examples:
-  tapline gen sessions                                      ten records to http://localhost:8000/api/logs
-  tapline gen sessions -d -n 50 -i 2.0                      fifty every two seconds, until Ctrl-C
-  tapline gen sessions -n 1000000 --batch 500 -q            in arrays
+  tapline gen sessions                              ten records to http://localhost:8000/api/logs
+  tapline gen sessions -d -n 50 -i 2.0              fifty every two seconds, until Ctrl-C
+  tapline gen sessions -n 1000000 --batch 500 -q    in arrays
   tapline gen sessions --rate 1000 --duration 10s --sqlite ./data
   tapline gen sessions -n 1000 --seed 7 --realistic --output -
   tapline gen sessions -n 1000 --output sessions.csv --format csv --overwrite
 
-A record has protocol, src_ip, src_port, dst_ip, dst_port, packets, bytes and cpu_id, and with --start
-its timestamp too. To an API a line for each record and a summary go to stdout (-q: no lines); the
-account of the run goes to stderr. SIGINT and SIGTERM end it with the requests that are under way and
-say the account, with what was not sent any more; a second one stops at once.
+A record has protocol, src_ip, src_port, dst_ip, dst_port, packets, bytes and cpu_id, and with
+--start its timestamp too. To an API a line for each record and a summary go to stdout (-q: no
+lines); the account of the run goes to stderr. SIGINT and SIGTERM end it with the requests that
+are under way and say the account, with what was not sent any more; a second one stops at once.
 
 Exit codes: 0 done, 1 failed, 2 wrong usage, 4 the API cannot be reached, 5 part of the records was
 refused, 6 the rate was not met.";

@@ -91,22 +91,27 @@ impl Backups {
     }
 
     /// Puts the log aside as number 1; all others get the next number, and those beyond the last that is
-    /// kept are deleted.
+    /// kept are deleted: gives the numbers that these would have had.
     ///
     /// # Errors
     /// A file cannot be renamed or deleted.
-    pub fn put_aside(self: &Arc<Self>, compressor: &Compressor) -> io::Result<()> {
+    pub fn put_aside(self: &Arc<Self>, compressor: &Compressor) -> io::Result<Vec<u32>> {
         let mut state = self.lock();
         let mut files = self.list()?;
         // From the last on, so that every new name is free.
         files.sort_by_key(|file| std::cmp::Reverse(file.number));
+        let mut deleted = Vec::new();
         for file in files {
             let number = file.number.saturating_add(1);
-            match self.keep > 0 && number > self.keep {
-                true => fs::remove_file(&file.path)?,
-                false => fs::rename(&file.path, self.path(number, file.is_compressed))?,
+            if self.keep > 0 && number > self.keep {
+                fs::remove_file(&file.path)?;
+                deleted.push(number);
+            } else {
+                fs::rename(&file.path, self.path(number, file.is_compressed))?;
             }
         }
+        // One that was just compressed may be there in both forms.
+        deleted.dedup();
         for (_, number) in &mut state.waiting {
             *number = number.saturating_add(1);
         }
@@ -118,7 +123,12 @@ impl Backups {
         if self.compress {
             self.ask(&mut state, 1, compressor);
         }
-        Ok(())
+        Ok(deleted)
+    }
+
+    /// Files that are kept; 0: all.
+    pub const fn keep(&self) -> u32 {
+        self.keep
     }
 
     /// The files that were put aside, with the time of their last line.

@@ -341,7 +341,7 @@ impl Default for OutputConfig {
                 max_size_mb: 1000.0,
                 when: When::Hours,
                 interval: 1,
-                backup_count: 5,
+                backup_count: 30,
                 compress: true,
             },
             disk: DiskConfig {

@@ -2,6 +2,7 @@
 //! large, or when another stretch of the clock begins, whichever comes first. No line is ever split. The
 //! clock is that of the lines: those of the past are put aside as if they had been written then.
 
+use std::collections::VecDeque;
 use std::fs::{File, OpenOptions, TryLockError};
 use std::io::{self, Write as _};
 use std::os::unix::fs::FileExt as _;
@@ -151,6 +152,15 @@ impl Rules {
     }
 }
 
+/// What rotation deleted of a log.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Deleted {
+    /// Files, also of runs before.
+    pub files: u64,
+    /// Lines of this run that were in them.
+    pub lines: u64,
+}
+
 /// A log file that is open.
 #[derive(Debug)]
 pub struct LogFile {
@@ -169,6 +179,10 @@ pub struct LogFile {
     turned: u64,
     /// Lines that were taken and could not be written.
     lost_lines: u64,
+    /// Lines of this run in it, and in those of it that were put aside and are kept, the newest first.
+    lines: u64,
+    lines_aside: VecDeque<u64>,
+    deleted: Deleted,
 }
 
 impl LogFile {
@@ -185,13 +199,15 @@ impl LogFile {
         now: Timestamp,
     ) -> Result<Self, FileError> {
         let (mut file, mut bytes, mut modified) = open(&path)?;
+        let mut deleted = Deleted::default();
         if bytes > 0 && rules.end_of(modified) <= now {
-            backups
+            let old = backups
                 .put_aside(compressor)
                 .map_err(|source| FileError::Rotate {
                     path: path.clone(),
                     source,
                 })?;
+            deleted.files = old.len() as u64;
             (file, bytes, modified) = open(&path)?;
         }
         let mut log = Self {
@@ -206,6 +222,9 @@ impl LogFile {
             written: 0,
             turned: 0,
             lost_lines: 0,
+            lines: 0,
+            lines_aside: VecDeque::new(),
+            deleted,
         };
         if log.bytes == 0 {
             log.put(head)?;
@@ -255,7 +274,10 @@ impl LogFile {
         let mut put = |file: &mut Self, lines: &[u8]| {
             let before = file.bytes;
             let result = file.put(lines);
-            *done += (file.bytes - before) as usize;
+            let there = (file.bytes - before) as usize;
+            let written = lines.get(..there).unwrap_or_default();
+            file.lines += memchr::memchr_iter(b'\n', written).count() as u64;
+            *done += there;
             result
         };
         let mut rest = lines;
@@ -303,12 +325,36 @@ impl LogFile {
         self.turned
     }
 
+    /// What rotation deleted.
+    #[must_use]
+    pub const fn deleted(&self) -> Deleted {
+        self.deleted
+    }
+
+    /// The file was put aside, and those that would have had these numbers were deleted.
+    fn count_aside(&mut self, deleted: &[u32]) {
+        let lines = std::mem::take(&mut self.lines);
+        let keep = self.backups.keep() as usize;
+        if keep == 0 {
+            return;
+        }
+        self.lines_aside.push_front(lines);
+        let of_number = |number: &u32| {
+            let place = (*number as usize).checked_sub(1)?;
+            self.lines_aside.get(place)
+        };
+        self.deleted.lines += deleted.iter().filter_map(of_number).sum::<u64>();
+        self.deleted.files += deleted.len() as u64;
+        self.lines_aside.truncate(keep);
+    }
+
     fn turn(&mut self, time: Timestamp, compressor: &Compressor) -> Result<(), FileError> {
         let put_aside = self.backups.put_aside(compressor);
-        put_aside.map_err(|source| FileError::Rotate {
+        let deleted = put_aside.map_err(|source| FileError::Rotate {
             path: self.path.clone(),
             source,
         })?;
+        self.count_aside(&deleted);
         (self.file, self.bytes, _) = open(&self.path)?;
         self.end = self.rules.end_of(time);
         self.turned += 1;

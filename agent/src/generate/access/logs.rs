@@ -13,7 +13,7 @@ use super::backups::{Backups, Compressor};
 use super::config::{DiskConfig, OutputConfig};
 use super::day::nanoseconds;
 use super::disk::Guard;
-use super::files::{FileError, LogFile, Rules};
+use super::files::{Deleted, FileError, LogFile, Rules};
 use super::work::Block;
 
 /// The log of requests.
@@ -178,6 +178,12 @@ impl Logs {
     #[must_use]
     pub const fn turned(&self) -> u64 {
         self.access.turned()
+    }
+
+    /// What rotation deleted of access.log.
+    #[must_use]
+    pub const fn deleted(&self) -> Deleted {
+        self.access.deleted()
     }
 
     /// Waits until all is compressed.

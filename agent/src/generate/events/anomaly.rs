@@ -177,7 +177,8 @@ fn error_spike<'m>(model: &'m Model, stream: &mut ChaCha8Rng, record: &mut Recor
     };
     let mut given = Given::default();
     if is_error {
-        given.error = error(stream, &spoken.template, record);
+        // Its status is one of a server's faults: being asked too often is none.
+        given.error = error(stream, words::SERVER_FAULTS, &spoken.template, record);
     }
     let statuses = match (spoken.template.statuses, record.code) {
         ([], Some(code)) => words::statuses_of(code),

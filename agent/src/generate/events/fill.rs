@@ -167,8 +167,9 @@ fn fill<'m>(
         }
         Part::Resource => word(stream, words::RESOURCES, out),
         Part::ServerError => {
-            let drawn = pick(stream, words::SERVER_ERRORS);
-            number(record.status.unwrap_or(drawn).into(), out);
+            let all = words::statuses_of(record.code.unwrap_or(words::INTERNAL));
+            let drawn = pick(stream, all);
+            number((*record.status.get_or_insert(drawn)).into(), out);
         }
         Part::Service => out.extend_from_slice(other_service(stream, record).as_bytes()),
         Part::Size => number(between(stream, 1024, 10_485_760), out),

@@ -20,7 +20,11 @@ pub(super) fn fill<'m>(model: &'m Model, stream: &mut ChaCha8Rng, record: &mut R
     let template = &sentence.template;
     let mut given = Given::default();
     if matches!(record.level, Level::Error | Level::Critical) {
-        given.error = error(stream, template, record);
+        let errors = match sentence.tells_server_error() {
+            true => words::SERVER_FAULTS,
+            false => words::ERRORS,
+        };
+        given.error = error(stream, errors, template, record);
     }
     if kind == Kind::Web {
         let method = template
@@ -63,10 +67,11 @@ pub(super) fn sentence<'m>(
 /// Draws what went wrong, and sets the code that goes with it.
 pub(super) fn error(
     stream: &mut ChaCha8Rng,
+    errors: &[(&'static str, &'static str)],
     template: &Template,
     record: &mut Record<'_>,
 ) -> &'static str {
-    let (text, code) = pick(stream, words::ERRORS);
+    let (text, code) = pick(stream, errors);
     record.code = Some(template.code.unwrap_or(code));
     text
 }

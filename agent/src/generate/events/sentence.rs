@@ -129,6 +129,11 @@ impl Sentence {
         self.parts.contains(&Part::Time)
     }
 
+    /// Whether it says with which status a server failed.
+    pub(super) fn tells_server_error(&self) -> bool {
+        self.parts.contains(&Part::ServerError)
+    }
+
     /// Takes templates apart. A brace whose name is not known stays text.
     pub(super) fn all(templates: &[Template]) -> Vec<Self> {
         templates.iter().map(|one| Self::new(*one)).collect()

@@ -85,7 +85,6 @@ pub(super) const ENDPOINTS: &[&str] = &[
 ];
 pub(super) const METHODS: &[&str] = &["GET", "POST", "PUT", "DELETE", "PATCH"];
 
-pub(super) const SERVER_ERRORS: &[u16] = &[500, 502, 503, 504];
 pub(super) const CLIENT_ERRORS: &[u16] = &[400, 401, 403, 404, 422, 429];
 /// Of what is no complaint about the request.
 pub(super) const FINE: &[u16] = &[200];
@@ -106,12 +105,22 @@ pub(super) fn statuses_of(code: &str) -> &'static [u16] {
     match code {
         TIMEOUT => &[504],
         REFUSED => &[502, 503],
-        UNAVAILABLE | RATE_LIMIT => &[503],
+        UNAVAILABLE => &[503],
+        RATE_LIMIT => &[429],
         _ => &[500],
     }
 }
 
-/// What went wrong, and its code.
+/// What went wrong in a server, and its code.
+pub(super) const SERVER_FAULTS: &[(&str, &str)] = &[
+    ("Connection refused", REFUSED),
+    ("Timeout exceeded", TIMEOUT),
+    ("Invalid response", INTERNAL),
+    ("Network unreachable", UNAVAILABLE),
+    ("Service unavailable", UNAVAILABLE),
+];
+
+/// What went wrong anywhere, and its code.
 pub(super) const ERRORS: &[(&str, &str)] = &[
     ("Connection refused", REFUSED),
     ("Timeout exceeded", TIMEOUT),
@@ -154,7 +163,7 @@ pub(super) const WEB_ERROR: &[Template] = &[
         .statuses(&[504])
         .code(TIMEOUT),
     say("SSL certificate verification failed for {domain}")
-        .statuses(&[500, 502])
+        .statuses(&[500])
         .code(INTERNAL),
     say("502 Bad Gateway - upstream {service} unavailable")
         .statuses(&[502])
@@ -163,7 +172,7 @@ pub(super) const WEB_ERROR: &[Template] = &[
         .statuses(&[502])
         .code(REFUSED),
     say("Max retries exceeded for {endpoint}")
-        .statuses(&[503, 504])
+        .statuses(&[503])
         .code(UNAVAILABLE),
 ];
 

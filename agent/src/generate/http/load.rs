@@ -2,7 +2,7 @@
 
 use std::io;
 use std::net::SocketAddr;
-use std::sync::atomic::AtomicU64;
+use std::sync::atomic::{AtomicU64, Ordering::Relaxed};
 use std::thread;
 use std::time::{Duration, Instant, SystemTime};
 
@@ -50,7 +50,8 @@ pub struct LoadReport {
     pub tally: Tally,
     /// When it began, by the clock on the wall: the zero of all times in the account.
     pub begun: SystemTime,
-    /// From the start until nothing was started any more and the last request had ended.
+    /// From the start until nothing was started any more and the last request had ended; without the wait
+    /// for answers that did not come.
     pub time: Duration,
     /// From the start until nothing was started any more.
     pub starting: Duration,
@@ -67,6 +68,20 @@ pub struct Live {
     pub failed: AtomicU64,
     /// Bytes that were received.
     pub received: AtomicU64,
+    /// Connections that are open, of all threads, and how many there were at most.
+    open: AtomicU64,
+    most_open: AtomicU64,
+}
+
+impl Live {
+    pub(super) fn opened(&self) {
+        let open = self.open.fetch_add(1, Relaxed) + 1;
+        self.most_open.fetch_max(open, Relaxed);
+    }
+
+    pub(super) fn closed(&self) {
+        self.open.fetch_sub(1, Relaxed);
+    }
 }
 
 /// A run cannot begin, or go on.
@@ -134,6 +149,7 @@ pub fn run(
         sum.add(tally)
             .map_err(|error| LoadError::Poll(io::Error::other(error)))?;
     }
+    sum.most_connections = live.most_open.load(Relaxed);
     sum.stamped.sort_unstable_by_key(|stamped| stamped.number);
     let starting = Duration::from_nanos(sum.starts_over);
     Ok(LoadReport {

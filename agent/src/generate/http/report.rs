@@ -90,7 +90,7 @@ impl Account {
             return Exit::ThresholdFailed;
         }
         match (
-            is_nothing_answered || tally.failed() > 0,
+            is_nothing_answered || tally.unanswered() > 0,
             self.is_rate_met(),
         ) {
             (true, _) => Exit::Refused,
@@ -175,7 +175,7 @@ pub struct Document {
     seed: u64,
     threads: u32,
     connections: u32,
-    /// Until the last request had ended.
+    /// Until the last request had ended, without the wait for answers that did not come.
     seconds: f64,
     /// Until nothing was started any more.
     starting_seconds: f64,
@@ -248,7 +248,7 @@ impl Latency {
 /// One row of the bar histogram.
 #[derive(Clone, Copy, Debug, PartialEq, Serialize)]
 struct Row {
-    /// Answers up to this time (microseconds), and later than the row before.
+    /// Requests up to this time (microseconds), and later than the row before.
     up_to: f64,
     count: u64,
     #[serde(skip)]
@@ -352,7 +352,7 @@ impl fmt::Display for Account {
 
 impl Account {
     fn write_times(&self, formatter: &mut fmt::Formatter<'_>, tally: &Tally) -> fmt::Result {
-        if tally.answered == 0 {
+        if self.times().is_empty() {
             return Ok(());
         }
         writeln!(
@@ -485,6 +485,9 @@ pub(super) mod tests {
         check(&one, Exit::Done);
         one.report.tally.fail(Fault::Reset);
         check(&one, Exit::Refused);
+        let mut left = answered([5]);
+        left.report.tally.unfinished = 1;
+        check(&left, Exit::Refused);
         one.thresholds = vec!["errors>0".parse().unwrap()];
         check(&one, Exit::ThresholdFailed);
         one.report.tally.connections = 0;
@@ -517,7 +520,7 @@ pub(super) mod tests {
             "errors       timeout 1\n",
             "  from the send              1.000",
             "  from intended start        1.000",
-            "fail if p50>1ms: FAILED (2.0",
+            "FAILED: p50>1ms came true (2.0",
             "■",
             "seed=7",
         ] {

@@ -146,7 +146,7 @@ pub struct Tally {
     pub statuses: Vec<u64>,
     /// Connections that were opened.
     pub connections: u64,
-    /// Connections at the same time, at most.
+    /// Connections at the same time, at most: of all threads, known when they have ended.
     pub most_connections: u64,
     /// Bytes that came on connections where nothing was asked.
     pub unasked: u64,
@@ -160,9 +160,9 @@ pub struct Tally {
     pub late: u64,
     /// Starts that were left out: the target was down, or they would have been later than the timeout.
     pub dropped: u64,
-    /// Nanoseconds from the send to the end of the answer.
+    /// Nanoseconds from the send to the end of the answer, to the failure, or to the end of the run.
     pub service: Histogram<u64>,
-    /// Nanoseconds from the intended start to the end of the answer; open loop only.
+    /// The same from the intended start; open loop only.
     pub response: Histogram<u64>,
     /// Nanoseconds from the intended start to the real one; open loop only.
     pub lateness: Histogram<u64>,
@@ -170,7 +170,7 @@ pub struct Tally {
     pub stamped: Vec<Stamped>,
     /// When nothing was started any more, in nanoseconds from the start of the run.
     pub starts_over: u64,
-    /// When the last request ended.
+    /// When the last request ended that was not given up for its timeout.
     pub last_end: u64,
 }
 
@@ -220,6 +220,23 @@ impl Tally {
         }
     }
 
+    /// Requests that have no answer: failed, or under way at the end.
+    #[must_use]
+    pub fn unanswered(&self) -> u64 {
+        self.failed() + self.unfinished
+    }
+
+    /// Records the time of a request that ended, with an answer or without one; `intended`: when it was due,
+    /// in the open loop.
+    #[inline]
+    pub fn record(&mut self, sent: u64, intended: Option<u64>, ended: u64) {
+        self.service.saturating_record(ended.saturating_sub(sent));
+        if let Some(intended) = intended {
+            self.response
+                .saturating_record(ended.saturating_sub(intended));
+        }
+    }
+
     /// Counts a failure.
     pub fn fail(&mut self, fault: Fault) {
         if let Some(count) = self.faults.get_mut(fault as usize) {
@@ -237,7 +254,6 @@ impl Tally {
             (&mut self.answered, other.answered),
             (&mut self.unfinished, other.unfinished),
             (&mut self.connections, other.connections),
-            (&mut self.most_connections, other.most_connections),
             (&mut self.unasked, other.unasked),
             (&mut self.sent, other.sent),
             (&mut self.received, other.received),

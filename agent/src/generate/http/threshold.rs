@@ -12,15 +12,15 @@ use crate::config::Refusal;
 /// What is measured.
 #[derive(Clone, Copy, Debug, PartialEq)]
 enum Measure {
-    /// The time below which so many percent of the answers came.
+    /// The time below which so many percent of the requests ended.
     Percentile(f64),
     Mean,
     Longest,
     /// Answers a second.
     Rate,
-    /// The share of requests that failed.
+    /// The share of requests that have no answer.
     ErrorRate,
-    /// Requests that failed.
+    /// Requests that have no answer: failed, or under way at the end.
     Errors,
     /// The share of starts that were left out.
     DroppedRate,
@@ -57,6 +57,8 @@ pub struct Judged {
     pub failed: bool,
     #[serde(skip)]
     is_time: bool,
+    #[serde(skip)]
+    is_count: bool,
 }
 
 /// What can be asked for.
@@ -109,8 +111,8 @@ impl Threshold {
             Measure::Mean => at(times, Histogram::mean),
             Measure::Longest => at(times, |times| times.max() as f64),
             Measure::Rate => Some(account.answered_rate()),
-            Measure::Errors => Some(tally.failed() as f64),
-            Measure::ErrorRate => share(tally.failed(), tally.failed() + tally.answered),
+            Measure::Errors => Some(tally.unanswered() as f64),
+            Measure::ErrorRate => share(tally.unanswered(), tally.unanswered() + tally.answered),
             Measure::DroppedRate => share(tally.dropped, tally.dropped + tally.started),
             Measure::Class(class) => {
                 let first = usize::from(class);
@@ -130,6 +132,7 @@ impl Threshold {
             value: value.map(|value| if is_time { value / 1000.0 } else { value }),
             failed,
             is_time,
+            is_count: self.measure == Measure::Errors,
         }
     }
 
@@ -143,10 +146,17 @@ impl Threshold {
 
 impl fmt::Display for Judged {
     fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let verdict = if self.failed { "FAILED" } else { "held" };
-        write!(formatter, "fail if {}: {verdict}", self.fail_if)?;
+        let (verdict, came) = match self.failed {
+            true => ("FAILED", "came true"),
+            false => ("ok", "did not come true"),
+        };
+        write!(formatter, "{verdict}: {}", self.fail_if)?;
+        if self.value.is_some() {
+            write!(formatter, " {came}")?;
+        }
         match self.value {
             Some(value) if self.is_time => write!(formatter, " ({:.3} ms)", value / 1000.0),
+            Some(value) if self.is_count => write!(formatter, " ({value:.0})"),
             Some(value) => write!(formatter, " ({value:.4})"),
             None => write!(formatter, " (nothing was measured)"),
         }
@@ -254,8 +264,26 @@ mod tests {
         check("status_5xx>2.1%", false);
         check("status_4xx>0", false);
         check("dropped_rate>0", false);
-        let said = judged("p50>60ms").to_string();
-        assert!(said.starts_with("fail if p50>60ms: held (50.0"), "{said}");
+        let said = |text: &str, starts: &str| {
+            let said = judged(text).to_string();
+            assert!(said.starts_with(starts), "{said}");
+        };
+        said("p50>60ms", "ok: p50>60ms did not come true (50.0");
+        said("errors>0", "FAILED: errors>0 came true (25)");
+        said(
+            "error_rate>1",
+            "ok: error_rate>1 did not come true (0.2000)",
+        );
+    }
+
+    #[test]
+    fn what_was_never_answered_is_an_error() {
+        let mut account = account();
+        account.report.tally.unfinished = 4;
+        for text in ["errors>0", "error_rate>0"] {
+            let judged = text.parse::<Threshold>().unwrap().judge(&account);
+            assert!(judged.failed, "{judged}");
+        }
     }
 
     #[test]

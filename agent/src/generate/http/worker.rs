@@ -69,6 +69,8 @@ struct Slot {
     answer: Answer,
     /// Requests that were sent on this connection.
     asked: u64,
+    /// Where it stands among those that are idle.
+    idle_at: u32,
 }
 
 impl Slot {
@@ -86,7 +88,16 @@ impl Slot {
             out_at: 0,
             answer: Answer::default(),
             asked: 0,
+            idle_at: 0,
         }
+    }
+
+    /// Closes what is here.
+    fn close(&mut self, live: &Live) {
+        if self.socket.take().is_some() && self.phase != Phase::Opening {
+            live.closed();
+        }
+        self.phase = Phase::Vacant;
     }
 }
 
@@ -253,9 +264,17 @@ impl<'a> Worker<'a> {
     /// When answers are waited for no longer.
     fn drain(&mut self, now: u64) -> u64 {
         self.tally.starts_over = self.starts_over(now);
-        let is_cut = self.is_told || now >= self.end;
+        let is_counted = self
+            .plan
+            .count
+            .is_some_and(|count| self.due.number() >= count);
+        // The last start of the open loop is over before the end is there.
+        let is_cut = self.is_told || now >= self.end || !is_counted;
         let most = match is_cut {
-            true => DRAIN.min(self.timeout),
+            true => {
+                let rest = self.tally.starts_over.saturating_sub(now);
+                rest.saturating_add(DRAIN.min(self.timeout))
+            }
             // Every request of a number that was asked for ends in some way.
             false => self.timeout.saturating_add(2 * GLANCE),
         };
@@ -393,8 +412,6 @@ impl<'a> Worker<'a> {
                 self.fail(place, fault);
             }
         }
-        let slots = self.slots.len() - self.vacant.len();
-        self.tally.most_connections = self.tally.most_connections.max(slots as u64);
         self.report();
     }
 
@@ -420,13 +437,13 @@ impl<'a> Worker<'a> {
         if self.tally.starts_over == 0 {
             self.tally.starts_over = self.starts_over(now);
         }
-        let slots = self.slots.len() - self.vacant.len();
-        self.tally.most_connections = self.tally.most_connections.max(slots as u64);
         for slot in &self.slots {
             if !matches!(slot.phase, Phase::Opening | Phase::Asking) {
                 continue;
             }
             self.tally.unfinished += 1;
+            let intended = (!self.is_closed_loop).then_some(slot.intended);
+            self.tally.record(slot.sent, intended, now);
             if self.plan.keeps_stamps {
                 self.tally.stamped.push(Stamped {
                     number: slot.number,

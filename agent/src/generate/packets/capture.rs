@@ -28,6 +28,12 @@ pub enum CaptureError {
         /// Why.
         source: io::Error,
     },
+    /// There is something in it.
+    #[error("{} is there already; --overwrite begins it anew", path.display())]
+    Exists {
+        /// The file.
+        path: PathBuf,
+    },
     /// It cannot be written to.
     #[error("cannot write to {place}; the {frames} frames in front are whole")]
     Write {
@@ -59,7 +65,7 @@ pub struct CaptureOutput {
 }
 
 impl CaptureOutput {
-    /// Opens it; a file begins anew.
+    /// Opens it; a file begins anew, but for a [`Destination::New`] with something in it.
     ///
     /// # Errors
     /// It cannot be made, opened or written to.
@@ -72,18 +78,16 @@ impl CaptureOutput {
                 (file.map_err(|source| open_error(place, source))?, None)
             }
             Destination::File(path) | Destination::Append(path) | Destination::New(path) => {
+                let is_new = matches!(destination, Destination::New(_));
                 let mut options = OpenOptions::new();
-                options.write(true).truncate(true);
-                match destination {
-                    Destination::New(_) => options.create_new(true),
-                    _ => options.create(true),
-                };
-                (
-                    options
-                        .open(path)
-                        .map_err(|source| open_error(path, source))?,
-                    Some(path.clone()),
-                )
+                options.write(true).create(true).truncate(!is_new);
+                let file = options
+                    .open(path)
+                    .map_err(|source| open_error(path, source))?;
+                if is_new && file.metadata().is_ok_and(|data| data.len() > 0) {
+                    return Err(CaptureError::Exists { path: path.clone() });
+                }
+                (file, Some(path.clone()))
             }
         };
         let header = PcapWriter::new(Vec::with_capacity(2 * BUFFER), LinkType::Ethernet);

@@ -1,7 +1,6 @@
 //! One run: groups of connections are made, and their frames handed over as they are due.
 
 use std::io;
-use std::path::PathBuf;
 use std::time::Duration;
 
 use jiff::Timestamp;
@@ -69,7 +68,7 @@ pub struct Plan {
     /// Where frames go.
     pub to: To,
     /// Where the truth goes.
-    pub truth: Option<PathBuf>,
+    pub truth: Option<Destination>,
 }
 
 /// What a run came to.
@@ -100,7 +99,7 @@ pub enum RunError {
     #[error(transparent)]
     Live(#[from] LiveError),
     /// The truth.
-    #[error("the truth is not whole")]
+    #[error("the truth cannot be written")]
     Truth(#[source] OutputError),
 }
 
@@ -142,7 +141,7 @@ pub fn run(
     }
     let mut sink = Sink::open(plan)?;
     let mut truth = match &plan.truth {
-        Some(path) => Some(Output::open(&Destination::named(path)).map_err(RunError::Truth)?),
+        Some(to) => Some(Output::open(to).map_err(RunError::Truth)?),
         None => None,
     };
     let maker = Maker::new(plan.seed, &plan.shapes, plan.exchanges, truth.is_some());
@@ -293,7 +292,7 @@ fn run_live(
     made: &mut Made,
 ) -> Result<(), RunError> {
     let mut truth = match &plan.truth {
-        Some(path) => Some(Output::open(&Destination::named(path)).map_err(RunError::Truth)?),
+        Some(to) => Some(Output::open(to).map_err(RunError::Truth)?),
         None => None,
     };
     let mut sender = LiveSender::open(&target(name, allowed)?, plan.seed)?;

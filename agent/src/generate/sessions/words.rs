@@ -65,7 +65,10 @@ impl Language {
     pub fn done(self, sent: u64, count: u64) -> String {
         match self {
             Self::English => format!("\n[DONE] {sent}/{count} logs sent successfully\n"),
-            Self::Korean => format!("\n✅ 완료: {sent}/{count} 로그 전송 성공\n"),
+            Self::Korean => {
+                let mark = mark(sent, count);
+                format!("\n{mark} 완료: {sent}/{count} 로그 전송 성공\n")
+            }
         }
     }
 
@@ -110,7 +113,10 @@ impl Language {
                 format!("[OK] {sent}/{size} sent ({seconds:.2}s) | Total: {all_sent}/{all}\n\n")
             }
             Self::Korean => {
-                format!("✅ {sent}/{size} 전송 완료 ({seconds:.2}초) | 누적: {all_sent}/{all}\n\n")
+                let mark = mark(sent, size);
+                format!(
+                    "{mark} {sent}/{size} 전송 완료 ({seconds:.2}초) | 누적: {all_sent}/{all}\n\n"
+                )
             }
         }
     }
@@ -153,6 +159,11 @@ impl std::str::FromStr for Language {
             _ => Err(Refusal::new("must be en or ko")),
         }
     }
+}
+
+/// A tick where something was sent, or nothing was to be.
+const fn mark(sent: u64, count: u64) -> &'static str {
+    if sent > 0 || count == 0 { "✅" } else { "❌" }
 }
 
 #[cfg(test)]
@@ -199,6 +210,10 @@ mod tests {
         check(
             korean.batch_done(50, 50, 0.517, 100, 100),
             "✅ 50/50 전송 완료 (0.52초) | 누적: 100/100",
+        );
+        check(
+            korean.batch_done(0, 50, 0.517, 0, 50),
+            "❌ 0/50 전송 완료 (0.52초) | 누적: 0/50",
         );
         let english = Language::English;
         check(english.done(9, 10), "[DONE] 9/10 logs sent successfully");

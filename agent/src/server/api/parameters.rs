@@ -51,6 +51,17 @@ impl Parameters {
         parameters
     }
 
+    /// The same, but what has another name is passed over.
+    pub(crate) fn of_known(query: Option<&str>, known: &'static [&'static str]) -> Self {
+        let is_known = |part: &&str| {
+            let name = part.split_once('=').map_or(*part, |(name, _)| name);
+            decode(name).is_some_and(|name| known.contains(&name.as_str()))
+        };
+        let parts = query.unwrap_or_default().split('&').filter(is_known);
+        let query: Vec<&str> = parts.collect();
+        Self::new(Some(&query.join("&")), known)
+    }
+
     /// Takes a value as it is.
     pub(crate) fn text(&mut self, name: &str) -> Option<String> {
         debug_assert!(self.known.contains(&name), "{name} is not in the list");
@@ -187,6 +198,9 @@ mod tests {
         assert_eq!(parameters.text("e"), None);
         assert_eq!(wrong(parameters), "");
         assert_eq!(wrong(Parameters::new(None, &KNOWN)), "");
+        let mut parameters = Parameters::of_known(Some("x=1&a=7&x=2&%ff&y"), &KNOWN);
+        assert_eq!(parameters.text("a").as_deref(), Some("7"));
+        assert_eq!(wrong(parameters), "");
     }
 
     #[test]

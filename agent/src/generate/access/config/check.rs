@@ -51,7 +51,7 @@ fn number(text: &str, range: RangeInclusive<f64>, must: &str) -> Result<f64, Ref
 
 /// Lines a second.
 pub(super) fn rate(text: &str) -> Result<f64, Refusal> {
-    const MUST: &str = "a number of lines a second above 0";
+    const MUST: &str = "a number of lines a second above 0, up to 100000000";
     number(text, f64::MIN_POSITIVE..=RATE_MAX, MUST)
 }
 

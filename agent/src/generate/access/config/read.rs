@@ -63,7 +63,7 @@ pub fn read(source: &Source, bytes: &[u8]) -> Result<Read, ConfigError> {
         moves: moves::moves(moves)?,
         pages: PagesConfig {
             navigation: pages::navigation(navigation, &mut warnings)?,
-            urls: pages::urls(urls)?,
+            urls: pages::urls(urls, &mut warnings)?,
         },
         errors: rates::error_rates(errors, &mut warnings)?,
         session: session::session(session, &mut warnings)?,

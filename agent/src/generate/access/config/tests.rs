@@ -204,6 +204,25 @@ traffic_patterns:
     );
     assert_eq!(by_hour(&config.traffic.patterns).unwrap()[12], 1.0);
 
+    let names = "
+navigation:
+  index: {products: 0.5, \"/about\": 0.5}
+  HOME: {\"/search\": 1}
+";
+    let config = check(
+        names,
+        &[
+            "navigation.index.products is taken for \"/products\": write that",
+            "navigation.index is taken for navigation.home: use that key",
+            "navigation.HOME has no effect: navigation.home is there under another name, and wins",
+        ],
+    );
+    let pages = [("/products".to_owned(), 0.5), ("/about".to_owned(), 0.5)];
+    assert_eq!(
+        config.pages.navigation,
+        [("home".to_owned(), pages.to_vec())]
+    );
+
     let both = "error_rates: {global_500: 0.5, global_500_rate: 0.25}";
     let config = check(
         both,
@@ -233,15 +252,15 @@ fn what_is_wrong_is_named_with_key_file_and_line() {
     );
     check(
         "output: {rate: 0}",
-        "line 1: output.rate is \"0\", but must be a number of lines a second above 0",
+        "line 1: output.rate is \"0\", but must be a number of lines a second above 0, up to 100000000",
     );
     check(
         "output:\n  rate: -3",
-        "line 2: output.rate is \"-3\", but must be a number of lines a second above 0",
+        "line 2: output.rate is \"-3\", but must be a number of lines a second above 0, up to 100000000",
     );
     check(
         "output: {rate: .inf}",
-        "line 1: output.rate is \".inf\", but must be a number of lines a second above 0",
+        "line 1: output.rate is \".inf\", but must be a number of lines a second above 0, up to 100000000",
     );
     check(
         "output: {disk_guard: {min_free_gb: .NaN}}",

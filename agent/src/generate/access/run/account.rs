@@ -3,6 +3,7 @@
 use serde::Serialize;
 
 use super::plan::{Plan, To};
+use crate::generate::access::files::Deleted;
 use crate::generate::summary::Summary;
 
 /// What a run came to.
@@ -14,6 +15,10 @@ pub struct Done {
     /// The lines of the day before; `None`: there were to be none.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub day_before: Option<DayBefore>,
+    /// Files of access.log that rotation deleted, also of runs before.
+    pub deleted_files: u64,
+    /// Lines of this run that were in them, also of the day before.
+    pub deleted_lines: u64,
 }
 
 /// The lines of the 24 hours before the start.
@@ -50,6 +55,7 @@ pub(super) fn settle(
     plan: &Plan,
     lines: u64,
     bytes: u64,
+    deleted: Deleted,
     warmed: Option<DayBefore>,
     live: Live,
 ) -> Done {
@@ -91,5 +97,7 @@ pub(super) fn settle(
     Done {
         summary,
         day_before: is_warmed.then_some(before),
+        deleted_files: deleted.files,
+        deleted_lines: deleted.lines,
     }
 }

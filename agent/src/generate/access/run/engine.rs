@@ -179,7 +179,8 @@ impl<'a> Engine<'a> {
         let moves = moves(&self.makers.finish());
         let flushed = self.sink.flush();
         let lines = self.lines.saturating_sub(self.sink.lost_lines());
-        let done = settle(self.plan, lines, self.sink.bytes(), self.day_before, live);
+        let (bytes, deleted) = (self.sink.bytes(), self.sink.deleted());
+        let done = settle(self.plan, lines, bytes, deleted, self.day_before, live);
         let closed = match self.sink {
             Sink::Files(logs) => say_end(*logs, &moves, lines),
             Sink::Stdout(_) | Sink::Nowhere(_) => Ok(()),

@@ -3,6 +3,7 @@
 use jiff::tz::TimeZone;
 
 use super::plan::{Plan, To};
+use crate::generate::access::files::Deleted;
 use crate::generate::access::logs::Logs;
 use crate::generate::access::work::Block;
 use crate::generate::output::{Destination, Output};
@@ -50,6 +51,14 @@ impl Sink {
             Self::Files(logs) => logs.lost_lines(),
             Self::Stdout(output) => output.lost_lines(),
             Self::Nowhere(_) => 0,
+        }
+    }
+
+    /// What rotation deleted.
+    pub(super) fn deleted(&self) -> Deleted {
+        match self {
+            Self::Files(logs) => logs.deleted(),
+            Self::Stdout(_) | Self::Nowhere(_) => Deleted::default(),
         }
     }
 

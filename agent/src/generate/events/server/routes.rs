@@ -357,7 +357,7 @@ pub(super) fn without_family(fields: &mut Fields, name: &'static str, asked: Opt
 }
 
 async fn single(State(shared): App, uri: Uri) -> Answer {
-    let mut parameters = Parameters::new(uri.query(), &["include_labels", "force_anomaly"]);
+    let mut parameters = Parameters::of_known(uri.query(), &["include_labels", "force_anomaly"]);
     let labels = stream::truth(&mut parameters, "include_labels");
     let is_forced = stream::truth(&mut parameters, "force_anomaly").unwrap_or(false);
     parameters.end()?;
@@ -404,7 +404,7 @@ async fn reset(State(shared): App) -> Response {
     Json(json!({ "message": "Statistics reset", "timestamp": now() })).into_response()
 }
 
-/// The fields of a body, which must say that it is JSON.
+/// The fields of a body, which is JSON where nothing else is said.
 async fn read(headers: &HeaderMap, body: Body) -> Result<Fields, Refusal> {
     let bytes = tokio::time::timeout(BODY_TIME, axum::body::to_bytes(body, BODY_MOST)).await;
     let bytes: Bytes = match bytes {
@@ -416,16 +416,13 @@ async fn read(headers: &HeaderMap, body: Body) -> Result<Fields, Refusal> {
         }
         Err(_elapsed) => return Err(Refusal::TooSlow),
     };
-    let media = headers
-        .get(CONTENT_TYPE)
-        .and_then(|value| value.to_str().ok());
-    let media = media
-        .unwrap_or_default()
-        .split(';')
-        .next()
-        .unwrap_or_default()
-        .trim();
-    if !bytes.is_empty() && !media.eq_ignore_ascii_case("application/json") {
+    let media = headers.get(CONTENT_TYPE);
+    let is_json = media.is_none_or(|media| {
+        let media = media.to_str().unwrap_or_default();
+        let media = media.split(';').next().unwrap_or_default().trim();
+        media.eq_ignore_ascii_case("application/json")
+    });
+    if !bytes.is_empty() && !is_json {
         return Err(Refusal::MediaType(
             "The Content-Type must be application/json.",
         ));

@@ -40,7 +40,7 @@ struct Inner {
     config: EventsConfig,
     model: Arc<Model>,
     generator: Generator,
-    /// What was injected while no client was there to see it.
+    /// What was injected while no client was there to see it, and no request has shown to its end.
     unseen: Vec<Injection>,
     since: Timestamp,
 }
@@ -129,9 +129,14 @@ impl Shared {
     }
 
     /// Makes records with the generator for requests; `make` gives how many records it made and how
-    /// many of them are anomalous.
+    /// many of them are anomalous. What was injected and is over with them was seen.
     pub(super) fn make(&self, make: impl FnOnce(&mut Generator) -> (u32, u32)) -> u32 {
-        let (records, anomalous) = make(&mut lock(&self.inner).generator);
+        let mut inner = lock(&self.inner);
+        let (records, anomalous) = make(&mut inner.generator);
+        // What nobody has seen was injected last: a client that came took all that was there before.
+        let over = inner.unseen.len().saturating_sub(inner.generator.waiting());
+        inner.unseen.drain(..over);
+        drop(inner);
         self.count(records, anomalous);
         anomalous
     }

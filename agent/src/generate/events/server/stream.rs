@@ -81,7 +81,7 @@ pub(super) async fn events(
         "include_labels",
         "max_batches",
     ];
-    let mut parameters = Parameters::new(uri.query(), &KNOWN);
+    let mut parameters = Parameters::of_known(uri.query(), &KNOWN);
     let batches = parameters.number("max_batches", 1, BATCHES_MOST);
     let wish = wish(&mut parameters, &shared, 10, 0.1, 1.0);
     parameters.end()?;
@@ -111,7 +111,7 @@ pub(super) async fn lines(
     uri: Uri,
 ) -> Result<Response, Refusal> {
     const KNOWN: [&str; 4] = ["batch_size", "interval", "anomaly_rate", "include_labels"];
-    let mut parameters = Parameters::new(uri.query(), &KNOWN);
+    let mut parameters = Parameters::of_known(uri.query(), &KNOWN);
     let wish = wish(&mut parameters, &shared, 1, 0.01, 0.5);
     parameters.end()?;
     let headers = [

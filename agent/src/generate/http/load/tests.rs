@@ -76,7 +76,7 @@ fn run_plan(plan: &LoadPlan) -> LoadReport {
         tally.answered + tally.failed() + tally.unfinished
     );
     assert_eq!(tally.statuses.iter().sum::<u64>(), tally.answered);
-    assert_eq!(tally.service.len(), tally.answered);
+    assert_eq!(tally.service.len(), tally.started);
     report
 }
 
@@ -94,6 +94,7 @@ fn every_request_is_answered_once() {
         assert_eq!((tally.started, tally.answered), (200, 200));
         assert_eq!(tally.statuses[200], 200);
         assert_eq!(tally.connections, u64::from(connections));
+        assert_eq!(tally.most_connections, u64::from(connections));
         assert_eq!(report.threads, threads.min(connections));
         let digits: u64 = (0..200_u64)
             .map(|number| number.to_string().len() as u64)
@@ -115,7 +116,8 @@ fn a_connection_is_worn_after_so_many_requests() {
         connections: 1,
         ..plan(server(echo))
     };
-    assert_eq!(run_plan(&plan).tally.connections, 20);
+    let tally = run_plan(&plan).tally;
+    assert_eq!((tally.connections, tally.most_connections), (20, 1));
 }
 
 #[test]
@@ -207,6 +209,102 @@ fn failures_are_told_apart() {
         },
         Fault::Reset,
     );
+}
+
+/// The other side closes connections that are idle, in any order.
+#[test]
+fn idle_connections_may_be_closed() {
+    let address = server(|mut stream| {
+        let mut reader = BufReader::new(stream.try_clone().unwrap());
+        let Some(head) = head(&mut reader) else {
+            return;
+        };
+        let number: u64 = head.split(['=', ' ']).nth(2).unwrap().parse().unwrap();
+        let _sent = stream.write_all(b"HTTP/1.1 200 OK\r\nContent-Length: 0\r\n\r\n");
+        thread::sleep(Duration::from_millis(5 + number * 7 % 40));
+    });
+    let plan = LoadPlan {
+        arrivals: Arrivals::Even(100.0),
+        count: Some(40),
+        requests_per_connection: Some(2),
+        connections: 100,
+        ..plan(address)
+    };
+    let tally = run_plan(&plan).tally;
+    assert_eq!(tally.started, 40);
+    assert!(tally.most_connections <= tally.connections);
+}
+
+/// All open at once, so that some have answered by the time they are looked at.
+#[test]
+fn an_answer_before_the_request_is_none() {
+    let address = server(|mut stream| {
+        let _sent = stream.write_all(b"HTTP/1.1 204 No Content\r\nConnection: close\r\n\r\n");
+        let mut bytes = Vec::new();
+        let _end = stream.read_to_end(&mut bytes);
+    });
+    let plan = LoadPlan {
+        count: Some(100),
+        connections: 100,
+        ..plan(address)
+    };
+    let tally = run_plan(&plan).tally;
+    assert!(tally.faults[Fault::Framing as usize] > 0);
+    assert!(tally.unasked > 0);
+}
+
+/// Reads what comes, and never answers.
+fn hang(mut stream: TcpStream) {
+    let mut bytes = Vec::new();
+    let _hangs = stream.read_to_end(&mut bytes);
+}
+
+#[test]
+fn what_hangs_is_in_the_times_of_both_loops() {
+    let address = server(hang);
+    let timeout = Duration::from_millis(200);
+    for arrivals in [Arrivals::Closed, Arrivals::Even(100.0)] {
+        let plan = LoadPlan {
+            arrivals,
+            count: Some(20),
+            connections: 20,
+            timeout,
+            ..plan(address)
+        };
+        let tally = run_plan(&plan).tally;
+        let times = match arrivals {
+            Arrivals::Closed => &tally.service,
+            _ => &tally.response,
+        };
+        assert_eq!((times.len(), tally.failed()), (20, 20));
+        assert!(times.min() >= 199_000_000, "{}", times.min());
+    }
+}
+
+#[test]
+fn a_run_with_an_end_does_not_wait_for_what_hangs() {
+    let address = server(hang);
+    for arrivals in [Arrivals::Closed, Arrivals::Even(100.0)] {
+        let plan = LoadPlan {
+            arrivals,
+            count: None,
+            duration: Some(Duration::from_millis(300)),
+            timeout: Duration::from_secs(60),
+            connections: 50,
+            ..plan(address)
+        };
+        let begun = Instant::now();
+        let report = run_plan(&plan);
+        assert!(begun.elapsed() < Duration::from_secs(20));
+        assert!(report.time < Duration::from_secs(1), "{:?}", report.time);
+        let tally = &report.tally;
+        assert_eq!(tally.unfinished, tally.started);
+        let times = match arrivals {
+            Arrivals::Closed => &tally.service,
+            _ => &tally.response,
+        };
+        assert!(times.min() >= 900_000_000, "as long as was waited");
+    }
 }
 
 #[test]

@@ -117,9 +117,11 @@ impl Reader {
         let mut is_awaited = false;
         let mut body_length: Option<u64> = None;
         let mut is_chunked = false;
+        let mut hosts = 0;
         for field in request.headers.iter() {
             let (name, value) = (field.name, field.value);
             match name.len() {
+                4 if name.eq_ignore_ascii_case("host") => hosts += 1,
                 10 if name.eq_ignore_ascii_case("connection") => {
                     for word in value.split(|byte| *byte == b',') {
                         let word = word.trim_ascii();
@@ -149,6 +151,10 @@ impl Reader {
                 }
                 _ => {}
             }
+        }
+        // RFC 9112, section 3.2.
+        if hosts > 1 || (hosts == 0 && !is_1_0) {
+            return Err(400);
         }
         self.part = match (is_chunked, body_length) {
             // Who sends both may mean something else than we do.
@@ -223,7 +229,7 @@ mod tests {
     fn requests() {
         let get = (true, false);
         check("GET / HTTP/1.1\r\nHost: h\r\n\r\n", &[get], None);
-        check("HEAD / HTTP/1.1\r\n\r\n", &[(true, true)], None);
+        check("HEAD / HTTP/1.1\r\nHost: h\r\n\r\n", &[(true, true)], None);
         check("GET / HTTP/1.0\r\n\r\n", &[(false, false)], None);
         check(
             "GET / HTTP/1.0\r\nConnection: Keep-Alive\r\n\r\n",
@@ -231,22 +237,22 @@ mod tests {
             None,
         );
         check(
-            "GET / HTTP/1.1\r\nConnection: a, close\r\n\r\n",
+            "GET / HTTP/1.1\r\nHost: h\r\nConnection: a, close\r\n\r\n",
             &[(false, false)],
             None,
         );
         check(
-            "GET / HTTP/1.1\r\n\r\nGET /x HTTP/1.1\r\n\r\nGET",
+            "GET / HTTP/1.1\r\nHost: h\r\n\r\nGET /x HTTP/1.1\r\nHost: h\r\n\r\nGET",
             &[get, get],
             None,
         );
         check(
-            "POST / HTTP/1.1\r\nContent-Length: 3\r\n\r\nabcGET / HTTP/1.1\r\n\r\n",
+            "POST / HTTP/1.1\r\nHost: h\r\nContent-Length: 3\r\n\r\nabcGET / HTTP/1.1\r\nHost: h\r\n\r\n",
             &[get, get],
             None,
         );
         check(
-            "PUT / HTTP/1.1\r\nTransfer-Encoding: chunked\r\n\r\n2\r\nab\r\n0\r\n\r\nGET / HTTP/1.1\r\n\r\n",
+            "PUT / HTTP/1.1\r\nHost: h\r\nTransfer-Encoding: chunked\r\n\r\n2\r\nab\r\n0\r\n\r\nGET / HTTP/1.1\r\nHost: h\r\n\r\n",
             &[get, get],
             None,
         );
@@ -255,32 +261,44 @@ mod tests {
     #[test]
     fn what_is_refused() {
         let refused = |text: &str, status: u16| check(text, &[], Some(status));
-        refused("CONNECT a:1 HTTP/1.1\r\n\r\n", 501);
-        refused("POST / HTTP/1.1\r\nContent-Length: 11\r\n\r\n", 413);
-        refused("POST / HTTP/1.1\r\nContent-Length: x\r\n\r\n", 400);
+        refused("CONNECT a:1 HTTP/1.1\r\nHost: h\r\n\r\n", 501);
         refused(
-            "POST / HTTP/1.1\r\nContent-Length: 1\r\nContent-Length: 2\r\n\r\n",
+            "POST / HTTP/1.1\r\nHost: h\r\nContent-Length: 11\r\n\r\n",
+            413,
+        );
+        refused(
+            "POST / HTTP/1.1\r\nHost: h\r\nContent-Length: x\r\n\r\n",
             400,
         );
         refused(
-            "POST / HTTP/1.1\r\nContent-Length: 1\r\nTransfer-Encoding: chunked\r\n\r\n",
+            "POST / HTTP/1.1\r\nHost: h\r\nContent-Length: 1\r\nContent-Length: 2\r\n\r\n",
             400,
         );
-        refused("POST / HTTP/1.1\r\nTransfer-Encoding: gzip\r\n\r\n", 501);
         refused(
-            "POST / HTTP/1.1\r\nTransfer-Encoding: chunked\r\n\r\nz",
+            "POST / HTTP/1.1\r\nHost: h\r\nContent-Length: 1\r\nTransfer-Encoding: chunked\r\n\r\n",
             400,
         );
+        refused(
+            "POST / HTTP/1.1\r\nHost: h\r\nTransfer-Encoding: gzip\r\n\r\n",
+            501,
+        );
+        refused(
+            "POST / HTTP/1.1\r\nHost: h\r\nTransfer-Encoding: chunked\r\n\r\nz",
+            400,
+        );
+        refused("GET / HTTP/1.1\r\n\r\n", 400);
+        refused("GET / HTTP/1.1\r\nHost: h\r\nhost: h\r\n\r\n", 400);
         refused("GET / HTTP/2.0\r\n\r\n", 505);
-        let long = format!("GET /{} HTTP/1.1\r\n\r\n", "x".repeat(200));
+        let long = format!("GET /{} HTTP/1.1\r\nHost: h\r\n\r\n", "x".repeat(200));
         refused(&long, 431);
-        let many = "POST / HTTP/1.1\r\nTransfer-Encoding: chunked\r\n\r\n9\r\n123456789\r\n2\r\nab\r\n0\r\n\r\n";
+        let many = "POST / HTTP/1.1\r\nHost: h\r\nTransfer-Encoding: chunked\r\n\r\n9\r\n123456789\r\n2\r\nab\r\n0\r\n\r\n";
         refused(many, 413);
     }
 
     #[test]
     fn who_waits_is_told() {
-        let text = b"POST / HTTP/1.1\r\nContent-Length: 3\r\nExpect: 100-continue\r\n\r\n";
+        let text =
+            b"POST / HTTP/1.1\r\nHost: h\r\nContent-Length: 3\r\nExpect: 100-continue\r\n\r\n";
         let (taken, came) = Reader::default().take(&site(), text);
         assert_eq!(taken, text.len());
         assert!(matches!(came, Came::More { is_awaited: true }));

@@ -164,18 +164,18 @@ fn hostile_clients_are_bounded() {
         check("\x16\x03\x01\x00\r\n\r\n", "HTTP/1.1 400 ");
         check(&format!("GET /{}", "x".repeat(100_000)), "HTTP/1.1 431 ");
         check(
-            "POST / HTTP/1.1\r\nContent-Length: 11\r\n\r\nabcdefghijk",
+            "POST / HTTP/1.1\r\nHost: h\r\nContent-Length: 11\r\n\r\nabcdefghijk",
             "HTTP/1.1 413 ",
         );
         check(
-            "GET / HTTP/1.1\r\nConnection: close\r\n\r\n",
+            "GET / HTTP/1.1\r\nHost: h\r\nConnection: close\r\n\r\n",
             "HTTP/1.1 200 OK\r\n",
         );
         // A head that does not go on, and one that never begins: both end.
         check("GET / HT", "");
         check("", "");
         // Requests one behind the other, the last from a client that says no more.
-        let three = "GET / HTTP/1.1\r\n\r\n".repeat(3);
+        let three = "GET / HTTP/1.1\r\nHost: h\r\n\r\n".repeat(3);
         let answer = talk(address, three.as_bytes(), true);
         assert_eq!(answer.matches("HTTP/1.1 200 OK").count(), 3, "{answer}");
     });
@@ -191,7 +191,7 @@ fn a_client_that_waits_is_told_to_go_on() {
             .set_read_timeout(Some(Duration::from_secs(10)))
             .unwrap();
         stream
-            .write_all(b"POST / HTTP/1.1\r\nContent-Length: 3\r\nExpect: 100-continue\r\nConnection: close\r\n\r\n")
+            .write_all(b"POST / HTTP/1.1\r\nHost: h\r\nContent-Length: 3\r\nExpect: 100-continue\r\nConnection: close\r\n\r\n")
             .unwrap();
         let mut answer = [0; 25];
         stream.read_exact(&mut answer).unwrap();

@@ -100,11 +100,26 @@ impl Worker<'_> {
                 match socket::connected(socket) {
                     Ok(()) => {
                         self.tally.connections += 1;
+                        self.live.opened();
+                        // Who speaks before it is asked answers something else.
+                        let early = match socket::read(socket, &mut self.buffer) {
+                            Ok(None) => None,
+                            Ok(Some(0)) => Some(Fault::ClosedEarly),
+                            Ok(Some(count)) => {
+                                self.tally.received += count as u64;
+                                self.tally.unasked += count as u64;
+                                Some(Fault::Framing)
+                            }
+                            Err(errno) => Some(Fault::from(errno)),
+                        };
+                        if let Some(fault) = early {
+                            slot.phase = Phase::Asking;
+                            return self.fail(place, fault);
+                        }
                         std::mem::swap(&mut self.scratch, &mut slot.out);
                         slot.out.clear();
                         let now = self.now();
                         self.ask(place, now);
-                        // It may speak before it is asked.
                         if happened.reads {
                             self.read(place, happened.ends);
                         }
@@ -177,9 +192,15 @@ impl Worker<'_> {
             }
             Err(_) => {}
         }
-        slot.socket = None;
-        slot.phase = Phase::Vacant;
-        self.idle.retain(|idle| *idle != place);
+        slot.close(self.live);
+        // The last one takes its place.
+        let at = slot.idle_at as usize;
+        self.idle.swap_remove(at);
+        if let Some(moved) = self.idle.get(at)
+            && let Some(moved) = self.slots.get_mut(*moved as usize)
+        {
+            moved.idle_at = at as u32;
+        }
         self.vacant.push(place);
     }
 
@@ -194,13 +215,8 @@ impl Worker<'_> {
         let Some(slot) = self.slots.get_mut(place as usize) else {
             return;
         };
-        self.tally
-            .service
-            .saturating_record(now.saturating_sub(slot.sent));
-        if !self.is_closed_loop {
-            let time = now.saturating_sub(slot.intended);
-            self.tally.response.saturating_record(time);
-        }
+        let intended = (!self.is_closed_loop).then_some(slot.intended);
+        self.tally.record(slot.sent, intended, now);
         if self.plan.keeps_stamps {
             self.tally.stamped.push(Stamped {
                 number: slot.number,
@@ -219,8 +235,7 @@ impl Worker<'_> {
         if whole.is_kept && is_sent && !is_worn && !ends {
             slot.phase = Phase::Idle;
         } else {
-            slot.socket = None;
-            slot.phase = Phase::Vacant;
+            slot.close(self.live);
         }
         if self.is_closed_loop && !self.is_over(now) && self.gate.admits(now) {
             return self.start(place, now);
@@ -234,10 +249,16 @@ impl Worker<'_> {
         self.busy -= 1;
         self.gate.failed(now);
         self.tally.fail(fault);
-        self.tally.last_end = now;
+        // How long we were patient says nothing of how fast the target is.
+        if !matches!(fault, Fault::Timeout | Fault::ConnectTimeout) {
+            self.tally.last_end = now;
+        }
         let Some(slot) = self.slots.get_mut(place as usize) else {
             return;
         };
+        // What was not answered took so long all the same: a target that stalls must not hide it.
+        let intended = (!self.is_closed_loop).then_some(slot.intended);
+        self.tally.record(slot.sent, intended, now);
         if self.plan.keeps_stamps {
             self.tally.stamped.push(Stamped {
                 number: slot.number,
@@ -247,15 +268,17 @@ impl Worker<'_> {
                 ending: Ending::Failed(fault),
             });
         }
-        slot.socket = None;
-        slot.phase = Phase::Vacant;
+        slot.close(self.live);
         self.put_back(place);
     }
 
     #[inline]
     fn put_back(&mut self, place: u32) {
-        match self.slots.get(place as usize).map(|slot| slot.phase) {
-            Some(Phase::Idle) => self.idle.push(place),
+        match self.slots.get_mut(place as usize) {
+            Some(slot) if slot.phase == Phase::Idle => {
+                slot.idle_at = self.idle.len() as u32;
+                self.idle.push(place);
+            }
             _ => self.vacant.push(place),
         }
     }

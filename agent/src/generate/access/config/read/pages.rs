@@ -22,7 +22,7 @@ pub(super) fn navigation(
     let mut found: Vec<Named> = Vec::new();
     for (name, value) in section.branch()?.rest() {
         // Read also where it has no effect, so that a mistake in it is found.
-        let pages = weights(&value)?;
+        let pages = weights(&value, warnings)?;
         let known = match name {
             "HOME" | "index" => "home",
             "LOGOUT" => {
@@ -31,20 +31,16 @@ pub(super) fn navigation(
             }
             other => other,
         };
-        if known != name {
-            let goes_on = format!("is taken for navigation.{known}: use that key");
-            warnings.add(&value, &goes_on);
-        }
         if found.iter().any(|(key, _)| key == known) {
             let goes_on =
                 format!("has no effect: navigation.{known} is there under another name, and wins");
             warnings.add(&value, &goes_on);
             continue;
         }
-        let is_word = |name: &str| {
-            name.bytes()
-                .all(|byte| byte.is_ascii_alphanumeric() || b"_-".contains(&byte))
-        };
+        if known != name {
+            let goes_on = format!("is taken for navigation.{known}: use that key");
+            warnings.add(&value, &goes_on);
+        }
         if !is_word(known) && !is_path(known) {
             return Err(refused(
                 &value,
@@ -66,7 +62,10 @@ pub(super) fn navigation(
 }
 
 /// Reads `urls`.
-pub(super) fn urls(section: Option<Leaf<'_>>) -> Result<Vec<UrlConfig>, ConfigError> {
+pub(super) fn urls(
+    section: Option<Leaf<'_>>,
+    warnings: &mut Warnings,
+) -> Result<Vec<UrlConfig>, ConfigError> {
     let Some(section) = section else {
         return Ok(Vec::new());
     };
@@ -93,7 +92,7 @@ pub(super) fn urls(section: Option<Leaf<'_>>) -> Result<Vec<UrlConfig>, ConfigEr
             return Err(refused(&value, &goes_on));
         }
         let next_pages = match entry.take("next_pages") {
-            Some(value) => weights(&value)?,
+            Some(value) => weights(&value, warnings)?,
             None => Vec::new(),
         };
         entry.end()?;
@@ -147,14 +146,26 @@ pub(super) fn high_error_pages(leaf: &Leaf<'_>) -> Result<Vec<(String, f64)>, Co
         .collect())
 }
 
-/// Pages with weights of which one is above 0.
-fn weights(leaf: &Leaf<'_>) -> Result<Vec<(String, f64)>, ConfigError> {
-    let mut pages = Vec::new();
-    for (path, value) in leaf.branch()?.rest() {
-        if !is_path(path) {
-            return Err(refused(&value, &no_path(path, "/products")));
+/// Pages with weights of which one is above 0. The name of a page is taken for its path.
+fn weights(leaf: &Leaf<'_>, warnings: &mut Warnings) -> Result<Vec<(String, f64)>, ConfigError> {
+    let mut pages: Vec<(String, f64)> = Vec::new();
+    for (name, value) in leaf.branch()?.rest() {
+        let weight = value.read(check::weight)?;
+        let path = match is_word(name) {
+            true => format!("/{name}"),
+            false => name.to_owned(),
+        };
+        if !is_path(&path) {
+            return Err(refused(&value, &no_path(name, "/products")));
         }
-        pages.push((path.to_owned(), value.read(check::weight)?));
+        if path != name {
+            let goes_on = format!("is taken for {path:?}: write that");
+            warnings.add(&value, &goes_on);
+        }
+        if pages.iter().any(|(other, _)| *other == path) {
+            return Err(refused(&value, &format!("is there twice, as {path:?} too")));
+        }
+        pages.push((path, weight));
     }
     if pages.len() > PAGES_MAX {
         let goes_on = format!("must have no more than {PAGES_MAX} pages");
@@ -164,6 +175,14 @@ fn weights(leaf: &Leaf<'_>) -> Result<Vec<(String, f64)>, ConfigError> {
         true => Ok(pages),
         false => Err(refused(leaf, "must have a page with a weight above 0")),
     }
+}
+
+/// Whether it may be the name of a page.
+fn is_word(name: &str) -> bool {
+    !name.is_empty()
+        && name
+            .bytes()
+            .all(|byte| byte.is_ascii_alphanumeric() || b"_-".contains(&byte))
 }
 
 fn no_path(path: &str, like: &str) -> String {

@@ -131,12 +131,25 @@ pub(super) fn agrees(line: &Value) -> Result<(), String> {
             "the usage of the message",
         )?;
     }
-    if let (Some((_, told)), Some(status)) = (message.split_once("returned error: "), status) {
-        holds(told.parse() == Ok(status), "the status of the message")?;
+    let failure = message.split_once("returned error: ");
+    if let Some((_, told)) = failure {
+        holds(told.parse().ok() == status, "the status of the message")?;
+    }
+    if let (Some(status), false) = (status, code.is_empty()) {
+        let fitting: &[u64] = match code {
+            "ERR_TIMEOUT" => &[504],
+            "ERR_CONNECTION_REFUSED" | "ERR_SERVICE_UNAVAILABLE" => &[502, 503],
+            "ERR_INTERNAL" => &[500],
+            "ERR_VALIDATION" => &[422],
+            "ERR_UNAUTHORIZED" => &[401],
+            "ERR_RATE_LIMIT" => &[429],
+            _ => &[],
+        };
+        holds(fitting.contains(&status), "the status of the code")?;
     }
     if text(&line["source"]) != "web-server" && line["_labels"]["is_anomaly"] == false {
         holds(
-            status.is_none() && line["method"].is_null(),
+            status.is_some() == failure.is_some() && line["method"].is_null(),
             "a status of no web server",
         )?;
     }

@@ -18,7 +18,7 @@ use crate::http::engine::Counts as EngineCounts;
 use crate::http::exchange::pairing::PairingCounts;
 use crate::http::exchange::tally::Tally;
 use crate::http::head::Kind;
-use crate::selftest::report::Kept;
+use crate::selftest::keep::Kept;
 use crate::session::table::SessionCounts;
 use crate::sink::counts::{Counts, LossReason};
 use crate::sink::log::SinkCounts;

@@ -71,7 +71,10 @@ pub fn run(plan: &Plan, stop: &Stop) -> anyhow::Result<Option<Report>> {
         at,
         seconds: begun.elapsed().as_secs_f64(),
         seed: plan.seed.0,
-        passed: rows.iter().all(|row| row.passed),
+        passed: rows.iter().all(|row| row.passed)
+            && rows
+                .iter()
+                .any(|row| row.score.sent + row.score.sessions > 0),
         rows,
     }))
 }

@@ -50,7 +50,7 @@ fn is_empty(folder: &Path) -> bool {
 #[test]
 fn every_hook_writes_all_that_was_sent() {
     let folder = tempfile::tempdir().unwrap();
-    let done = Program::new(selftest(folder.path(), "--load 500ms --exchanges 500")).output();
+    let done = Program::new(selftest(folder.path(), "--load 1s --exchanges 500")).output();
     let report: Value = serde_json::from_str(&done.stdout)
         .unwrap_or_else(|error| panic!("{error}: {}", done.stderr));
     let rows = report["rows"].as_array().unwrap();
@@ -156,6 +156,7 @@ fn without_privileges_it_says_what_it_needs() {
         done.stderr
     );
     assert!(last.contains("root"), "{}", done.stderr);
+    assert_eq!(last.matches("os error").count(), 1, "{last}");
 }
 
 /// Two namespaces and a cable between `near0` and `far0`.

@@ -2,6 +2,7 @@
 //! printed.
 
 use std::io::{self, Write as _};
+use std::ops::RangeInclusive;
 use std::path::PathBuf;
 use std::time::Duration;
 
@@ -20,6 +21,9 @@ use crate::selftest::{Plan, keep};
 /// How long real connections load a hook.
 const LOAD: Duration = Duration::from_secs(2);
 
+/// It is not shorter, unless it is not at all, and not longer.
+const LOADS: RangeInclusive<Duration> = Duration::from_secs(1)..=Duration::from_secs(60);
+
 /// The same frames every time, where no seed is asked for: what changed is the program.
 const SEED: Seed = Seed(1);
 
@@ -36,7 +40,8 @@ As root it makes two network namespaces and a pair of interfaces, runs `tapline 
 shape of `tapline gen packets` and then real requests as fast as they go, and holds what was written
 against what was sent. Nothing is left of it, however it ends. It takes less than a minute.
 
-The last result is kept in the data folder (selftest.json); /metrics and /api/ledger show it.
+The last result is kept in the data folder (selftest.json); /metrics and /api/ledger show it. One of hooks
+and of all shapes stays until another such comes.
 
 Exit codes: 0 everything that was on the wire was written as it was, 1 it was not, or the test could not
 be done, 2 wrong usage.";
@@ -54,7 +59,7 @@ pub(super) struct SelftestFlags {
     /// Exchanges of a connection of the shape keepalive
     #[arg(long, value_name = "N", default_value_t = EXCHANGES, value_parser = clap::value_parser!(u32).range(1..=i64::from(EXCHANGES_MAX)), allow_negative_numbers = true)]
     exchanges: u32,
-    /// How long real connections load each hook [default: 2s]; 0: not at all
+    /// How long real connections load each hook, from 1s to 60s [default: 2s]; 0: not at all
     #[arg(long, value_name = "TIME", value_parser = bounds::limit, allow_hyphen_values = true)]
     load: Option<Limit>,
     /// What the frames are made from [default: 1]
@@ -117,6 +122,15 @@ impl SelftestFlags {
         if hooks.is_empty() && is_root() {
             hooks = vec!["tc", "socket", "xdp"];
         }
+        let load = match self.load {
+            Some(Limit(None)) => Duration::ZERO,
+            Some(Limit(Some(load))) if LOADS.contains(&load) => load,
+            Some(_) => {
+                let sentence = "--load is from 1s to 60s, or 0: no load";
+                return Err(UsageError(sentence.to_owned()));
+            }
+            None => LOAD,
+        };
         hooks.retain(|hook| *hook != "read");
         let mut shapes = self.shape;
         shapes.sort_unstable();
@@ -130,10 +144,7 @@ impl SelftestFlags {
                 shapes,
                 exchanges: self.exchanges,
                 hooks: hooks.into_iter().map(str::to_owned).collect(),
-                load: match self.load {
-                    Some(Limit(load)) => load.unwrap_or(Duration::ZERO),
-                    None => LOAD,
-                },
+                load,
             },
             data_dir: self.data_dir,
             json,
@@ -167,8 +178,15 @@ pub fn selftest(config: &Config, arguments: &SelftestArguments) -> anyhow::Resul
     };
     let folder = arguments.data_dir.as_ref().unwrap_or(&config.store.dir);
     let is_asked = arguments.data_dir.is_some() || *folder != StoreConfig::default().dir;
-    match keep::write(folder, &report.kept()) {
-        Ok(_) => {}
+    let kept = report.kept();
+    let yields = keep::read(folder).and_then(|last| kept.yields_to(&last));
+    match yields.map_or_else(|| keep::write(folder, &kept).map(drop), |_| Ok(())) {
+        Ok(()) => {
+            if let Some(why) = yields {
+                let place = folder.display();
+                crate::generate::summary::note(&format!("the last result stays in {place}: {why}"));
+            }
+        }
         Err(error) if !is_asked => {
             let place = folder.display();
             crate::generate::summary::note(&format!("the result is not kept in {place}: {error}"));

@@ -7,6 +7,8 @@ use std::fs::File;
 use std::io;
 use std::net::IpAddr;
 use std::os::fd::{AsRawFd as _, OwnedFd};
+use std::os::unix::process::CommandExt as _;
+use std::process::Command;
 use std::thread;
 
 use super::interfaces;
@@ -31,10 +33,11 @@ mod number {
 
 /// A namespace cannot be made or furnished.
 #[derive(Debug, thiserror::Error)]
-#[error("cannot {action}: {source}{}", hint(source))]
+#[error("cannot {action}: {cause}{}", hint(cause))]
 pub struct NamespaceError {
     action: String,
-    source: io::Error,
+    /// In the sentence already: no `source`, or it would be said twice.
+    cause: io::Error,
 }
 
 fn hint(error: &io::Error) -> &'static str {
@@ -45,9 +48,9 @@ fn hint(error: &io::Error) -> &'static str {
 }
 
 fn failed(action: impl Into<String>) -> impl FnOnce(io::Error) -> NamespaceError {
-    move |source| NamespaceError {
+    move |cause| NamespaceError {
         action: action.into(),
-        source,
+        cause,
     }
 }
 
@@ -108,6 +111,29 @@ impl Namespace {
                 Err(panic) => std::panic::resume_unwind(panic),
             }
         })
+    }
+
+    /// Makes that what `command` starts runs inside, and is told to end (SIGTERM) when the thread that starts
+    /// it does, however it ends.
+    pub fn confine(&self, command: &mut Command) {
+        let descriptor = self.descriptor.as_raw_fd();
+        let parent = std::process::id();
+        let inside = move || {
+            // SAFETY: numbers only; the parent keeps the descriptor open while it starts the child.
+            let entered = unsafe { libc::setns(descriptor, libc::CLONE_NEWNET) };
+            // SAFETY: numbers only.
+            let bound = unsafe { libc::prctl(libc::PR_SET_PDEATHSIG, libc::SIGTERM) };
+            if entered != 0 || bound != 0 {
+                return Err(io::Error::last_os_error());
+            }
+            // It may have ended before that was said.
+            if std::os::unix::process::parent_id() != parent {
+                return Err(io::ErrorKind::Interrupted.into());
+            }
+            Ok(())
+        };
+        // SAFETY: it makes system calls only, all safe between fork and exec; nothing is allocated.
+        unsafe { command.pre_exec(inside) };
     }
 
     /// Joins an interface here with one in `other` by a virtual cable, both up.

@@ -4,13 +4,60 @@ use std::fs;
 use std::io::{self, Write as _};
 use std::path::{Path, PathBuf};
 
-use super::report::Kept;
+use jiff::Timestamp;
+use serde::{Deserialize, Serialize};
+
+use crate::generate::packets::shape::Shape;
 
 /// The name of the file in the data folder.
 pub const FILE: &str = "selftest.json";
 
 /// The file is never longer.
 const BYTES_MAX: u64 = 64 << 10;
+
+/// What of the last selftest is kept, and shown beside what is captured.
+#[derive(Clone, Debug, Deserialize, PartialEq, Serialize)]
+pub struct Kept {
+    /// The version that was tested.
+    pub version: String,
+    /// When.
+    pub at: Timestamp,
+    /// The hooks that were tested; `read`: none.
+    pub hooks: Vec<String>,
+    /// The shapes that were sent.
+    #[serde(default)]
+    pub shapes: Vec<String>,
+    /// Heads that were sent, of all rows.
+    #[serde(default)]
+    pub sent: u64,
+    /// Heads that were written.
+    #[serde(default)]
+    pub written: u64,
+    /// The smallest recall of all rows, over the heads that were whole on the wire.
+    pub recall: f64,
+    /// The smallest precision of these.
+    pub precision: f64,
+    /// Whether it passed.
+    pub passed: bool,
+}
+
+impl Kept {
+    /// Why it does not take the place of `last`, in words; `None`: it does.
+    #[must_use]
+    pub fn yields_to(&self, last: &Self) -> Option<&'static str> {
+        let is_full = |kept: &Self| kept.sent > 0 && kept.shapes.len() == Shape::ALL.len();
+        let has_hooks = |kept: &Self| kept.hooks.iter().any(|hook| hook != "read");
+        if has_hooks(last) && !has_hooks(self) {
+            Some("one of hooks is there, and this is of none")
+        } else if is_full(last) && self.sent == 0 {
+            Some("one with heads is there, and this had none")
+        } else if is_full(last) && !is_full(self) {
+            Some("one of all shapes is there, and this is of some")
+        } else {
+            None
+        }
+    }
+}
 
 /// Keeps a result. The folder is made where it is missing.
 ///
@@ -47,9 +94,38 @@ pub fn read(folder: &Path) -> Option<Kept> {
 
 #[cfg(test)]
 mod tests {
-    use jiff::Timestamp;
-
     use super::*;
+
+    #[test]
+    fn less_does_not_take_the_place_of_more() {
+        let kept = |hook: &str, shapes: usize, sent| Kept {
+            version: "1".to_owned(),
+            at: Timestamp::UNIX_EPOCH,
+            hooks: vec![hook.to_owned()],
+            shapes: Shape::ALL[..shapes]
+                .iter()
+                .map(|shape| shape.name().to_owned())
+                .collect(),
+            sent,
+            written: sent,
+            recall: 1.0,
+            precision: 1.0,
+            passed: true,
+        };
+        let all = Shape::ALL.len();
+        let check = |new: &Kept, last: &Kept, yields: bool| {
+            assert_eq!(new.yields_to(last).is_some(), yields, "{new:?} {last:?}");
+        };
+        let full = kept("tc", all, 9);
+        check(&full, &full, false);
+        check(&kept("tc", all, 0), &full, true);
+        check(&kept("tc", 1, 9), &full, true);
+        check(&kept("read", all, 9), &full, true);
+        check(&kept("read", all, 9), &kept("tc", 1, 9), true);
+        check(&kept("tc", 1, 9), &kept("tc", 2, 9), false);
+        check(&full, &kept("tc", 1, 9), false);
+        check(&full, &kept("read", all, 9), false);
+    }
 
     #[test]
     fn what_is_kept_is_read_back() {
@@ -60,6 +136,9 @@ mod tests {
             version: "1".to_owned(),
             at: Timestamp::UNIX_EPOCH,
             hooks: vec!["tc".to_owned()],
+            shapes: vec!["plain".to_owned()],
+            sent: 2,
+            written: 4,
             recall: 1.0,
             precision: 0.5,
             passed: false,

@@ -34,8 +34,8 @@ const FRAMES_A_SECOND: f64 = 40_000.0;
 const BEGINS_WITHIN: Duration = Duration::from_secs(20);
 /// and to end.
 const ENDS_WITHIN: Duration = Duration::from_secs(20);
-/// The capture ends by itself after this time, should this process be killed.
-const LASTS: &str = "90s";
+/// The capture ends by itself this long after all that is sent by plan, should nothing else end it.
+const LASTS: Duration = Duration::from_secs(90);
 
 /// What is on its way when all is sent arrives within this time.
 const SETTLES: Duration = Duration::from_millis(300);
@@ -54,7 +54,7 @@ pub(super) fn rows(plan: &Plan, hook: &str, stop: &Stop) -> anyhow::Result<Vec<R
     let server = Ipv4Addr::new(10, 245, 0, 1);
     agent.address(CAPTURED, IpAddr::V4(server), 24)?;
     wire.address(WIRE, IpAddr::V4(Ipv4Addr::new(10, 245, 0, 2)), 24)?;
-    let mut capture = agent.enter(|| Capture::start(hook, &logs, &data))??;
+    let mut capture = Capture::start(&agent, hook, &logs, &data, lasts(plan))?;
     capture.wait_until_it_captures(stop)?;
     let frames = run::Plan {
         seed: plan.seed,
@@ -95,8 +95,14 @@ pub(super) fn rows(plan: &Plan, hook: &str, stop: &Stop) -> anyhow::Result<Vec<R
         .into_iter()
         .map(|(shape, score)| Row::new(hook, shape, score, closing))
         .collect();
-    rows.extend(load_score.map(|score| Row::new(hook, "load", score, closing)));
+    rows.extend(load_score.map(|score| Row::new(hook, score::LOAD, score, closing)));
     Ok(rows)
+}
+
+/// How long the capture goes on by itself: a connection that is kept has some frames for each exchange.
+fn lasts(plan: &Plan) -> Duration {
+    let frames = Duration::from_secs_f64(f64::from(plan.exchanges) * 10.0 / FRAMES_A_SECOND);
+    LASTS + plan.load + frames
 }
 
 /// What the account of the capture says.
@@ -117,7 +123,7 @@ fn closing(ledger: &Value) -> Closing {
     };
     Closing {
         lost: sum("/records/lost") + number("/lines/lost") + number("/sinks/sqlite/lost"),
-        ledger_closed: identities.is_some_and(holds),
+        ledger_closed: Some(identities.is_some_and(holds)),
     }
 }
 
@@ -133,8 +139,14 @@ struct Capture {
 }
 
 impl Capture {
-    /// Starts it in the network namespace of the calling thread.
-    fn start(hook: &str, logs: &Path, data: &Path) -> anyhow::Result<Self> {
+    /// Starts it in this network namespace; it ends with the calling thread.
+    fn start(
+        agent: &Namespace,
+        hook: &str,
+        logs: &Path,
+        data: &Path,
+        lasts: Duration,
+    ) -> anyhow::Result<Self> {
         let mut command = Command::new("/proc/self/exe");
         for (name, _) in std::env::vars_os() {
             if name.to_string_lossy().starts_with("TAPLINE_") {
@@ -148,7 +160,7 @@ impl Capture {
             "--listen",
             "off",
             "--duration",
-            LASTS,
+            &format!("{}s", lasts.as_secs()),
             "--json",
         ]);
         command
@@ -159,6 +171,7 @@ impl Capture {
         for net in LOCAL {
             command.args(["--local", net]);
         }
+        agent.confine(&mut command);
         let mut child = command
             .stdin(Stdio::null())
             .stdout(Stdio::piped())

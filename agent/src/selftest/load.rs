@@ -1,7 +1,7 @@
 //! Full load: real connections between the two namespaces, as fast as they go, each request stamped, each
 //! answer with the stamp of its request.
 
-use std::collections::HashMap;
+use std::collections::{HashMap, HashSet};
 use std::io::{self, Read as _, Write as _};
 use std::net::{Ipv4Addr, SocketAddr, TcpListener, TcpStream};
 use std::sync::Arc;
@@ -11,7 +11,7 @@ use std::time::Duration;
 use anyhow::Context as _;
 
 use super::Plan;
-use super::score::{Found, FoundExchange, Score};
+use super::score::{Found, FoundExchange, FoundHead, Score};
 use crate::generate::http::arrivals::Arrivals;
 use crate::generate::http::load::{self, LoadPlan};
 use crate::generate::http::requests::{Prepared, Request, Requests};
@@ -22,6 +22,9 @@ use crate::host::namespace::Namespace;
 /// Connections at the same time.
 const CONNECTIONS: u32 = 8;
 
+/// What is asked for.
+const TARGET: &str = "/load";
+
 /// How long an answer may take.
 const PATIENCE: Duration = Duration::from_secs(5);
 
@@ -30,6 +33,10 @@ const PATIENCE: Duration = Duration::from_secs(5);
 pub(super) struct Loaded {
     server: SocketAddr,
     stamped: Vec<Stamped>,
+    /// Connections that were opened.
+    connections: u64,
+    /// Requests that failed.
+    failed: u64,
 }
 
 /// Sends requests from `wire` to a server in `agent`.
@@ -50,7 +57,7 @@ pub(super) fn run(
     thread::spawn(move || serve(&listener));
     let request = Request {
         method: "GET".to_owned(),
-        target: "/load".to_owned(),
+        target: TARGET.to_owned(),
         ..Request::default()
     };
     let prepared = Prepared::new(&request, &server.to_string(), true)?;
@@ -70,6 +77,8 @@ pub(super) fn run(
     let report = wire.enter(|| load::run(&load, stop, |_| {}))??;
     Ok(Loaded {
         server,
+        connections: report.tally.connections,
+        failed: report.tally.failed(),
         stamped: report.tally.stamped,
     })
 }
@@ -77,9 +86,15 @@ pub(super) fn run(
 impl Loaded {
     /// Takes what was found of these requests out of `found`, and holds it against them.
     pub(super) fn score(self, found: &mut Found) -> Score {
-        let mut score = Score::default();
+        let mut score = Score {
+            failed: self.failed,
+            ..Score::default()
+        };
+        if self.failed > 0 {
+            score.example(|| format!("{} requests failed", self.failed));
+        }
         let is_own = |end: SocketAddr| end == self.server;
-        let mut heads: HashMap<(bool, u64), u64> = HashMap::new();
+        let mut heads: HashMap<(bool, u64, SocketAddr), u64> = HashMap::new();
         let mut roles = 0;
         let server = (Some(self.server.ip()), self.server.port());
         found.heads.retain(|head| {
@@ -88,16 +103,22 @@ impl Loaded {
                 return true;
             }
             score.written += 1;
-            let (letters, to_server) = match head.is_request() {
-                true => ("CQ", destination == server),
-                false => ("CR", source == server),
+            let (letters, to_server, client) = match head.is_request() {
+                true => ("CQ", destination == server, source),
+                false => ("CR", source == server, destination),
             };
-            match head.stamp() {
-                Some(stamp) if to_server && !head.is_partial() => {
-                    *heads.entry((head.is_request(), stamp)).or_default() += 1;
+            let client = client.0.map(|ip| SocketAddr::new(ip, client.1));
+            match head.stamp().zip(client) {
+                Some((stamp, client))
+                    if to_server && !head.is_partial() && head.line() == line_of(head, stamp) =>
+                {
+                    *heads.entry((head.is_request(), stamp, client)).or_default() += 1;
                     roles += u64::from(head.kind() == letters);
                 }
-                _ => score.wrong += 1,
+                _ => {
+                    score.wrong += 1;
+                    score.example(|| format!("written and not sent so: {}", head.text()));
+                }
             }
             false
         });
@@ -113,7 +134,8 @@ impl Loaded {
         for stamped in answered {
             for is_request in [true, false] {
                 score.sent += 1;
-                match heads.remove(&(is_request, stamped.number)) {
+                let name = |client| (is_request, stamped.number, client);
+                match stamped.local.and_then(|client| heads.remove(&name(client))) {
                     Some(count) => {
                         score.right += 1;
                         score.wrong += count - 1;
@@ -128,6 +150,7 @@ impl Loaded {
             if let Some([exchange]) = exchanges.get(&stamped.number).map(Vec::as_slice)
                 && exchange.outcome == "complete"
                 && exchange.status == Some(200)
+                && Some(exchange.source) == stamped.local
             {
                 score.exchanges_right += 1;
                 let took = stamped.ended.saturating_sub(stamped.sent) / 1000;
@@ -137,21 +160,74 @@ impl Loaded {
             }
         }
         // Of requests that had failed or were under way: sent once, and no fault to be found.
-        let failed: Vec<u64> = self
+        let unanswered: Vec<u64> = self
             .stamped
             .iter()
             .filter(|stamped| !is_answered(stamped))
             .map(|stamped| stamped.number)
             .collect();
-        for ((_, stamp), count) in heads {
-            let is_known = failed.binary_search(&stamp).is_ok();
+        for ((_, stamp, _), count) in heads {
+            let is_known = unanswered.binary_search(&stamp).is_ok();
             score.written -= count.min(u64::from(is_known));
             roles -= count.min(u64::from(is_known));
             score.wrong += count.saturating_sub(u64::from(is_known));
         }
+        self.score_sessions(found, &mut score);
         score.roles_right = roles.min(score.right);
         score.off_us.sort_unstable();
         score
+    }
+}
+
+impl Loaded {
+    /// A session for each connection that was opened, with the requests that went over it.
+    fn score_sessions(&self, found: &mut Found, score: &mut Score) {
+        let mut asked: HashMap<SocketAddr, (u64, bool)> = HashMap::new();
+        for stamped in &self.stamped {
+            if let Some(client) = stamped.local {
+                let (count, is_whole) = asked.entry(client).or_insert((0, true));
+                *count += 1;
+                *is_whole &= is_answered(stamped);
+            }
+        }
+        let mut seen = HashSet::new();
+        score.sessions = self.connections;
+        found.sessions.retain(|session| {
+            if session.destination != self.server && session.source != self.server {
+                return true;
+            }
+            let told = asked.get(&session.source).copied();
+            // Of a request without an answer nobody knows whether it was on the wire.
+            let is_right = match told {
+                Some((count, true)) => session.http_requests == count,
+                Some((_, false)) => true,
+                None => session.http_requests == 0,
+            };
+            if session.destination != self.server
+                || session.protocol != "TCP"
+                || !seen.insert(session.source)
+            {
+                score.strays += 1;
+                score.example(|| format!("stored and not sent: {session:?}"));
+            } else if is_right {
+                score.sessions_right += 1;
+            } else {
+                score.example(|| format!("of {told:?} requests is stored: {session:?}"));
+            }
+            false
+        });
+        if score.sessions_right != score.sessions {
+            let (right, all) = (score.sessions_right, score.sessions);
+            score.example(|| format!("{all} connections opened, {right} stored as they were"));
+        }
+    }
+}
+
+/// The start line that the head with this stamp has.
+fn line_of(head: &FoundHead, stamp: u64) -> String {
+    match head.is_request() {
+        true => format!("GET {TARGET}?stamp={stamp} HTTP/1.1"),
+        false => "HTTP/1.1 200 OK".to_owned(),
     }
 }
 

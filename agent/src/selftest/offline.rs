@@ -59,7 +59,8 @@ pub(super) fn rows(plan: &Plan, stop: &Stop) -> anyhow::Result<Vec<Row>> {
     let lost = read_into(&config, &arguments, vec![Box::new(store)])?;
     let closing = Closing {
         lost,
-        ledger_closed: lost == 0,
+        // A capture file has no account with identities: what was lost is all that is known.
+        ledger_closed: None,
     };
     let truth = read_truth(&told).context("cannot read the truth")?;
     let found = found::read(&logs, &data)?;

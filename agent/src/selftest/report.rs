@@ -5,7 +5,8 @@ use std::fmt;
 use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
 
-use super::score::{Score, loses};
+use super::keep::Kept;
+use super::score::{LOAD, STRAY, Score};
 
 /// What a selftest came to.
 #[derive(Clone, Debug, Deserialize, PartialEq, Serialize)]
@@ -49,8 +50,9 @@ pub struct Row {
     pub off_p99_us: Option<u64>,
     /// Records that the capture lost, by its own account (of the whole hook).
     pub lost: u64,
-    /// Whether the account of the capture closes (of the whole hook).
-    pub ledger_closed: bool,
+    /// Whether the account of the capture closes (of the whole hook); `None`: there is none, as of a file.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub ledger_closed: Option<bool>,
     /// Whether the row is as it should be.
     pub passed: bool,
 }
@@ -59,7 +61,7 @@ pub struct Row {
 #[derive(Clone, Copy, Debug)]
 pub(super) struct Closing {
     pub(super) lost: u64,
-    pub(super) ledger_closed: bool,
+    pub(super) ledger_closed: Option<bool>,
 }
 
 impl Row {
@@ -68,7 +70,11 @@ impl Row {
             && score.wrong == 0
             && score.roles_right == score.right
             && score.exchanges_right == score.exchanges
-            && score.sessions_right == score.sessions;
+            && score.sessions_right == score.sessions
+            && score.strays == 0
+            && score.failed == 0
+            && (shape != LOAD || score.sent > 0);
+        let is_closed = closing.ledger_closed.unwrap_or(closing.lost == 0);
         Self {
             hook: hook.to_owned(),
             shape: shape.to_owned(),
@@ -79,41 +85,34 @@ impl Row {
             off_p99_us: score.off(0.99),
             lost: closing.lost,
             ledger_closed: closing.ledger_closed,
-            passed: closing.ledger_closed && (is_whole || loses(shape)),
+            passed: is_closed && is_whole,
             score,
         }
     }
-}
-
-/// What of the last selftest is kept, and shown beside what is captured.
-#[derive(Clone, Debug, Deserialize, PartialEq, Serialize)]
-pub struct Kept {
-    /// The version that was tested.
-    pub version: String,
-    /// When.
-    pub at: Timestamp,
-    /// The hooks that were tested.
-    pub hooks: Vec<String>,
-    /// The smallest recall of all rows where nothing was lost on the wire.
-    pub recall: f64,
-    /// The smallest precision of these.
-    pub precision: f64,
-    /// Whether it passed.
-    pub passed: bool,
 }
 
 impl Report {
     /// What of it is kept.
     #[must_use]
     pub fn kept(&self) -> Kept {
-        let rows = || self.rows.iter().filter(|row| !loses(&row.shape));
+        let rows = || self.rows.iter();
         let least = |of: fn(&Row) -> f64| rows().map(of).fold(1.0, f64::min);
-        let mut hooks: Vec<String> = self.rows.iter().map(|row| row.hook.clone()).collect();
+        let mut hooks: Vec<String> = rows().map(|row| row.hook.clone()).collect();
         hooks.dedup();
+        let is_shape = |row: &&Row| row.shape != LOAD && row.shape != STRAY;
+        let mut shapes: Vec<String> = rows()
+            .filter(is_shape)
+            .map(|row| row.shape.clone())
+            .collect();
+        shapes.sort_unstable();
+        shapes.dedup();
         Kept {
             version: self.version.clone(),
             at: self.at,
             hooks,
+            shapes,
+            sent: rows().map(|row| row.score.sent).sum(),
+            written: rows().map(|row| row.score.written).sum(),
             recall: least(|row| row.recall),
             precision: least(|row| row.precision),
             passed: self.passed,
@@ -150,9 +149,17 @@ impl fmt::Display for Report {
                     score.cut_found
                 ),
             };
+            let strays = match score.strays {
+                0 => String::new(),
+                strays => format!("; {strays} exchanges and sessions stored that nobody sent"),
+            };
+            let failed = match score.failed {
+                0 => String::new(),
+                failed => format!("; {failed} requests of the load failed"),
+            };
             writeln!(
                 formatter,
-                "{:<7} {:<14} {:>8} {:>8.4} {:>9.4} {:>6.3} {:>13} {:>11} {:>8} {:>8} {:>7}  {}{}{partial}",
+                "{:<7} {:<14} {:>8} {:>8.4} {:>9.4} {:>6.3} {:>13} {:>11} {:>8} {:>8} {:>7}  {}{partial}{strays}{failed}{}",
                 row.hook,
                 row.shape,
                 score.sent,
@@ -164,7 +171,11 @@ impl fmt::Display for Report {
                 time(row.off_p50_us),
                 time(row.off_p99_us),
                 row.lost,
-                if row.ledger_closed { "closed" } else { "OPEN" },
+                match row.ledger_closed {
+                    Some(true) => "closed",
+                    Some(false) => "OPEN",
+                    None => "-",
+                },
                 if row.passed { "" } else { "  WRONG" },
             )?;
         }
@@ -182,5 +193,56 @@ impl fmt::Display for Report {
             "{verdict}; {:.1} s, seed={}",
             self.seconds, self.seed
         )
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_row_passes_only_where_all_is_right() {
+        let check = |shape: &str, change: fn(&mut Score), ledger_closed, lost, passes: bool| {
+            let mut score = Score {
+                sent: 2,
+                right: 2,
+                written: 2,
+                roles_right: 2,
+                ..Score::default()
+            };
+            change(&mut score);
+            let closing = Closing {
+                lost,
+                ledger_closed,
+            };
+            let row = Row::new("tc", shape, score, closing);
+            assert_eq!(row.passed, passes, "{row:?}");
+            row
+        };
+        let _right = check("lossy", |_| {}, Some(true), 0, true);
+        let _open = check("lossy", |_| {}, Some(false), 0, false);
+        // What was whole on the wire must be there, whatever else was lost of the connection.
+        let _missed = check("lossy", |score| score.right = 1, Some(true), 0, false);
+        let _invented = check("lossy", |score| score.wrong = 1, Some(true), 0, false);
+        let _stray = check("plain", |score| score.strays = 1, Some(true), 0, false);
+        let _failed = check(LOAD, |score| score.failed = 1, Some(true), 0, false);
+        let nothing = |score: &mut Score| *score = Score::default();
+        let _nothing = check(LOAD, nothing, Some(true), 0, false);
+        let _of_datagrams = check("datagrams", nothing, Some(true), 0, true);
+        let _lost = check("plain", |_| {}, None, 1, false);
+        let row = check("plain", |_| {}, None, 0, true);
+        let missed = check("lossy", |score| score.right = 1, Some(true), 0, false);
+        let report = Report {
+            version: "1".to_owned(),
+            at: Timestamp::UNIX_EPOCH,
+            seconds: 1.0,
+            seed: 1,
+            passed: true,
+            rows: vec![row, missed],
+        };
+        assert!(report.to_string().contains("  -\n"), "{report}");
+        let kept = report.kept();
+        assert_eq!((kept.recall, kept.sent, kept.written), (0.5, 4, 4));
+        assert_eq!(kept.shapes, ["lossy", "plain"]);
     }
 }

@@ -1,12 +1,11 @@
 //! What was written, held against what was sent: by shape, how many heads were found, how many of what was
 //! found are right, and how far times are off. Pure.
 
-use std::collections::{BTreeMap, HashMap};
-use std::net::SocketAddr;
+use std::collections::{BTreeMap, HashMap, HashSet};
+use std::net::{IpAddr, SocketAddr};
 
 use serde::{Deserialize, Serialize};
 
-use crate::generate::packets::shape::Shape;
 use crate::generate::packets::truth::{Message, Seen, Truth};
 
 mod found;
@@ -40,6 +39,12 @@ pub struct Score {
     pub sessions: u64,
     /// As above.
     pub sessions_right: u64,
+    /// Exchanges and sessions that were stored and that nobody sent.
+    #[serde(default)]
+    pub strays: u64,
+    /// Requests of the load that failed.
+    #[serde(default)]
+    pub failed: u64,
     /// How far the times to the head of the response are off, in microseconds, sorted.
     #[serde(skip)]
     pub off_us: Vec<u64>,
@@ -99,6 +104,9 @@ type Key = (SocketAddr, SocketAddr, u64, Option<u16>);
 
 /// What is wrong with all that is of no shape: heads and sessions that nobody sent.
 pub const STRAY: &str = "stray";
+
+/// Requests over real connections.
+pub const LOAD: &str = "load";
 
 /// Holds what was found against the truth. By the name of the shape; what belongs to none is under
 /// [`STRAY`], where it is only ever wrong.
@@ -184,16 +192,20 @@ fn score_exchanges(truth: &[Truth], found: &Found, scores: &mut BTreeMap<&'stati
                 .push(exchange);
         }
     }
+    let mut told_of = HashSet::new();
+    let mut lossy = HashSet::new();
     for told in truth {
         let Truth::Exchange(exchange) = told else {
             continue;
         };
+        let source = SocketAddr::new(exchange.src_ip, exchange.src_port);
+        told_of.insert((source, exchange.stamp));
         if exchange.lossy {
+            lossy.insert(source);
             continue;
         }
         let score = scores.entry(exchange.shape.name()).or_default();
         score.exchanges += 1;
-        let source = SocketAddr::new(exchange.src_ip, exchange.src_port);
         match by_stamp.get(&(source, exchange.stamp)).map(Vec::as_slice) {
             Some([found]) if found.is(exchange) => {
                 score.exchanges_right += 1;
@@ -206,6 +218,16 @@ fn score_exchanges(truth: &[Truth], found: &Found, scores: &mut BTreeMap<&'stati
             }
             None => score.example(|| format!("exchange {exchange:?} is not stored")),
         }
+    }
+    for exchange in &found.exchanges {
+        let named = exchange.stamp.map(|stamp| (exchange.source, stamp));
+        // Where frames were left out, an exchange may have lost what names it.
+        if lossy.contains(&exchange.source) || named.is_some_and(|name| told_of.contains(&name)) {
+            continue;
+        }
+        let score = scores.entry(STRAY).or_default();
+        score.strays += 1;
+        score.example(|| format!("stored and not sent: {exchange:?}"));
     }
 }
 
@@ -230,7 +252,26 @@ fn score_sessions(truth: &[Truth], found: &Found, scores: &mut BTreeMap<&'static
             Some(found) => score.example(|| format!("session {session:?} is stored as {found:?}")),
             None => score.example(|| format!("session {session:?} is not stored")),
         }
+        by_ends.remove(&ends);
     }
+    for session in by_ends.into_values().flatten() {
+        if is_neighbourly(session) {
+            continue;
+        }
+        let score = scores.entry(STRAY).or_default();
+        score.strays += 1;
+        score.example(|| format!("stored and not sent: {session:?}"));
+    }
+}
+
+/// Whether it is what the kernel says by itself on every cable: who is there, and who listens to what
+/// (ICMPv6 from an address of the link, or from none).
+fn is_neighbourly(session: &FoundSession) -> bool {
+    let IpAddr::V6(source) = session.source.ip() else {
+        return false;
+    };
+    session.protocol.starts_with("ICMP")
+        && (source.is_unicast_link_local() || source.is_unspecified())
 }
 
 fn ends_of(message: &Message) -> (SocketAddr, SocketAddr) {
@@ -274,10 +315,4 @@ pub fn stamp_of(target: Option<&str>, host: Option<&str>) -> Option<u64> {
 fn digits(text: &str) -> Option<u64> {
     let end = text.bytes().position(|byte| !byte.is_ascii_digit());
     text[..end.unwrap_or(text.len())].parse().ok()
-}
-
-/// The shape of this name; `None`: it is none.
-#[must_use]
-pub fn loses(name: &str) -> bool {
-    name.parse().is_ok_and(Shape::loses)
 }

@@ -11,7 +11,7 @@ use self::durations::DURATIONS;
 use super::{Cpu, Exchanges, Health, Process, Snapshot};
 use crate::http::head::Kind;
 use crate::ledger::{Ledger, RequestCounts};
-use crate::selftest::report::Kept;
+use crate::selftest::keep::Kept;
 use crate::sink::counts::{self, Counts};
 use crate::sink::log::LossReason;
 

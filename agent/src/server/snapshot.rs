@@ -10,7 +10,7 @@ use crate::http::exchange::record::Outcome;
 use crate::http::exchange::tally::{Histogram, Tally};
 use crate::http::head::Kind;
 use crate::ledger::{Ledger, RequestCounts, Taken};
-use crate::selftest::report::Kept;
+use crate::selftest::keep::Kept;
 use crate::session::table::SessionCounts;
 use crate::sink::counts::Counts;
 use crate::sink::log::{LossReason, SinkCounts};

@@ -136,7 +136,7 @@ impl FoundHead {
         self.partial
     }
 
-    pub(super) fn line(&self) -> String {
+    pub(in crate::selftest) fn line(&self) -> String {
         let text = |text: &Option<String>| text.clone().unwrap_or_default();
         match self.status {
             Some(status) => format!("{} {status} {}", self.version, text(&self.reason)),
@@ -149,7 +149,7 @@ impl FoundHead {
         }
     }
 
-    pub(super) fn text(&self) -> String {
+    pub(in crate::selftest) fn text(&self) -> String {
         let ends = self
             .ends()
             .map_or_else(String::new, |(source, destination)| {

@@ -165,3 +165,65 @@ fn parts_and_times() {
     check(Some("/stamp"), Some("example.test"), None);
     check(None, None, None);
 }
+
+#[test]
+fn what_is_stored_and_nobody_sent_is_seen() {
+    let end = |text: &str| text.parse::<SocketAddr>().unwrap();
+    let session = |protocol: &str, source: &str, destination: &str| FoundSession {
+        protocol: protocol.to_owned(),
+        source: end(source),
+        destination: end(destination),
+        packets: [1, 0],
+        bytes: [60, 0],
+        payload: [0, 0],
+        conn_state: "S0".to_owned(),
+        http_requests: 0,
+    };
+    let exchange = FoundExchange {
+        source: end("198.18.0.1:1"),
+        destination: end("198.19.0.1:80"),
+        stamp: Some(7),
+        outcome: "complete".to_owned(),
+        status: Some(200),
+        interim_status: None,
+        request_bytes: None,
+        response_bytes: None,
+        ttfb_us: None,
+        total_us: None,
+    };
+    let check = |sessions: Vec<FoundSession>, exchanges: Vec<FoundExchange>, strays| {
+        let found = Found {
+            sessions,
+            exchanges,
+            ..Found::default()
+        };
+        let scores = score(&[], &found);
+        let count = scores.get(STRAY).map_or(0, |score| score.strays);
+        assert_eq!(count, strays, "{scores:?}");
+    };
+    check(vec![], vec![], 0);
+    check(
+        vec![session("TCP", "198.18.0.1:1", "198.19.0.1:80")],
+        vec![],
+        1,
+    );
+    check(
+        vec![session("ICMP", "[fe80::1]:135", "[ff02::2]:0")],
+        vec![],
+        0,
+    );
+    check(
+        vec![session("UDP", "[fe80::1]:135", "[ff02::2]:0")],
+        vec![],
+        1,
+    );
+    check(vec![], vec![exchange.clone()], 1);
+    check(
+        vec![],
+        vec![FoundExchange {
+            stamp: None,
+            ..exchange
+        }],
+        1,
+    );
+}

@@ -100,10 +100,13 @@ fn snapshot() -> Snapshot {
         longest_pause_us: Some(2_500),
         exchanges: exchanges(),
         ledger: Ledger::default(),
-        selftest: Some(crate::selftest::report::Kept {
+        selftest: Some(crate::selftest::keep::Kept {
             version: "1".to_owned(),
             at: Timestamp::from_second(1_800_000_000).unwrap(),
             hooks: vec!["tc".to_owned()],
+            shapes: vec!["plain".to_owned()],
+            sent: 4,
+            written: 6,
             recall: 0.75,
             precision: 0.5,
             passed: false,

@@ -2,7 +2,7 @@
 
 use std::fs::{self, File, OpenOptions};
 use std::io;
-use std::os::unix::fs::{MetadataExt as _, OpenOptionsExt as _};
+use std::os::unix::fs::{MetadataExt as _, OpenOptionsExt as _, PermissionsExt as _};
 use std::path::Path;
 
 use tempfile::TempDir;
@@ -40,7 +40,10 @@ impl Workplace {
                 drop(fs::remove_dir_all(entry.path()));
             }
         }
-        let folder = tempfile::Builder::new().prefix(PREFIX).tempdir_in(all)?;
+        let folder = tempfile::Builder::new()
+            .prefix(PREFIX)
+            .permissions(fs::Permissions::from_mode(0o700))
+            .tempdir_in(all)?;
         let fresh = folder.path().join("lock.new");
         let lock = File::create_new(&fresh)?;
         lock.lock()?;

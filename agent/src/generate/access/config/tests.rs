@@ -335,8 +335,8 @@ fn what_is_wrong_is_named_with_key_file_and_line() {
         "line 1: navigation must have home: the pages that users open, with weights",
     );
     check(
-        "navigation: {home: {about: 1}}",
-        "line 1: navigation.home.about must be of a path like /products, and \"about\" is none",
+        "navigation: {home: {a.b: 1}}",
+        "line 1: navigation.home.a.b must be of a path like /products, and \"a.b\" is none",
     );
     check(
         "navigation: {home: {\"/\": 0}}",

@@ -342,7 +342,7 @@ fn it_stops_when_told() {
     let mut ticks = 0;
     let report = run(&plan, &stop, |live| {
         ticks += 1;
-        if live.answered.load(std::sync::atomic::Ordering::Relaxed) > 100 {
+        if live.answered.load(Relaxed) > 100 {
             stop.tell();
         }
     });

@@ -21,6 +21,7 @@ use crate::workspace::Workspace;
 /// What `cargo xtask bench` takes.
 #[derive(Debug, Args)]
 #[command(args_conflicts_with_subcommands = true)]
+#[group(skip)]
 pub(crate) struct Options {
     #[command(subcommand)]
     one: Option<Bench>,

@@ -1,3 +1,4 @@
 //! Reading logs back: what they say, and what matters in it.
 
+pub mod report;
 pub mod template;

@@ -1,4 +1,6 @@
 //! Reading logs back: what they say, and what matters in it.
 
+pub mod format;
 pub mod report;
+pub mod statistics;
 pub mod template;

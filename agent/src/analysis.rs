@@ -1,6 +1,10 @@
 //! Reading logs back: what they say, and what matters in it.
 
+pub mod filter;
 pub mod format;
+pub mod input;
+pub mod pairing;
 pub mod report;
+pub mod run;
 pub mod statistics;
 pub mod template;

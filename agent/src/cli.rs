@@ -8,6 +8,7 @@ pub mod exchanges;
 pub mod r#gen;
 pub mod query;
 pub mod read;
+pub mod report;
 pub mod run;
 pub mod selftest;
 pub mod serve;
@@ -28,7 +29,7 @@ use crate::config::{
     Config, ConfigError, LogOutput, Origins, print, settings_from_environment, settings_from_file,
 };
 use crate::diagnostics;
-use crate::exit::{Exit, UsageError, report};
+use crate::exit::{self, Exit, UsageError};
 
 use crate::store::{ExchangeFilter, SessionFilter};
 use doctor::DoctorArguments;
@@ -36,6 +37,7 @@ use flags::{Cli, CommandFlags};
 use r#gen::GenArguments;
 use query::QueryArguments;
 use read::ReadArguments;
+use report::ReportArguments;
 use run::RunArguments;
 use selftest::SelftestArguments;
 use serve::ServeArguments;
@@ -57,7 +59,7 @@ pub fn main() -> Exit {
     match execute(cli) {
         Ok(exit) => exit,
         Err(error) => {
-            report(&error);
+            exit::report(&error);
             Exit::of(&error)
         }
     }
@@ -85,6 +87,7 @@ fn execute(cli: Cli) -> anyhow::Result<Exit> {
         Command::Sessions(arguments) => sessions::sessions(config, arguments),
         Command::Doctor(arguments) => doctor::doctor(config, arguments),
         Command::Gen(arguments) => r#gen::generate(arguments),
+        Command::Report(arguments) => report::report(&config, &arguments),
         Command::Selftest(arguments) => selftest::selftest(&config, &arguments),
     };
     if let Err(error) = &result {
@@ -111,6 +114,7 @@ enum Command {
     Sessions(QueryArguments<SessionFilter>),
     Doctor(DoctorArguments),
     Gen(GenArguments),
+    Report(ReportArguments),
     Selftest(SelftestArguments),
 }
 
@@ -146,9 +150,10 @@ impl Task {
                 let file = read_file(flags.show.config.path())?;
                 (Config::default(), file, flags.show.settings())
             }
-            CommandFlags::Doctor | CommandFlags::Gen(_) | CommandFlags::Selftest(_) => {
-                (Config::default(), Vec::new(), Vec::new())
-            }
+            CommandFlags::Doctor
+            | CommandFlags::Gen(_)
+            | CommandFlags::Report(_)
+            | CommandFlags::Selftest(_) => (Config::default(), Vec::new(), Vec::new()),
         };
         flags.extend(common.settings());
         let (config, origins) = Config::resolve(defaults, [file, variables, flags])?;
@@ -171,6 +176,7 @@ impl Task {
             CommandFlags::Serve(flags) => Command::Serve(flags.arguments(common.json)),
             CommandFlags::Doctor => Command::Doctor(DoctorArguments { json: common.json }),
             CommandFlags::Gen(flags) => Command::Gen(flags.arguments(common.json, common.quiet)?),
+            CommandFlags::Report(flags) => Command::Report(flags.arguments(common.json)),
             CommandFlags::Selftest(flags) => {
                 Command::Selftest(flags.arguments(common.json, common.quiet)?)
             }

@@ -28,6 +28,8 @@ use slowest::Slowest;
 use tallies::{Request, Tally};
 use unique::Unique;
 
+pub(super) use finish::text;
+
 use super::format::Entry;
 
 /// Methods that are told apart; the last is for all others.
@@ -87,7 +89,7 @@ struct DayHour {
 }
 
 /// All that is counted.
-#[derive(Debug)]
+#[derive(Clone, Debug)]
 pub struct Statistics {
     hashes: Hashes,
     /// Entries from this second on are in the future.
@@ -327,7 +329,8 @@ impl Statistics {
         }
         self.paths.merge(hashes, &other.paths, PathTally::absorb);
         self.hosts.merge(hashes, &other.hosts, Tally::absorb);
-        self.referrers.merge(hashes, &other.referrers, Tally::absorb);
+        self.referrers
+            .merge(hashes, &other.referrers, Tally::absorb);
         self.agents.merge(hashes, &other.agents, AgentTally::absorb);
         self.clients.end();
         other.clients.end();
@@ -346,6 +349,12 @@ impl Statistics {
         self.future += other.future;
         self.no_time += other.no_time;
     }
+}
+
+/// Whether a user agent is a robot's.
+#[must_use]
+pub fn is_bot(agent: &[u8]) -> bool {
+    agents::family(classify(agent)).bot
 }
 
 /// The number of a method; the last one is for all that there is no room for.

@@ -34,7 +34,7 @@ pub(crate) struct Known {
 }
 
 /// What is counted for an endpoint.
-#[derive(Debug, Default)]
+#[derive(Clone, Debug, Default)]
 pub(crate) struct EndpointTally {
     pub(crate) tally: Tally,
     pub(crate) latencies: Histogram,
@@ -43,7 +43,7 @@ pub(crate) struct EndpointTally {
 }
 
 /// All endpoints.
-#[derive(Debug)]
+#[derive(Clone, Debug)]
 pub(crate) struct Endpoints {
     pub(crate) templates: Templates,
     slots: Vec<EndpointTally>,
@@ -239,7 +239,10 @@ impl Endpoints {
         // The order of a hash table is of chance, templates are not to depend on it.
         rows.sort_by(|left, right| (&left.0, left.1).cmp(&(&right.0, right.1)));
         for (name, method, tally) in rows {
-            let method = methods.get(usize::from(method)).copied().unwrap_or_default();
+            let method = methods
+                .get(usize::from(method))
+                .copied()
+                .unwrap_or_default();
             let template = self.place(name.as_bytes());
             let slot = self.slot_of(method, template);
             let Some(own) = self.slots.get_mut(slot as usize) else {

@@ -1,15 +1,19 @@
 //! What was counted, as the rows of a report.
 
+use std::collections::BTreeMap;
+
 use jiff::Timestamp;
 
 use super::agents::{self, FAMILIES};
 use super::clients::ClientTally;
+use super::histogram::Histogram;
 use super::keyed::{Keyed, Tallied};
 use super::{Statistics, Tally};
 use crate::analysis::report::{
     Agent, Client, Endpoint, Events, HourOfDay, HourPeak, Named, Path, Report, Span, StatusCount,
     Table, Totals, UserAgent, VERSION, Warning, WarningKind, Window, Windows,
 };
+use crate::analysis::template::Template;
 use crate::sink::log::text::append_plain;
 
 /// An hour counts as a slow one only with this share of the requests of the busiest.
@@ -39,6 +43,7 @@ impl Statistics {
                 .collect(),
             methods: self.methods(),
             endpoints: self.endpoints(),
+            templates: self.templates(),
             paths: self.paths(top),
             hosts: named(&self.hosts, top),
             referrers: named(&self.referrers, top),
@@ -74,7 +79,8 @@ impl Statistics {
         for hour in &self.hours_of_day {
             latencies.merge(&hour.latencies);
         }
-        let seconds = covered.map(|span| (span.to.as_microsecond() - span.from.as_microsecond()) as f64 / 1e6);
+        let seconds = covered
+            .map(|span| (span.to.as_microsecond() - span.from.as_microsecond()) as f64 / 1e6);
         Totals {
             requests: self.totals.requests,
             counts,
@@ -110,7 +116,10 @@ impl Statistics {
         let mut best: Option<HourPeak> = None;
         for peak in self.peaks().filter(|peak| peak.requests as f64 >= least) {
             let Some(mean) = peak.mean_us else { continue };
-            if best.and_then(|best| best.mean_us).is_none_or(|best| mean > best) {
+            if best
+                .and_then(|best| best.mean_us)
+                .is_none_or(|best| mean > best)
+            {
                 best = Some(peak);
             }
         }
@@ -165,13 +174,12 @@ impl Statistics {
         }
     }
 
-    fn endpoint_name(&self, method: u8, template: crate::analysis::template::Template) -> (String, String) {
+    fn endpoint_name(&self, method: u8, template: Template) -> (String, String) {
         let method = self
             .methods
             .get(usize::from(method))
             .map_or_else(|| "-".to_owned(), |(name, _)| or_dash(name));
-        let template = self.endpoints.templates.name(template);
-        (method, text(template.as_bytes()))
+        (method, self.template_name(template))
     }
 
     fn endpoints(&self) -> Table<Endpoint> {
@@ -183,10 +191,7 @@ impl Statistics {
                 let (method, template) = self.endpoint_name(method, template);
                 Endpoint {
                     method,
-                    template: match template.is_empty() {
-                        true => "-".to_owned(),
-                        false => template,
-                    },
+                    template,
                     requests: tally.tally.requests,
                     counts: tally.tally.counts(),
                     latency: tally.latencies.latency(),
@@ -195,17 +200,48 @@ impl Statistics {
             .collect();
         rows.sort_by(|left, right| {
             let requests = right.requests.cmp(&left.requests);
-            requests.then_with(|| {
-                (&left.template, &left.method).cmp(&(&right.template, &right.method))
-            })
+            requests
+                .then_with(|| (&left.template, &left.method).cmp(&(&right.template, &right.method)))
         });
-        let overflow = self.endpoints.other().map_or(0, |other| other.tally.requests);
+        let overflow = self
+            .endpoints
+            .other()
+            .map_or(0, |other| other.tally.requests);
         Table {
             distinct: rows.len() as u64,
             rows,
             unlisted: overflow,
             overflow,
         }
+    }
+
+    /// All methods of a template together.
+    fn templates(&self) -> Vec<Endpoint> {
+        let mut all: BTreeMap<Template, (Tally, Histogram)> = BTreeMap::new();
+        for (_, template, tally) in self.endpoints.iter() {
+            let (own, latencies) = all.entry(template).or_default();
+            own.absorb(&tally.tally);
+            latencies.merge(&tally.latencies);
+        }
+        let mut rows: Vec<Endpoint> = all
+            .into_iter()
+            .map(|(template, (tally, latencies))| Endpoint {
+                method: "-".to_owned(),
+                template: self.template_name(template),
+                requests: tally.requests,
+                counts: tally.counts(),
+                latency: latencies.latency(),
+            })
+            .collect();
+        rows.sort_by(|left, right| {
+            let requests = right.requests.cmp(&left.requests);
+            requests.then_with(|| left.template.cmp(&right.template))
+        });
+        rows
+    }
+
+    fn template_name(&self, template: Template) -> String {
+        or_dash(self.endpoints.templates.name(template).as_bytes())
     }
 
     fn paths(&self, top: usize) -> Table<Path> {
@@ -296,7 +332,9 @@ impl Statistics {
     fn windows(&self) -> Windows {
         let mut names = vec![String::new(); self.endpoints.numbers.len()];
         for (method, template, tally) in self.endpoints.iter() {
-            let place = tally.number.and_then(|number| names.get_mut(usize::from(number)));
+            let place = tally
+                .number
+                .and_then(|number| names.get_mut(usize::from(number)));
             if let Some(place) = place {
                 let (method, template) = self.endpoint_name(method, template);
                 *place = format!("{method} {template}");
@@ -308,7 +346,10 @@ impl Statistics {
             for (number, cell) in step.cells.iter().enumerate() {
                 if cell.requests > 0 {
                     super::series::merge_cell(
-                        super::series::cell_at(&mut cells, self.endpoints.number(number as u16).into()),
+                        super::series::cell_at(
+                            &mut cells,
+                            self.endpoints.number(number as u16).into(),
+                        ),
                         cell,
                     );
                 }
@@ -365,14 +406,18 @@ impl Statistics {
             ("hosts", self.hosts.others.weight()),
             (
                 "endpoints",
-                self.endpoints.other().map_or(0, |other| other.tally.requests),
+                self.endpoints
+                    .other()
+                    .map_or(0, |other| other.tally.requests),
             ),
         ];
         for (name, count) in bounded {
             warn(
                 WarningKind::Bounded,
                 count,
-                format!("there are more {name} than are told apart: {count} requests are counted as those of others"),
+                format!(
+                    "there are more {name} than are told apart: {count} requests are counted as those of others"
+                ),
             );
         }
         warn(

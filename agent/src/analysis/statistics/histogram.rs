@@ -75,11 +75,6 @@ impl Histogram {
         }
     }
 
-    /// How many.
-    pub(crate) fn count(&self) -> u64 {
-        self.count
-    }
-
     /// `None`: there is none.
     pub(crate) fn mean(&self) -> Option<f64> {
         (self.count > 0).then(|| self.sum as f64 / self.count as f64)
@@ -170,7 +165,11 @@ mod tests {
         histogram.add(1);
         assert_eq!(histogram.latency().unwrap().max_us, u64::MAX);
         assert_eq!(histogram.percentile(0.5), Some(1));
-        assert!(histogram.counts.len() * 4 <= 9 * 1024, "{}", histogram.counts.len());
+        assert!(
+            histogram.counts.len() * 4 <= 9 * 1024,
+            "{}",
+            histogram.counts.len()
+        );
     }
 
     proptest! {

@@ -232,7 +232,7 @@ fn options(
         range,
         before,
         condition,
-        jobs: arguments.jobs.map_or(cpus.min(JOBS), usize::from),
+        jobs: arguments.jobs.map_or_else(|| cpus.min(JOBS), usize::from),
         top: arguments.top as usize,
         last: match arguments.format.as_str() {
             "lines" => LINES,

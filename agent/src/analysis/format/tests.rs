@@ -30,7 +30,9 @@ fn said(parsed: Parsed<'_>) -> String {
         Parsed::Entry(entry) => {
             let mut text = format!(
                 "{} {} {} {} {} {} {} | {} | {} | {}",
-                entry.time_us.map_or("-".to_owned(), |time| time.to_string()),
+                entry
+                    .time_us
+                    .map_or("-".to_owned(), |time| time.to_string()),
                 show(entry.client),
                 show(entry.method),
                 show(entry.target),
@@ -72,7 +74,11 @@ fn one(reader: &mut Reader, line: &str) -> String {
 fn check(format: &str, line: &str, expected: &str) {
     let format: Format = format.parse().unwrap();
     let zone = TimeZone::fixed(jiff::tz::offset(9));
-    assert_eq!(one(&mut Reader::new(format, zone.clone()), line), expected, "{line}");
+    assert_eq!(
+        one(&mut Reader::new(format, zone.clone()), line),
+        expected,
+        "{line}"
+    );
 }
 
 /// The same, and the format is told from the line.
@@ -143,14 +149,30 @@ fn combined_lines_of_servers() {
 
 #[test]
 fn durations_only_where_they_are_declared() {
-    let line = r#"192.0.2.7 - - [22/Nov/2026:03:29:04 +0000] "GET /x HTTP/1.1" 200 19 "-" "x" 0.250"#;
+    let line =
+        r#"192.0.2.7 - - [22/Nov/2026:03:29:04 +0000] "GET /x HTTP/1.1" 200 19 "-" "x" 0.250"#;
     let without = "1795318144000000 192.0.2.7 GET /x 200 19 - |  |  | x";
     told("COMBINED", line, without);
-    check("combined_seconds", line, &without.replace("19 -", "19 250000"));
-    check("combined_time", line, "! its duration in microseconds is not one");
-    check("combined_time", &line.replace("0.250", "72882"), &without.replace("19 -", "19 72882"));
+    check(
+        "combined_seconds",
+        line,
+        &without.replace("19 -", "19 250000"),
+    );
+    check(
+        "combined_time",
+        line,
+        "! its duration in microseconds is not one",
+    );
+    check(
+        "combined_time",
+        &line.replace("0.250", "72882"),
+        &without.replace("19 -", "19 72882"),
+    );
     check("combinedio", &line.replace("0.250", "300 500"), without);
-    assert!(detect::has_undeclared_number(Format::Combined, line.as_bytes()));
+    assert!(detect::has_undeclared_number(
+        Format::Combined,
+        line.as_bytes()
+    ));
 }
 
 #[test]
@@ -161,10 +183,26 @@ fn lines_that_are_cut_or_broken() {
         let cut = one(&mut reader, &line[..end]);
         assert!(cut.starts_with('!') || cut == "nothing", "{cut}");
     }
-    check("COMBINED", &line.replace("22/Nov", "99/Nov"), "! its time is not one");
-    check("COMBINED", &line.replace(" 200 ", " 20x "), "! its status is not one");
-    check("COMBINED", &line.replace(" 19 ", " 19k "), "! its size is not one");
-    check("COMBINED", &line.replace(" 19 ", " 99999999999999999999 "), "! its size is not one");
+    check(
+        "COMBINED",
+        &line.replace("22/Nov", "99/Nov"),
+        "! its time is not one",
+    );
+    check(
+        "COMBINED",
+        &line.replace(" 200 ", " 20x "),
+        "! its status is not one",
+    );
+    check(
+        "COMBINED",
+        &line.replace(" 19 ", " 19k "),
+        "! its size is not one",
+    );
+    check(
+        "COMBINED",
+        &line.replace(" 19 ", " 99999999999999999999 "),
+        "! its size is not one",
+    );
     check("COMBINED", "hello", "! it ends before its time");
 }
 
@@ -178,17 +216,29 @@ fn w3c_lines() {
     assert_eq!(one(&mut reader, fields), "nothing");
     let expected = "1793491201000000 9.23.184.109 GET /search?q=watch 500 568 440000 |  | https://example.com/ | Opera/9.80 (X11)";
     assert_eq!(one(&mut reader, line), expected);
-    assert_eq!(one(&mut reader, "2026-11-01 00:00:01"), "! it ends before its last columns");
-    assert_eq!(one(&mut reader, &format!("{line} x")), "! its number of columns is not one");
+    assert_eq!(
+        one(&mut reader, "2026-11-01 00:00:01"),
+        "! it ends before its last columns"
+    );
+    assert_eq!(
+        one(&mut reader, &format!("{line} x")),
+        "! its number of columns is not one"
+    );
     // Columns change in the middle, the date comes from the header.
     assert_eq!(one(&mut reader, "#Date: 1970-01-02 00:00:00"), "nothing");
-    assert_eq!(one(&mut reader, "#Fields: time c-ip cs-uri-stem sc-status"), "nothing");
+    assert_eq!(
+        one(&mut reader, "#Fields: time c-ip cs-uri-stem sc-status"),
+        "nothing"
+    );
     assert_eq!(
         one(&mut reader, "00:00:01 1.2.3.4 /x 204"),
         "86401000000 1.2.3.4  /x 204 - - |  |  | "
     );
     let sample = format!("{fields}\n{line}\n");
-    assert_eq!(Detector::of(sample.as_bytes(), &TimeZone::UTC).format(), Format::W3c);
+    assert_eq!(
+        Detector::of(sample.as_bytes(), &TimeZone::UTC).format(),
+        Format::W3c
+    );
 }
 
 #[test]
@@ -270,7 +320,11 @@ fn json_lines() {
     check("json", "{}", "! its names of fields is not one");
     check("json", r#"{"a":1"#, "! its JSON is not one");
     check("json", "[]", "! its JSON is not one");
-    check("json", r#"{"status":"abc","path":"/"}"#, "! its status is not one");
+    check(
+        "json",
+        r#"{"status":"abc","path":"/"}"#,
+        "! its status is not one",
+    );
 }
 
 #[test]
@@ -281,7 +335,8 @@ fn lines_of_proxies() {
         "1793491200943958 192.0.2.7 GET /a?b 200 29 1178 | www.example.com |  | curl/7.38.0",
     );
     let application = r#"https 2026-11-01T00:00:00.186641Z app/lb/50dc 2001:db8::1:2817 10.0.0.1:80 0.086 0.048 0.037 503 200 0 57 "GET https://www.example.com:443 HTTP/1.1" "curl/7.46.0" ECDHE TLSv1.2 arn:aws"#;
-    let expected = "1793491200186641 2001:db8::1 GET / 503 57 171000 | www.example.com |  | curl/7.46.0";
+    let expected =
+        "1793491200186641 2001:db8::1 GET / 503 57 171000 | www.example.com |  | curl/7.46.0";
     check("AWSALB", application, expected);
     told("AWSELB", application, expected);
     check(
@@ -303,7 +358,11 @@ fn own_lines() {
         "2025-07-04T13:52:10Z POST /api/order/cancel 404 74ms",
         "1751637130000000  POST /api/order/cancel 404 - 74000 |  |  | ",
     );
-    check("simple", "2025-07-04T13:52:10Z POST /x 404 74", "! its duration is not one");
+    check(
+        "simple",
+        "2025-07-04T13:52:10Z POST /x 404 74",
+        "! its duration is not one",
+    );
     told(
         "classic",
         "2019-09-01 14:16:51.002 223.39.188.71#50905 10.140.0.2#80 CQ GET /a b HTTP/1.1 cloud.example.com Mozilla/5.0 (X11)",
@@ -354,8 +413,20 @@ fn format_strings() {
         "2026-11-01T00:00:01+01:00|::1|GET|/a|b=c|404|-|1.5|h",
         "1793487601000000 ::1 GET /a?b=c 404 0 1500000 | h |  | ",
     );
-    check("%x %~%h %U %s %L", "%s", "", "1793491201.5    ::1 /a 200 7", "1793491201500000 ::1  /a 200 - 7000 |  |  | ");
-    check("%h %U %s %n", "", "", "::1 /a 200 7000", "- ::1  /a 200 - 7 |  |  | ");
+    check(
+        "%x %~%h %U %s %L",
+        "%s",
+        "",
+        "1793491201.5    ::1 /a 200 7",
+        "1793491201500000 ::1  /a 200 - 7000 |  |  | ",
+    );
+    check(
+        "%h %U %s %n",
+        "",
+        "",
+        "::1 /a 200 7000",
+        "- ::1  /a 200 - 7 |  |  | ",
+    );
     check("%h %U %s", "", "", "::1 /a", "! its layout is not one");
     for (text, expected) in [
         ("%h %Q", PatternError::Letter('Q')),
@@ -365,7 +436,11 @@ fn format_strings() {
         ("%t %s", PatternError::NoFormat('t', "time-format")),
         ("%s %", PatternError::Letter(' ')),
     ] {
-        assert_eq!(Pattern::new(text, None, None).unwrap_err(), expected, "{text}");
+        assert_eq!(
+            Pattern::new(text, None, None).unwrap_err(),
+            expected,
+            "{text}"
+        );
     }
     assert_eq!(
         Pattern::new("%d %s", Some("%Q"), None).unwrap_err(),

@@ -1,0 +1,3 @@
+//! Reading logs back.
+
+pub mod insight;

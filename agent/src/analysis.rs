@@ -1,3 +1,8 @@
-//! Reading logs back.
+//! Reading logs back: what they say, and what matters in it.
 
 pub mod insight;
+pub mod language;
+pub mod output;
+pub mod prompts;
+pub mod report;
+pub mod template;

@@ -58,6 +58,9 @@ const HISTORY_S: i64 = 6 * 3600;
 /// Steps of history that are enough.
 const ENOUGH_STEPS: usize = 30;
 
+/// Steps of history that are looked at, of more every second, third and so on.
+const MOST_STEPS: usize = 180;
+
 /// Steps just before one that are not its history: what begins slowly would become its own measure.
 const GUARD: usize = 2;
 
@@ -84,6 +87,15 @@ const TIMED: u64 = 10;
 
 /// Steps of one change may have so many ordinary ones between them.
 const BRIDGE: usize = 1;
+
+/// What changed at one part of the traffic: errors of the server, and times. The earliest first.
+#[must_use]
+pub fn changes_of_part(series: &Series) -> Vec<Change> {
+    let mut found = share(series, Signal::ServerErrors, |point| point.server_errors);
+    found.extend(slower(series));
+    found.sort_by_key(|change| (change.from_s, change.signal));
+    found
+}
 
 /// All changes in the series, the earliest first.
 #[must_use]
@@ -121,9 +133,8 @@ fn share(series: &Series, signal: Signal, count: fn(&Point) -> u64) -> Vec<Chang
     if points.iter().all(|point| count(point) == 0) {
         return Vec::new();
     }
-    let ratio = |point: &Point| {
-        (point.records > 0).then(|| count(point) as f64 / point.records as f64)
-    };
+    let ratio =
+        |point: &Point| (point.records > 0).then(|| count(point) as f64 / point.records as f64);
     let mut odd: Vec<Option<Odd>> = vec![None; points.len()];
     for index in 0..points.len() {
         let point = points[index];
@@ -135,8 +146,7 @@ fn share(series: &Series, signal: Signal, count: fn(&Point) -> u64) -> Vec<Chang
         let judge = |records: u64, count: u64| {
             let expected = usual * records as f64;
             let score = surprise(count as f64, expected);
-            let is_odd =
-                count >= FEWEST && score >= SURPRISE && count as f64 >= expected * TIMES;
+            let is_odd = count >= FEWEST && score >= SURPRISE && count as f64 >= expected * TIMES;
             is_odd.then(|| Odd {
                 value: count as f64 / records as f64,
                 usual,
@@ -197,7 +207,10 @@ fn slower(series: &Series) -> Vec<Change> {
     let is_measured = |point: &Point| point.timed >= TIMED;
     let mut odd: Vec<Option<Odd>> = vec![None; points.len()];
     for index in 0..points.len() {
-        let Some(mean) = points[index].mean_us().filter(|_| is_measured(&points[index])) else {
+        let Some(mean) = points[index]
+            .mean_us()
+            .filter(|_| is_measured(&points[index]))
+        else {
             continue;
         };
         let history = history(series, &odd, index, is_measured);
@@ -232,24 +245,25 @@ fn rate(series: &Series, signal: Signal) -> Vec<Change> {
         let records = points[index].records as f64;
         let history = history(series, &odd, index, |_| true);
         let spread = |steps: &[usize]| {
-            let mut counts: Vec<f64> = steps
+            let mut roots: Vec<f64> = steps
                 .iter()
                 .filter_map(|index| points.get(*index))
-                .map(|point| point.records as f64)
+                .map(|point| (point.records as f64).sqrt())
                 .collect();
-            Spread::of(&mut counts)
+            Spread::of(&mut roots)
         };
         let judge = |spread: &Spread| {
-            let deviation = spread.deviation.max(spread.median.sqrt()).max(1.0);
-            let score = (records - spread.median).abs() / deviation;
+            // Roots of counts by chance deviate by a half, whatever the count.
+            let score = (records.sqrt() - spread.median) / spread.deviation.max(0.5);
+            let usual = spread.median * spread.median;
             let is_odd = match is_more {
-                true => score >= MORE.0 && records >= spread.median * MORE.1,
-                false => score >= FEWER.0 && records <= spread.median * FEWER.1,
+                true => score >= MORE.0 && records >= usual * MORE.1,
+                false => -score >= FEWER.0 && records <= usual * FEWER.1,
             };
             is_odd.then_some(Odd {
                 value: records / minutes,
-                usual: spread.median / minutes,
-                score,
+                usual: usual / minutes,
+                score: score.abs(),
             })
         };
         let Some(found) = spread(&history).as_ref().and_then(judge) else {
@@ -284,16 +298,19 @@ fn history(
     let reach = reach.max(ENOUGH_STEPS * 2);
     let is_usual = |at: &usize| odd[*at].is_none() && counts(&points[*at]);
     let end = index.saturating_sub(GUARD);
-    let before: Vec<usize> = (index.saturating_sub(reach)..end).filter(is_usual).collect();
+    let before: Vec<usize> = (index.saturating_sub(reach)..end)
+        .filter(is_usual)
+        .collect();
     if before.len() >= ENOUGH_STEPS {
-        return before;
+        let each = before.len().div_ceil(MOST_STEPS);
+        return before.into_iter().step_by(each).collect();
     }
     // From the beginning on, also what comes behind it.
     let near = |at: &usize| at.abs_diff(index) > GUARD || points.len() <= 2 * GUARD + 1;
     let begin = index.saturating_sub(reach);
     (begin..points.len())
         .filter(|at| is_usual(at) && near(at))
-        .take(reach.max(ENOUGH_STEPS))
+        .take(MOST_STEPS)
         .collect()
 }
 

@@ -123,7 +123,10 @@ mod tests {
                 if f64::from(count) > mean && tail > 1e-9 {
                     let found = surprise(f64::from(count), mean);
                     let expected = -tail.log10();
-                    assert!((found - expected).abs() < 1e-4, "{mean} {count}: {found} {expected}");
+                    assert!(
+                        (found - expected).abs() < 1e-4,
+                        "{mean} {count}: {found} {expected}"
+                    );
                 }
                 below += probability;
                 probability *= mean / f64::from(count + 1);
@@ -133,7 +136,13 @@ mod tests {
 
     #[test]
     fn surprise_of_odd_numbers_is_none() {
-        for (count, mean) in [(0.0, 0.0), (1.0, 2.0), (f64::NAN, 1.0), (1.0, f64::NAN), (1.0, f64::INFINITY)] {
+        for (count, mean) in [
+            (0.0, 0.0),
+            (1.0, 2.0),
+            (f64::NAN, 1.0),
+            (1.0, f64::NAN),
+            (1.0, f64::INFINITY),
+        ] {
             assert_eq!(surprise(count, mean), 0.0, "{count} {mean}");
         }
         assert!(surprise(5.0, 0.0) > 20.0);

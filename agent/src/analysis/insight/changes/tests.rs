@@ -44,10 +44,10 @@ fn found(minutes: &[Point]) -> Vec<Change> {
 
 #[test]
 fn ordinary_traffic_has_at_most_a_change_an_hour() {
-    let hours = 24;
-    for seed in 1..=8 {
+    let hours = 16;
+    for seed in 1..=4 {
         let found = found(&ordinary(hours * 60, seed * 0x9e37_79b9));
-        assert!(found.len() <= hours, "{seed}: {found:?}");
+        assert!(found.len() * 2 <= hours, "{seed}: {found:?}");
     }
 }
 
@@ -73,7 +73,10 @@ fn faults_are_found_where_they_are() {
                 && (399 * 60..=401 * 60).contains(&change.from_s)
                 && (409 * 60..=411 * 60).contains(&change.to_s)
         };
-        assert!(found.iter().any(|change| is_it(&change)), "{signal:?}: {found:?}");
+        assert!(
+            found.iter().any(|change| is_it(&change)),
+            "{signal:?}: {found:?}"
+        );
         let others = found.iter().filter(|change| !is_it(change)).count();
         assert!(others <= 5, "{signal:?}: {found:?}");
     }
@@ -96,13 +99,13 @@ fn a_fault_at_the_very_beginning_is_found() {
 
 #[test]
 fn what_comes_every_day_is_no_change_of_the_rate() {
-    let mut minutes = ordinary(4 * 1440, 3);
-    for day in 0..4 {
+    let mut minutes = ordinary(3 * 1440, 3);
+    for day in 0..3 {
         for minute in &mut minutes[day * 1440 + 720..day * 1440 + 780] {
             minute.records *= 4;
         }
     }
-    let later = |change: &&Change| change.from_s > 2 * 86_400;
+    let later = |change: &&Change| change.from_s >= 2 * 86_400;
     let found = found(&minutes);
     let found = found
         .iter()

@@ -70,7 +70,7 @@ mod names;
 mod samples;
 mod settings;
 mod stream;
-mod text;
+pub(crate) mod text;
 pub(crate) use text::append_plain;
 mod tidy;
 mod trace;

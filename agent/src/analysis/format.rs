@@ -192,13 +192,9 @@ impl Reader {
             | Format::CombinedTime
             | Format::CombinedSeconds
             | Format::CombinedIo => ncsa::parse(line, false, *format, clock, scratch),
-            Format::Vcombined | Format::Vcommon => {
-                ncsa::parse(line, true, *format, clock, scratch)
-            }
+            Format::Vcombined | Format::Vcommon => ncsa::parse(line, true, *format, clock, scratch),
             Format::Traefik => ncsa::parse(line, false, *format, clock, scratch),
-            Format::W3c | Format::CloudFront => {
-                w3c::parse(line, *format, columns, clock, scratch)
-            }
+            Format::W3c | Format::CloudFront => w3c::parse(line, *format, columns, clock, scratch),
             Format::Json | Format::Caddy => json::parse(line, clock, scratch),
             Format::Elb | Format::Alb => elb::parse(line, clock, scratch),
             Format::Squid => squid::parse(line),

@@ -327,7 +327,8 @@ impl Statistics {
         }
         self.paths.merge(hashes, &other.paths, PathTally::absorb);
         self.hosts.merge(hashes, &other.hosts, Tally::absorb);
-        self.referrers.merge(hashes, &other.referrers, Tally::absorb);
+        self.referrers
+            .merge(hashes, &other.referrers, Tally::absorb);
         self.agents.merge(hashes, &other.agents, AgentTally::absorb);
         self.clients.end();
         other.clients.end();

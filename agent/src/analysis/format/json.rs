@@ -215,8 +215,12 @@ impl<'a> Found<'a> {
                 self.is_caddy = true;
                 set(&mut self.client, text);
             }
-            b"method" | b"request_method" | b"request.method" | b"http.request.method"
-            | b"RequestMethod" | b"verb" => set(&mut self.method, text),
+            b"method"
+            | b"request_method"
+            | b"request.method"
+            | b"http.request.method"
+            | b"RequestMethod"
+            | b"verb" => set(&mut self.method, text),
             b"target" | b"uri" | b"request_uri" | b"request.uri" | b"url.original"
             | b"RequestPath" | b"endpoint" => set(&mut self.target, text),
             b"path" | b"url.path" => set(&mut self.path, text),
@@ -224,17 +228,31 @@ impl<'a> Found<'a> {
             b"request" => self.request = text,
             b"host" | b"http_host" | b"request.host" | b"url.domain" | b"RequestHost"
             | b"server_name" => set(&mut self.host, text),
-            b"referer" | b"referrer" | b"http_referer" | b"http_referrer"
-            | b"http.request.referrer" | b"request.headers.Referer" | b"request_Referer" => {
+            b"referer"
+            | b"referrer"
+            | b"http_referer"
+            | b"http_referrer"
+            | b"http.request.referrer"
+            | b"request.headers.Referer"
+            | b"request_Referer" => {
                 set(&mut self.referrer, text);
             }
-            b"user_agent" | b"http_user_agent" | b"user_agent.original"
-            | b"request.headers.User-Agent" | b"request_User-Agent" => set(&mut self.agent, text),
+            b"user_agent"
+            | b"http_user_agent"
+            | b"user_agent.original"
+            | b"request.headers.User-Agent"
+            | b"request_User-Agent" => set(&mut self.agent, text),
             b"status" | b"status_code" | b"http.response.status_code" | b"DownstreamStatus" => {
                 set(&mut self.status, text);
             }
-            b"response_bytes" | b"body_bytes_sent" | b"bytes_sent" | b"size" | b"bytes"
-            | b"http.response.body.bytes" | b"http.response.bytes" | b"DownstreamContentSize" => {
+            b"response_bytes"
+            | b"body_bytes_sent"
+            | b"bytes_sent"
+            | b"size"
+            | b"bytes"
+            | b"http.response.body.bytes"
+            | b"http.response.bytes"
+            | b"DownstreamContentSize" => {
                 set(&mut self.bytes, text);
             }
             b"content_length" => self.content_length = text,

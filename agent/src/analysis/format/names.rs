@@ -95,8 +95,7 @@ impl FromStr for Format {
         NAMES
             .iter()
             .find(|(format, names)| {
-                *format != Self::Pattern
-                    && names.iter().any(|name| name.eq_ignore_ascii_case(text))
+                *format != Self::Pattern && names.iter().any(|name| name.eq_ignore_ascii_case(text))
             })
             .map(|(format, _)| *format)
             .ok_or(NoFormat)

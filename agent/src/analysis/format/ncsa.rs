@@ -59,7 +59,9 @@ pub(super) fn parse<'a>(
     let (mut referrer, mut agent) = (Text::default(), Text::default());
     let mut rest = rest;
     if format != Format::Common && format != Format::Vcommon {
-        let opened = rest.strip_prefix(b"\"").ok_or(Reason::Missing("referrer"))?;
+        let opened = rest
+            .strip_prefix(b"\"")
+            .ok_or(Reason::Missing("referrer"))?;
         let behind;
         (referrer, behind) = quoted(opened, "referrer", scratch)?;
         let opened = behind
@@ -109,7 +111,10 @@ pub(super) fn has_number_behind(line: &[u8]) -> bool {
         return false;
     };
     let rest = line[quote + 1..].trim_ascii();
-    !rest.is_empty() && rest.iter().all(|byte| byte.is_ascii_digit() || *byte == b'.')
+    !rest.is_empty()
+        && rest
+            .iter()
+            .all(|byte| byte.is_ascii_digit() || *byte == b'.')
 }
 
 /// Where the bracket of the time opens, with a space before it.

@@ -227,7 +227,11 @@ impl<'a> Found<'a> {
         };
         match letter {
             b'd' | b'x' | b't' => {
-                let stamp = if letter == b't' { &pattern.time } else { &pattern.date };
+                let stamp = if letter == b't' {
+                    &pattern.time
+                } else {
+                    &pattern.date
+                };
                 if let Some(stamp) = stamp {
                     stamp.read(text, &mut self.stamp)?;
                 }

@@ -200,10 +200,7 @@ impl<'a> Walker<'a> {
     /// Puts a name behind those that lead to it.
     fn push(&mut self, name: &[u8]) {
         let dot = usize::from(self.length > 0);
-        let end = self
-            .length
-            .saturating_add(dot)
-            .saturating_add(name.len());
+        let end = self.length.saturating_add(dot).saturating_add(name.len());
         if let Some(room) = self.name.get_mut(self.length..end) {
             if dot == 1 {
                 room[0] = b'.';
@@ -250,8 +247,19 @@ mod tests {
     #[test]
     fn what_is_no_object() {
         for text in [
-            "", "1", "[]", "{", r#"{"a"}"#, r#"{"a":}"#, r#"{"a":1"#, r#"{"a":1}}"#, r#"{"a":1,}"#,
-            r#"{"a":"\"}"#, r#"{a:1}"#, r#"{"a":nul}"#, r#"{"a":[1}"#,
+            "",
+            "1",
+            "[]",
+            "{",
+            r#"{"a"}"#,
+            r#"{"a":}"#,
+            r#"{"a":1"#,
+            r#"{"a":1}}"#,
+            r#"{"a":1,}"#,
+            r#"{"a":"\"}"#,
+            r#"{a:1}"#,
+            r#"{"a":nul}"#,
+            r#"{"a":[1}"#,
         ] {
             assert_eq!(members(text), Err(BROKEN), "{text}");
         }

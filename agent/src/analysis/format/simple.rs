@@ -8,7 +8,9 @@ use super::{Entry, Parsed, Reason, number, status};
 /// # Errors
 /// It is not one of these.
 pub(super) fn parse<'a>(line: &'a [u8], clock: &mut Clock) -> Result<Parsed<'a>, Reason> {
-    let mut words = line.split(|byte| *byte == b' ').filter(|word| !word.is_empty());
+    let mut words = line
+        .split(|byte| *byte == b' ')
+        .filter(|word| !word.is_empty());
     let mut next = |name| words.next().ok_or(Reason::Missing(name));
     let (time, has_zone) = iso(next("time")?).ok_or(Reason::Wrong("time"))?;
     let time = match has_zone {
@@ -16,7 +18,10 @@ pub(super) fn parse<'a>(line: &'a [u8], clock: &mut Clock) -> Result<Parsed<'a>,
         false => local(time, clock).ok_or(Reason::Wrong("time"))?,
     };
     let method = next("method")?;
-    if !method.iter().all(|byte| byte.is_ascii_alphabetic() || matches!(byte, b'-' | b'_')) {
+    if !method
+        .iter()
+        .all(|byte| byte.is_ascii_alphabetic() || matches!(byte, b'-' | b'_'))
+    {
         return Err(Reason::Wrong("method"));
     }
     let target = next("path")?;

@@ -367,8 +367,14 @@ fn word_length(text: &str, in_query: bool) -> usize {
             )
             || (in_query && letter == '#')
     };
-    // A colon ends a name (`user: alice`), but is part of addresses and times.
     let length = text.find(is_sign).unwrap_or(text.len());
+    // A hash begins a fragment, or a port (`192.0.2.1#80`).
+    let fragment = text[..length].find('#').filter(|at| {
+        let behind = text[at + 1..].chars().next();
+        !behind.is_some_and(|letter| letter.is_ascii_digit())
+    });
+    let length = fragment.unwrap_or(length);
+    // A colon ends a name (`user: alice`), but is part of addresses and times.
     let word = &text[..length];
     match word.find(':') {
         Some(0) => usize::from(length > 1 && word.starts_with("::")) * length,

@@ -17,7 +17,9 @@ pub(crate) fn family(number: usize) -> Family {
         None if number == 0 => ("(none)", false),
         None if number == 1 => ("(other)", false),
         None => ("(other robot)", true),
-        Some(place) => TABLE.get(place).map_or(("(other)", false), |row| (row.1, row.2)),
+        Some(place) => TABLE
+            .get(place)
+            .map_or(("(other)", false), |row| (row.1, row.2)),
     };
     Family { name, bot }
 }
@@ -42,9 +44,11 @@ pub(crate) fn classify(agent: &[u8]) -> usize {
 
 fn is_robot(agent: &[u8]) -> bool {
     let lower = agent.to_ascii_lowercase();
-    ["bot", "crawl", "spider", "slurp", "scan", "monitor", "+http"]
-        .iter()
-        .any(|part| memchr::memmem::find(&lower, part.as_bytes()).is_some())
+    [
+        "bot", "crawl", "spider", "slurp", "scan", "monitor", "+http",
+    ]
+    .iter()
+    .any(|part| memchr::memmem::find(&lower, part.as_bytes()).is_some())
 }
 
 /// What is looked for, the name of the family, whether it is a robot.
@@ -168,8 +172,16 @@ mod tests {
             "Safari",
             false,
         );
-        check("Mozilla/5.0 Chrome/1 SomeCrawler/1.0", "(other robot)", true);
-        check("Mozilla/5.0 (Windows NT 6.1; Trident/7.0; rv:11.0) like Gecko", "Internet Explorer", false);
+        check(
+            "Mozilla/5.0 Chrome/1 SomeCrawler/1.0",
+            "(other robot)",
+            true,
+        );
+        check(
+            "Mozilla/5.0 (Windows NT 6.1; Trident/7.0; rv:11.0) like Gecko",
+            "Internet Explorer",
+            false,
+        );
         check("my-monitoring", "(other robot)", true);
         assert_eq!(family(usize::MAX).name, "(other)");
     }

@@ -175,7 +175,10 @@ impl Clients {
             self.windows
                 .sort_by_key(|window| std::cmp::Reverse(window.minute.weight()));
             self.windows.truncate(WINDOWS / 2);
-            self.least = self.windows.last().map_or(0, |last| last.minute.weight() + 1);
+            self.least = self
+                .windows
+                .last()
+                .map_or(0, |last| last.minute.weight() + 1);
         }
         self.windows.push(RawWindow {
             client: client.into(),

@@ -239,7 +239,10 @@ impl Endpoints {
         // The order of a hash table is of chance, templates are not to depend on it.
         rows.sort_by(|left, right| (&left.0, left.1).cmp(&(&right.0, right.1)));
         for (name, method, tally) in rows {
-            let method = methods.get(usize::from(method)).copied().unwrap_or_default();
+            let method = methods
+                .get(usize::from(method))
+                .copied()
+                .unwrap_or_default();
             let template = self.place(name.as_bytes());
             let slot = self.slot_of(method, template);
             let Some(own) = self.slots.get_mut(slot as usize) else {

@@ -4,9 +4,7 @@ use super::keyed::{Hashes, Keyed, Tallied};
 use super::series::{Step, cell_at, merge_cell};
 use super::tallies::Tally;
 use crate::analysis::format::{Entry, Event};
-use crate::analysis::report::{
-    Cell, EventWindow, Events, LevelCounts, Named, NamedLevels, Table,
-};
+use crate::analysis::report::{Cell, EventWindow, Events, LevelCounts, Named, NamedLevels, Table};
 
 /// Services and marks that have a number for windows.
 const NUMBERS: usize = 64;

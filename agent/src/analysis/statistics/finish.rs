@@ -74,7 +74,8 @@ impl Statistics {
         for hour in &self.hours_of_day {
             latencies.merge(&hour.latencies);
         }
-        let seconds = covered.map(|span| (span.to.as_microsecond() - span.from.as_microsecond()) as f64 / 1e6);
+        let seconds = covered
+            .map(|span| (span.to.as_microsecond() - span.from.as_microsecond()) as f64 / 1e6);
         Totals {
             requests: self.totals.requests,
             counts,
@@ -110,7 +111,10 @@ impl Statistics {
         let mut best: Option<HourPeak> = None;
         for peak in self.peaks().filter(|peak| peak.requests as f64 >= least) {
             let Some(mean) = peak.mean_us else { continue };
-            if best.and_then(|best| best.mean_us).is_none_or(|best| mean > best) {
+            if best
+                .and_then(|best| best.mean_us)
+                .is_none_or(|best| mean > best)
+            {
                 best = Some(peak);
             }
         }
@@ -165,7 +169,11 @@ impl Statistics {
         }
     }
 
-    fn endpoint_name(&self, method: u8, template: crate::analysis::template::Template) -> (String, String) {
+    fn endpoint_name(
+        &self,
+        method: u8,
+        template: crate::analysis::template::Template,
+    ) -> (String, String) {
         let method = self
             .methods
             .get(usize::from(method))
@@ -195,11 +203,13 @@ impl Statistics {
             .collect();
         rows.sort_by(|left, right| {
             let requests = right.requests.cmp(&left.requests);
-            requests.then_with(|| {
-                (&left.template, &left.method).cmp(&(&right.template, &right.method))
-            })
+            requests
+                .then_with(|| (&left.template, &left.method).cmp(&(&right.template, &right.method)))
         });
-        let overflow = self.endpoints.other().map_or(0, |other| other.tally.requests);
+        let overflow = self
+            .endpoints
+            .other()
+            .map_or(0, |other| other.tally.requests);
         Table {
             distinct: rows.len() as u64,
             rows,
@@ -296,7 +306,9 @@ impl Statistics {
     fn windows(&self) -> Windows {
         let mut names = vec![String::new(); self.endpoints.numbers.len()];
         for (method, template, tally) in self.endpoints.iter() {
-            let place = tally.number.and_then(|number| names.get_mut(usize::from(number)));
+            let place = tally
+                .number
+                .and_then(|number| names.get_mut(usize::from(number)));
             if let Some(place) = place {
                 let (method, template) = self.endpoint_name(method, template);
                 *place = format!("{method} {template}");
@@ -308,7 +320,10 @@ impl Statistics {
             for (number, cell) in step.cells.iter().enumerate() {
                 if cell.requests > 0 {
                     super::series::merge_cell(
-                        super::series::cell_at(&mut cells, self.endpoints.number(number as u16).into()),
+                        super::series::cell_at(
+                            &mut cells,
+                            self.endpoints.number(number as u16).into(),
+                        ),
                         cell,
                     );
                 }
@@ -365,14 +380,18 @@ impl Statistics {
             ("hosts", self.hosts.others.weight()),
             (
                 "endpoints",
-                self.endpoints.other().map_or(0, |other| other.tally.requests),
+                self.endpoints
+                    .other()
+                    .map_or(0, |other| other.tally.requests),
             ),
         ];
         for (name, count) in bounded {
             warn(
                 WarningKind::Bounded,
                 count,
-                format!("there are more {name} than are told apart: {count} requests are counted as those of others"),
+                format!(
+                    "there are more {name} than are told apart: {count} requests are counted as those of others"
+                ),
             );
         }
         warn(

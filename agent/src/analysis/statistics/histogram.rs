@@ -170,7 +170,11 @@ mod tests {
         histogram.add(1);
         assert_eq!(histogram.latency().unwrap().max_us, u64::MAX);
         assert_eq!(histogram.percentile(0.5), Some(1));
-        assert!(histogram.counts.len() * 4 <= 9 * 1024, "{}", histogram.counts.len());
+        assert!(
+            histogram.counts.len() * 4 <= 9 * 1024,
+            "{}",
+            histogram.counts.len()
+        );
     }
 
     proptest! {

@@ -103,9 +103,7 @@ impl<V: Tallied> Keyed<V> {
 
     #[cold]
     fn insert(&mut self, secret: u64, text: &[u8]) -> &mut Slot<V> {
-        while self.slots.len() >= self.most
-            || self.texts.len() + text.len() > self.most_bytes
-        {
+        while self.slots.len() >= self.most || self.texts.len() + text.len() > self.most_bytes {
             self.prune();
         }
         let index = self.slots.len();
@@ -148,7 +146,12 @@ impl<V: Tallied> Keyed<V> {
     }
 
     /// Adds what another table counted.
-    pub(crate) fn merge(&mut self, hashes: &Hashes, other: &Self, mut each: impl FnMut(&mut V, &V)) {
+    pub(crate) fn merge(
+        &mut self,
+        hashes: &Hashes,
+        other: &Self,
+        mut each: impl FnMut(&mut V, &V),
+    ) {
         for slot in &other.slots {
             let (own, _) = self.slot(hashes, text_of(&other.texts, slot));
             each(&mut own.value, &slot.value);
@@ -221,7 +224,10 @@ mod tests {
         let mut total = 0;
         for round in 0..50_u64 {
             for value in 0..97 {
-                table.slot(&hashes, format!("rare {round} {value}").as_bytes()).0.value += 1;
+                table
+                    .slot(&hashes, format!("rare {round} {value}").as_bytes())
+                    .0
+                    .value += 1;
                 table.slot(&hashes, b"frequent").0.value += 1;
                 total += 2;
             }
@@ -245,7 +251,10 @@ mod tests {
         }
         assert_eq!(table.sorted().len(), 1);
         for value in 0..100_u64 {
-            table.slot(&hashes, format!("{value:090}").as_bytes()).0.value += 1;
+            table
+                .slot(&hashes, format!("{value:090}").as_bytes())
+                .0
+                .value += 1;
         }
         assert!(table.texts.len() <= 400);
     }

@@ -72,7 +72,8 @@ impl Slowest {
         if self.kept.len() < 2 * MOST {
             return;
         }
-        self.kept.sort_by(|left, right| left.key().cmp(&right.key()));
+        self.kept
+            .sort_by(|left, right| left.key().cmp(&right.key()));
         self.kept.truncate(MOST);
         self.least = self.kept.last().map_or(0, |last| last.latency_us);
     }

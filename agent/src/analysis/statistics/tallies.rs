@@ -27,7 +27,14 @@ impl Tally {
     }
 
     pub(crate) fn counts(&self) -> Counts {
-        let [other, informational, success, redirects, client_errors, server_errors] = self.classes;
+        let [
+            other,
+            informational,
+            success,
+            redirects,
+            client_errors,
+            server_errors,
+        ] = self.classes;
         Counts {
             informational,
             success,

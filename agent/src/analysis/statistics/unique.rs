@@ -128,7 +128,10 @@ mod tests {
             }
             all.merge(&other);
             let found = all.count() as f64;
-            assert!((found - many as f64).abs() <= many as f64 * 0.02, "{found} {many}");
+            assert!(
+                (found - many as f64).abs() <= many as f64 * 0.02,
+                "{found} {many}"
+            );
         }
     }
 
@@ -138,7 +141,10 @@ mod tests {
             let mut few = FewUnique::default();
             (0..many).for_each(|value| few.add(hash(value)));
             let found = few.count() as f64;
-            assert!((found - many as f64).abs() <= many as f64 * 0.3 + 0.5, "{found} {many}");
+            assert!(
+                (found - many as f64).abs() <= many as f64 * 0.3 + 0.5,
+                "{found} {many}"
+            );
         }
         let mut bits = Bitmap::default();
         (0..20).for_each(|value| bits.add(hash(value)));

@@ -17,8 +17,8 @@ const STRICTER: (f64, f64) = (5.0, 8.0);
 /// What changed against the hours before.
 pub(super) fn find(report: &Report) -> Vec<Insight> {
     let mut found = Vec::new();
-    let whole = Series::of_minutes(&requests(report)).map(|series| changes(&series));
-    let whole = whole.unwrap_or_default();
+    let series = Series::of_minutes(&requests(report));
+    let whole: Vec<Change> = series.iter().flat_map(changes).collect();
     for change in &whole {
         let subject = worst_endpoint(report, change).map(Subject::Endpoint);
         found.push(insight(change, subject));
@@ -40,8 +40,8 @@ pub(super) fn find(report: &Report) -> Vec<Insight> {
             found.push(insight);
         }
     }
-    let events = Series::of_minutes(&events(report)).map(|series| changes(&series));
-    for change in events.unwrap_or_default() {
+    let series = Series::of_minutes(&events(report));
+    for change in series.iter().flat_map(changes) {
         let subject = worst_service(report, &change).map(Subject::Service);
         found.push(insight(&change, subject));
     }
@@ -114,15 +114,13 @@ fn of_endpoints(report: &Report) -> Vec<(String, Change)> {
                 Some(of_cell(step.period.start_s, cell))
             })
             .collect();
-        let Some(series) = Series::of_minutes(&points) else {
-            continue;
-        };
+        let series = Series::of_minutes(&points);
         let is_told = |change: &Change| match change.signal {
             Signal::ServerErrors => change.score >= STRICTER.0,
             Signal::Slower => change.score >= STRICTER.1,
             _ => false,
         };
-        let told = changes_of_part(&series).into_iter().filter(is_told);
+        let told = series.iter().flat_map(changes_of_part).filter(is_told);
         found.extend(told.map(|change| (name.clone(), change)));
     }
     found

@@ -61,12 +61,31 @@ const ENOUGH: u64 = 20;
 /// Points at most: a week of minutes, and then some.
 const MOST: i64 = 20_000;
 
+/// A pause of so many seconds parts what is before it from what is behind it.
+const PAUSE_S: i64 = 86_400;
+
+/// Parts that are looked at: those with the most points.
+const PARTS: usize = 16;
+
 impl Series {
-    /// From minutes in any order; those without records may be missing. The step is the shortest in
-    /// which half of the steps that have records at all have enough of them. `None`: there is nothing,
-    /// or it lies too far apart.
+    /// From minutes in any order; those without records may be missing. Where nothing comes for more
+    /// than a day a new series begins: a wrong clock, or a date that is wrong in a line, is then a
+    /// series of its own. The step of each is the shortest in which half of the steps that have
+    /// records at all have enough of them.
     #[must_use]
-    pub fn of_minutes(minutes: &[Point]) -> Option<Self> {
+    pub fn of_minutes(minutes: &[Point]) -> Vec<Self> {
+        let mut minutes = minutes.to_vec();
+        minutes.sort_by_key(|minute| minute.time_s);
+        let mut parts: Vec<&[Point]> = minutes
+            .chunk_by(|one, next| next.time_s.saturating_sub(one.time_s) <= PAUSE_S)
+            .collect();
+        parts.sort_by_key(|part| std::cmp::Reverse(part.len()));
+        parts.truncate(PARTS);
+        parts.sort_by_key(|part| part.first().map(|point| point.time_s));
+        parts.into_iter().filter_map(Self::of_part).collect()
+    }
+
+    fn of_part(minutes: &[Point]) -> Option<Self> {
         let mut last = None;
         for step in STEPS.map(|minutes| minutes * 60) {
             let Some(series) = Self::with_step(minutes, step) else {
@@ -140,7 +159,7 @@ mod tests {
     fn the_step_is_the_shortest_with_enough_records() {
         let check = |each: u64, step: i64| {
             let minutes: Vec<Point> = (0..240).map(|index| minute(index * 60, each)).collect();
-            assert_eq!(Series::of_minutes(&minutes).unwrap().step_s, step, "{each}");
+            assert_eq!(Series::of_minutes(&minutes)[0].step_s, step, "{each}");
         };
         check(20, 60);
         check(19, 300);
@@ -148,11 +167,12 @@ mod tests {
     }
 
     #[test]
-    fn nothing_and_too_much_are_no_series() {
-        assert_eq!(Series::of_minutes(&[]), None);
-        let far = [minute(0, 1), minute(i64::MAX - 60, 1)];
-        assert_eq!(Series::of_minutes(&far), None);
-        let far = [minute(i64::MIN, 1), minute(i64::MAX, 1)];
-        assert_eq!(Series::of_minutes(&far), None);
+    fn nothing_is_no_series_and_what_lies_apart_is_two() {
+        assert_eq!(Series::of_minutes(&[]), []);
+        let far = [minute(i64::MIN, 1), minute(0, 1), minute(60, 1), minute(i64::MAX, 1)];
+        let series = Series::of_minutes(&far);
+        let lengths: Vec<usize> = series.iter().map(|series| series.points.len()).collect();
+        assert_eq!(lengths, [1, 1, 1], "{series:?}");
+        assert_eq!(Series::with_step(&far, 60), None);
     }
 }

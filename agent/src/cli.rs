@@ -8,6 +8,7 @@ pub mod exchanges;
 pub mod r#gen;
 pub mod query;
 pub mod read;
+pub mod report;
 pub mod run;
 pub mod selftest;
 pub mod serve;
@@ -29,7 +30,7 @@ use crate::config::{
     Config, ConfigError, LogOutput, Origins, print, settings_from_environment, settings_from_file,
 };
 use crate::diagnostics;
-use crate::exit::{Exit, UsageError, report};
+use crate::exit::{self, Exit, UsageError};
 
 use crate::store::{ExchangeFilter, SessionFilter};
 use doctor::DoctorArguments;
@@ -37,6 +38,7 @@ use flags::{Cli, CommandFlags};
 use r#gen::GenArguments;
 use query::QueryArguments;
 use read::ReadArguments;
+use report::ReportArguments;
 use run::RunArguments;
 use selftest::SelftestArguments;
 use serve::ServeArguments;
@@ -59,7 +61,7 @@ pub fn main() -> Exit {
     match execute(cli) {
         Ok(exit) => exit,
         Err(error) => {
-            report(&error);
+            exit::report(&error);
             Exit::of(&error)
         }
     }
@@ -88,6 +90,7 @@ fn execute(cli: Cli) -> anyhow::Result<Exit> {
         Command::Sessions(arguments) => sessions::sessions(config, arguments),
         Command::Doctor(arguments) => doctor::doctor(config, arguments),
         Command::Gen(arguments) => r#gen::generate(arguments),
+        Command::Report(arguments) => report::report(&config, &arguments),
         Command::Selftest(arguments) => selftest::selftest(&config, &arguments),
     };
     if let Err(error) = &result {
@@ -115,6 +118,7 @@ enum Command {
     Sessions(QueryArguments<SessionFilter>),
     Doctor(DoctorArguments),
     Gen(GenArguments),
+    Report(ReportArguments),
     Selftest(SelftestArguments),
 }
 
@@ -151,9 +155,10 @@ impl Task {
                 let file = read_file(flags.show.config.path())?;
                 (Config::default(), file, flags.show.settings())
             }
-            CommandFlags::Doctor | CommandFlags::Gen(_) | CommandFlags::Selftest(_) => {
-                (Config::default(), Vec::new(), Vec::new())
-            }
+            CommandFlags::Doctor
+            | CommandFlags::Gen(_)
+            | CommandFlags::Report(_)
+            | CommandFlags::Selftest(_) => (Config::default(), Vec::new(), Vec::new()),
         };
         flags.extend(common.settings());
         let (config, origins) = Config::resolve(defaults, [file, variables, flags])?;
@@ -177,6 +182,7 @@ impl Task {
             CommandFlags::Watch(flags) => Command::Watch(flags.arguments(common.json)),
             CommandFlags::Doctor => Command::Doctor(DoctorArguments { json: common.json }),
             CommandFlags::Gen(flags) => Command::Gen(flags.arguments(common.json, common.quiet)?),
+            CommandFlags::Report(flags) => Command::Report(flags.arguments(common.json)),
             CommandFlags::Selftest(flags) => {
                 Command::Selftest(flags.arguments(common.json, common.quiet)?)
             }

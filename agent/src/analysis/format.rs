@@ -20,7 +20,7 @@ pub mod time;
 mod w3c;
 
 pub use head::{Head, HeadKind};
-pub use names::Format;
+pub use names::{Format, NoFormat};
 pub use pattern::{Pattern, PatternError};
 
 use jiff::tz::TimeZone;

@@ -53,6 +53,10 @@ pub struct Report {
     pub methods: Table<Named>,
     /// By method and path template, the most frequent first: all that are told apart.
     pub endpoints: Table<Endpoint>,
+    /// The endpoints of all methods of a template together, the most frequent first; the method of
+    /// each is `-`. Not part of the JSON form.
+    #[serde(skip)]
+    pub templates: Vec<Endpoint>,
     /// By path without the query, the most frequent first.
     pub paths: Table<Path>,
     /// By host asked for, the most frequent first.

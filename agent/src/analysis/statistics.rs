@@ -28,6 +28,8 @@ use slowest::Slowest;
 use tallies::{Request, Tally};
 use unique::Unique;
 
+pub(super) use finish::text;
+
 use super::format::Entry;
 
 /// Methods that are told apart; the last is for all others.
@@ -347,6 +349,12 @@ impl Statistics {
         self.future += other.future;
         self.no_time += other.no_time;
     }
+}
+
+/// Whether a user agent is a robot's.
+#[must_use]
+pub fn is_bot(agent: &[u8]) -> bool {
+    agents::family(classify(agent)).bot
 }
 
 /// The number of a method; the last one is for all that there is no room for.

@@ -15,6 +15,7 @@ use clap::{Args, Parser, Subcommand};
 use self::values::{Text, one, packets, source, words};
 use super::r#gen::GenFlags;
 use super::read::{CaptureSource, ReadArguments};
+use super::report::ReportFlags;
 use super::run::RunArguments;
 use super::selftest::SelftestFlags;
 use super::serve::ServeArguments;
@@ -34,6 +35,7 @@ Examples:
   tapline serve                               take records over HTTP and store them
   tapline watch access.log                    follow a log file and show it
   tapline gen sessions -n 100                 records at random for it
+  tapline report access.log                   what a log says
   tapline selftest                            what is caught of known traffic
   tapline doctor                              what this host allows
 
@@ -105,6 +107,9 @@ pub(super) enum CommandFlags {
     /// Generate sessions, events, access logs, HTTP load and packets
     #[command(after_help = super::r#gen::HELP)]
     Gen(Box<GenFlags>),
+    /// Analyse access logs and say what matters in them (needs no privileges)
+    #[command(after_help = super::report::HELP)]
+    Report(Box<ReportFlags>),
     /// Send known traffic through the capture and print what was caught, missed and mistaken
     #[command(after_help = super::selftest::HELP)]
     Selftest(Box<SelftestFlags>),

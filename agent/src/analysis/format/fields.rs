@@ -37,6 +37,7 @@ impl<'a> Fields<'a> {
     }
 
     /// How many there are.
+    #[cfg(test)]
     pub(super) fn len(&self) -> usize {
         self.count
     }

@@ -114,7 +114,7 @@ impl Series {
             return None;
         }
         let empty = |index: i64| Point {
-            time_s: (first + index) * step_s,
+            time_s: first.saturating_add(index).saturating_mul(step_s),
             ..Point::default()
         };
         let mut points: Vec<Point> = (0..count).map(empty).collect();

@@ -103,10 +103,10 @@ pub enum WarningKind {
     Binary,
     /// Lines that are too long to be read.
     LongLines,
+    /// Lines that end with a number, which is a duration only if the format says so.
+    UndeclaredNumber,
     /// Values beyond the bound of a table: counted together as others.
     Bounded,
     /// Requests or responses without the other.
     Unpaired,
-    /// Times that go backwards by more than a minute.
-    OutOfOrder,
 }

@@ -1,15 +1,19 @@
 //! What was counted, as the rows of a report.
 
+use std::collections::BTreeMap;
+
 use jiff::Timestamp;
 
 use super::agents::{self, FAMILIES};
 use super::clients::ClientTally;
+use super::histogram::Histogram;
 use super::keyed::{Keyed, Tallied};
 use super::{Statistics, Tally};
 use crate::analysis::report::{
     Agent, Client, Endpoint, Events, HourOfDay, HourPeak, Named, Path, Report, Span, StatusCount,
     Table, Totals, UserAgent, VERSION, Warning, WarningKind, Window, Windows,
 };
+use crate::analysis::template::Template;
 use crate::sink::log::text::append_plain;
 
 /// An hour counts as a slow one only with this share of the requests of the busiest.
@@ -39,6 +43,7 @@ impl Statistics {
                 .collect(),
             methods: self.methods(),
             endpoints: self.endpoints(),
+            templates: self.templates(),
             paths: self.paths(top),
             hosts: named(&self.hosts, top),
             referrers: named(&self.referrers, top),
@@ -169,17 +174,12 @@ impl Statistics {
         }
     }
 
-    fn endpoint_name(
-        &self,
-        method: u8,
-        template: crate::analysis::template::Template,
-    ) -> (String, String) {
+    fn endpoint_name(&self, method: u8, template: Template) -> (String, String) {
         let method = self
             .methods
             .get(usize::from(method))
             .map_or_else(|| "-".to_owned(), |(name, _)| or_dash(name));
-        let template = self.endpoints.templates.name(template);
-        (method, text(template.as_bytes()))
+        (method, self.template_name(template))
     }
 
     fn endpoints(&self) -> Table<Endpoint> {
@@ -191,10 +191,7 @@ impl Statistics {
                 let (method, template) = self.endpoint_name(method, template);
                 Endpoint {
                     method,
-                    template: match template.is_empty() {
-                        true => "-".to_owned(),
-                        false => template,
-                    },
+                    template,
                     requests: tally.tally.requests,
                     counts: tally.tally.counts(),
                     latency: tally.latencies.latency(),
@@ -216,6 +213,35 @@ impl Statistics {
             unlisted: overflow,
             overflow,
         }
+    }
+
+    /// All methods of a template together.
+    fn templates(&self) -> Vec<Endpoint> {
+        let mut all: BTreeMap<Template, (Tally, Histogram)> = BTreeMap::new();
+        for (_, template, tally) in self.endpoints.iter() {
+            let (own, latencies) = all.entry(template).or_default();
+            own.absorb(&tally.tally);
+            latencies.merge(&tally.latencies);
+        }
+        let mut rows: Vec<Endpoint> = all
+            .into_iter()
+            .map(|(template, (tally, latencies))| Endpoint {
+                method: "-".to_owned(),
+                template: self.template_name(template),
+                requests: tally.requests,
+                counts: tally.counts(),
+                latency: latencies.latency(),
+            })
+            .collect();
+        rows.sort_by(|left, right| {
+            let requests = right.requests.cmp(&left.requests);
+            requests.then_with(|| left.template.cmp(&right.template))
+        });
+        rows
+    }
+
+    fn template_name(&self, template: Template) -> String {
+        or_dash(self.endpoints.templates.name(template).as_bytes())
     }
 
     fn paths(&self, top: usize) -> Table<Path> {

@@ -75,11 +75,6 @@ impl Histogram {
         }
     }
 
-    /// How many.
-    pub(crate) fn count(&self) -> u64 {
-        self.count
-    }
-
     /// `None`: there is none.
     pub(crate) fn mean(&self) -> Option<f64> {
         (self.count > 0).then(|| self.sum as f64 / self.count as f64)

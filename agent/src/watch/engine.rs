@@ -13,7 +13,8 @@ use jiff::tz::TimeZone;
 use super::follow::{Event, Follower, Line};
 use super::records::{Place, Records};
 use crate::analysis::format::detect::Detector;
-use crate::analysis::format::{Format, Parsed, Reader, Reason};
+use crate::analysis::format::{Entry, Format, Parsed, Reader, Reason};
+use crate::analysis::pairing::Pairing;
 use crate::analysis::report::{Asked, Failed, Lines, Report, Source, SourceState};
 use crate::analysis::statistics::Statistics;
 use crate::http::redact::Redactor;
@@ -59,6 +60,8 @@ struct Watched {
     follower: Follower,
     named: Option<Format>,
     detector: Option<Detector>,
+    /// Requests and responses that wait for the other.
+    pairing: Pairing,
     lines: Lines,
     problem: Option<String>,
     /// Lines of one turn, each with its end, and where each begins.
@@ -92,6 +95,7 @@ impl Engine {
             follower: Follower::new(path),
             named: format,
             detector: None,
+            pairing: Pairing::default(),
             lines: Lines::default(),
             problem: None,
             text: Vec::new(),
@@ -253,18 +257,26 @@ impl Engine {
             let (statistics, records, batch) =
                 (&mut self.statistics, &mut self.records, &mut self.batch);
             let not_stored = &mut self.not_stored;
+            let pairing = &mut file.pairing;
+            let mut take = |entry: &Entry<'_>| {
+                statistics.add(entry);
+                let time = entry.time_us.unwrap_or(i64::MAX);
+                match (oldest..=newest).contains(&time) {
+                    // A batch has far more room than its records take.
+                    true => drop(records.push(entry, place, batch)),
+                    false => *not_stored += u64::from(entry.is_request()),
+                }
+            };
             let taken = detector.parse(line, |parsed| match parsed {
                 Parsed::Entry(entry) => {
-                    statistics.add(&entry);
-                    let time = entry.time_us.unwrap_or(i64::MAX);
-                    match (oldest..=newest).contains(&time) {
-                        // A batch has far more room than its records take.
-                        true => drop(records.push(&entry, place, batch)),
-                        false => *not_stored += u64::from(entry.is_request()),
-                    }
+                    take(&entry);
                     true
                 }
-                Parsed::Head(_) | Parsed::Nothing => false,
+                Parsed::Head(head) => {
+                    pairing.take(&head, take);
+                    true
+                }
+                Parsed::Nothing => false,
             });
             count(&mut file.lines, taken, &file.follower, line);
             if matches!(taken, Ok(true)) {

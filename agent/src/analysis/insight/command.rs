@@ -24,11 +24,12 @@ pub(super) fn of(report: &Report, insight: &Insight) -> Option<String> {
         words.extend(time.map(|time| format!("{flag} {time}")));
     }
     let asked = report.asked.condition.as_ref();
-    let conditions: Vec<String> = asked
+    let mut all: Vec<String> = asked
         .map(|condition| format!("({condition})"))
         .into_iter()
-        .chain(conditions(insight))
         .collect();
+    all.extend(conditions(insight)?);
+    let conditions = all;
     if conditions
         .iter()
         .any(|text| text.contains(char::is_control))
@@ -42,8 +43,8 @@ pub(super) fn of(report: &Report, insight: &Insight) -> Option<String> {
     Some(words.join(" "))
 }
 
-/// What the lines have in common.
-fn conditions(insight: &Insight) -> Vec<String> {
+/// What the lines have in common; `None`: it cannot be written as a condition.
+fn conditions(insight: &Insight) -> Option<Vec<String>> {
     let mut conditions = Vec::new();
     match insight.kind {
         Kind::ServerErrors | Kind::ServerErrorsRose | Kind::EndpointErrors => {
@@ -55,16 +56,48 @@ fn conditions(insight: &Insight) -> Vec<String> {
         Kind::ErrorRates | Kind::ComparedErrors => conditions.push("status>=400".to_owned()),
         Kind::Scanner => conditions.push("status=404".to_owned()),
         Kind::BruteForce => conditions.push("(status=401 or status=403)".to_owned()),
-        _ => {}
-    }
-    match &insight.subject {
-        Some(Subject::Client(client)) => conditions.push(format!("client={}", value(client))),
-        Some(Subject::Endpoint(endpoint)) if insight.kind.is_of_endpoint() => {
-            conditions.push(format!("endpoint={}", value(endpoint)));
+        Kind::UnansweredRose | Kind::UnansweredShare => {
+            conditions.push("unanswered=yes".to_owned());
+        }
+        Kind::FailuresRose => {
+            conditions.push("(level=ERROR or level=CRITICAL)".to_owned());
+        }
+        Kind::WarningsRose => {
+            conditions.push("(level=WARNING or level=ERROR or level=CRITICAL)".to_owned());
         }
         _ => {}
     }
-    conditions
+    match &insight.subject {
+        Some(Subject::Client(client)) => conditions.push(format!("client={}", value(client)?)),
+        Some(Subject::Endpoint(endpoint)) if insight.kind.is_of_endpoint() => {
+            let (method, template) = match endpoint.split_once(' ') {
+                Some((method, template)) if !method.contains('/') => (Some(method), template),
+                _ => (None, endpoint.as_str()),
+            };
+            if let Some(method) = method {
+                conditions.push(format!("method={}", value(method)?));
+            }
+            conditions.push(path(template)?);
+        }
+        _ => {}
+    }
+    Some(conditions)
+}
+
+/// The paths of a template: those that have its longest part in them.
+fn path(template: &str) -> Option<String> {
+    let mut parts: Vec<&str> = Vec::new();
+    let mut rest = template;
+    while let Some((before, behind)) = rest.split_once('{') {
+        parts.push(before);
+        rest = behind.split_once('}').map_or("", |(_, after)| after);
+    }
+    if parts.is_empty() {
+        return Some(format!("path={}", value(template)?));
+    }
+    parts.push(rest);
+    let longest = parts.into_iter().max_by_key(|part| part.len())?;
+    Some(format!("path~{}", value(longest)?))
 }
 
 impl Kind {
@@ -77,13 +110,16 @@ impl Kind {
     }
 }
 
-/// A value of a condition.
-fn value(text: &str) -> String {
+/// A value of a condition; `None`: it has both sorts of quotes in it.
+fn value(text: &str) -> Option<String> {
     let plain = |letter: char| letter.is_ascii_alphanumeric() || ".:/-_".contains(letter);
-    match !text.is_empty() && text.chars().all(plain) {
-        true => text.to_owned(),
-        false => format!("\"{}\"", text.replace('\\', "\\\\").replace('"', "\\\"")),
+    if !text.is_empty() && text.chars().all(plain) {
+        return Some(text.to_owned());
     }
+    let quote = ['"', '\'']
+        .into_iter()
+        .find(|quote| !text.contains(*quote))?;
+    Some(format!("{quote}{text}{quote}"))
 }
 
 /// A word of a shell's command line.
@@ -115,9 +151,37 @@ mod tests {
     }
 
     #[test]
-    fn values_are_quoted_where_needed() {
-        assert_eq!(value("203.0.113.7"), "203.0.113.7");
-        assert_eq!(value("GET /user/{id}"), "\"GET /user/{id}\"");
-        assert_eq!(value("a\"b\\"), "\"a\\\"b\\\\\"");
+    fn conditions_are_those_that_report_takes() {
+        use crate::analysis::filter::Condition;
+
+        let check = |subject: Subject, expected: Option<&str>| {
+            let kind = match subject {
+                Subject::Client(_) => Kind::Scanner,
+                _ => Kind::EndpointSlower,
+            };
+            let insight = Insight {
+                subject: Some(subject),
+                ..Insight::new(kind, super::super::Severity::Info)
+            };
+            let found = conditions(&insight).map(|conditions| conditions.join(" and "));
+            assert_eq!(found.as_deref(), expected);
+            if let Some(found) = found {
+                found.parse::<Condition>().unwrap();
+            }
+        };
+        let endpoint = |text: &str| Subject::Endpoint(text.to_owned());
+        let client = |text: &str| Subject::Client(text.to_owned());
+        check(endpoint("GET /a"), Some("method=GET and path=/a"));
+        check(
+            endpoint("GET /user/{id}/x"),
+            Some("method=GET and path~/user/"),
+        );
+        check(endpoint("/a b"), Some("path=\"/a b\""));
+        check(
+            client("203.0.113.7"),
+            Some("status=404 and client=203.0.113.7"),
+        );
+        check(client("a\"b"), Some("status=404 and client='a\"b'"));
+        check(client("a\"b'"), None);
     }
 }

@@ -169,7 +169,12 @@ mod tests {
     #[test]
     fn nothing_is_no_series_and_what_lies_apart_is_two() {
         assert_eq!(Series::of_minutes(&[]), []);
-        let far = [minute(i64::MIN, 1), minute(0, 1), minute(60, 1), minute(i64::MAX, 1)];
+        let far = [
+            minute(i64::MIN, 1),
+            minute(0, 1),
+            minute(60, 1),
+            minute(i64::MAX, 1),
+        ];
         let series = Series::of_minutes(&far);
         let lengths: Vec<usize> = series.iter().map(|series| series.points.len()).collect();
         assert_eq!(lengths, [1, 1, 1], "{series:?}");

@@ -1,13 +1,11 @@
 //! `analysis_report.txt`: insights with advice, then the three prompts. Lines and their order are
 //! documented; what has no number says so.
 
-use std::collections::HashMap;
-
 use super::escape::visible;
 use crate::analysis::insight::{Insight, Kind, Subject};
 use crate::analysis::language::{Language, Texts, fill};
 use crate::analysis::prompts::Prompt;
-use crate::analysis::report::{ErrorClass, Report};
+use crate::analysis::report::{Endpoint, ErrorClass, Report};
 use crate::config::Word as _;
 
 /// The file. Prompts are masked.
@@ -16,8 +14,9 @@ pub(crate) fn classic(report: &Report, insights: &[Insight], language: Language)
     let texts = language.texts();
     let mut lines = vec![texts.classic_insights.to_owned(), "---".to_owned()];
     let find = |kind: Kind| insights.iter().find(|insight| insight.kind == kind);
-    let templates = templates(report);
-    lines.extend(slowest(&templates, texts));
+    // Whatever the method is.
+    let templates = &report.templates;
+    lines.extend(slowest(templates, texts));
     for (class, text, advice) in [
         (
             ErrorClass::Client,
@@ -30,7 +29,7 @@ pub(crate) fn classic(report: &Report, insights: &[Insight], language: Language)
             texts.classic_server_errors_advice,
         ),
     ] {
-        lines.push(fill(text, &[("list", list(&templates, class, texts))]));
+        lines.push(fill(text, &[("list", list(templates, class, texts))]));
         lines.push(advice.to_owned());
     }
     if let Some(fact) = find(Kind::BusiestHour) {
@@ -74,59 +73,18 @@ pub(crate) fn classic(report: &Report, insights: &[Insight], language: Language)
     text
 }
 
-/// What came for a path template, whatever the method.
-#[derive(Debug, Default)]
-struct Template<'a> {
-    name: &'a str,
-    requests: u64,
-    client_errors: u64,
-    server_errors: u64,
-    timed: u64,
-    mean_us: f64,
-    p90_us: f64,
-}
-
-/// The endpoints, those of one template together, the most frequent first.
-fn templates(report: &Report) -> Vec<Template<'_>> {
-    let mut templates: Vec<Template<'_>> = Vec::new();
-    let mut places: HashMap<&str, usize> = HashMap::new();
-    for endpoint in &report.endpoints.rows {
-        let place = *places.entry(&endpoint.template).or_insert(templates.len());
-        if place == templates.len() {
-            templates.push(Template {
-                name: &endpoint.template,
-                ..Template::default()
-            });
-        }
-        let Some(template) = templates.get_mut(place) else {
-            continue;
-        };
-        template.requests += endpoint.requests;
-        template.client_errors += endpoint.counts.client_errors;
-        template.server_errors += endpoint.counts.server_errors;
-        if let Some(latency) = endpoint.latency.filter(|latency| latency.timed > 0) {
-            // Weighted by what was timed; of a percentile that is near, not exact.
-            let timed = template.timed + latency.timed;
-            let weight = latency.timed as f64 / timed as f64;
-            template.mean_us += (latency.mean_us - template.mean_us) * weight;
-            template.p90_us += (latency.p90_us as f64 - template.p90_us) * weight;
-            template.timed = timed;
-        }
-    }
-    templates.sort_by_key(|template| std::cmp::Reverse(template.requests));
-    templates
-}
-
-fn slowest(templates: &[Template<'_>], texts: &Texts) -> Vec<String> {
-    let timed = templates.iter().filter(|template| template.timed > 0);
-    let slowest = timed.max_by(|one, other| one.mean_us.total_cmp(&other.mean_us));
-    let Some(slowest) = slowest else {
+fn slowest(templates: &[Endpoint], texts: &Texts) -> Vec<String> {
+    let timed = templates
+        .iter()
+        .filter_map(|template| Some((template, template.latency.as_ref()?)));
+    let slowest = timed.max_by(|one, other| one.1.mean_us.total_cmp(&other.1.mean_us));
+    let Some((slowest, latency)) = slowest else {
         return Vec::new();
     };
     let values = [
-        ("subject", slowest.name.to_owned()),
-        ("mean", format!("{:.1}", slowest.mean_us / 1000.0)),
-        ("p90", format!("{:.1}", slowest.p90_us / 1000.0)),
+        ("subject", slowest.template.clone()),
+        ("mean", format!("{:.1}", latency.mean_us / 1000.0)),
+        ("p90", format!("{:.1}", latency.p90_us as f64 / 1000.0)),
         ("count", slowest.requests.to_string()),
     ];
     vec![
@@ -136,19 +94,19 @@ fn slowest(templates: &[Template<'_>], texts: &Texts) -> Vec<String> {
 }
 
 /// The three with the most errors.
-fn list(templates: &[Template<'_>], class: ErrorClass, texts: &Texts) -> String {
-    let errors = |template: &Template<'_>| match class {
-        ErrorClass::Client => template.client_errors,
-        ErrorClass::Server => template.server_errors,
+fn list(templates: &[Endpoint], class: ErrorClass, texts: &Texts) -> String {
+    let errors = |template: &Endpoint| match class {
+        ErrorClass::Client => template.counts.client_errors,
+        ErrorClass::Server => template.counts.server_errors,
     };
-    let mut failing: Vec<&Template<'_>> = templates.iter().filter(|one| errors(one) > 0).collect();
+    let mut failing: Vec<&Endpoint> = templates.iter().filter(|one| errors(one) > 0).collect();
     failing.sort_by_key(|template| std::cmp::Reverse(errors(template)));
     let items: Vec<String> = failing
         .iter()
         .take(3)
         .map(|template| {
             let values = [
-                ("subject", template.name.to_owned()),
+                ("subject", template.template.clone()),
                 ("count", errors(template).to_string()),
             ];
             fill(texts.classic_item, &values)

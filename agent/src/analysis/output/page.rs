@@ -113,8 +113,12 @@ fn figures(report: &Report, texts: &Texts) -> Vec<(String, String)> {
         add(texts.rate, format!("{rate:.2}"));
     }
     if totals.requests > 0 {
-        add(texts.clients, grouped(totals.clients));
-        add(texts.bytes, bytes(totals.counts.bytes));
+        if totals.clients > 0 {
+            add(texts.clients, grouped(totals.clients));
+        }
+        if totals.counts.bytes > 0 {
+            add(texts.bytes, bytes(totals.counts.bytes));
+        }
         add(texts.success_rate, format!("{:.2} %", totals.success_rate));
         let counts = &totals.counts;
         add(
@@ -129,7 +133,9 @@ fn figures(report: &Report, texts: &Texts) -> Vec<(String, String)> {
         if counts.unanswered > 0 {
             add(texts.unanswered, grouped(counts.unanswered));
         }
-        add(texts.bots, grouped(totals.bots));
+        if totals.bots > 0 {
+            add(texts.bots, grouped(totals.bots));
+        }
     }
     if let Some(latency) = totals.latency {
         let [p50, p90, p95, p99, max] = [

@@ -39,7 +39,10 @@ fn ordinary(minutes: usize, seed: u64) -> Vec<Point> {
 }
 
 fn found(minutes: &[Point]) -> Vec<Change> {
-    Series::of_minutes(minutes).iter().flat_map(changes).collect()
+    Series::of_minutes(minutes)
+        .iter()
+        .flat_map(changes)
+        .collect()
 }
 
 #[test]

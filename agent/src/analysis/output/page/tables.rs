@@ -112,7 +112,8 @@ fn rest<R>(
 }
 
 fn hours_of_day(report: &Report, texts: &Texts) -> Section {
-    let hours = &report.hours_of_day;
+    let hours = report.hours_of_day.iter();
+    let hours = hours.filter(|hour| hour.requests > 0);
     let row = |hour: &crate::analysis::report::HourOfDay| {
         vec![
             format!("{:02}", hour.hour),
@@ -133,11 +134,8 @@ fn hours_of_day(report: &Report, texts: &Texts) -> Section {
             number(texts.mean),
             number("p99"),
         ],
-        bars: bars(hours.iter().map(|hour| hour.requests)),
-        rows: match hours.iter().any(|hour| hour.requests > 0) {
-            true => hours.iter().map(row).collect(),
-            false => Vec::new(),
-        },
+        bars: bars(hours.clone().map(|hour| hour.requests)),
+        rows: hours.map(row).collect(),
         ..Section::default()
     }
 }

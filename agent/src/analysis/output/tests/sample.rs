@@ -51,6 +51,12 @@ pub(super) fn report(text: &str) -> Report {
         },
         latency,
     };
+    let endpoints = || {
+        vec![
+            endpoint("/api/user/list", 600, 10, 0, latency(600, 80_000.0, 90_000)),
+            endpoint(&text, 400, 60, 30, latency(400, 755_320.0, 1_119_000)),
+        ]
+    };
     let named = || {
         table(vec![Named {
             value: text.clone(),
@@ -144,10 +150,8 @@ pub(super) fn report(text: &str) -> Report {
             },
         ],
         methods: named(),
-        endpoints: table(vec![
-            endpoint("/api/user/list", 600, 10, 0, latency(600, 80_000.0, 90_000)),
-            endpoint(&text, 400, 60, 30, latency(400, 755_320.0, 1_119_000)),
-        ]),
+        endpoints: table(endpoints()),
+        templates: endpoints(),
         paths: table(vec![Path {
             path: text.clone(),
             requests: 9,

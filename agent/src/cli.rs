@@ -14,6 +14,7 @@ pub mod selftest;
 pub mod serve;
 pub mod sessions;
 pub mod settings;
+pub mod watch;
 
 #[cfg(test)]
 mod tests;
@@ -41,6 +42,7 @@ use report::ReportArguments;
 use run::RunArguments;
 use selftest::SelftestArguments;
 use serve::ServeArguments;
+use watch::WatchArguments;
 
 /// Runs the program with the command line and the environment of this process.
 #[must_use]
@@ -83,6 +85,7 @@ fn execute(cli: Cli) -> anyhow::Result<Exit> {
         Command::Run(arguments) => run::run(config, arguments),
         Command::Read(arguments) => read::read(config, arguments),
         Command::Serve(arguments) => serve::serve(config, arguments),
+        Command::Watch(arguments) => watch::watch(&config, arguments),
         Command::Exchanges(arguments) => exchanges::exchanges(config, arguments),
         Command::Sessions(arguments) => sessions::sessions(config, arguments),
         Command::Doctor(arguments) => doctor::doctor(config, arguments),
@@ -110,6 +113,7 @@ enum Command {
     Run(RunArguments),
     Read(ReadArguments),
     Serve(ServeArguments),
+    Watch(WatchArguments),
     Exchanges(QueryArguments<ExchangeFilter>),
     Sessions(QueryArguments<SessionFilter>),
     Doctor(DoctorArguments),
@@ -142,6 +146,7 @@ impl Task {
                 let file = read_file(flags.config.path())?;
                 (Config::default(), file, flags.settings())
             }
+            CommandFlags::Watch(flags) => (watch::defaults(), Vec::new(), flags.server.settings()),
             CommandFlags::Exchanges(flags) => {
                 let file = read_file(flags.show.config.path())?;
                 (Config::default(), file, flags.show.settings())
@@ -174,6 +179,7 @@ impl Task {
                 Command::Read(flags.arguments(common.json)?)
             }
             CommandFlags::Serve(flags) => Command::Serve(flags.arguments(common.json)),
+            CommandFlags::Watch(flags) => Command::Watch(flags.arguments(common.json)),
             CommandFlags::Doctor => Command::Doctor(DoctorArguments { json: common.json }),
             CommandFlags::Gen(flags) => Command::Gen(flags.arguments(common.json, common.quiet)?),
             CommandFlags::Report(flags) => Command::Report(flags.arguments(common.json)),

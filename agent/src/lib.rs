@@ -15,3 +15,4 @@ pub mod server;
 pub mod session;
 pub mod sink;
 pub mod store;
+pub mod watch;

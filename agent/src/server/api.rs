@@ -7,6 +7,7 @@
 //! | `GET /api/logs/{id}` | one session |
 //! | `POST /api/exchanges` | stores exchanges, as `POST /api/logs` sessions |
 //! | `GET /api/exchanges` | a page of exchanges, the newest first; `next` names the place to go on from |
+//! | `GET /api/report` | the analysis of what is stored, in one of two languages |
 //! | `GET /api/health` | that the server answers |
 //! | `GET /api/openapi.json` | the description of all this, in OpenAPI 3.1 |
 //! | `GET /ready` | whether records would be stored now |
@@ -27,6 +28,7 @@ pub(crate) mod parameters;
 mod readers;
 mod record;
 pub(crate) mod refusal;
+mod report;
 mod requests;
 mod taking;
 
@@ -95,6 +97,7 @@ pub struct Api(Arc<Inner>);
 struct Inner {
     intake: Intake,
     readers: Readers,
+    reports: report::Reports,
     budget: Budget,
     requests: Arc<Requests>,
     bounds: Bounds,
@@ -117,6 +120,7 @@ impl Api {
         Self(Arc::new(Inner {
             intake,
             readers: Readers::new(directory, bounds.searches, bounds.search_time),
+            reports: report::Reports::default(),
             budget: Budget::new(bounds.all_bodies_bytes),
             requests: Arc::default(),
             bounds,
@@ -134,7 +138,7 @@ impl Api {
 
     /// The resources, without a guard: that stands before everything that is served.
     pub(super) fn router(&self) -> Router {
-        let routes = table::router(&OF_STORE);
+        let routes = table::router(&OF_STORE).merge(table::router(&report::OF_REPORT));
         routes.with_state(self.clone()).merge(everywhere())
     }
 
@@ -251,7 +255,10 @@ pub(super) fn without_store() -> Router {
             _ => router,
         }
     };
-    let routes = OF_STORE.iter().fold(Router::new(), absent);
+    let routes = OF_STORE
+        .iter()
+        .fold(Router::new(), absent)
+        .route(report::OF_REPORT[0].path, any(no_store));
     routes
         .method_not_allowed_fallback(refusal::method)
         .merge(everywhere())

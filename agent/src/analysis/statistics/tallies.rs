@@ -64,7 +64,7 @@ impl Tallied for Tally {
 }
 
 /// A request that is counted, with what is of use in more than one place.
-#[derive(Debug)]
+#[derive(Clone, Debug)]
 pub(crate) struct Request<'e, 'a> {
     pub(crate) entry: &'e Entry<'a>,
     /// The first digit of the status, 1 to 5; 0: another status or none.

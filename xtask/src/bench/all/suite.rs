@@ -17,7 +17,7 @@ pub(super) struct Suite {
 }
 
 /// All of them.
-pub(super) const SUITES: [Suite; 8] = [
+pub(super) const SUITES: [Suite; 9] = [
     Suite {
         name: "kernel",
         full: &[],
@@ -80,6 +80,13 @@ pub(super) const SUITES: [Suite; 8] = [
         name: "read",
         full: &[],
         quick: &["--megabytes", "64"],
+        program_flag: Some("--program"),
+        time_limit: Duration::from_secs(900),
+    },
+    Suite {
+        name: "report",
+        full: &[],
+        quick: &["--lines", "200000", "--rounds", "1", "--no-ten-times"],
         program_flag: Some("--program"),
         time_limit: Duration::from_secs(900),
     },

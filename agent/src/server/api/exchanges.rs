@@ -73,6 +73,7 @@ pub(super) async fn list(
         outcome: parameters.word("outcome", &Outcome::ALL, Outcome::name),
         role: parameters.word("role", &Role::ALL, Role::name),
         min_latency_us: parameters.number("min_latency_us", 0, u64::MAX),
+        ..ExchangeFilter::default()
     };
     parameters.end()?;
     let found = api.0.readers.search(move |store| {

@@ -97,8 +97,23 @@ impl Writer {
         }
         self.days.stop();
         self.store_parked(true);
+        self.write_groups(Duration::ZERO);
         for file in &mut self.state.open {
             file.checkpoint();
+        }
+    }
+
+    /// Writes the groups that have been in memory alone for so long. What fails is done again when the
+    /// file is opened.
+    fn write_groups(&mut self, time: Duration) {
+        for file in &mut self.state.open {
+            if !self.days.begin(file.day) {
+                continue;
+            }
+            if let Err(error) = file.write_groups(time) {
+                tracing::debug!(day = %file.day, %error, "roll-ups could not be written");
+            }
+            self.days.end();
         }
     }
 
@@ -224,6 +239,7 @@ impl Writer {
             // Full means that it will look anyway.
             let _woken = self.wake_tidy.try_send(());
         }
+        self.write_groups(TICK);
         let horizon = self.days.horizon();
         self.state.open.retain(|file| {
             let is_late = file.day < today && now.saturating_duration_since(file.last_used) >= LATE;

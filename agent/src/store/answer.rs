@@ -179,7 +179,7 @@ pub(super) fn wanted(filter: &ExchangeFilter) -> Option<Wanted> {
 
 impl Question {
     /// The seconds that hold all of it.
-    pub(super) fn seconds(&self) -> (i64, i64) {
+    pub(crate) fn seconds(&self) -> (i64, i64) {
         let up = |time: Timestamp| {
             let us = time.as_microsecond();
             us.div_euclid(1_000_000) + i64::from(us.rem_euclid(1_000_000) > 0)

@@ -3,9 +3,13 @@
 use std::collections::BTreeMap;
 
 use rusqlite::params;
+use serde::Serialize;
 
 use super::{ReadError, ReadFile, Store};
 use crate::sink::sqlite::groups::{MINUTE, floor};
+
+/// CPUs that are told apart: records of other programs may name any.
+const CPUS_MOST: usize = 1024;
 
 /// What sessions have counted.
 #[derive(Clone, Copy, Debug, Default, Eq, PartialEq)]
@@ -21,7 +25,7 @@ pub struct Traffic {
 }
 
 /// Packets and bytes that a CPU carried, a place for each step.
-#[derive(Clone, Debug, Default, Eq, PartialEq)]
+#[derive(Clone, Debug, Default, Eq, PartialEq, Serialize)]
 pub struct CpuTraffic {
     /// Packets.
     pub packets: Vec<u64>,
@@ -89,7 +93,11 @@ impl Store {
                     let Some(at) = place(row.get(0)?, first, step).filter(|at| *at < places) else {
                         return Ok(());
                     };
-                    let cpu = found.entry(row.get(1)?).or_insert_with(|| CpuTraffic {
+                    let number: u32 = row.get(1)?;
+                    if found.len() >= CPUS_MOST && !found.contains_key(&number) {
+                        return Ok(());
+                    }
+                    let cpu = found.entry(number).or_insert_with(|| CpuTraffic {
                         packets: vec![0; places],
                         bytes: vec![0; places],
                     });

@@ -144,6 +144,15 @@ mod tests {
             ),
             2
         );
+        // All four are in groups: two of a role and minute in each row.
+        assert_eq!(
+            count(
+                &old,
+                "SELECT count(*) FROM exchange_groups WHERE kind = 'all'"
+            ),
+            2
+        );
+        assert_eq!(count(&old, "SELECT known_from IS NULL FROM group_state"), 1);
         let mut new = Connection::open_in_memory().unwrap();
         migrate(&mut new).unwrap();
         assert_eq!(shape(&old), shape(&new));

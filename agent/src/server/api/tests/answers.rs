@@ -46,7 +46,11 @@ impl Running {
 }
 
 fn encoded(text: &str) -> String {
-    text.bytes().map(|byte| format!("%{byte:02x}")).collect()
+    let byte = |byte: u8| match byte {
+        b'a'..=b'z' => char::from(byte).to_string(),
+        byte => format!("%{byte:02x}"),
+    };
+    text.bytes().map(byte).collect()
 }
 
 #[test]

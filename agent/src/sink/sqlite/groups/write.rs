@@ -35,6 +35,8 @@ pub(crate) struct Written {
     pub(super) pending: u64,
     /// The last transaction whose exchanges are in the table.
     sequence: i64,
+    /// Another who writes to the table counts up.
+    generation: i64,
     at: Instant,
     /// Periods that have shorter ones in the table, and no row of their own.
     open: BTreeSet<(i64, i64)>,
@@ -51,12 +53,11 @@ impl Groups {
     /// # Errors
     /// What the database says.
     pub(crate) fn open(connection: &Connection) -> Result<Self, FileError> {
-        let sequence = connection.query_row("SELECT sequence FROM group_state", [], |row| {
-            row.get::<_, i64>(0)
-        })?;
+        let (sequence, generation) = state(connection)?;
         let mut written = Written {
             pending: 0,
             sequence,
+            generation,
             at: Instant::now(),
             open: BTreeSet::new(),
             newest: i64::MIN,
@@ -118,9 +119,12 @@ impl Groups {
     /// # Errors
     /// What the database says.
     pub(crate) fn is_theirs(&self, connection: &Connection) -> Result<bool, FileError> {
-        let mut statement = connection.prepare_cached("SELECT sequence FROM group_state")?;
-        let sequence: i64 = statement.query_row([], |row| row.get(0))?;
-        Ok(sequence == self.written.sequence)
+        let Written {
+            sequence,
+            generation,
+            ..
+        } = self.written;
+        Ok(state(connection)? == (sequence, generation))
     }
 
     /// Writes what has changed, as of the end of the transaction of this number, and closes periods
@@ -273,11 +277,12 @@ impl Groups {
 /// # Errors
 /// What the database says.
 pub(crate) fn fill(connection: &Connection) -> Result<(), FileError> {
-    let exchanges: Option<i64> =
-        connection.query_row("SELECT sum(exchanges) FROM exchange_minutes", [], |row| {
-            row.get(0)
-        })?;
-    let Some(exchanges) = exchanges else {
+    let (exchanges, newest): (i64, Option<i64>) = connection.query_row(
+        "SELECT (SELECT count(*) FROM (SELECT 1 FROM exchanges LIMIT ?)), (SELECT max(id) FROM exchanges)",
+        [FILLED_MOST + 1],
+        |row| Ok((row.get(0)?, row.get(1)?)),
+    )?;
+    let Some(newest) = newest else {
         return Ok(());
     };
     if exchanges <= FILLED_MOST {
@@ -286,9 +291,10 @@ pub(crate) fn fill(connection: &Connection) -> Result<(), FileError> {
         groups.replay_rows(connection, rows.query([])?)?;
         let sequence = groups.written.sequence;
         groups.write(connection, sequence)?;
-        connection.execute("UPDATE group_state SET known_from = NULL", [])?;
         return Ok(());
     }
+    let known_from = floor(newest / 2_000_000, MINUTE) + MINUTE;
+    connection.execute("UPDATE group_state SET known_from = ?", [known_from])?;
     let sums = EXCHANGE_SUMS.join(", ");
     let mut minutes =
         connection.prepare(&format!("SELECT time, role, {sums} FROM exchange_minutes"))?;
@@ -442,7 +448,15 @@ pub(crate) fn close_all(connection: &Connection) -> Result<(), FileError> {
     while let Some((period, time)) = groups.written.due(i64::MAX) {
         groups.written.close(connection, period, time)?;
     }
+    connection.execute("UPDATE group_state SET generation = generation + 1", [])?;
     Ok(())
+}
+
+/// The last transaction that is counted, and the generation of the rows.
+fn state(connection: &Connection) -> Result<(i64, i64), FileError> {
+    let mut statement =
+        connection.prepare_cached("SELECT sequence, generation FROM group_state")?;
+    Ok(statement.query_row([], |row| Ok((row.get(0)?, row.get(1)?)))?)
 }
 
 fn encode<K>(table: &Table<K>, name: impl Fn(&K) -> Option<String>) -> Option<Vec<u8>> {

@@ -14,13 +14,14 @@ CREATE TABLE exchange_groups (
     PRIMARY KEY (period, time, kind, role)
 ) STRICT;
 
--- sequence: the last transaction whose rows are in exchange_groups. known_from: the first second from
--- which on groups are known; rows that are older came before there were groups.
+-- sequence: the last transaction whose rows are in exchange_groups. generation: counts up when rows are
+-- made by another than who writes. known_from: the first second from which on groups are known; rows that
+-- are older came before there were groups.
 CREATE TABLE group_state (
     id INTEGER PRIMARY KEY CHECK (id = 0),
     sequence INTEGER NOT NULL,
+    generation INTEGER NOT NULL,
     known_from INTEGER
 ) STRICT;
 
-INSERT INTO group_state
-SELECT 0, (SELECT coalesce(max(sequence), 0) FROM changes), max(time) + 60 FROM exchange_minutes;
+INSERT INTO group_state SELECT 0, coalesce(max(sequence), 0), 0, NULL FROM changes;

@@ -56,6 +56,13 @@ pub(super) const SUITES: [Suite; 9] = [
         time_limit: Duration::from_secs(300),
     },
     Suite {
+        name: "dashboard",
+        full: &[],
+        quick: &["--exchanges", "300000", "--rounds", "10"],
+        program_flag: Some("--program"),
+        time_limit: Duration::from_secs(1800),
+    },
+    Suite {
         name: "generators",
         full: &[],
         quick: &["--only", "json"],

@@ -2,23 +2,26 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
+use agent_common::counters::{Counters, Escalated, Ignored, Lost, Protocol};
+
 use super::*;
 use crate::http::exchange::record::{ExchangeRecord, Role};
 use crate::http::exchange::tally::{BOUNDS, Tally};
-use crate::server::Lines;
+use crate::server::{Cpu, Lines};
 use crate::session::table::SessionCounts;
 use crate::sink::batch::samples;
-use crate::sink::counts::{ExactCounts, Kept, SharedCounts};
+use crate::sink::counts::{self, ExactCounts, SharedCounts};
+use crate::sink::log::LossReason;
 
 const LIST: &str = include_str!("../metrics.md");
 
 /// The account of the HTTP API.
 fn sent() -> Counts {
     let exact = ExactCounts::default();
-    exact.accept(Kept::Queued, 100);
-    exact.bring(Kept::Queued, Kept::Spooled, 30);
-    exact.store(Kept::Spooled, 4);
-    exact.lose(Kept::Spooled, counts::LossReason::TooLarge, 1);
+    exact.accept(counts::Kept::Queued, 100);
+    exact.bring(counts::Kept::Queued, counts::Kept::Spooled, 30);
+    exact.store(counts::Kept::Spooled, 4);
+    exact.lose(counts::Kept::Spooled, counts::LossReason::TooLarge, 1);
     exact.counts()
 }
 
@@ -100,7 +103,7 @@ fn snapshot() -> Snapshot {
         longest_pause_us: Some(2_500),
         exchanges: exchanges(),
         ledger: Ledger::default(),
-        selftest: Some(crate::selftest::keep::Kept {
+        selftest: Some(Kept {
             version: "1".to_owned(),
             at: Timestamp::from_second(1_800_000_000).unwrap(),
             hooks: vec!["tc".to_owned()],

@@ -8,6 +8,7 @@
 mod filter;
 mod follow;
 mod read;
+mod recent;
 
 use std::fmt;
 use std::io;
@@ -20,6 +21,7 @@ use rusqlite::{Connection, OpenFlags, params_from_iter, types::Value};
 
 pub use filter::{Common, ExchangeFilter, SessionFilter};
 pub use follow::Follower;
+pub use recent::{CLASSES, Grain, Sums};
 
 use crate::http::exchange::record::ExchangeRecord;
 use crate::session::record::SessionRecord;

@@ -252,13 +252,13 @@ impl Programs {
         }
     }
 
-    /// How long each loaded program has run while BPF statistics were on, by its name.
+    /// How long and how often each loaded program has run while BPF statistics were on, by its name.
     #[must_use]
-    pub fn run_times(&self) -> BTreeMap<String, Duration> {
+    pub fn run_times(&self) -> BTreeMap<String, (Duration, u64)> {
         let loaded = self.ebpf.programs();
         let times = loaded.filter_map(|(name, program)| {
             let info = program.info().ok()?;
-            Some((name.to_owned(), info.run_time()))
+            Some((name.to_owned(), (info.run_time(), info.run_count())))
         });
         times.collect()
     }

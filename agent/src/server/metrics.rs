@@ -1,17 +1,11 @@
 #![doc = include_str!("metrics.md")]
 
-use std::collections::BTreeMap;
-
-use jiff::Timestamp;
 use prometheus::TextEncoder;
 use prometheus::proto::{self, Counter, Gauge, LabelPair, MetricFamily, MetricType};
 
 use self::durations::DURATIONS;
 pub use self::table::METRICS;
-use super::{Exchanges, Health, Process, Snapshot};
-use crate::ledger::{Ledger, RequestCounts};
-use crate::selftest::keep::Kept;
-use crate::sink::counts::Counts;
+use super::Snapshot;
 
 pub mod durations;
 mod table;
@@ -41,32 +35,12 @@ pub fn text(snapshot: &Snapshot) -> Result<String, prometheus::Error> {
     encode(snapshot, |_| true)
 }
 
-/// As [`text`], where there is a store and no capture: `sinks` are the accounts of the store.
+/// As [`text`], where there is a store and no capture.
 ///
 /// # Errors
 /// As those of [`text`].
-pub fn text_of_store(
-    sinks: &[(&'static str, Counts)],
-    requests: RequestCounts,
-    process: Option<Process>,
-    selftest: Option<Kept>,
-) -> Result<String, prometheus::Error> {
-    let snapshot = Snapshot {
-        cpus: Vec::new(),
-        lines: None,
-        sessions: None,
-        sinks: sinks.to_vec(),
-        requests: Some(requests),
-        program_seconds: BTreeMap::new(),
-        longest_pause_us: None,
-        exchanges: Exchanges::default(),
-        ledger: Ledger::default(),
-        selftest,
-        interfaces: Vec::new(),
-        health: Health::new(Timestamp::UNIX_EPOCH),
-        process,
-    };
-    encode(&snapshot, |metric| {
+pub fn text_of_store(snapshot: &Snapshot) -> Result<String, prometheus::Error> {
+    encode(snapshot, |metric| {
         let names = ["tapline_build_info", "tapline_lost_total"];
         names.contains(&metric.name)
             || metric.name.starts_with("tapline_sink_")

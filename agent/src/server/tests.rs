@@ -75,13 +75,20 @@ impl Drop for Running {
     }
 }
 
+fn run() -> Serving {
+    Serving {
+        mode: Mode::Run,
+        token: None,
+    }
+}
+
 async fn answer(
     listener: Listener,
     packets: u64,
     interfaces: &[&str],
     mut stopped: oneshot::Receiver<()>,
 ) {
-    let mut server = Server::start(listener, None, None).unwrap();
+    let mut server = Server::start(listener, None, run()).unwrap();
     let progress = Progress::new(1);
     progress.heads_by_cpu[0][0].store(7, Relaxed);
     let mut asked = 0;
@@ -94,7 +101,11 @@ async fn answer(
         let mut counters = Counters::default();
         counters.packets[0][0] = packets;
         counters.ignored[Ignored::Tls as usize] = asked;
-        let interfaces = interfaces.iter().map(ToString::to_string).collect();
+        let interfaces = interfaces.iter().map(|name| Interface {
+            name: (*name).to_owned(),
+            hook: "tc".to_owned(),
+        });
+        let interfaces = interfaces.collect();
         let taken = Taken::of(&progress, SinkCounts::default(), Vec::new());
         question.answer(server.snapshot(vec![counters], taken, interfaces));
     }
@@ -377,7 +388,9 @@ fn nobody_answers_once_the_capture_is_over() {
         .unwrap();
     let answer = runtime.block_on(async {
         use hyper::service::Service as _;
-        let router = routes::router(asker, None);
+        let (_stop, stopped) = watch::channel(());
+        let guard = Arc::new(Guard::new(Ipv4Addr::LOCALHOST.into(), None));
+        let router = routes::router(&Hub::new(Mode::Run, Some(asker), None, guard, stopped));
         hyper_util::service::TowerToHyperService::new(router)
             .call(request)
             .await
@@ -409,7 +422,7 @@ fn without_an_address_there_is_no_server() {
         .build()
         .unwrap();
     runtime.block_on(async {
-        let mut server = Server::start(Listener::bind(None).unwrap(), None, None).unwrap();
+        let mut server = Server::start(Listener::bind(None).unwrap(), None, run()).unwrap();
         assert_eq!(server.address(), None);
         let wait = tokio::time::timeout(Duration::from_millis(20), server.question());
         assert!(wait.await.is_err());

@@ -6,7 +6,7 @@ use super::{Metric, Samples, durations};
 use crate::http::head::Kind;
 use crate::ledger::RequestCounts;
 use crate::selftest::keep::Kept;
-use crate::server::{Cpu, Process, Snapshot};
+use crate::server::{Cpu, Process, Program, Snapshot};
 use crate::sink::counts;
 use crate::sink::log::LossReason;
 
@@ -213,8 +213,8 @@ pub const METRICS: [Metric; 29] = [
         labels: &["program"],
         help: "CPU time of each kernel program, estimated from one second of every minute; only with metrics.program_time.",
         read: |snapshot, samples| {
-            for (name, seconds) in &snapshot.program_seconds {
-                samples.add_measured(&[name], *seconds);
+            for Program { name, ns, .. } in &snapshot.programs {
+                samples.add_measured(&[name], *ns as f64 / 1e9);
             }
         },
     },

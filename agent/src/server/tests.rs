@@ -1,5 +1,9 @@
 //! The server over real sockets: what is asked as bytes, what is answered as bytes.
 
+mod back_end;
+mod entering;
+mod looking_on;
+
 use std::io::{Read as _, Write as _};
 use std::net::{Ipv4Addr, Shutdown, TcpStream};
 use std::sync::atomic::Ordering::Relaxed;
@@ -361,6 +365,56 @@ fn idle_connections_give_way_and_busy_ones_do_not() {
     });
     assert_eq!(closed.count(), 1);
     assert!(ask(&mut busy));
+}
+
+#[test]
+fn the_agent_of_a_capture_tells_of_its_cpus() {
+    let running = Running::start(5, &["eth0"]);
+    let answer = running.exchange(b"GET /api/agent HTTP/1.1\r\nHost: localhost\r\n\r\n");
+    let (status, _, body) = split(&answer);
+    assert_eq!(status, "HTTP/1.1 200 OK");
+    let agent: serde_json::Value = serde_json::from_str(body).unwrap();
+    assert_eq!(agent["mode"], "run");
+    assert_eq!(
+        agent["interfaces"][0],
+        serde_json::json!({"name": "eth0", "hook": "tc"})
+    );
+    let cpu = &agent["cpus"][0];
+    assert_eq!(
+        (&cpu["cpu"], &cpu["packets"], &cpu["heads"]),
+        (&0.into(), &5.into(), &7.into())
+    );
+    assert_eq!(agent["sinks"][0]["name"], "log");
+    assert_eq!(agent["health"]["state"], "healthy");
+    assert!(agent["health"]["since"].is_string());
+}
+
+#[test]
+fn a_capture_without_a_store_shows_what_it_counts() {
+    let running = Running::start(5, &["eth0"]);
+    let mut stream = running.connect();
+    stream
+        .write_all(b"GET /api/live HTTP/1.1\r\nHost: localhost\r\n\r\n")
+        .unwrap();
+    let mut text = String::new();
+    let mut block = [0; 4096];
+    while text.matches("event: tick").count() < 3 {
+        let length = stream.read(&mut block).unwrap();
+        text += std::str::from_utf8(&block[..length]).unwrap();
+    }
+    let last = text
+        .lines()
+        .rfind(|line| line.starts_with("data: "))
+        .unwrap();
+    let tick: serde_json::Value = serde_json::from_str(&last[6..]).unwrap();
+    assert_eq!(tick["cpus"][0]["packets"], 5);
+    assert_eq!(tick["second"]["requests"], 0);
+    assert_eq!(tick["minute"]["rate"], 0.0);
+    // What a capture does not count is not known.
+    for field in ["request_bytes", "p99_us"] {
+        assert!(tick["minute"][field].is_null(), "{tick}");
+    }
+    assert!(tick["recent"].is_null());
 }
 
 #[test]

@@ -10,7 +10,7 @@ use std::time::{Duration, Instant};
 
 use aya::sys::{Stats, enable_stats};
 
-use super::programs::Programs;
+use super::programs::{Programs, Ran};
 use crate::server::Program;
 
 /// From the begin of one measurement to that of the next.
@@ -23,7 +23,7 @@ const TAKES: Duration = Duration::from_secs(1);
 #[derive(Debug)]
 pub struct RunTimes {
     /// While statistics are on, and what the programs had run before.
-    running: Option<(OwnedFd, BTreeMap<String, (Duration, u64)>)>,
+    running: Option<(OwnedFd, Ran)>,
     /// When the last measurement began.
     begun: Option<Instant>,
     /// The end of the last one, up to which the sums are.
@@ -92,7 +92,7 @@ impl RunTimes {
     }
 
     /// Takes what was measured for all the time since the measurement before.
-    fn end(&mut self, after: &BTreeMap<String, (Duration, u64)>, now: Instant) {
+    fn end(&mut self, after: &Ran, now: Instant) {
         let (Some((statistics, before)), Some(begun)) = (self.running.take(), self.begun) else {
             return;
         };
@@ -119,7 +119,7 @@ mod tests {
     use super::*;
 
     /// A run a microsecond.
-    fn ran(microseconds: u64) -> BTreeMap<String, (Duration, u64)> {
+    fn ran(microseconds: u64) -> Ran {
         let time = Duration::from_micros(microseconds);
         BTreeMap::from([("a".to_owned(), (time, microseconds))])
     }

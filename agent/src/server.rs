@@ -40,7 +40,7 @@ mod tests;
 use std::io;
 use std::net::{IpAddr, Ipv4Addr, SocketAddr, TcpListener};
 use std::sync::Arc;
-use std::time::Instant;
+use std::time::{Duration, Instant};
 
 use agent_common::counters::Counters;
 use jiff::Timestamp;
@@ -62,6 +62,9 @@ use crate::sink::log::SinkCounts;
 
 /// Questions that may wait for whoever has the numbers.
 const QUESTIONS: usize = 32;
+
+/// How long WebSockets have for a word at the end.
+const FAREWELLS: Duration = Duration::from_secs(2);
 
 /// Why the server cannot listen.
 #[derive(Debug, thiserror::Error)]
@@ -158,6 +161,8 @@ struct Tasks {
     stop: watch::Sender<()>,
     /// Dropping it ends the tasks and the connections.
     tasks: JoinSet<()>,
+    /// `None`: nobody looks on.
+    hub: Option<Hub>,
 }
 
 impl Tasks {
@@ -184,9 +189,11 @@ impl Tasks {
             address,
             stop,
             tasks: JoinSet::new(),
+            hub: Some(hub.clone()),
         };
         if address.is_some() {
             tasks.tasks.spawn(live::run(hub.clone()));
+            tasks.tasks.spawn(live::rows::run(hub.clone()));
         }
         tasks.accept(listener, routes::router(&hub), guard, stopped)?;
         Ok(tasks)
@@ -213,6 +220,10 @@ impl Tasks {
     async fn stop(mut self) {
         drop(self.stop);
         while self.tasks.join_next().await.is_some() {}
+        // They are no connections of ours any more, but have tasks of their own.
+        if let Some(hub) = &self.hub {
+            drop(tokio::time::timeout(FAREWELLS, hub.tail().all_gone()).await);
+        }
     }
 }
 
@@ -241,6 +252,7 @@ impl BackEnd {
             address,
             stop,
             tasks: JoinSet::new(),
+            hub: None,
         };
         if let Some(address) = address {
             let guard = Arc::new(Guard::of_hosts(address.ip()));

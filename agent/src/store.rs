@@ -7,6 +7,7 @@
 
 mod filter;
 mod follow;
+mod matching;
 mod read;
 mod recent;
 
@@ -20,7 +21,7 @@ use std::time::Instant;
 use rusqlite::{Connection, OpenFlags, params_from_iter, types::Value};
 
 pub use filter::{Common, ExchangeFilter, SessionFilter};
-pub use follow::Follower;
+pub use follow::{Follower, Fresh};
 pub use recent::{CLASSES, Grain, Sums};
 
 use crate::http::exchange::record::ExchangeRecord;

@@ -6,10 +6,10 @@ use axum::response::{IntoResponse as _, Response};
 use serde::Serialize;
 use serde_json::{Value, json};
 
+use super::Snapshot;
 use super::api::refusal::Refusal;
 use super::hub::{Hub, Mode};
 use super::snapshot::{Interface, Program};
-use super::{Snapshot, live};
 use crate::selftest::keep::Kept;
 use crate::sink::counts::LossReason;
 
@@ -101,16 +101,12 @@ pub(super) async fn show(State(hub): State<Hub>) -> Result<Response, Refusal> {
         },
         selftest: snapshot.selftest.as_ref(),
         health: health(&hub, &snapshot),
-        viewers: viewers(hub.live()),
+        viewers: Viewers {
+            sse: hub.live().viewers(),
+            websocket: hub.tail().sockets(),
+        },
     };
     Ok(Json(agent).into_response())
-}
-
-fn viewers(live: &live::Live) -> Viewers {
-    Viewers {
-        sse: live.viewers(),
-        websocket: 0,
-    }
 }
 
 /// Of the capture, where there is one, else of the store: that has no history.

@@ -21,7 +21,7 @@
 pub(super) mod back_end;
 mod body;
 mod description;
-mod exchanges;
+pub(super) mod exchanges;
 mod logs;
 pub(crate) mod parameters;
 mod readers;

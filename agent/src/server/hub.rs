@@ -14,6 +14,7 @@ use super::access::Guard;
 use super::api::Api;
 use super::api::refusal::Refusal;
 use super::live::Live;
+use super::live::rows::Tail;
 use super::routes::{Questions, ask};
 use crate::store::{ReadError, Store};
 
@@ -31,9 +32,10 @@ pub enum Mode {
 }
 
 /// Shared by all handlers and tasks of a server.
-#[derive(Clone)]
+#[derive(Clone, Debug)]
 pub(super) struct Hub(Arc<Inner>);
 
+#[derive(Debug)]
 struct Inner {
     mode: Mode,
     started: Timestamp,
@@ -44,6 +46,7 @@ struct Inner {
     shelf: Option<Arc<Shelf>>,
     guard: Arc<Guard>,
     live: Live,
+    tail: Tail,
     stopped: watch::Receiver<()>,
 }
 
@@ -67,6 +70,7 @@ impl Hub {
             shelf,
             guard,
             live: Live::default(),
+            tail: Tail::default(),
             stopped,
         }))
     }
@@ -94,6 +98,11 @@ impl Hub {
     /// Those who look on.
     pub(super) fn live(&self) -> &Live {
         &self.0.live
+    }
+
+    /// Those who follow exchanges.
+    pub(super) fn tail(&self) -> &Tail {
+        &self.0.tail
     }
 
     /// The API of the store, where there is one.

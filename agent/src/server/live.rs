@@ -8,11 +8,16 @@
 //! ```
 //!
 //! A stream holds nothing for a client that does not read: it waits for the next tick, and what it has
-//! missed it never sees. One that takes nothing for some seconds is closed by its connection.
+//! missed it never sees. One that takes nothing for some seconds is closed by its connection. Whoever
+//! wants to see each exchange follows the store over a WebSocket ([`socket`]): it is read once for all of
+//! them ([`rows`]).
 
 pub(super) mod events;
 mod numbers;
+pub(super) mod rows;
+pub(super) mod socket;
 mod tick;
+pub(super) mod wish;
 
 use std::sync::Arc;
 use std::time::Duration;

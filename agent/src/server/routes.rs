@@ -19,12 +19,12 @@ use super::api::refusal::{self, Refusal};
 use super::api::{self, Api};
 use super::host_name::is_served;
 use super::hub::{Hub, Mode};
-use super::live::events;
+use super::live::{events, socket};
 use super::table::{self, Route};
 use super::{Question, Reason, Snapshot, agent, health, login, metrics};
 
 /// What every server of numbers answers, with a capture and without.
-pub(super) const OF_BOTH: [Route<Hub>; 4] = [
+pub(super) const OF_BOTH: [Route<Hub>; 5] = [
     Route {
         method: "GET",
         path: "/api/agent",
@@ -38,6 +38,13 @@ pub(super) const OF_BOTH: [Route<Hub>; 4] = [
         handler: || get(events::stream),
         parameters: &[],
         statuses: &[200, 503],
+    },
+    Route {
+        method: "GET",
+        path: "/ws/live",
+        handler: || get(socket::open),
+        parameters: &[],
+        statuses: &[101, 403, 426, 503],
     },
     Route {
         method: "POST",

@@ -2,6 +2,7 @@
 
 mod back_end;
 mod entering;
+mod following;
 mod looking_on;
 
 use std::io::{Read as _, Write as _};

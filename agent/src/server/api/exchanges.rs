@@ -55,8 +55,26 @@ pub(super) async fn list(
     let mut parameters = Parameters::new(query.as_deref(), &PARAMETERS);
     let limit = parameters.number("limit", 1, LIMIT_MOST).unwrap_or(LIMIT);
     let after: Option<Cursor> = parameters.parsed("after", "the next of another page");
+    let filter = filter(&mut parameters);
+    parameters.end()?;
+    let found = api.0.readers.search(move |store| {
+        let page = store.exchanges(&filter, Order::Newest, after, limit)?;
+        let shown = Shown {
+            exchanges: page.exchanges().collect(),
+            next: (page.len() == limit)
+                .then(|| page.next())
+                .flatten()
+                .map(|next| next.to_string()),
+        };
+        Ok(serde_json::to_vec(&shown))
+    });
+    json_text(found.await?)
+}
+
+/// Takes the filters.
+pub(in crate::server) fn filter(parameters: &mut Parameters) -> ExchangeFilter {
     let address = "an IPv4 or IPv6 address";
-    let filter = ExchangeFilter {
+    ExchangeFilter {
         common: Common {
             since: parameters.time("start_time"),
             until: parameters.time("end_time").map(behind),
@@ -73,20 +91,7 @@ pub(super) async fn list(
         outcome: parameters.word("outcome", &Outcome::ALL, Outcome::name),
         role: parameters.word("role", &Role::ALL, Role::name),
         min_latency_us: parameters.number("min_latency_us", 0, u64::MAX),
-    };
-    parameters.end()?;
-    let found = api.0.readers.search(move |store| {
-        let page = store.exchanges(&filter, Order::Newest, after, limit)?;
-        let shown = Shown {
-            exchanges: page.exchanges().collect(),
-            next: (page.len() == limit)
-                .then(|| page.next())
-                .flatten()
-                .map(|next| next.to_string()),
-        };
-        Ok(serde_json::to_vec(&shown))
-    });
-    json_text(found.await?)
+    }
 }
 
 /// `404`, `400-499` or `5xx`.

@@ -19,6 +19,7 @@
 pub mod access;
 pub mod api;
 pub(crate) mod connections;
+mod dashboard;
 mod health;
 pub(crate) mod host_name;
 pub mod metrics;

@@ -50,6 +50,7 @@ use self::readers::Readers;
 use self::refusal::Refusal;
 use self::requests::Requests;
 use super::ProcessReader;
+use super::dashboard;
 use super::table::{self, Route};
 use crate::ledger::RequestCounts;
 use crate::sink::sqlite::Intake;
@@ -144,6 +145,7 @@ impl Api {
         table::router(&back_end::OF_BACK_END)
             .with_state(self.clone())
             .merge(self.router())
+            .merge(dashboard::router())
             .fallback(refusal::nothing_here)
     }
 

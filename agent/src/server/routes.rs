@@ -17,7 +17,7 @@ use super::api::refusal::{self, Refusal};
 use super::api::{self, Api};
 use super::host_name::is_served;
 use super::table::{self, Route};
-use super::{Question, Reason, Snapshot, health, metrics};
+use super::{Question, Reason, Snapshot, dashboard, health, metrics};
 
 /// What only a capture answers.
 pub(super) const OF_CAPTURE: [Route<Questions>; 3] = [
@@ -51,6 +51,7 @@ pub(super) fn router(questions: Questions, api: Option<&Api>) -> Router {
     table::router(&OF_CAPTURE)
         .with_state(questions)
         .merge(store)
+        .merge(dashboard::router())
         .fallback(refusal::nothing_here)
 }
 

@@ -6,6 +6,7 @@ mod capture;
 mod generators;
 mod kernel;
 mod load;
+mod nginx;
 mod packets;
 mod read;
 mod sessions;

@@ -22,35 +22,22 @@ use std::{
             AtomicBool,
             Ordering::{Acquire, Relaxed, Release},
         },
-        mpsc::{Receiver, SyncSender, TrySendError, sync_channel},
+        mpsc::{Receiver, SyncSender, TrySendError},
     },
-    thread::{self, JoinHandle},
+    thread::JoinHandle,
 };
 
-use jiff::{Timestamp, civil::Date, tz::TimeZone};
+use jiff::Timestamp;
 
 pub(crate) use self::folder::make as make_folder;
-use self::{
-    classic::Classic,
-    clock::Clock,
-    combined::Combined,
-    counts::Shared,
-    files::LogWriter,
-    folder::LiveFiles,
-    frame::Frame,
-    json::Json,
-    names::{Series, Topic},
-    stream::Stream,
-    tidy::Tidy,
-    writer::{Batch, Target, Writer},
-};
+use self::{clock::Clock, counts::Shared, lines::Lines, names::Series, writer::Batch};
 pub use self::{
     counts::{Loss, LossReason, SinkCounts},
     error::LogError,
     settings::{Format, LogSettings, OnFull, Output, Retain, Rotate},
 };
 use crate::http::exchange::record::ExchangeRecord;
-use crate::http::head::{Head, Kind};
+use crate::http::head::Head;
 use crate::session::record::SessionRecord;
 
 pub(crate) mod asked;
@@ -65,10 +52,12 @@ mod files;
 mod folder;
 mod frame;
 pub mod json;
+mod lines;
 mod names;
 #[cfg(test)]
 mod samples;
 mod settings;
+mod start;
 mod stream;
 mod text;
 pub(crate) use text::append_plain;
@@ -255,100 +244,6 @@ impl LogSink {
         }
     }
 
-    fn start_files(settings: &LogSettings) -> Result<Self, LogError> {
-        let Output::Directory(directory) = &settings.output else {
-            return Self::start(settings.clone());
-        };
-        let zone = zone(settings);
-        let live = Arc::<LiveFiles>::default();
-        let stop = Arc::<AtomicBool>::default();
-        let (wake, woken) = sync_channel(1);
-        let today = zone.to_datetime(Timestamp::now()).date();
-        let files = LogWriter::open(directory, settings.rotate, Arc::clone(&live), wake, today)?;
-        let tidy = Tidy {
-            directory: directory.clone(),
-            compress: settings.rotate.compress,
-            retain: settings.retain,
-            live,
-            stop: Arc::clone(&stop),
-        };
-        let tidy_zone = zone.clone();
-        let tidy = thread::Builder::new()
-            .name("tapline-tidy".to_owned())
-            .spawn(move || tidy.run(&woken, &tidy_zone))
-            .map_err(|source| LogError::Thread { source })?;
-        let files = files.framed(frame(settings.format, &zone));
-        let target = Target::Files(files, directory.clone());
-        Self::start_writer(settings, target, zone, Some((tidy, stop)))
-    }
-
-    fn start_stream(settings: &LogSettings, file: File) -> Result<Self, LogError> {
-        let zone = zone(settings);
-        let target = Target::Stream(Stream::new(file).framed(frame(settings.format, &zone)));
-        Self::start_writer(settings, target, zone, None)
-    }
-
-    fn start_writer(
-        settings: &LogSettings,
-        target: Target,
-        zone: TimeZone,
-        tidy: Option<(JoinHandle<()>, Arc<AtomicBool>)>,
-    ) -> Result<Self, LogError> {
-        let has_days = matches!(target, Target::Files(..));
-        let of_heads = matches!(settings.format, Format::Classic | Format::Json);
-        let split = settings.split && has_days && of_heads;
-        let topics: &[Topic] = match settings.format {
-            _ if split => &Kind::ALL.map(Topic::kind),
-            Format::Zeek if has_days => &[Topic::Http, Topic::Connections],
-            _ => &[Topic::Http],
-        };
-        // Those in the queue, and the one that the writer holds.
-        let unmade = settings.queue_batches + 1;
-        let (queue, full) = sync_channel(settings.queue_batches);
-        let (give_back, empty) = sync_channel(unmade + topics.len());
-        let shared = Arc::<Shared>::default();
-        let target = match target {
-            Target::Stream(stream) => Target::Stream(stream.watched(Arc::clone(&shared))),
-            files => files,
-        };
-        let writer = Writer {
-            target,
-            zone: zone.clone(),
-            shared: Arc::clone(&shared),
-            outage: None,
-        };
-        let writer = thread::Builder::new()
-            .name("tapline-log".to_owned())
-            .spawn(move || writer.run(&full, &give_back))
-            .map_err(|source| LogError::Thread { source })?;
-        let filling = topics.iter().map(|&topic| {
-            new_batch(
-                Series {
-                    topic,
-                    day: Date::ZERO,
-                },
-                settings.batch_bytes,
-            )
-        });
-        Ok(Self {
-            lines: Lines::new(settings, &zone),
-            filling: filling.collect(),
-            clock: has_days.then(|| Clock::new(zone, b' ')),
-            split,
-            batch_bytes: settings.batch_bytes,
-            on_full: settings.on_full,
-            unmade,
-            spare: None,
-            empty,
-            shared,
-            workers: Some(Workers {
-                queue,
-                writer,
-                tidy,
-            }),
-        })
-    }
-
     /// Puts a batch into the queue and an empty one in its place.
     fn hand_over(&mut self, index: usize) {
         let records = self.filling[index].records;
@@ -461,60 +356,6 @@ impl LogHandle {
     }
 }
 
-/// The chosen format.
-#[derive(Debug)]
-enum Lines {
-    Classic(Classic),
-    Json(Json),
-    Combined(Combined),
-    Ecs,
-    Zeek(zeek::Depths),
-}
-
-impl Lines {
-    fn new(settings: &LogSettings, zone: &TimeZone) -> Self {
-        match settings.format {
-            Format::Classic => Self::Classic(Classic::new(zone.clone(), &settings.missing)),
-            Format::Json => Self::Json(Json::new(&settings.headers)),
-            Format::Combined => Self::Combined(Combined::new(zone.clone())),
-            Format::Ecs => Self::Ecs,
-            Format::Zeek => Self::Zeek(zeek::Depths::new()),
-        }
-    }
-
-    fn append(&mut self, head: &Head<'_>, out: &mut Vec<u8>) {
-        match self {
-            Self::Classic(lines) => lines.append(head, out),
-            Self::Json(lines) => lines.append(head, out),
-            Self::Combined(_) | Self::Ecs | Self::Zeek(_) => {}
-        }
-    }
-
-    fn takes_exchanges(&self) -> bool {
-        matches!(self, Self::Combined(_) | Self::Ecs | Self::Zeek(_))
-    }
-
-    fn append_exchange(&mut self, record: &ExchangeRecord<'_>, out: &mut Vec<u8>) {
-        match self {
-            Self::Combined(lines) => lines.write_exchange(record, out),
-            Self::Ecs => ecs::write_exchange(record, out),
-            Self::Zeek(depths) => {
-                let depth = record.session_id.map(|session| depths.next(session));
-                zeek::write_exchange(record, depth, out);
-            }
-            Self::Classic(_) | Self::Json(_) => {}
-        }
-    }
-}
-
-/// What stands around the lines of a file.
-fn frame(format: Format, zone: &TimeZone) -> Frame {
-    match format {
-        Format::Zeek => Frame::Zeek(zone.clone()),
-        _ => Frame::None,
-    }
-}
-
 /// Since the epoch; what lies beyond 64 bits is at their end.
 fn nanoseconds(time: Timestamp) -> i64 {
     let clamped = time.as_nanosecond().clamp(i64::MIN.into(), i64::MAX.into());
@@ -528,21 +369,6 @@ fn new_batch(series: Series, batch_bytes: usize) -> Batch {
         lines: Vec::with_capacity(batch_bytes.saturating_add(4096)),
         records: 0,
     }
-}
-
-/// The zone of the lines: what the settings name, else the system's. Where that cannot be told, UTC, and a
-/// word about it.
-fn zone(settings: &LogSettings) -> TimeZone {
-    let system = || {
-        TimeZone::try_system().unwrap_or_else(|error| {
-            tracing::warn!(
-                %error,
-                "the time zone of this system cannot be told: times are in UTC; set TZ to a zone such as Europe/Berlin"
-            );
-            TimeZone::UTC
-        })
-    };
-    settings.zone.clone().unwrap_or_else(system)
 }
 
 #[cfg(test)]

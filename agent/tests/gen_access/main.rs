@@ -7,6 +7,8 @@ mod accounts;
 mod configuration;
 mod health;
 mod lines;
+#[path = "../support/output.rs"]
+mod output;
 #[path = "../support/program.rs"]
 mod program;
 mod programs;
@@ -15,25 +17,17 @@ mod rotation;
 use std::fs;
 use std::io::{Read as _, Write as _};
 use std::path::Path;
-use std::process::{Command, Output};
+use std::process::Command;
 use std::thread;
 use std::time::{Duration, Instant};
 
 use flate2::read::GzDecoder;
 use tempfile::TempDir;
 
+use self::output::output;
+
 fn generator(line: &str) -> Command {
     program::generator("access", line.split_whitespace())
-}
-
-fn output(command: &mut Command) -> (i32, String, String) {
-    let Output {
-        status,
-        stdout,
-        stderr,
-    } = command.output().unwrap();
-    let text = |bytes| String::from_utf8(bytes).unwrap();
-    (status.code().unwrap(), text(stdout), text(stderr))
 }
 
 /// Runs it with its logs in this folder; it must end with this code. Where no file is named, no log is put

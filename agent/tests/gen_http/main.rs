@@ -3,19 +3,24 @@
 
 #![expect(clippy::unwrap_used, reason = "a test that cannot go on fails")]
 
+#[path = "../support/output.rs"]
+mod output;
+mod served;
 mod servers;
+mod users;
 
 use std::collections::BTreeSet;
 use std::fs;
 use std::io::{BufRead as _, BufReader, Write as _};
 use std::net::{TcpListener, TcpStream};
 use std::path::Path;
-use std::process::{Child, Command, Output, Stdio};
+use std::process::{Child, Command, Stdio};
 use std::thread;
 use std::time::{Duration, Instant};
 
 use serde_json::Value;
 
+use self::output::output;
 use self::servers::{Nginx, recorder};
 
 fn tapline(line: &str) -> Command {
@@ -26,16 +31,6 @@ fn tapline(line: &str) -> Command {
         .env_clear()
         .stdin(Stdio::null());
     command
-}
-
-fn output(command: &mut Command) -> (i32, String, String) {
-    let Output {
-        status,
-        stdout,
-        stderr,
-    } = command.output().unwrap();
-    let text = |bytes| String::from_utf8(bytes).unwrap();
-    (status.code().unwrap(), text(stdout), text(stderr))
 }
 
 /// Runs load, and gives how it ended and its account.
@@ -326,103 +321,6 @@ fn a_list_is_asked_in_its_order() {
     }
 }
 
-/// The words of a line in the combined format that traffic shows too.
-fn line_words(line: &str) -> (String, String, String, String) {
-    let parts: Vec<&str> = line.split('"').collect();
-    let address = line.split(' ').next().unwrap();
-    (
-        address.to_owned(),
-        parts[1].trim_end_matches(" HTTP/1.1").to_owned(),
-        parts[3].to_owned(),
-        parts[5].to_owned(),
-    )
-}
-
-fn head_words(head: &str) -> (String, String, String, String) {
-    let field = |name: &str| {
-        let mut lines = head.lines();
-        let found = lines.find_map(|line| line.strip_prefix(name)?.strip_prefix(": "));
-        found.unwrap_or("-").to_owned()
-    };
-    let line = head.lines().next().unwrap();
-    (
-        field("X-Forwarded-For"),
-        line.trim_end_matches(" HTTP/1.1").to_owned(),
-        field("Referer"),
-        field("User-Agent"),
-    )
-}
-
-#[test]
-fn users_ask_what_their_lines_say() {
-    let shipped = Path::new(env!("CARGO_MANIFEST_DIR")).join("../config/access.yaml");
-    let shipped = fs::read_to_string(shipped).unwrap();
-    let folder = tempfile::tempdir().unwrap();
-    let config = folder.path().join("access.yaml");
-    // Few users, and all there may be, in parts; also past the end of an hour.
-    for (rate, count, start) in [
-        (20, 1500, "2026-11-21T10:59:30Z"),
-        (20_000, 3000, "2026-11-21T10:59:59.95Z"),
-    ] {
-        let with_rate: Vec<String> = shipped
-            .lines()
-            .map(|line| match line.trim_start().starts_with("rate: ") {
-                true => format!("  rate: {rate}"),
-                false => line.to_owned(),
-            })
-            .collect();
-        fs::write(&config, with_rate.join("\n")).unwrap();
-        let file = config.display();
-        let (address, seen) = recorder();
-        let (code, account) = load(&format!(
-            "http://{address} --users {file} --seed 7 --start {start} -n {count} -c 1 --timeout 60s"
-        ));
-        assert_eq!(code, 0, "{account}");
-        let (code, lines, stderr) = output(&mut tapline(&format!(
-            "access {file} --seed 7 --start {start} -n {count} --output - -q --jobs 2"
-        )));
-        assert_eq!(code, 0, "{stderr}");
-        let lines: Vec<_> = lines.lines().map(line_words).collect();
-        let seen = seen.lock().unwrap();
-        let heads: Vec<_> = seen.iter().map(|head| head_words(head)).collect();
-        assert_eq!((heads.len(), lines.len()), (count, count));
-        for (number, (head, line)) in heads.iter().zip(&lines).enumerate() {
-            assert_eq!(head, line, "{number} of {rate}/s");
-        }
-        let methods: BTreeSet<&str> = heads
-            .iter()
-            .map(|(_, line, ..)| line.split(' ').next().unwrap())
-            .collect();
-        assert_eq!(methods, BTreeSet::from(["GET", "POST"]));
-    }
-}
-
-#[test]
-fn the_seed_decides_what_users_ask_however_many_threads() {
-    let config = Path::new(env!("CARGO_MANIFEST_DIR")).join("../config/access.yaml");
-    let ask = |threads: u32, seed: u32| {
-        let (address, seen) = recorder();
-        let (code, account) = load(&format!(
-            "http://{address} --users {} --seed {seed} --start 2026-01-01T00:00:00Z -n 600 -c 4 -t {threads} --stamp",
-            config.display()
-        ));
-        assert_eq!(code, 0, "{account}");
-        let mut heads = seen.lock().unwrap().clone();
-        heads.sort_by_key(|head| {
-            let (_, behind) = head.split_once("X-Tapline-Stamp: ").unwrap();
-            behind.lines().next().unwrap().parse::<u64>().unwrap()
-        });
-        heads
-            .iter()
-            .map(|head| head_words(head))
-            .collect::<Vec<_>>()
-    };
-    let one = ask(1, 5);
-    assert_eq!(one.len(), 600);
-    assert!(one == ask(3, 5));
-    assert!(one != ask(1, 6));
-}
-
 #[test]
 fn signals_end_it_with_its_account() {
     let (mut target, url) = target("--json");
@@ -483,51 +381,4 @@ fn the_account_is_said_on_stderr_alone() {
     )));
     assert_eq!(code, 99);
     assert_eq!(stderr, "tapline: FAILED: errors>0 came true (5)\n");
-}
-
-#[test]
-fn the_configuration_of_the_target_is_printed_and_read() {
-    let (code, printed, _) = output(&mut tapline("http --print-config"));
-    assert_eq!(code, 0);
-    let folder = tempfile::tempdir().unwrap();
-    let path = folder.path().join("target.yaml");
-    fs::write(&path, &printed).unwrap();
-    let line = format!("http --print-config --config {}", path.display());
-    let (code, again, stderr) = output(&mut tapline(&line));
-    assert_eq!((code, &again), (0, &printed), "{stderr}");
-    fs::write(&path, "paths:\n  - path: /\n    statsu: 200\n").unwrap();
-    let (code, _, stderr) = output(&mut tapline(&line));
-    assert_eq!(code, 2);
-    assert!(
-        stderr
-            .contains("line 3: there is no key \"paths[0].statsu\"; did you mean paths[0].status?"),
-        "{stderr}"
-    );
-}
-
-/// Clients that do not behave: the target serves others all the while.
-#[test]
-fn hostile_clients_do_not_disturb_others() {
-    let (_target, url) = target("-t 1");
-    let address = url.strip_prefix("http://").unwrap();
-    let mut kept = Vec::new();
-    for bytes in [
-        "",
-        "GET / HTTP",
-        "POST / HTTP/1.1\r\nHost: h\r\nContent-Length: 9\r\n\r\nx",
-        "\0\0\0\0",
-    ] {
-        for _ in 0..50 {
-            let mut stream = TcpStream::connect(address).unwrap();
-            stream.write_all(bytes.as_bytes()).unwrap();
-            kept.push(stream);
-        }
-    }
-    // One that asks for a large answer and never reads it.
-    let mut greedy = TcpStream::connect(address).unwrap();
-    let many = "GET /large HTTP/1.1\r\nHost: h\r\n\r\n".repeat(1000);
-    drop(greedy.set_write_timeout(Some(Duration::from_millis(200))));
-    drop(greedy.write_all(many.as_bytes()));
-    let (code, account) = load(&format!("{url}/ -n 2000 -c 4"));
-    assert_eq!((code, &account["answered"]), (0, &2000.into()), "{account}");
 }

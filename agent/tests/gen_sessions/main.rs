@@ -7,6 +7,8 @@ mod api;
 mod back_end;
 mod ends;
 mod files;
+#[path = "../support/output.rs"]
+mod output;
 #[path = "../support/program.rs"]
 mod program;
 mod screen;
@@ -16,25 +18,16 @@ mod serve;
 mod usage;
 
 use std::path::Path;
-use std::process::{Command, Output};
+use std::process::Command;
 
 use serde_json::Value;
 use tapline::store::{Order, SessionFilter, Store};
 
+use self::output::output;
 use self::serve::Serve;
 
 fn generator(line: &str) -> Command {
     program::generator("sessions", line.split_whitespace())
-}
-
-fn output(command: &mut Command) -> (i32, String, String) {
-    let Output {
-        status,
-        stdout,
-        stderr,
-    } = command.output().unwrap();
-    let text = |bytes| String::from_utf8(bytes).unwrap();
-    (status.code().unwrap(), text(stdout), text(stderr))
 }
 
 /// The back end, and the address of its API.

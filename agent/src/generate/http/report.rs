@@ -1,12 +1,14 @@
 //! What a run came to: for people, and as JSON.
 
-use std::collections::BTreeMap;
 use std::fmt;
 use std::time::Duration;
 
 use hdrhistogram::Histogram;
-use serde::Serialize;
 
+mod document;
+
+use self::document::bars;
+pub use self::document::{Document, Latency};
 use super::arrivals::Arrivals;
 use super::load::LoadReport;
 use super::tally::{Fault, Tally};
@@ -14,9 +16,6 @@ use super::threshold::{Judged, Threshold};
 use crate::exit::Exit;
 use crate::generate::schedule::Schedule;
 use crate::generate::seed::Seed;
-
-/// Rows of the bar histogram.
-const ROWS: usize = 10;
 
 /// Letters of its longest bar.
 const BAR: usize = 40;
@@ -168,126 +167,6 @@ fn a_second(count: u64, time: Duration) -> f64 {
     count as f64 / time.as_secs_f64().max(1e-9)
 }
 
-/// What a run came to, for machines. Times are microseconds.
-#[derive(Clone, Debug, PartialEq, Serialize)]
-pub struct Document {
-    arrivals: &'static str,
-    seed: u64,
-    threads: u32,
-    connections: u32,
-    /// Until the last request had ended, without the wait for answers that did not come.
-    seconds: f64,
-    /// Until nothing was started any more.
-    starting_seconds: f64,
-    started: u64,
-    answered: u64,
-    failed: u64,
-    unfinished: u64,
-    late: u64,
-    dropped: u64,
-    offered_rate: Option<f64>,
-    started_rate: f64,
-    answered_rate: f64,
-    rate_met: bool,
-    errors: BTreeMap<&'static str, u64>,
-    statuses: BTreeMap<String, u64>,
-    connections_opened: u64,
-    connections_most: u64,
-    bytes_sent: u64,
-    bytes_received: u64,
-    bytes_of_bodies: u64,
-    bytes_unasked: u64,
-    from_send: Latency,
-    #[serde(skip_serializing_if = "Option::is_none")]
-    from_intended_start: Option<Latency>,
-    #[serde(skip_serializing_if = "Option::is_none")]
-    start_lateness: Option<Latency>,
-    histogram: Vec<Row>,
-    thresholds: Vec<Judged>,
-}
-
-/// Times in microseconds.
-#[derive(Clone, Copy, Debug, PartialEq, Serialize)]
-pub struct Latency {
-    count: u64,
-    min: f64,
-    mean: f64,
-    p50: f64,
-    p90: f64,
-    p99: f64,
-    #[serde(rename = "p99.9")]
-    p99_9: f64,
-    #[serde(rename = "p99.99")]
-    p99_99: f64,
-    max: f64,
-}
-
-impl Latency {
-    fn of(times: &Histogram<u64>) -> Self {
-        let micros = |nanoseconds: f64| nanoseconds / 1000.0;
-        // The end of a histogram's last step may be beyond its longest time.
-        let at = |part: f64| micros(times.value_at_percentile(part).min(times.max()) as f64);
-        Self {
-            count: times.len(),
-            min: if times.is_empty() {
-                0.0
-            } else {
-                micros(times.min() as f64)
-            },
-            mean: micros(times.mean()),
-            p50: at(50.0),
-            p90: at(90.0),
-            p99: at(99.0),
-            p99_9: at(99.9),
-            p99_99: at(99.99),
-            max: micros(times.max() as f64),
-        }
-    }
-}
-
-/// One row of the bar histogram.
-#[derive(Clone, Copy, Debug, PartialEq, Serialize)]
-struct Row {
-    /// Requests up to this time (microseconds), and later than the row before.
-    up_to: f64,
-    count: u64,
-    #[serde(skip)]
-    end: u64,
-}
-
-/// Rows whose times grow by the same factor, from the shortest time to the longest.
-fn bars(times: &Histogram<u64>) -> Vec<Row> {
-    if times.is_empty() {
-        return Vec::new();
-    }
-    let (least, most) = (times.min().max(1) as f64, times.max().max(1) as f64);
-    let factor = (most / least).powf(1.0 / ROWS as f64);
-    let mut rows: Vec<Row> = Vec::new();
-    let mut before = 0;
-    for row in 1..=ROWS {
-        let end = match row == ROWS {
-            true => most,
-            false => least * factor.powi(row as i32),
-        };
-        let end_step = times.highest_equivalent(end as u64);
-        // Where all times are close to each other steps are wider than rows.
-        if rows.last().is_some_and(|last| last.end == end_step) {
-            continue;
-        }
-        let until = times.count_between(0, end_step);
-        rows.push(Row {
-            up_to: end_step.min(times.max()) as f64 / 1000.0,
-            count: until.saturating_sub(before),
-            end: end_step,
-        });
-        before = until;
-        if end_step >= times.max() {
-            break;
-        }
-    }
-    rows
-}
-
 impl fmt::Display for Account {
     fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
         let LoadReport {
@@ -414,124 +293,4 @@ fn counts(
 }
 
 #[cfg(test)]
-pub(super) mod tests {
-    use std::time::SystemTime;
-
-    use super::*;
-    use crate::generate::http::answer::Whole;
-
-    /// Of two seconds in which nothing was done.
-    pub(in crate::generate::http) fn account() -> Account {
-        Account {
-            report: LoadReport {
-                tally: Tally::new().unwrap(),
-                begun: SystemTime::UNIX_EPOCH,
-                time: Duration::from_secs(2),
-                starting: Duration::from_secs(2),
-                threads: 1,
-            },
-            arrivals: Arrivals::Closed,
-            connections: 4,
-            seed: Seed(7),
-            thresholds: Vec::new(),
-        }
-    }
-
-    fn answered(times: impl IntoIterator<Item = u64>) -> Account {
-        let mut account = account();
-        let tally = &mut account.report.tally;
-        for time in times {
-            tally.started += 1;
-            tally.answer(&Whole {
-                status: 200,
-                is_kept: true,
-                body: 10,
-            });
-            for histogram in [&mut tally.service, &mut tally.response, &mut tally.lateness] {
-                histogram.record(time).unwrap();
-            }
-        }
-        tally.connections = 1;
-        account
-    }
-
-    #[test]
-    fn bars_hold_every_answer_once() {
-        let check = |times: Vec<u64>| {
-            let account = answered(times.clone());
-            let rows = bars(account.times());
-            let sum: u64 = rows.iter().map(|row| row.count).sum();
-            assert_eq!(sum, times.len() as u64, "{rows:?}");
-            assert!(rows.len() <= ROWS);
-            assert!(
-                rows.windows(2).all(|two| two[0].up_to < two[1].up_to),
-                "{rows:?}"
-            );
-        };
-        check(vec![]);
-        check(vec![5]);
-        check(vec![1, 2, 3]);
-        check(vec![50_000; 1000]);
-        check((1..5000).map(|number| number * 997).collect());
-        check(vec![1, 3_600_000_000_000]);
-        check(vec![49_000, 49_001, 51_000]);
-    }
-
-    #[test]
-    fn how_it_ends() {
-        let check = |account: &Account, exit: Exit| assert_eq!(account.exit(), exit);
-        check(&account(), Exit::Done);
-        let mut one = answered([5]);
-        check(&one, Exit::Done);
-        one.report.tally.fail(Fault::Reset);
-        check(&one, Exit::Refused);
-        let mut left = answered([5]);
-        left.report.tally.unfinished = 1;
-        check(&left, Exit::Refused);
-        one.thresholds = vec!["errors>0".parse().unwrap()];
-        check(&one, Exit::ThresholdFailed);
-        one.report.tally.connections = 0;
-        check(&one, Exit::Unreachable);
-        let mut open = answered((0..200).map(|_| 5));
-        open.arrivals = Arrivals::Even(100.0);
-        check(&open, Exit::Done);
-        open.report.tally.dropped = 2;
-        check(&open, Exit::Done);
-        open.report.tally.dropped = 20;
-        check(&open, Exit::RateNotMet);
-        open.report.tally.dropped = 0;
-        open.arrivals = Arrivals::Even(200.0);
-        check(&open, Exit::RateNotMet);
-        open.arrivals = Arrivals::Poisson(200.0);
-        check(&open, Exit::Done);
-    }
-
-    #[test]
-    fn it_is_said() {
-        let mut account = answered([1_000_000, 2_000_000, 3_000_000]);
-        account.arrivals = Arrivals::Even(1.5);
-        account.report.tally.fail(Fault::Timeout);
-        account.thresholds = vec!["p50>1ms".parse().unwrap()];
-        let text = account.to_string();
-        for expected in [
-            "requests     3 started, 3 answered, 1 failed, 0 unfinished in 2.000 s\n",
-            "rate         1.5 offered, 1.5 started, 1.5 answered a second; 0 late (over 1 ms), 0 dropped\n",
-            "statuses     200 3\n",
-            "errors       timeout 1\n",
-            "  from the send              1.000",
-            "  from intended start        1.000",
-            "FAILED: p50>1ms came true (2.0",
-            "■",
-            "seed=7",
-        ] {
-            assert!(text.contains(expected), "{expected:?} is not in\n{text}");
-        }
-        let json = serde_json::to_value(account.document()).unwrap();
-        assert_eq!(json["errors"]["timeout"], 1);
-        assert_eq!(json["statuses"]["200"], 3);
-        assert_eq!(json["from_send"]["count"], 3);
-        assert_eq!(json["thresholds"][0]["failed"], true);
-        assert!((json["from_intended_start"]["p99.9"].as_f64().unwrap() - 3000.0).abs() < 5.0);
-        assert_eq!(json["offered_rate"], 1.5);
-    }
-}
+pub(super) mod tests;

@@ -74,6 +74,22 @@ struct Slot {
 }
 
 impl Slot {
+    /// Puts the time of its request on record, and the request itself where each of them is wanted.
+    #[inline]
+    fn tell(&self, plan: &LoadPlan, tally: &mut Tally, now: u64, ending: Ending) {
+        let is_open_loop = plan.arrivals != Arrivals::Closed;
+        tally.record(self.sent, is_open_loop.then_some(self.intended), now);
+        if plan.keeps_stamps {
+            tally.stamped.push(Stamped {
+                number: self.number,
+                local: self.socket.as_ref().and_then(socket::local_address),
+                sent: self.sent,
+                ended: now,
+                ending,
+            });
+        }
+    }
+
     fn new() -> Self {
         Self {
             socket: None,
@@ -442,17 +458,7 @@ impl<'a> Worker<'a> {
                 continue;
             }
             self.tally.unfinished += 1;
-            let intended = (!self.is_closed_loop).then_some(slot.intended);
-            self.tally.record(slot.sent, intended, now);
-            if self.plan.keeps_stamps {
-                self.tally.stamped.push(Stamped {
-                    number: slot.number,
-                    local: slot.socket.as_ref().and_then(socket::local_address),
-                    sent: slot.sent,
-                    ended: now,
-                    ending: Ending::Unfinished,
-                });
-            }
+            slot.tell(self.plan, &mut self.tally, now, Ending::Unfinished);
         }
         self.report();
     }

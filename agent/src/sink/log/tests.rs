@@ -3,15 +3,18 @@ use std::{
     io::{BufRead as _, BufReader, PipeReader, Read as _},
     os::fd::OwnedFd,
     path::Path,
+    thread,
     time::{Duration, Instant},
 };
 
 use flate2::read::GzDecoder;
+use jiff::tz::TimeZone;
 
 use super::{
     samples::{TIME_NS, exchange, request, response, session},
     *,
 };
+use crate::http::head::Kind;
 
 const HOUR_NS: i64 = 3_600_000_000_000;
 const CLASSIC: &str = "2019-09-01 05:16:51.002 223.39.188.71#50905 10.140.0.2#80 CQ GET / HTTP/1.1 cloud.example.com Mozilla/5.0 (Windows NT 10.0)\n";

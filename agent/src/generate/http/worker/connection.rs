@@ -5,7 +5,7 @@ use rustix::io::Errno;
 use super::{BUFFER, Phase, Worker};
 use crate::generate::http::answer::Whole;
 use crate::generate::http::socket::{self, Happened};
-use crate::generate::http::tally::{Ending, Fault, Stamped};
+use crate::generate::http::tally::{Ending, Fault};
 
 impl Worker<'_> {
     /// Opens a connection in this place.
@@ -215,17 +215,7 @@ impl Worker<'_> {
         let Some(slot) = self.slots.get_mut(place as usize) else {
             return;
         };
-        let intended = (!self.is_closed_loop).then_some(slot.intended);
-        self.tally.record(slot.sent, intended, now);
-        if self.plan.keeps_stamps {
-            self.tally.stamped.push(Stamped {
-                number: slot.number,
-                local: slot.socket.as_ref().and_then(socket::local_address),
-                sent: slot.sent,
-                ended: now,
-                ending: Ending::Answered(whole),
-            });
-        }
+        slot.tell(self.plan, &mut self.tally, now, Ending::Answered(whole));
         // A request that is still being sent has been answered too early to go on with.
         let is_sent = slot.out_at >= slot.out.len();
         let is_worn = self
@@ -257,17 +247,7 @@ impl Worker<'_> {
             return;
         };
         // What was not answered took so long all the same: a target that stalls must not hide it.
-        let intended = (!self.is_closed_loop).then_some(slot.intended);
-        self.tally.record(slot.sent, intended, now);
-        if self.plan.keeps_stamps {
-            self.tally.stamped.push(Stamped {
-                number: slot.number,
-                local: slot.socket.as_ref().and_then(socket::local_address),
-                sent: slot.sent,
-                ended: now,
-                ending: Ending::Failed(fault),
-            });
-        }
+        slot.tell(self.plan, &mut self.tally, now, Ending::Failed(fault));
         slot.close(self.live);
         self.put_back(place);
     }

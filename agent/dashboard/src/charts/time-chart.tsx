@@ -139,7 +139,7 @@ function options(latest: { current: ChartProps }, width: number, setCursor: (at:
         label: line.label,
         stroke: color(line.color),
         width: stacked ? 0 : 1.6,
-        points: { show: false },
+        points: { show: stacked ? false : isSparse, size: 5 },
         spanGaps: false,
         ...(stacked ? { fill: color(line.color), paths: steps } : {}),
       })),
@@ -158,6 +158,17 @@ function options(latest: { current: ChartProps }, width: number, setCursor: (at:
       ],
     },
   };
+}
+
+/** Values that stand alone would not be seen as a line. */
+function isSparse(plot: uPlot, series: number): boolean {
+  const values = plot.data[series] ?? [];
+  for (let at = 0; at < values.length; at += 1) {
+    if (values[at] !== null && (values[at - 1] ?? null) === null && (values[at + 1] ?? null) === null) {
+      return true;
+    }
+  }
+  return false;
 }
 
 const always = () => true;

@@ -114,8 +114,9 @@ describe("what charts draw", () => {
 
 describe("the report", () => {
   test("a finding is read, and what is none is passed over", () => {
-    expect(readInsights({ insights: [{ severity: "high", text: "slow", advice: "index" }, null, 3, {}] })).toEqual([
-      { severity: "high", text: "slow", advice: "index" },
+    expect(readInsights({ insights: [{ severity: "critical", title: "Slow", text: "so slow", advice: "index" }, null, 3, {}, { text: "x", severity: "constructor" }] })).toEqual([
+      { severity: "high", title: "Slow", text: "so slow", advice: "index" },
+      { severity: "low", title: "", text: "x", advice: "" },
     ]);
     for (const nonsense of [null, [], "x", {}, { insights: "x" }]) {
       expect(readInsights(nonsense)).toEqual([]);

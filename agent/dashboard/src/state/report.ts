@@ -2,12 +2,16 @@
 
 /** One finding. */
 export interface Insight {
+  readonly title: string;
   readonly text: string;
   readonly advice: string;
   readonly severity: "high" | "medium" | "low";
 }
 
+/** What is shown at most. */
 const MOST = 12;
+
+const SEVERITIES = new Map<string, Insight["severity"]>([["critical", "high"], ["warning", "medium"]]);
 
 /** Reads the findings out of a report; an answer of another shape has none. */
 export function readInsights(report: unknown): Insight[] {
@@ -19,20 +23,16 @@ export function readInsights(report: unknown): Insight[] {
 }
 
 function read(insight: Record<string, unknown>): Insight {
-  const word = (...names: string[]) =>
-    names.map((name) => insight[name]).find((value) => typeof value === "string" && value !== "") ?? "";
-  return {
-    text: String(word("text", "sentence", "message", "title")),
-    advice: String(word("advice", "suggestion", "recommendation")),
-    severity: severity(word("severity", "level")),
+  const word = (name: string) => {
+    const value = insight[name];
+    return typeof value === "string" ? value : "";
   };
-}
-
-function severity(word: unknown): Insight["severity"] {
-  if (word === "high" || word === "critical" || word === "error") {
-    return "high";
-  }
-  return word === "medium" || word === "warning" || word === "warn" ? "medium" : "low";
+  return {
+    title: word("title"),
+    text: word("text"),
+    advice: word("advice"),
+    severity: SEVERITIES.get(word("severity")) ?? "low",
+  };
 }
 
 function isRecord(value: unknown): value is Record<string, unknown> {

@@ -116,7 +116,7 @@ function condition(rule: Rule): string {
   return `${bound} ${time}${rule.for_s > 0 ? ` ${t("for_time", { time: span(rule.for_s) })}` : ""}`;
 }
 
-/** The value of a metric with its unit: error rates in percent, p99 in microseconds. */
+/** The value of a metric with its unit: error rates in percent, p99 in milliseconds. */
 function inUnit(metric: string, value: number | null): string {
   if (value === null) {
     return NONE;
@@ -125,7 +125,7 @@ function inUnit(metric: string, value: number | null): string {
     case "error_rate":
       return percent(value);
     case "p99":
-      return microseconds(value);
+      return microseconds(value * 1000);
     case "requests_per_second":
       return `${number(value)}/s`;
     default:

@@ -93,7 +93,11 @@ function StatusOrOutcome({ row }: { row: Exchange }) {
 /** All fields, the session, and what happened around it. */
 function ExchangeDetail({ row }: { row: Exchange }) {
   const { place } = useShell();
-  const around = useAnswer<Around>(`/api/exchanges/${encodeURIComponent(row.exchange_id)}/around`, { limit: 10 });
+  const around = useAnswer<Around>(`/api/exchanges/${encodeURIComponent(row.exchange_id)}/around`, {
+    // With the time it is looked up, without it searched for.
+    ts: row.ts,
+    limit: 10,
+  });
   // A row of the live feed has some fields only.
   const whole = around.data?.exchange ?? row;
   const session = whole.session_id;

@@ -1,7 +1,7 @@
 // Hours of the day, and what the report found.
 
 import type { Top } from "../../api/types";
-import { localHour, number } from "../../format";
+import { localHour, number, visible } from "../../format";
 import { AnswerPanel, Panel } from "../../parts/panel";
 import { Text } from "../../parts/value";
 import { useAnswer } from "../../state/answer";
@@ -91,6 +91,7 @@ function InsightItem({ insight }: { insight: Insight }) {
   return (
     <li class={`insight ${insight.severity}`}>
       <p>
+        {insight.title !== "" && <b>{visible(insight.title)}: </b>}
         <Text text={insight.text} />
       </p>
       {insight.advice !== "" && (

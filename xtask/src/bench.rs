@@ -3,6 +3,7 @@
 
 mod all;
 mod capture;
+mod dashboard;
 mod generators;
 mod kernel;
 mod load;
@@ -40,6 +41,8 @@ enum Bench {
     Sessions(sessions::Options),
     /// The kernel programs alone, by BPF_PROG_TEST_RUN, over an empty program (as root)
     Kernel(kernel::Options),
+    /// How long the answers of the dashboard take over millions of exchanges, while thousands arrive each second
+    Dashboard(dashboard::Options),
     /// Records a second over HTTP into the store, in arrays and alone
     Sinks(sinks::Options),
     /// Records a second that `tapline gen` makes on one CPU, the rates it keeps, its memory
@@ -72,6 +75,7 @@ pub(crate) fn run(workspace: &Workspace, options: &Options) -> Result<bool> {
         Bench::Capture(options) => capture::run(workspace, options),
         Bench::Kernel(options) => kernel::run(workspace, options),
         Bench::Sessions(options) => sessions::run(workspace, options),
+        Bench::Dashboard(options) => dashboard::run(workspace, options),
         Bench::Sinks(options) => sinks::run(workspace, options),
         Bench::Generators(options) => generators::run(workspace, options),
         Bench::Packets(options) => packets::run(workspace, options),

@@ -6,7 +6,11 @@
 //! | `GET /api/logs` | sessions, the newest first: `skip`, `limit`, `src_ip`, `dst_ip`, `protocol`, `start_time`, `end_time` |
 //! | `GET /api/logs/{id}` | one session |
 //! | `POST /api/exchanges` | stores exchanges, as `POST /api/logs` sessions |
-//! | `GET /api/exchanges` | a page of exchanges, the newest first; `next` names the place to go on from |
+//! | `GET /api/exchanges` | a page of exchanges; `next` names the place to go on from; or a file of them |
+//! | `GET /api/exchanges/{exchange_id}` | one exchange; with `/around`, those before and behind it |
+//! | `GET /api/sessions`, `GET /api/sessions/{session_id}` | the same of sessions |
+//! | `GET /api/stats`, `GET /api/timeseries` | what exchanges and sessions come to, in all and step by step |
+//! | `GET /api/top`, `GET /api/slow` | exchanges by what they have in common, and those that took longest |
 //! | `GET /api/health` | that the server answers |
 //! | `GET /api/openapi.json` | the description of all this, in OpenAPI 3.1 |
 //! | `GET /ready` | whether records would be stored now |
@@ -20,15 +24,22 @@
 
 mod back_end;
 mod body;
+mod covered;
 mod description;
 mod exchanges;
+mod export;
+mod filters;
 mod logs;
 pub(crate) mod parameters;
 mod readers;
 mod record;
 pub(crate) mod refusal;
 mod requests;
+mod sessions;
+mod stats;
 mod taking;
+mod timeseries;
+mod top;
 
 #[cfg(test)]
 mod tests;
@@ -70,6 +81,8 @@ pub struct Bounds {
     pub write_time: Duration,
     /// The time that a search may take.
     pub search_time: Duration,
+    /// The time for which rows are looked at for one answer; it then gives what it has found.
+    pub look_time: Duration,
     /// Searches at the same time; others wait.
     pub searches: usize,
 }
@@ -83,6 +96,7 @@ impl Default for Bounds {
             body_time: Duration::from_secs(10),
             write_time: Duration::from_secs(30),
             search_time: Duration::from_secs(5),
+            look_time: Duration::from_millis(150),
             searches: 4,
         }
     }
@@ -117,7 +131,7 @@ impl Api {
     ) -> Self {
         Self(Arc::new(Inner {
             intake,
-            readers: Readers::new(directory, bounds.searches, bounds.search_time),
+            readers: Readers::new(directory, &bounds),
             budget: Budget::new(bounds.all_bodies_bytes),
             requests: Arc::default(),
             bounds,
@@ -170,8 +184,67 @@ const OF_TAKING: [u16; 9] = [201, 400, 408, 413, 415, 422, 429, 500, 503];
 /// The statuses of searches.
 const OF_SEARCHES: [u16; 5] = [200, 422, 429, 500, 503];
 
+/// The statuses of searches for one record.
+const OF_ONE: [u16; 6] = [200, 404, 422, 429, 500, 503];
+
 /// What is answered of a store.
-pub(super) const OF_STORE: [Route<Api>; 6] = [
+pub(super) const OF_STORE: [Route<Api>; 14] = [
+    Route {
+        method: "GET",
+        path: "/api/stats",
+        handler: || get(stats::show),
+        parameters: stats::PARAMETERS,
+        statuses: &OF_SEARCHES,
+    },
+    Route {
+        method: "GET",
+        path: "/api/timeseries",
+        handler: || get(timeseries::show),
+        parameters: timeseries::PARAMETERS,
+        statuses: &OF_SEARCHES,
+    },
+    Route {
+        method: "GET",
+        path: "/api/top",
+        handler: || get(top::show),
+        parameters: top::PARAMETERS,
+        statuses: &OF_SEARCHES,
+    },
+    Route {
+        method: "GET",
+        path: "/api/slow",
+        handler: || get(top::slow),
+        parameters: top::OF_SLOW,
+        statuses: &OF_SEARCHES,
+    },
+    Route {
+        method: "GET",
+        path: "/api/exchanges/{exchange_id}",
+        handler: || get(exchanges::one),
+        parameters: &exchanges::OF_ONE,
+        statuses: &OF_ONE,
+    },
+    Route {
+        method: "GET",
+        path: "/api/exchanges/{exchange_id}/around",
+        handler: || get(exchanges::around),
+        parameters: &exchanges::OF_AROUND,
+        statuses: &OF_ONE,
+    },
+    Route {
+        method: "GET",
+        path: "/api/sessions",
+        handler: || get(sessions::list),
+        parameters: sessions::PARAMETERS,
+        statuses: &OF_SEARCHES,
+    },
+    Route {
+        method: "GET",
+        path: "/api/sessions/{session_id}",
+        handler: || get(sessions::one),
+        parameters: &sessions::OF_ONE,
+        statuses: &OF_ONE,
+    },
     Route {
         method: "GET",
         path: "/api/logs",
@@ -191,13 +264,13 @@ pub(super) const OF_STORE: [Route<Api>; 6] = [
         path: "/api/logs/{id}",
         handler: || get(logs::one),
         parameters: &[],
-        statuses: &[200, 404, 422, 429, 500, 503],
+        statuses: &OF_ONE,
     },
     Route {
         method: "GET",
         path: "/api/exchanges",
         handler: || get(exchanges::list),
-        parameters: &exchanges::PARAMETERS,
+        parameters: exchanges::PARAMETERS,
         statuses: &OF_SEARCHES,
     },
     Route {

@@ -2,6 +2,7 @@
 
 use std::net::IpAddr;
 
+use axum::Extension;
 use axum::Json;
 use axum::Router;
 use axum::extract::State;
@@ -18,6 +19,7 @@ use super::api::{self, Api};
 use super::host_name::is_served;
 use super::table::{self, Route};
 use super::{Question, Reason, Snapshot, dashboard, health, metrics};
+use crate::sink::log::SinkCounts;
 
 /// What only a capture answers.
 pub(super) const OF_CAPTURE: [Route<Questions>; 3] = [
@@ -48,6 +50,7 @@ pub(super) const OF_CAPTURE: [Route<Questions>; 3] = [
 /// that of the store, where there is one.
 pub(super) fn router(questions: Questions, api: Option<&Api>) -> Router {
     let store = api.map_or_else(api::without_store, Api::router);
+    let store = store.layer(Extension(questions.clone()));
     table::router(&OF_CAPTURE)
         .with_state(questions)
         .merge(store)
@@ -107,6 +110,21 @@ async fn show_health(State(questions): State<Questions>) -> Result<Response, Ref
 async fn show_ledger(State(questions): State<Questions>) -> Result<Response, Refusal> {
     let snapshot = ask(&questions).await?;
     Ok(Json(snapshot.ledger).into_response())
+}
+
+/// Sessions that are open, and what was lost, in records and lines; None: that is not known.
+pub(super) async fn gauges(questions: &Questions) -> Result<(Option<u64>, Option<u64>), Refusal> {
+    let snapshot = ask(questions).await?;
+    let active = snapshot.sessions.map(|sessions| sessions.active);
+    let counters: Vec<_> = snapshot.cpus.iter().map(|cpu| cpu.counters).collect();
+    let captured = health::Lost::of(&counters, &SinkCounts::default()).records;
+    let lines: u64 = snapshot.lines.map_or(0, |lines| lines.lost.iter().sum());
+    let sinks: u64 = snapshot
+        .sinks
+        .iter()
+        .map(|(_, counts)| counts.lost_in_all())
+        .sum();
+    Ok((active, Some(captured + lines + sinks)))
 }
 
 /// The numbers of now.

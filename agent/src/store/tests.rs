@@ -1,5 +1,7 @@
 //! What was stored is found, over all days, page by page, and followed.
 
+mod answers;
+
 use std::net::IpAddr;
 use std::time::{Duration, Instant};
 
@@ -32,8 +34,8 @@ fn close(fan_out: FanOut) {
 }
 
 /// A time of today, or of a day before.
-fn moment(days_ago: i64, microseconds: i64) -> jiff::Timestamp {
-    let now = jiff::Timestamp::now().as_microsecond();
+fn moment(days_ago: i64, microseconds: i64) -> Timestamp {
+    let now = Timestamp::now().as_microsecond();
     time(now.div_euclid(DAY_US) * DAY_US - days_ago * DAY_US + microseconds)
 }
 

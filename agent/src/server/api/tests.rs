@@ -1,5 +1,6 @@
 //! The API over real sockets, over a real store.
 
+mod answers;
 mod asking;
 mod exchanges;
 mod refusing;

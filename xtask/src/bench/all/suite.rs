@@ -17,7 +17,7 @@ pub(super) struct Suite {
 }
 
 /// All of them.
-pub(super) const SUITES: [Suite; 8] = [
+pub(super) const SUITES: [Suite; 9] = [
     Suite {
         name: "kernel",
         full: &[],
@@ -54,6 +54,13 @@ pub(super) const SUITES: [Suite; 8] = [
         quick: &["--seconds", "2"],
         program_flag: Some("--program"),
         time_limit: Duration::from_secs(300),
+    },
+    Suite {
+        name: "dashboard",
+        full: &[],
+        quick: &["--exchanges", "300000", "--rounds", "10"],
+        program_flag: Some("--program"),
+        time_limit: Duration::from_secs(1800),
     },
     Suite {
         name: "generators",

@@ -1,12 +1,13 @@
 // Exchanges: pages of a table through however many there are.
 
 import type { Around, Exchange, ExchangePage } from "../api/types";
-import { bytes, microseconds, whenever } from "../format";
+import { bytes, microseconds } from "../format";
 import { Export } from "../parts/export";
 import { Fields } from "../parts/fields";
 import { AnswerPanel, Failure } from "../parts/panel";
 import { type Column, Pager, Table } from "../parts/table";
 import { FilterValue, Status, Text } from "../parts/value";
+import { When } from "../parts/when";
 import { format } from "../state/address";
 import { useAnswer } from "../state/answer";
 import { OF_EXCHANGES, applying } from "../state/fields";
@@ -69,9 +70,8 @@ export function ExchangeTable(props: {
 }
 
 function columns(): Column<Exchange>[] {
-  const now = Date.now() / 1000;
   return [
-    { name: t("col_time"), class: "time", cell: (row) => whenever(row.ts, now, true) },
+    { name: t("col_time"), class: "time", cell: (row) => <When time={row.ts} /> },
     { name: t("col_client"), extra: true, class: "address", cell: (row) => <FilterValue field="src_ip" value={row.src_ip} /> },
     { name: t("col_method"), cell: (row) => <FilterValue field="method" value={row.method} /> },
     { name: t("col_host"), extra: true, class: "medium", cell: (row) => <FilterValue field="host" value={row.host} /> },
@@ -124,13 +124,14 @@ function AroundList({ around }: { around: Around }) {
     known.set(row.exchange_id, row);
   }
   const rows = [...known.values()].sort((one, other) => (one.ts < other.ts ? -1 : one.ts > other.ts ? 1 : 0));
-  const now = Date.now() / 1000;
   return (
     <table class="around">
       <tbody>
         {rows.map((row) => (
           <tr key={row.exchange_id} class={row.exchange_id === around.exchange.exchange_id ? "this" : ""}>
-            <td class="time">{whenever(row.ts, now, true)}</td>
+            <td class="time">
+              <When time={row.ts} />
+            </td>
             <td>
               <Text text={row.src_ip} />
             </td>

@@ -1,12 +1,13 @@
 // Sessions: pages of a table.
 
 import type { Session, SessionPage } from "../api/types";
-import { bytes, microseconds, number, whenever } from "../format";
+import { bytes, microseconds, number } from "../format";
 import { Export } from "../parts/export";
 import { Fields } from "../parts/fields";
 import { AnswerPanel } from "../parts/panel";
 import { type Column, Pager, Table } from "../parts/table";
 import { FilterValue } from "../parts/value";
+import { When } from "../parts/when";
 import { format } from "../state/address";
 import { useAnswer } from "../state/answer";
 import { OF_SESSIONS, applying } from "../state/fields";
@@ -69,9 +70,8 @@ export function SessionTable(props: {
 }
 
 function columns(): Column<Session>[] {
-  const now = Date.now() / 1000;
   return [
-    { name: t("col_time"), class: "time", cell: (row) => whenever(row.timestamp, now, true) },
+    { name: t("col_time"), class: "time", cell: (row) => <When time={row.timestamp} /> },
     { name: t("col_protocol"), extra: true, cell: (row) => <FilterValue field="protocol" value={row.protocol} /> },
     {
       name: t("col_source"),

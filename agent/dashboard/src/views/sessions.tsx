@@ -94,7 +94,7 @@ function columns(): Column<Session>[] {
     { name: t("col_duration"), extra: true, number: true, cell: (row) => microseconds(row.duration_us) },
     { name: t("col_packets"), extra: true, number: true, cell: (row) => number(row.packets) },
     { name: t("col_bytes"), number: true, cell: (row) => bytes(row.bytes) },
-    { name: t("col_requests"), number: true, cell: (row) => number(row.http_requests) },
+    { name: t("col_requests"), extra: true, number: true, cell: (row) => number(row.http_requests) },
     { name: t("col_errors"), extra: true, number: true, cell: (row) => number(row.http_errors) },
     { name: t("col_cpus"), extra: true, number: true, cell: (row) => <Cpus row={row} /> },
   ];

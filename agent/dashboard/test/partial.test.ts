@@ -1,6 +1,7 @@
 import { describe, expect, test } from "vitest";
 
-import type { Stats, TimeSeries, Top, TopRow } from "../src/api/types";
+import type { Moment, Stats, TimeSeries, Top, TopRow } from "../src/api/types";
+import { runOn } from "../src/state/running";
 import { bucketEnd, joinHistograms, joinSeries, joinStats, joinTop, quantile } from "../src/state/partial";
 
 const covered = (from: number, to: number, next: string | null) => ({
@@ -70,6 +71,38 @@ describe("parts of statistics", () => {
     expect(joined.ttfb_us).toBeNull();
     expect(joined.avg_response_time).toBeNull();
     expect(joined.error_rate).toBeNull();
+  });
+});
+
+describe("sums that run on", () => {
+  const second = (time: number, requests: number, errors: number): Moment => ({
+    time_s: time,
+    requests,
+    errors,
+    status: { "2xx": requests - errors, "5xx": errors },
+    mean_us: null,
+    p50_us: null,
+    p95_us: null,
+    p99_us: null,
+    request_bytes: 0,
+    response_bytes: 0,
+  });
+  const answer: Stats = { ...stats(0, 999.5, Array.from({ length: 100 }, () => 5), 10), covered: covered(0, 999.5, null) };
+
+  test("whole seconds behind the answer are added, those that it has are not", () => {
+    const on = runOn(answer, [second(998, 7, 7), second(999, 7, 7), second(1000, 60, 0), second(1001, 40, 10)]);
+    expect(on.total_requests).toBe(200);
+    expect(on.errors).toBe(20);
+    expect(on.error_rate).toBe(10);
+    expect(on.success_rate).toBe(90);
+    expect(on.rate).toBeCloseTo(200 / 1002);
+    expect(on.ttfb_us).toEqual(answer.ttfb_us);
+  });
+
+  test("where nothing came since, and where the answer is a part, it stays", () => {
+    expect(runOn(answer, [second(999, 7, 7)])).toBe(answer);
+    const part = { ...answer, covered: covered(500, 999.5, "x") };
+    expect(runOn(part, [second(1000, 60, 0)])).toBe(part);
   });
 });
 

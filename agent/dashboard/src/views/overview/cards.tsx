@@ -6,6 +6,7 @@ import { Card } from "../../parts/card";
 import { CoveredNote } from "../../parts/covered";
 import { Failure } from "../../parts/panel";
 import type { Answer } from "../../state/answer";
+import { runOn } from "../../state/running";
 import { useShell } from "../../state/shell";
 import { t } from "../../words";
 
@@ -14,8 +15,10 @@ const SHOWN = 60;
 
 /** The cards; `filtered`: what comes live is of everything, and not of what is asked for. */
 export function Cards({ answer, filtered }: { answer: Answer<Stats>; filtered: boolean }) {
-  const { tick, seconds } = useShell();
-  const stats = answer.data;
+  const { tick, seconds, place } = useShell();
+  // Sums that end now go on by the second; an answer to more comes every few.
+  const runs = !filtered && !answer.loading && place.range.kind === "last";
+  const stats = answer.data !== null && runs ? runOn(answer.data, seconds) : answer.data;
   const minute = filtered ? null : (tick?.minute ?? null);
   const trend = (value: (second: Moment) => number | null) =>
     filtered ? [] : seconds.slice(-SHOWN).map((second) => value(second));

@@ -22,6 +22,7 @@ pub mod access;
 mod agent;
 pub mod api;
 pub(crate) mod connections;
+mod dashboard;
 mod headers;
 mod health;
 pub(crate) mod host_name;

@@ -22,7 +22,7 @@ use super::host_name::is_served;
 use super::hub::{Hub, Mode};
 use super::live::{events, socket};
 use super::table::{self, Route};
-use super::{Question, Reason, Snapshot, agent, health, login, metrics};
+use super::{Question, Reason, Snapshot, agent, dashboard, health, login, metrics};
 use crate::sink::log::SinkCounts;
 
 /// What every server of numbers answers, with a capture and without.
@@ -104,6 +104,7 @@ pub(super) fn router(hub: &Hub) -> Router {
         .merge(table::router(&OF_BOTH))
         .with_state(hub.clone())
         .merge(store)
+        .merge(dashboard::router())
         .fallback(refusal::nothing_here)
 }
 

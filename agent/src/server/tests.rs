@@ -190,7 +190,9 @@ fn all_else_is_refused_with_one_sentence() {
     };
     let host = "Host: localhost\r\n\r\n";
     for target in [
-        "/",
+        "/index.html",
+        "/assets",
+        "/assets/",
         "/metrics/",
         "/metric",
         "/%6detrics",
@@ -202,6 +204,10 @@ fn all_else_is_refused_with_one_sentence() {
             check(&request, "404 Not Found", "/api/openapi.json");
         }
     }
+    for target in ["/assets/none.js", "/assets/../index.html"] {
+        let request = format!("GET {target} HTTP/1.1\r\n{host}");
+        check(&request, "404 Not Found", "/api/openapi.json");
+    }
     for method in ["POST", "PUT", "DELETE", "OPTIONS", "TRACE", "QUERY", "get"] {
         for target in [
             "/metrics",
@@ -209,6 +215,7 @@ fn all_else_is_refused_with_one_sentence() {
             "/api/ledger",
             "/api/openapi.json",
             "/ready",
+            "/",
         ] {
             let request = format!("{method} {target} HTTP/1.1\r\n{host}");
             let fields = check(&request, "405 Method Not Allowed", "Method Not Allowed");
@@ -244,6 +251,27 @@ fn all_else_is_refused_with_one_sentence() {
     ] {
         let request = format!("{get}{fields}\r\n");
         check(&request, "400 Bad Request", "one Host field");
+    }
+}
+
+#[test]
+fn the_page_is_there_or_it_is_said_how_to_get_it() {
+    let running = Running::start(1, &["eth0"]);
+    let answer = running.exchange(b"GET / HTTP/1.1\r\nHost: localhost\r\n\r\n");
+    let (status, fields, body) = split(&answer);
+    assert!(
+        fields.contains("content-type: text/html; charset=utf-8"),
+        "{fields}"
+    );
+    match status {
+        "HTTP/1.1 200 OK" => {
+            assert!(body.contains("<script type=\"module\""), "{body}");
+            assert!(fields.contains("cache-control: no-cache"), "{fields}");
+        }
+        _ => {
+            assert_eq!(status, "HTTP/1.1 404 Not Found");
+            assert!(body.contains("cargo xtask dashboard"), "{body}");
+        }
     }
 }
 

@@ -17,7 +17,7 @@ pub(super) struct Suite {
 }
 
 /// All of them.
-pub(super) const SUITES: [Suite; 8] = [
+pub(super) const SUITES: [Suite; 9] = [
     Suite {
         name: "kernel",
         full: &[],
@@ -82,5 +82,12 @@ pub(super) const SUITES: [Suite; 8] = [
         quick: &["--megabytes", "64"],
         program_flag: Some("--program"),
         time_limit: Duration::from_secs(900),
+    },
+    Suite {
+        name: "insights",
+        full: &[],
+        quick: &["--seeds", "1", "--hours", "3"],
+        program_flag: Some("--program"),
+        time_limit: Duration::from_secs(600),
     },
 ];

@@ -38,9 +38,9 @@ pub struct ConditionError {
 
 #[derive(Clone, Debug, PartialEq)]
 enum Node {
-    And(Vec<Node>),
-    Or(Vec<Node>),
-    Not(Box<Node>),
+    And(Vec<Self>),
+    Or(Vec<Self>),
+    Not(Box<Self>),
     Number(NumberField, Comparison, u64),
     /// A status of this class, `5xx`.
     Class(u16, bool),

@@ -199,7 +199,7 @@ impl Reader {
             Format::Elb | Format::Alb => elb::parse(line, clock, scratch),
             Format::Squid => squid::parse(line),
             Format::Simple => simple::parse(line, clock),
-            Format::Classic => head::parse_classic(line, clock),
+            Format::Classic => head::parse_classic(line, clock, scratch),
             Format::Pattern => match pattern {
                 Some(pattern) => pattern.parse(line, clock, scratch),
                 None => Err(Reason::Unknown),

@@ -2,19 +2,23 @@
 
 mod times;
 
-use std::io::{self, IsTerminal as _, Write as _};
+use std::io::{self, BufWriter, IsTerminal as _, Write as _};
 use std::path::PathBuf;
 use std::thread;
 
 use anyhow::Context as _;
 use clap::Args;
+use clap::builder::PossibleValuesParser;
 use jiff::Timestamp;
 use jiff::tz::TimeZone;
 
 use crate::analysis::filter::Condition;
 use crate::analysis::format::{Format, Pattern};
+use crate::analysis::language::Language;
+use crate::analysis::prompts::Prompt;
 use crate::analysis::run::{Chosen, Options, Outcome, run};
-use crate::config::Config;
+use crate::analysis::{insight, output};
+use crate::config::{Config, Word};
 use crate::exit::{Exit, UsageError};
 use times::{moment, ranges};
 
@@ -25,6 +29,8 @@ Examples:
   tapline report '/var/log/apache2/*.log.gz' --where 'status>=500 and path~/api'
   zcat old.gz | tapline report - --format json | jq .totals
   tapline report --db --since 1h --compare 1d
+  tapline report access.log --format html --lang ko > report.html
+  tapline report access.log --prompt anomalies
   tapline report app.log --log-format '%h %^[%d:%t %^] \"%r\" %s %b %L' --date-format %d/%b/%Y --time-format %T
 
 Formats are told from the lines, or named: COMBINED, COMMON, VCOMBINED, VCOMMON, W3C, CLOUDFRONT,
@@ -41,6 +47,10 @@ Exit codes: 0 done, 1 nothing could be read, 2 wrong usage.";
 const LINES: usize = 1000;
 /// Lines that a report remembers.
 const LAST: usize = 50;
+/// Rows of lists in JSON, unless told.
+const ROWS: usize = 100;
+/// The word of `--format` for lines.
+const SHOW_LINES: &str = "lines";
 /// Threads, unless told.
 const JOBS: usize = 4;
 
@@ -91,13 +101,31 @@ pub(in crate::cli) struct ReportFlags {
     /// Threads that take lines apart [default: one for each CPU, up to 4]
     #[arg(short, long, value_name = "N", value_parser = clap::value_parser!(u16).range(1..=64))]
     jobs: Option<u16>,
-    /// Rows of each list
-    #[arg(long, value_name = "N", default_value_t = 100,
-        value_parser = clap::value_parser!(u32).range(1..=1_000_000))]
-    top: u32,
-    /// How the report looks: json, or lines, which shows the newest 1,000 lines that are counted
-    #[arg(long, value_name = "NAME", default_value = "json", value_parser = ["json", "lines"])]
+    /// How the report is written; lines: no report, but the newest 1,000 lines that are counted
+    #[arg(long, value_name = "NAME", default_value = "text", help_heading = "Report",
+        value_parser = PossibleValuesParser::new(formats()))]
     format: String,
+    /// Rows of each list [default: 20; of JSON 100]
+    #[arg(long, value_name = "N", help_heading = "Report",
+        value_parser = clap::value_parser!(u32).range(1..=1_000_000))]
+    top: Option<u32>,
+    /// Its language [default: as LC_ALL, LC_MESSAGES or LANG say]
+    #[arg(long, value_name = "LANG", help_heading = "Report",
+        value_parser = PossibleValuesParser::new(Language::ALL.iter().map(|one| one.word())))]
+    lang: Option<String>,
+    /// Print a prompt for a language model alone, with the figures filled in
+    #[arg(long, value_name = "NAME", help_heading = "Report", conflicts_with = "format",
+        value_parser = PossibleValuesParser::new(Prompt::ALL.iter().map(|one| one.word())))]
+    prompt: Option<String>,
+    /// Leave addresses, users and secrets in prompts as they are
+    #[arg(long, help_heading = "Report", requires = "prompt")]
+    unmasked: bool,
+}
+
+/// The words of `--format`.
+fn formats() -> Vec<&'static str> {
+    let words = output::Format::ALL.iter().map(|format| format.word());
+    words.chain([SHOW_LINES]).collect()
 }
 
 /// What `tapline report` is told beside its configuration.
@@ -115,8 +143,17 @@ pub struct ReportArguments {
     condition: Option<String>,
     compare: Option<String>,
     jobs: Option<u16>,
-    top: u32,
-    format: String,
+    show: Show,
+    top: Option<u32>,
+    language: Option<Language>,
+}
+
+/// What is shown.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Show {
+    Report(output::Format),
+    Lines,
+    Prompt(Prompt, bool),
 }
 
 impl ReportFlags {
@@ -134,11 +171,13 @@ impl ReportFlags {
             condition: self.condition,
             compare: self.compare,
             jobs: self.jobs,
-            top: self.top,
-            format: match json {
-                true => "json".to_owned(),
-                false => self.format,
+            show: match self.prompt.and_then(|name| of_word(&name)) {
+                Some(prompt) => Show::Prompt(prompt, self.unmasked),
+                None if json => Show::Report(output::Format::Json),
+                None => of_word(&self.format).map_or(Show::Lines, Show::Report),
             },
+            top: self.top,
+            language: self.lang.and_then(|name| of_word(&name)),
         }
     }
 }
@@ -151,23 +190,64 @@ pub fn report(config: &Config, arguments: &ReportArguments) -> anyhow::Result<Ex
     let options = options(config, arguments, Timestamp::now())?;
     let Outcome { report, is_read } =
         run(&options).map_err(|error| UsageError(error.to_string()))?;
-    for warning in &report.warnings {
-        tracing::warn!("{}", warning.text);
-    }
-    match arguments.format.as_str() {
-        "lines" => {
-            let mut stdout = io::stdout().lock();
-            for line in &report.last_lines {
-                writeln!(stdout, "{line}").context("cannot write to stdout")?;
-            }
-            stdout.flush().context("cannot write to stdout")?;
+    let stdout = io::stdout();
+    let style = style(arguments, stdout.is_terminal());
+    let mut stdout = BufWriter::new(stdout.lock());
+    if !matches!(arguments.show, Show::Report(_)) {
+        for warning in &report.warnings {
+            tracing::warn!("{}", warning.text);
         }
-        _ => super::write_result(&report)?,
     }
+    match arguments.show {
+        Show::Lines => report
+            .last_lines
+            .iter()
+            .try_for_each(|line| writeln!(stdout, "{line}")),
+        Show::Prompt(prompt, unmasked) => {
+            let insights = insight::find(&report);
+            let text = prompt.write(&report, &insights, style.language, unmasked);
+            writeln!(stdout, "{text}")
+        }
+        Show::Report(format) => {
+            let insights = insight::find(&report);
+            output::write(&report, &insights, format, &style, &mut stdout)
+        }
+    }
+    .and_then(|()| stdout.flush())
+    .context("cannot write to stdout")?;
     Ok(match is_read {
         true => Exit::Done,
         false => Exit::Failed,
     })
+}
+
+/// A terminal gets bars, and colours unless NO_COLOR is set.
+fn style(arguments: &ReportArguments, is_terminal: bool) -> output::Style {
+    let variable = |name: &str| std::env::var_os(name).filter(|value| !value.is_empty());
+    let language = arguments.language.unwrap_or_else(|| {
+        let [all, messages, lang] = ["LC_ALL", "LC_MESSAGES", "LANG"].map(variable);
+        Language::of_environment(|name| match name {
+            "LC_ALL" => all.as_deref(),
+            "LC_MESSAGES" => messages.as_deref(),
+            _ => lang.as_deref(),
+        })
+    });
+    let plain = output::Style::plain(language);
+    let terminal = is_terminal && variable("TERM").is_none_or(|kind| kind != "dumb");
+    let columns = variable("COLUMNS")
+        .and_then(|columns| columns.to_str()?.parse().ok())
+        .filter(|columns| (40..=1000).contains(columns));
+    output::Style {
+        terminal,
+        colour: terminal && variable("NO_COLOR").is_none(),
+        width: columns.unwrap_or(plain.width),
+        rows: arguments.top.map_or(plain.rows, |top| top as usize),
+        ..plain
+    }
+}
+
+fn of_word<W: Word>(text: &str) -> Option<W> {
+    W::ALL.iter().copied().find(|word| word.word() == text)
 }
 
 fn options(
@@ -232,10 +312,10 @@ fn options(
         range,
         before,
         condition,
-        jobs: arguments.jobs.map_or(cpus.min(JOBS), usize::from),
-        top: arguments.top as usize,
-        last: match arguments.format.as_str() {
-            "lines" => LINES,
+        jobs: arguments.jobs.map_or_else(|| cpus.min(JOBS), usize::from),
+        top: arguments.top.map_or(ROWS, |top| top as usize),
+        last: match arguments.show {
+            Show::Lines => LINES,
             _ => LAST,
         },
     })

@@ -246,7 +246,10 @@ fn number(field: NumberField, operator: &str, value: &str) -> Result<Node, Strin
 }
 
 fn latency(value: &str) -> Option<u64> {
-    if let Some(micros) = value.strip_suffix("us").or(value.strip_suffix("µs")) {
+    if let Some(micros) = value
+        .strip_suffix("us")
+        .or_else(|| value.strip_suffix("µs"))
+    {
         return micros.parse().ok();
     }
     let duration = parse_duration(value).ok()?;

@@ -54,6 +54,17 @@ impl Scratch {
         Text::Scratch(start, self.bytes.len())
     }
 
+    /// A text of Tapline's own lines and records, in which `\xNN` stands for a byte, and nothing else
+    /// for another.
+    pub(super) fn plain<'a>(&mut self, text: &'a [u8]) -> Text<'a> {
+        if memchr::memmem::find(text, b"\\x").is_none() {
+            return Text::Line(text);
+        }
+        let start = self.bytes.len();
+        undo(text, &mut self.bytes);
+        Text::Scratch(start, self.bytes.len())
+    }
+
     /// A text in which `+` stands for a space.
     pub(super) fn plus<'a>(&mut self, text: &'a [u8]) -> Text<'a> {
         if memchr::memchr(b'+', text).is_none() {
@@ -166,6 +177,27 @@ impl Text<'static> {
         }
         self
     }
+}
+
+/// Appends the bytes that a text of Tapline's own records stands for: `\xNN` is one.
+pub(crate) fn undo(text: &[u8], out: &mut Vec<u8>) {
+    let mut rest = text;
+    while let Some(at) = memchr::memchr(b'\\', rest) {
+        out.extend_from_slice(&rest[..at]);
+        rest = match rest[at..] {
+            [b'\\', b'x', high, low, ref behind @ ..]
+                if hex(high).is_some() && hex(low).is_some() =>
+            {
+                out.push(hex(high).unwrap_or_default() << 4 | hex(low).unwrap_or_default());
+                behind
+            }
+            _ => {
+                out.push(b'\\');
+                &rest[at + 1..]
+            }
+        };
+    }
+    out.extend_from_slice(rest);
 }
 
 fn hex(digit: u8) -> Option<u8> {

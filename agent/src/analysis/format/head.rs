@@ -6,6 +6,7 @@
 //! 2019-09-01 14:16:51.003 10.140.0.2#80 223.39.188.71#50905 CR HTTP/1.1 302 Found 0 text/html; charset=UTF-8
 //! ```
 
+use super::escape::Scratch;
 use super::simple::local;
 use super::time::{Clock, iso};
 use super::{Parsed, Reason, number, present, status};
@@ -89,7 +90,11 @@ impl Head<'_> {
 ///
 /// # Errors
 /// It is not one.
-pub(super) fn parse_classic<'a>(line: &'a [u8], clock: &mut Clock) -> Result<Parsed<'a>, Reason> {
+pub(super) fn parse_classic<'a>(
+    line: &'a [u8],
+    clock: &mut Clock,
+    scratch: &'a mut Scratch,
+) -> Result<Parsed<'a>, Reason> {
     let time = line.get(..23).ok_or(Reason::Missing("time"))?;
     let (time, has_zone) = iso(time).ok_or(Reason::Wrong("time"))?;
     let rest = line[23..]
@@ -119,6 +124,13 @@ pub(super) fn parse_classic<'a>(line: &'a [u8], clock: &mut Clock) -> Result<Par
         (head.client, head.server) = (destination, source);
         response(rest, &mut head)?;
     }
+    scratch.clear();
+    let [target, host, agent] =
+        [head.target, head.host, head.user_agent].map(|text| scratch.plain(text));
+    let scratch: &'a Scratch = scratch;
+    head.target = scratch.get(target);
+    head.host = scratch.get(host);
+    head.user_agent = scratch.get(agent);
     Ok(Parsed::Head(head))
 }
 

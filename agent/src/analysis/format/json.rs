@@ -80,7 +80,8 @@ fn entry<'a>(
         && (!found.service.is_empty() || !found.source.is_empty() || !is_request);
     let has_target =
         !found.target.is_empty() || !found.path.is_empty() || !found.request.is_empty();
-    if !is_event && (!is_request && !has_target || found.time.is_none() && !has_target) {
+    let is_known = has_target || is_request && found.time.is_some();
+    if !is_event && !is_known {
         return Err(Reason::Wrong("names of fields"));
     }
     let code = match found.status {
@@ -199,10 +200,10 @@ impl<'a> Found<'a> {
         let text = value.bytes();
         match name {
             b"ts" | b"timestamp" | b"@timestamp" | b"time" | b"time_iso8601" | b"StartUTC"
-            | b"time_local" | b"datetime" | b"msec" => {
-                if self.time.is_none() && value != Value::Word {
-                    self.time = Some(value);
-                }
+            | b"time_local" | b"datetime" | b"msec"
+                if self.time.is_none() && value != Value::Word =>
+            {
+                self.time = Some(value);
             }
             b"kind" => self.kind = text,
             b"src_ip" | b"source.ip" => self.source_ip = text,

@@ -85,6 +85,7 @@ fn parts(name: &str) -> (String, Age) {
     let mut number = None;
     let mut name = name;
     if let Some((base, last)) = name.rsplit_once('.')
+        && !base.is_empty()
         && is_number(last)
         && last.len() <= 5
     {
@@ -99,6 +100,9 @@ fn parts(name: &str) -> (String, Age) {
             .collect();
         let before = name[..start].trim_end_matches(['-', '.', '_']);
         let base = format!("{before}{}", &name[end..]);
+        if base.is_empty() {
+            return (name.to_owned(), Age::Now);
+        }
         return (
             base,
             Age::Date(date, std::cmp::Reverse(number.unwrap_or(0))),

@@ -3,6 +3,8 @@
 
 use std::io::{self, BufReader, Cursor, Read};
 
+use zstd::stream::read::Decoder;
+
 use crate::capture::pcap::gzip::{Gzip, MAGIC};
 
 const ZSTD_MAGIC: [u8; 4] = [0x28, 0xb5, 0x2f, 0xfd];
@@ -10,12 +12,14 @@ const ZSTD_MAGIC: [u8; 4] = [0x28, 0xb5, 0x2f, 0xfd];
 const WINDOW_LOG: u32 = 27;
 
 type Source = Box<dyn Read + Send>;
+/// A source with the bytes before it that were looked at.
+type Whole = io::Chain<Cursor<Vec<u8>>, Source>;
 
 /// A source of bytes.
 pub(super) enum Stream {
-    Plain(io::Chain<Cursor<Vec<u8>>, Source>),
+    Plain(Whole),
     Gzip(Box<Gzip>),
-    Zstd(Box<zstd::stream::read::Decoder<'static, BufReader<io::Chain<Cursor<Vec<u8>>, Source>>>>),
+    Zstd(Box<Decoder<'static, BufReader<Whole>>>),
 }
 
 impl Stream {
@@ -36,7 +40,7 @@ impl Stream {
         let is_zstd = begun.starts_with(&ZSTD_MAGIC);
         let whole = Cursor::new(begun).chain(source);
         if is_zstd {
-            let mut decoder = zstd::stream::read::Decoder::new(whole)?;
+            let mut decoder = Decoder::new(whole)?;
             decoder.window_log_max(WINDOW_LOG)?;
             return Ok(Self::Zstd(Box::new(decoder)));
         }

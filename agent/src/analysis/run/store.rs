@@ -5,6 +5,7 @@ use std::path::Path;
 use super::worker::Worker;
 use super::{Options, Range};
 use crate::analysis::format::Entry;
+use crate::analysis::format::escape::undo;
 use crate::analysis::report::{Source, SourceState};
 use crate::http::exchange::record::{ExchangeRecord, Outcome};
 use crate::store::{Common, ExchangeFilter, Order, ReadError, Store};
@@ -80,7 +81,11 @@ fn both(range: Range, before: Option<Range>) -> Range {
 
 fn take(record: &ExchangeRecord<'_>, worker: &mut Worker<'_>) {
     let client = record.src_ip.to_string();
-    let text = |text: Option<&'_ str>| -> Vec<u8> { text.unwrap_or_default().as_bytes().to_vec() };
+    let text = |text: Option<&'_ str>| -> Vec<u8> {
+        let mut bytes = Vec::new();
+        undo(text.unwrap_or_default().as_bytes(), &mut bytes);
+        bytes
+    };
     let [method, target, host, referrer, agent] = [
         record.method,
         record.target,

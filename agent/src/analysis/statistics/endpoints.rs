@@ -81,7 +81,7 @@ impl Endpoints {
         known: &mut Known,
     ) -> Option<u16> {
         let is_stale = known.generation != self.generation;
-        if is_stale || times < LEARN || times % RARELY == 0 {
+        if is_stale || times < LEARN || times.is_multiple_of(RARELY) {
             let template = self.place(path);
             if known.template != Some(template) || known.generation != self.generation {
                 known.template = Some(template);

@@ -420,14 +420,14 @@ impl Statistics {
                 ),
             );
         }
-        warn(
-            WarningKind::Bounded,
-            self.series.too_old,
-            format!(
-                "{} entries are older than the 48 hours of minutes that are kept: they are in the hours alone",
-                self.series.too_old
-            ),
-        );
+        if self.series.is_cut {
+            warn(
+                WarningKind::Bounded,
+                1,
+                "the log covers more than 48 hours: minutes are told of the newest 48 alone"
+                    .to_owned(),
+            );
+        }
         warnings
     }
 }

@@ -204,8 +204,8 @@ pub(crate) struct Series {
     steps: Ring<Step>,
     /// The place in [`LENGTHS`].
     length: usize,
-    /// Requests that are too old for a step.
-    pub(crate) too_old: u64,
+    /// Whether steps are missing because they are too old.
+    pub(crate) is_cut: bool,
 }
 
 impl Series {
@@ -214,7 +214,7 @@ impl Series {
             hours: Ring::new(HOURS),
             steps: Ring::new(STEPS),
             length: 0,
-            too_old: 0,
+            is_cut: false,
         }
     }
 
@@ -248,11 +248,8 @@ impl Series {
             self.lengthen();
             index = second.div_euclid(LENGTHS[self.length]);
         }
-        let step = self.steps.slot(index);
-        if step.is_none() {
-            self.too_old += 1;
-        }
-        step
+        self.is_cut |= !self.steps.fits(index);
+        self.steps.slot(index)
     }
 
     #[cold]
@@ -282,7 +279,7 @@ impl Series {
         while other.length < self.length {
             other.lengthen();
         }
-        self.too_old += other.too_old;
+        self.is_cut |= other.is_cut;
         for (index, step) in other.steps.iter() {
             if let Some(own) = self.step(index * LENGTHS[other.length]) {
                 own.merge(step, names);
@@ -363,13 +360,12 @@ mod tests {
         assert_eq!(minutes.len(), 49);
         assert!(minutes[..48].iter().all(|minute| minute.requests == 60));
         add(&mut series, 40 * 3600);
-        assert_eq!(series.step_s(), 60);
+        assert_eq!((series.step_s(), series.is_cut), (60, false));
         // Now the oldest go.
         add(&mut series, 60 * 2900);
         assert_eq!(series.minutes()[0].start_s, 21 * 60);
-        assert_eq!(series.too_old, 0);
+        assert!(series.is_cut);
         add(&mut series, 0);
-        assert_eq!(series.too_old, 1);
         let hours: u64 = series.hours().iter().map(|hour| hour.period.requests).sum();
         assert_eq!(hours, 2884);
         add(&mut series, i64::from(i32::MAX));

@@ -22,7 +22,7 @@ use rusqlite::{Connection, OpenFlags, params_from_iter, types::Value};
 
 pub use filter::{Common, ExchangeFilter, SessionFilter};
 pub use follow::{Follower, Fresh};
-pub use recent::{CLASSES, Grain, Sums};
+pub use recent::{CLASSES, Sums};
 
 use crate::http::exchange::record::ExchangeRecord;
 use crate::session::record::SessionRecord;

@@ -4,6 +4,11 @@
 //! Every length is checked against the packet; whatever contradicts itself is ignored with a reason.
 //! Checksums are not verified: a sending host leaves them to its network card.
 
+mod transport;
+mod tunnel;
+
+use self::transport::transport;
+use self::tunnel::{Tunnel, tunnel};
 use crate::counters::{Ignored, Protocol};
 use crate::packet::{Link, Packet};
 use crate::shared::Shared;
@@ -99,9 +104,6 @@ mod protocol {
     pub(super) const HOST_IDENTITY: u32 = 139;
     pub(super) const SHIM6: u32 = 140;
 }
-
-/// UDP ports of VXLAN: IANA's, and the one Linux used before.
-const VXLAN_PORTS: [u16; 2] = [4789u16.to_be(), 8472u16.to_be()];
 
 /// IPv6 extension headers that are followed (RFC 8200, section 4 lists five that make sense).
 const EXTENSION_HEADERS_MAX: u32 = 8;
@@ -368,136 +370,6 @@ fn set_end(segment: &Segment, total: u32, header_length: u32) -> Result<(), Igno
         return Err(Ignored::BadLength);
     }
     segment.end.set(offset + total);
-    Ok(())
-}
-
-/// What is inside a packet, instead of a transport header.
-enum Tunnel {
-    None,
-    Network,
-    Ethernet,
-}
-
-/// Tells whether the packet is a tunnel's, and steps over the tunnel's header.
-#[inline(always)]
-fn tunnel<P: Packet>(packet: &P, segment: &Segment) -> Tunnel {
-    if segment.fragment != 0 {
-        return Tunnel::None;
-    }
-    let offset = segment.offset.get();
-    match segment.next.get() {
-        // RFC 2003 and RFC 4213.
-        protocol::IPV4 => {
-            segment.next.set(ethertype::IPV4);
-            Tunnel::Network
-        }
-        protocol::IPV6 => {
-            segment.next.set(ethertype::IPV6);
-            Tunnel::Network
-        }
-        protocol::GRE => generic_routing(packet, segment, offset).unwrap_or(Tunnel::None),
-        protocol::UDP => vxlan(packet, segment, offset).unwrap_or(Tunnel::None),
-        _ => Tunnel::None,
-    }
-}
-
-/// RFC 2784 and RFC 2890: optional checksum, key and sequence number; version 0.
-#[inline(always)]
-fn generic_routing<P: Packet>(packet: &P, segment: &Segment, offset: u32) -> Option<Tunnel> {
-    let header: [u8; 4] = packet.read(offset)?;
-    if header[0] & 0x40 != 0 || header[1] & 0x07 != 0 {
-        return None;
-    }
-    let options = u32::from((header[0] >> 7 & 1) + (header[0] >> 5 & 1) + (header[0] >> 4 & 1));
-    let ethertype = u32::from(u16::from_be_bytes([header[2], header[3]]));
-    let inside = match ethertype {
-        ethertype::ETHERNET_BRIDGING => Tunnel::Ethernet,
-        ethertype::IPV4 | ethertype::IPV6 => Tunnel::Network,
-        _ => return None,
-    };
-    segment.next.set(ethertype);
-    segment.offset.set(offset + 4 + options * 4);
-    Some(inside)
-}
-
-/// RFC 7348, section 5: behind UDP, flags with the I bit, then the identifier. Other bits are reserved or
-/// of extensions (a group policy) that do not move what is inside; but for the P bit, which says that
-/// another protocol is.
-#[inline(always)]
-fn vxlan<P: Packet>(packet: &P, segment: &Segment, offset: u32) -> Option<Tunnel> {
-    let header: [u8; 4] = packet.read(offset)?;
-    let port = u16::from_ne_bytes([header[2], header[3]]);
-    if port != VXLAN_PORTS[0] && port != VXLAN_PORTS[1] {
-        return None;
-    }
-    let flags: [u8; 4] = packet.read(offset + 8)?;
-    if flags[0] & 0x0c != 0x08 {
-        return None;
-    }
-    segment.offset.set(offset + 16);
-    Some(Tunnel::Ethernet)
-}
-
-/// Reads the transport header.
-#[inline(always)]
-fn transport<P: Packet>(packet: &P, segment: &mut Segment) -> Result<(), Ignored> {
-    let offset = segment.offset.get();
-    let end = segment.end.get();
-    segment.source_port_be = 0;
-    segment.destination_port_be = 0;
-    segment.payload_length = 0;
-    segment.header_length = 0;
-    match segment.next.get() {
-        protocol::TCP => {
-            let header: [u8; 14] = packet.read(offset).ok_or(Ignored::Truncated)?;
-            let header_length = u32::from(header[12] >> 4) * 4;
-            if header_length < 20 {
-                return Err(Ignored::BadHeader);
-            }
-            let payload = offset + header_length;
-            if payload > end {
-                return Err(Ignored::BadLength);
-            }
-            segment.protocol = Protocol::Tcp as u32;
-            segment.source_port_be = u16::from_ne_bytes([header[0], header[1]]);
-            segment.destination_port_be = u16::from_ne_bytes([header[2], header[3]]);
-            segment.sequence = u32::from_be_bytes([header[4], header[5], header[6], header[7]]);
-            segment.acknowledgement =
-                u32::from_be_bytes([header[8], header[9], header[10], header[11]]);
-            segment.tcp_flags = header[13] & 0x3f;
-            // Where it was cut off, nothing else is missed.
-            segment.zero_window = u8::from(packet.read::<2>(offset + 14) == Some([0, 0]));
-            segment.payload_offset = payload;
-            segment.payload_length = end - payload;
-            segment.header_length = payload - segment.network.get();
-        }
-        protocol::UDP => {
-            let header: [u8; 4] = packet.read(offset).ok_or(Ignored::Truncated)?;
-            if offset + 8 > end {
-                return Err(Ignored::BadLength);
-            }
-            segment.protocol = Protocol::Udp as u32;
-            segment.source_port_be = u16::from_ne_bytes([header[0], header[1]]);
-            segment.destination_port_be = u16::from_ne_bytes([header[2], header[3]]);
-            segment.payload_length = end - (offset + 8);
-            segment.header_length = offset + 8 - segment.network.get();
-        }
-        protocol::ICMP | protocol::ICMP_V6 => {
-            // Both have four bytes at least, and eight in every message that is in use.
-            let [kind, code, _, _] = packet.read(offset).ok_or(Ignored::Truncated)?;
-            let identifier: [u8; 2] = if offset + 8 <= end {
-                packet.read(offset + 4).ok_or(Ignored::Truncated)?
-            } else if offset + 4 <= end {
-                [0; 2]
-            } else {
-                return Err(Ignored::BadLength);
-            };
-            segment.icmp = u32::from_be_bytes([kind, code, identifier[0], identifier[1]]);
-            segment.protocol = Protocol::Icmp as u32;
-            segment.payload_length = end.saturating_sub(offset + 8);
-        }
-        _ => return Err(Ignored::Protocol),
-    }
     Ok(())
 }
 

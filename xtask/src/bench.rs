@@ -7,6 +7,7 @@ mod dashboard;
 mod generators;
 mod kernel;
 mod load;
+mod nginx;
 mod packets;
 mod read;
 mod sessions;

@@ -1,8 +1,9 @@
 //! `cargo xtask build` and `build-and-run`: the program with the kernel programs inside.
 
 use std::convert::Infallible;
+use std::path::{Path, PathBuf};
 
-use anyhow::{Result, bail};
+use anyhow::{Context as _, Result, bail};
 
 use crate::{
     build_ebpf,
@@ -48,6 +49,20 @@ pub(crate) fn release(workspace: &Workspace) -> Result<()> {
         .folder(&workspace.root)
         .args(["--locked", "--release", "--package", "tapline"])
         .run()
+}
+
+/// The program that was named, or one that is built for release now.
+///
+/// # Errors
+/// When it does not build, or the name is none of a file.
+pub(crate) fn given_or_release(workspace: &Workspace, given: Option<&Path>) -> Result<PathBuf> {
+    match given {
+        Some(file) => std::path::absolute(file).with_context(|| format!("find {}", file.display())),
+        None => {
+            release(workspace)?;
+            Ok(workspace.tapline())
+        }
+    }
 }
 
 fn not_root(workspace: &Workspace, flags: &[String]) -> String {

@@ -14,14 +14,13 @@ use std::{fs, path::PathBuf};
 
 use anyhow::{Context as _, Result, bail};
 use clap::Args;
-use serde::Serialize;
 
 use self::{
     measure::{Measured, Place, measure},
     row::{Goal, Row},
 };
 use crate::{
-    bench::target::{Bound, Target},
+    bench::target::{Bound, Target, print_document},
     build,
     report::{print, say},
     workspace::Workspace,
@@ -52,12 +51,6 @@ pub(crate) struct Options {
     json: bool,
 }
 
-#[derive(Serialize)]
-struct Document<'a> {
-    measured: &'a [Measured],
-    targets: &'a [Target],
-}
-
 /// Measures. Gives whether the targets were met.
 ///
 /// # Errors
@@ -72,15 +65,7 @@ pub(crate) fn run(workspace: &Workspace, options: &Options) -> Result<bool> {
     if rows.is_empty() {
         bail!("no row has {:?} in its name", options.only);
     }
-    let program = match &options.program {
-        Some(file) => {
-            std::path::absolute(file).with_context(|| format!("find {}", file.display()))?
-        }
-        None => {
-            build::release(workspace)?;
-            workspace.tapline()
-        }
-    };
+    let program = build::given_or_release(workspace, options.program.as_deref())?;
     say("measuring; whatever else runs here disturbs it");
     let place = Place {
         program,
@@ -99,11 +84,7 @@ pub(crate) fn run(workspace: &Workspace, options: &Options) -> Result<bool> {
     }
     fs::remove_dir_all(&place.folder).ok();
     if options.json {
-        let document = Document {
-            measured: &measured,
-            targets: &targets,
-        };
-        print(serde_json::to_string_pretty(&document).context("write the result")?);
+        print_document(&measured, &targets)?;
     } else {
         for target in &targets {
             print(target);

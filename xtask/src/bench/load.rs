@@ -107,15 +107,7 @@ struct Open {
 /// # Errors
 /// When something cannot be built or started, or a run had errors.
 pub(crate) fn run(workspace: &Workspace, options: &Options) -> Result<bool> {
-    let program = match &options.tapline {
-        Some(file) => {
-            std::path::absolute(file).with_context(|| format!("find {}", file.display()))?
-        }
-        None => {
-            build::release(workspace)?;
-            workspace.tapline()
-        }
-    };
+    let program = build::given_or_release(workspace, options.tapline.as_deref())?;
     say("measuring; whatever else runs here disturbs it");
     let _wakeful = Wakeful::keep();
     let nginx = Nginx::start(workspace, options.server_cpu)?;

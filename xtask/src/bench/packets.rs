@@ -19,7 +19,7 @@ use serde::{Deserialize, Serialize};
 use crate::{
     bench::{
         statistics::Summary,
-        target::{Bound, Target},
+        target::{Bound, Target, print_document},
     },
     build, build_ebpf,
     demo::namespaces::{CLIENT_INTERFACE, Namespaces, SERVER_INTERFACE},
@@ -76,12 +76,6 @@ struct Measured {
     median: f64,
 }
 
-#[derive(Serialize)]
-struct Document<'a> {
-    measured: &'a [Measured],
-    targets: &'a [Target],
-}
-
 /// Measures. Gives whether the targets were met.
 ///
 /// # Errors
@@ -94,15 +88,7 @@ pub(crate) fn run(workspace: &Workspace, options: &Options) -> Result<bool> {
         );
     }
     build_ebpf::run(workspace)?;
-    let program = match &options.program {
-        Some(file) => {
-            std::path::absolute(file).with_context(|| format!("find {}", file.display()))?
-        }
-        None => {
-            build::release(workspace)?;
-            workspace.tapline()
-        }
-    };
+    let program = build::given_or_release(workspace, options.program.as_deref())?;
     Step::cargo("build")
         .folder(&workspace.root)
         .args(["--locked", "--package", PACKAGE, "--example", EXAMPLE])
@@ -125,11 +111,7 @@ pub(crate) fn run(workspace: &Workspace, options: &Options) -> Result<bool> {
         |row: &Measured, limit| Target::new(row.row, row.median, Bound::AtLeast, limit, "frames/s");
     let targets = [target(&rows[0], TO_FILE), target(&rows[2], BY_XDP)];
     if options.json {
-        let document = Document {
-            measured: &rows,
-            targets: &targets,
-        };
-        print(serde_json::to_string_pretty(&document).context("write the result")?);
+        print_document(&rows, &targets)?;
     } else {
         for row in &rows {
             show(row);

@@ -83,15 +83,7 @@ struct Account {
 /// # Errors
 /// When the program cannot be built, fails, or reads something else than the capture holds.
 pub(crate) fn run(workspace: &Workspace, options: &Options) -> Result<bool> {
-    let program = match &options.program {
-        Some(file) => {
-            std::path::absolute(file).with_context(|| format!("find {}", file.display()))?
-        }
-        None => {
-            build::release(workspace)?;
-            workspace.tapline()
-        }
-    };
+    let program = build::given_or_release(workspace, options.program.as_deref())?;
     let folder = workspace.host_target.join("bench/read");
     fs::create_dir_all(&folder).with_context(|| format!("make {}", folder.display()))?;
     let result = measure(&program, &folder, options);

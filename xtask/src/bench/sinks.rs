@@ -21,7 +21,7 @@ use serde::Serialize;
 
 use self::load::{Load, Sent};
 use crate::{
-    bench::target::{Bound, Target},
+    bench::target::{Bound, Target, print_document},
     build,
     process::{Running, Step},
     report::{print, say},
@@ -67,27 +67,13 @@ struct Measured {
     latency_ms: [f64; 3],
 }
 
-#[derive(Serialize)]
-struct Document<'a> {
-    measured: &'a [Measured],
-    targets: &'a [Target],
-}
-
 /// Measures. Gives whether the targets were met.
 ///
 /// # Errors
 /// When the program cannot be built or started, an answer is none that was expected, or the account
 /// of the server is another than that of the clients.
 pub(crate) fn run(workspace: &Workspace, options: &Options) -> Result<bool> {
-    let program = match &options.program {
-        Some(file) => {
-            std::path::absolute(file).with_context(|| format!("find {}", file.display()))?
-        }
-        None => {
-            build::release(workspace)?;
-            workspace.tapline()
-        }
-    };
+    let program = build::given_or_release(workspace, options.program.as_deref())?;
     say("measuring; whatever else runs here disturbs it");
     let time = Duration::from_secs(options.seconds);
     let folder = workspace.host_target.join("bench/sinks");
@@ -130,11 +116,7 @@ pub(crate) fn run(workspace: &Workspace, options: &Options) -> Result<bool> {
         })
         .collect();
     if options.json {
-        let document = Document {
-            measured: &measured,
-            targets: &targets,
-        };
-        print(serde_json::to_string_pretty(&document).context("write the result")?);
+        print_document(&measured, &targets)?;
     } else {
         show(&measured, &targets);
     }

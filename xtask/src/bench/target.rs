@@ -2,7 +2,11 @@
 
 use std::fmt;
 
+use anyhow::{Context as _, Result};
 use serde::{Deserialize, Serialize};
+use serde_json::json;
+
+use crate::report::print;
 
 /// A [`Target`] as a benchmark's document has it.
 #[derive(Clone, Debug, Deserialize, Serialize)]
@@ -123,6 +127,16 @@ impl fmt::Display for Target {
             "{verdict}  {name}: {value:.3} {unit} ({bound} {limit} {unit})"
         )
     }
+}
+
+/// Writes what was measured and its targets as one JSON document to stdout.
+///
+/// # Errors
+/// When a figure cannot be written.
+pub(crate) fn print_document(measured: &impl Serialize, targets: &[Target]) -> Result<()> {
+    let document = json!({"measured": measured, "targets": targets});
+    print(serde_json::to_string_pretty(&document).context("write the result")?);
+    Ok(())
 }
 
 #[cfg(test)]

@@ -12,6 +12,7 @@ use std::{
 use anyhow::{Context as _, Result, bail};
 
 use crate::{
+    bench::nginx::configure,
     demo::namespaces::{self, Namespaces},
     interrupt,
     process::{Running, Step},
@@ -22,37 +23,11 @@ use crate::{
 pub(crate) const SERVER: Ipv4Addr = Ipv4Addr::new(198, 51, 100, 1);
 const CLIENT: Ipv4Addr = Ipv4Addr::new(198, 51, 100, 2);
 
-/// One worker, one file of 1 KiB, connections that stay open; and nginx's own count of requests, on
-/// an address that is not on the wire.
-const CONFIGURATION: &str = "
-daemon off;
-master_process off;
-worker_processes 1;
-pid @FOLDER@/nginx.pid;
-error_log @FOLDER@/error.log;
-events { worker_connections 16384; }
-http {
-    access_log off;
-    sendfile on;
-    keepalive_requests 1000000000;
-    keepalive_timeout 3600s;
-    open_file_cache max=16;
-    client_body_temp_path @FOLDER@/body;
-    proxy_temp_path @FOLDER@/proxy;
-    fastcgi_temp_path @FOLDER@/fastcgi;
-    uwsgi_temp_path @FOLDER@/uwsgi;
-    scgi_temp_path @FOLDER@/scgi;
-    default_type text/html;
-    server {
-        listen @ADDRESS@:80 backlog=4096;
-        root @FOLDER@/site;
-    }
-    server {
+/// nginx's own count of requests, on an address that is not on the wire.
+const COUNT: &str = "server {
         listen 127.0.0.1:81;
         location = /requests { stub_status; }
-    }
-}
-";
+    }";
 
 /// Everything that stands still during the benchmark. Fields are dropped in this order: programs,
 /// namespaces, files.
@@ -159,15 +134,8 @@ fn served(text: &str) -> Option<u64> {
 }
 
 fn nginx(namespaces: &Namespaces, folder: &Path) -> Result<Running> {
-    let site = folder.join("site");
-    fs::create_dir_all(&site).with_context(|| format!("make {}", site.display()))?;
-    let page = site.join("index.html");
-    fs::write(&page, "x".repeat(1024)).with_context(|| format!("write {}", page.display()))?;
-    let file = folder.join("nginx.conf");
-    let text = CONFIGURATION
-        .replace("@FOLDER@", &folder.display().to_string())
-        .replace("@ADDRESS@", &SERVER.to_string());
-    fs::write(&file, text).with_context(|| format!("write {}", file.display()))?;
+    let errors = folder.join("error.log").display().to_string();
+    let file = configure(folder, &format!("{SERVER}:80"), &errors, COUNT)?;
     namespaces
         .in_server(program("nginx")?)
         .arg("-c")

@@ -12,33 +12,12 @@ use std::{
 use anyhow::{Context as _, Result, bail};
 
 use super::on_cpu;
-use crate::{bench::capture::site::program, interrupt, process::Running, workspace::Workspace};
-
-const CONFIGURATION: &str = "
-daemon off;
-master_process off;
-worker_processes 1;
-pid @FOLDER@/nginx.pid;
-error_log stderr error;
-events { worker_connections 16384; }
-http {
-    access_log off;
-    sendfile on;
-    keepalive_requests 1000000000;
-    keepalive_timeout 3600s;
-    open_file_cache max=16;
-    client_body_temp_path @FOLDER@/body;
-    proxy_temp_path @FOLDER@/proxy;
-    fastcgi_temp_path @FOLDER@/fastcgi;
-    uwsgi_temp_path @FOLDER@/uwsgi;
-    scgi_temp_path @FOLDER@/scgi;
-    default_type text/html;
-    server {
-        listen 127.0.0.1:@PORT@ backlog=4096;
-        root @FOLDER@/site;
-    }
-}
-";
+use crate::{
+    bench::{capture::site::program, nginx::configure},
+    interrupt,
+    process::Running,
+    workspace::Workspace,
+};
 
 /// It ends, and its folder goes, when it is dropped.
 #[derive(Debug)]
@@ -68,15 +47,9 @@ impl Nginx {
         let folder = workspace.host_target.join("bench/load");
         // What an earlier measurement that broke off has left is of no use.
         fs::remove_dir_all(&folder).ok();
-        let site = folder.join("site");
-        fs::create_dir_all(&site).with_context(|| format!("make {}", site.display()))?;
-        fs::write(site.join("index.html"), "x".repeat(1024)).context("write a page")?;
+        fs::create_dir_all(&folder).with_context(|| format!("make {}", folder.display()))?;
         let port = free_port()?;
-        let text = CONFIGURATION
-            .replace("@FOLDER@", &folder.display().to_string())
-            .replace("@PORT@", &port.to_string());
-        let file = folder.join("nginx.conf");
-        fs::write(&file, text).with_context(|| format!("write {}", file.display()))?;
+        let file = configure(&folder, &format!("127.0.0.1:{port}"), "stderr error", "")?;
         let running = on_cpu(cpu, &program("nginx")?)?
             .arg("-c")
             .arg(&file)

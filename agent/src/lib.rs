@@ -16,3 +16,4 @@ pub mod server;
 pub mod session;
 pub mod sink;
 pub mod store;
+pub mod watch;

@@ -127,8 +127,20 @@ fn measure(program: &Path, folder: &Path, options: &Options) -> Result<Document>
                 _ => "false alarms in access logs",
             }
         };
-        targets.push(Target::new(name("found"), found, Bound::AtLeast, FOUND, "of all"));
-        targets.push(Target::new(name("false"), alarms, Bound::AtMost, FALSE, "an hour"));
+        targets.push(Target::new(
+            name("found"),
+            found,
+            Bound::AtLeast,
+            FOUND,
+            "of all",
+        ));
+        targets.push(Target::new(
+            name("false"),
+            alarms,
+            Bound::AtMost,
+            FALSE,
+            "an hour",
+        ));
     }
     Ok(Document { scores, targets })
 }
@@ -138,7 +150,16 @@ fn of_events(program: &Path, folder: &Path, seed: u64) -> Result<Score> {
     let log = folder.join("events.ndjson");
     let truth = folder.join("truth.ndjson");
     let records = Step::new(program)
-        .args(["gen", "events", "-n", "40000", "-i", "0", "--no-labels", "-q"])
+        .args([
+            "gen",
+            "events",
+            "-n",
+            "40000",
+            "-i",
+            "0",
+            "--no-labels",
+            "-q",
+        ])
         .args(["--start", "2026-01-01T00:00:00Z", "-o", "stdout", "--seed"])
         .arg(seed.to_string())
         .arg("--truth")
@@ -147,7 +168,10 @@ fn of_events(program: &Path, folder: &Path, seed: u64) -> Result<Score> {
         .stdout()?;
     fs::write(&log, records).context("write the events")?;
     let mut windows = Vec::new();
-    for line in fs::read_to_string(&truth).context("read the truth")?.lines() {
+    for line in fs::read_to_string(&truth)
+        .context("read the truth")?
+        .lines()
+    {
         let line: Value = serde_json::from_str(line).context("understand the truth")?;
         if line["kind"] == "window" {
             windows.push(Window {
@@ -166,7 +190,15 @@ fn of_events(program: &Path, folder: &Path, seed: u64) -> Result<Score> {
 fn of_access(program: &Path, folder: &Path, options: &Options, seed: u64) -> Result<Score> {
     let log = folder.join("access.log");
     let lines = Step::new(program)
-        .args(["gen", "access", "--format", "combined_time", "--output", "-", "-q"])
+        .args([
+            "gen",
+            "access",
+            "--format",
+            "combined_time",
+            "--output",
+            "-",
+            "-q",
+        ])
         .args(["--start", "2026-01-01T00:00:00Z", "--seed"])
         .arg(seed.to_string())
         .arg("--rate")
@@ -178,7 +210,14 @@ fn of_access(program: &Path, folder: &Path, options: &Options, seed: u64) -> Res
     let faults = Fault::plan(seed, options.hours * 3600);
     fs::write(&log, faults::put(&lines, &faults, seed)).context("write the access log")?;
     let windows: Vec<Window> = faults.iter().map(Fault::window).collect();
-    score(program, &log, "access", seed, options.hours as f64, &windows)
+    score(
+        program,
+        &log,
+        "access",
+        seed,
+        options.hours as f64,
+        &windows,
+    )
 }
 
 fn score(
@@ -195,9 +234,14 @@ fn score(
         .time_limit(Duration::from_secs(300))
         .stdout()?;
     let report: Value = serde_json::from_str(&printed).context("understand the report")?;
-    let insights = report["insights"].as_array().context("the report has no insights")?;
+    let insights = report["insights"]
+        .as_array()
+        .context("the report has no insights")?;
     let mut alarms = Vec::new();
-    for insight in insights.iter().filter(|insight| insight["from"].is_string()) {
+    for insight in insights
+        .iter()
+        .filter(|insight| insight["from"].is_string())
+    {
         alarms.push(Window {
             from: time(&insight["from"])?,
             to: time(&insight["to"])?,

@@ -47,8 +47,8 @@ pub(crate) struct Options {
     /// Hours of an access log
     #[arg(long, default_value_t = 6, value_parser = clap::value_parser!(u64).range(2..=24))]
     hours: u64,
-    /// Lines a second of an access log
-    #[arg(long, default_value_t = 10, value_parser = clap::value_parser!(u64).range(1..=1000))]
+    /// Lines a second of an access log by day; at night there are fewer
+    #[arg(long, default_value_t = 40, value_parser = clap::value_parser!(u64).range(1..=1000))]
     rate: u64,
     /// Measure this program instead of building one
     #[arg(long, value_name = "FILE")]
@@ -189,7 +189,9 @@ fn of_events(program: &Path, folder: &Path, seed: u64) -> Result<Score> {
 /// Lines of `gen access` with faults put into them.
 fn of_access(program: &Path, folder: &Path, options: &Options, seed: u64) -> Result<Score> {
     let log = folder.join("access.log");
+    let configuration = format!("output: {{rate: {}}}", options.rate);
     let lines = Step::new(program)
+        .env("LOG_GENERATOR_CONFIG_YAML", configuration)
         .args([
             "gen",
             "access",
@@ -201,8 +203,6 @@ fn of_access(program: &Path, folder: &Path, options: &Options, seed: u64) -> Res
         ])
         .args(["--start", "2026-01-01T00:00:00Z", "--seed"])
         .arg(seed.to_string())
-        .arg("--rate")
-        .arg(options.rate.to_string())
         .arg("--duration")
         .arg(format!("{}h", options.hours))
         .time_limit(Duration::from_secs(300))

@@ -3,6 +3,9 @@
 //! The object is built by `cargo xtask build-ebpf`, not here: it needs another compiler. Where
 //! there is none, an empty file stands in, so that an editor, the unit tests and `tapline read`
 //! work without it; capturing then says what to do.
+//!
+//! The page of the dashboard (`dashboard/dist`, built by `cargo xtask dashboard`) is embedded by its
+//! module; what is done here is to have that compiled again when the page changes.
 
 use std::{
     env, fs, io,
@@ -20,6 +23,7 @@ fn main() -> Result<(), String> {
     let embedded = folder("OUT_DIR")?.join("tapline.bpf.o");
     write_line(&format!("cargo::rerun-if-env-changed={VARIABLE}"));
     write_line("cargo::rerun-if-changed=build.rs");
+    watch_page(&folder("CARGO_MANIFEST_DIR")?.join("dashboard/dist"));
     match fs::read(&object) {
         Ok(bytes) => {
             watch(&object);
@@ -41,6 +45,14 @@ fn main() -> Result<(), String> {
             "cannot read the kernel programs at {}: {error}",
             object.display()
         )),
+    }
+}
+
+/// Watches a folder that is made empty where it is not there, since Cargo takes a path that
+/// does not exist for one that changes with every build.
+fn watch_page(folder: &Path) {
+    if folder.is_dir() || fs::create_dir_all(folder).is_ok() {
+        watch(folder);
     }
 }
 

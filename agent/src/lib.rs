@@ -1,5 +1,6 @@
 //! Tapline: writes down every cleartext HTTP/1 exchange that a Linux host takes part in.
 
+pub mod alerts;
 pub mod analysis;
 pub mod capture;
 pub mod cli;

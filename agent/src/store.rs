@@ -1,13 +1,24 @@
 //! Reads what the store holds: pages of exchanges or sessions over the databases of all days, and
 //! what comes new.
 //!
-//! The databases are opened read-only and read while they are written; no transaction looks
-//! at more than five minutes of records. A page begins behind the last row of the page before it (a key, not a
+//! The databases are opened read-only and read while they are written; a transaction lasts some
+//! milliseconds. A page begins behind the last row of the page before it (a key, not a
 //! count), so that the thousandth page costs as much as the first.
 
+mod answer;
 mod filter;
 mod follow;
+mod matching;
+mod one;
 mod read;
+mod recent;
+mod roll_ups;
+mod rows;
+mod scan;
+mod series;
+mod slow;
+mod top;
+mod traffic;
 
 use std::fmt;
 use std::io;
@@ -16,10 +27,18 @@ use std::path::{Path, PathBuf};
 use std::str::FromStr;
 use std::time::Instant;
 
+use jiff::Timestamp;
 use rusqlite::{Connection, OpenFlags, params_from_iter, types::Value};
 
+pub use answer::{Covered, Question, Source};
 pub use filter::{Common, ExchangeFilter, SessionFilter};
-pub use follow::Follower;
+pub use follow::{Follower, Fresh};
+pub use one::Found;
+pub use recent::{CLASSES, Sums};
+pub use series::{Series, step_of};
+pub use slow::SLOW_MOST;
+pub use top::{By, Top};
+pub use traffic::{CpuTraffic, Traffic};
 
 use crate::http::exchange::record::ExchangeRecord;
 use crate::session::record::SessionRecord;
@@ -29,13 +48,10 @@ use crate::sink::sqlite::names::{Day, FileName};
 use crate::sink::sqlite::schema;
 use filter::Query;
 use read::Table;
+use scan::Stretch;
 
 /// How long to wait for a writer that has a database to itself, as it is while it is being made.
 const BUSY: std::time::Duration = std::time::Duration::from_secs(5);
-
-/// Keys that one transaction looks at: five minutes. A longer one would keep the writer from reusing
-/// the log beside the database.
-const WINDOW: i64 = 2 * 300 * 1_000_000;
 
 /// Which end of time comes first.
 #[derive(Clone, Copy, Debug, Eq, PartialEq)]
@@ -83,6 +99,12 @@ pub enum ReadError {
         /// The newest version that is known.
         known: usize,
     },
+    /// The roll-ups of a database are not as they were written.
+    #[error("the roll-ups of the database {} cannot be read", path.display())]
+    RollUps {
+        /// The file.
+        path: PathBuf,
+    },
     /// The deadline passed before all was found.
     #[error("the search takes too long; ask for a shorter time, or for less")]
     TooLong,
@@ -96,6 +118,18 @@ pub struct NoCursor;
 impl fmt::Display for Cursor {
     fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
         write!(formatter, "{}.{}", self.id, self.day.0)
+    }
+}
+
+impl Cursor {
+    /// The time at which it stands.
+    #[must_use]
+    pub fn time(self) -> Timestamp {
+        let microseconds = self.id.div_euclid(2);
+        Timestamp::from_microsecond(microseconds).unwrap_or(match microseconds {
+            ..0 => Timestamp::MIN,
+            _ => Timestamp::MAX,
+        })
     }
 }
 
@@ -126,6 +160,8 @@ pub struct Page {
     batch: Batch,
     /// The key of each row, and its place in the batch.
     rows: Vec<(i64, Day, usize)>,
+    /// The time was over before all was looked at: where to go on.
+    stopped: Option<Cursor>,
 }
 
 #[derive(Debug)]
@@ -135,6 +171,7 @@ struct ReadFile {
     identity: folder::Identity,
     connection: Connection,
     has_changes: bool,
+    has_groups: bool,
 }
 
 impl Store {
@@ -177,8 +214,8 @@ impl Store {
         Ok(())
     }
 
-    /// From now on searches that are not done by then fail with [`ReadError::TooLong`]. It is looked
-    /// at after every five minutes of records.
+    /// From now on searches that are not done by then give what they have found: see
+    /// [`Page::stopped`].
     pub fn set_deadline(&mut self, deadline: Option<Instant>) {
         self.deadline = deadline;
     }
@@ -231,8 +268,6 @@ impl Store {
         self.page(&filter.query(), order, after, limit)
     }
 
-    /// Files are read in their order until no other can have a row that belongs into the page: the
-    /// days of the rows of a file may overlap with those of another.
     fn page(
         &self,
         query: &Query,
@@ -240,38 +275,51 @@ impl Store {
         after: Option<Cursor>,
         limit: usize,
     ) -> Result<Page, ReadError> {
-        let mut files = Vec::new();
-        for file in &self.files {
-            if let Some((first, last)) = file.range(query.table)?
-                && first <= query.last_id
-                && last >= query.first_id
-            {
-                files.push((first, last, file));
-            }
-        }
-        match order {
-            Order::Newest => files.sort_by_key(|(_, last, _)| std::cmp::Reverse(*last)),
-            Order::Oldest => files.sort_by_key(|(first, _, _)| *first),
-        }
-        let mut page = Page::default();
-        for (first, last, file) in files {
-            if page.rows.len() >= limit
-                && let Some((id, _, _)) = page.rows.last()
-                && match order {
-                    Order::Newest => *id > last,
-                    Order::Oldest => *id < first,
-                }
-            {
-                break;
-            }
-            file.read(query, order, after, limit, self.deadline, &mut page)?;
-            match order {
-                Order::Newest => page.rows.sort_by_key(|row| std::cmp::Reverse(*row)),
-                Order::Oldest => page.rows.sort(),
-            }
-            page.rows.truncate(limit);
-        }
+        let mut pages = Pages {
+            query,
+            order,
+            limit,
+            kept: 0,
+            page: Page::default(),
+        };
+        let reach = self.scan(query, order, after, &mut pages)?;
+        let mut page = pages.page;
+        page.stopped = reach.cursor(order);
         Ok(page)
+    }
+}
+
+/// Gathers the rows of a page.
+struct Pages<'q> {
+    query: &'q Query,
+    order: Order,
+    limit: usize,
+    /// Rows of the stretches before.
+    kept: usize,
+    page: Page,
+}
+
+impl Stretch for Pages<'_> {
+    fn look(&mut self, file: &ReadFile, keys: &RangeInclusive<i64>) -> Result<(), ReadError> {
+        // As many as are left from each file: the first of all of them stay.
+        let left = self.limit.saturating_sub(self.kept);
+        file.read_window(self.query, self.order, keys, left, &mut self.page)
+            .map_err(|source| file.failed(source))
+    }
+
+    fn undo(&mut self) {
+        self.page.rows.truncate(self.kept);
+    }
+
+    fn keep(&mut self) -> bool {
+        let rows = &mut self.page.rows;
+        match self.order {
+            Order::Newest => rows[self.kept..].sort_by_key(|row| std::cmp::Reverse(*row)),
+            Order::Oldest => rows[self.kept..].sort(),
+        }
+        rows.truncate(self.limit);
+        self.kept = rows.len();
+        self.kept >= self.limit
     }
 }
 
@@ -310,6 +358,12 @@ impl Page {
         self.rows.is_empty()
     }
 
+    /// Where the search was given up because its time was over, and can go on; None: it was not.
+    #[must_use]
+    pub fn stopped(&self) -> Option<Cursor> {
+        self.stopped
+    }
+
     /// Where the next page begins.
     #[must_use]
     pub fn next(&self) -> Option<Cursor> {
@@ -325,6 +379,8 @@ impl ReadFile {
             let flags = OpenFlags::SQLITE_OPEN_READ_ONLY | OpenFlags::SQLITE_OPEN_NO_MUTEX;
             let connection = Connection::open_with_flags(folder::plain(&path), flags)?;
             connection.busy_timeout(BUSY)?;
+            connection.set_prepared_statement_cache_capacity(64);
+            filter::add_functions(&connection)?;
             let version: i64 =
                 connection.pragma_query_value(None, "user_version", |row| row.get(0))?;
             Ok((connection, version))
@@ -349,6 +405,7 @@ impl ReadFile {
             identity,
             connection,
             has_changes: version >= 2,
+            has_groups: version >= schema::WITH_GROUPS,
         }))
     }
 
@@ -366,47 +423,6 @@ impl ReadFile {
             (Some(first), Some(last)) => Some((first, last)),
             _ => None,
         })
-    }
-
-    fn read(
-        &self,
-        query: &Query,
-        order: Order,
-        after: Option<Cursor>,
-        limit: usize,
-        deadline: Option<Instant>,
-        page: &mut Page,
-    ) -> Result<(), ReadError> {
-        let mut first = query.first_id;
-        let mut last = query.last_id;
-        if let Some(Cursor { id, day }) = after {
-            // The row itself was there already; one of another file may have the same key.
-            match order {
-                Order::Newest => last = last.min(id.saturating_sub((self.day >= day).into())),
-                Order::Oldest => first = first.max(id.saturating_add((self.day <= day).into())),
-            }
-        }
-        let wanted = page.rows.len().saturating_add(limit);
-        while first <= last && page.rows.len() < wanted {
-            if deadline.is_some_and(|deadline| Instant::now() >= deadline) {
-                return Err(ReadError::TooLong);
-            }
-            // From one that is there, so that empty stretches cost nothing.
-            let Some(edge) = self.edge(query.table, order, first, last)? else {
-                break;
-            };
-            let window = match order {
-                Order::Newest => first.max(edge.saturating_sub(WINDOW))..=edge,
-                Order::Oldest => edge..=last.min(edge.saturating_add(WINDOW)),
-            };
-            self.read_window(query, order, &window, wanted - page.rows.len(), page)
-                .map_err(|source| self.failed(source))?;
-            match order {
-                Order::Newest => last = window.start().saturating_sub(1),
-                Order::Oldest => first = window.end().saturating_add(1),
-            }
-        }
-        Ok(())
     }
 
     /// The first key, in this order, that is there.
@@ -459,6 +475,14 @@ impl ReadFile {
             page.take(query.table, self.day, row)?;
         }
         Ok(())
+    }
+
+    /// From now on what is under way in this file ends with an error at this time.
+    fn interrupt_at(&self, time: Option<Instant>, look: i32) -> Result<(), ReadError> {
+        let handler = time.map(|time| move || Instant::now() >= time);
+        self.connection
+            .progress_handler(look, handler)
+            .map_err(|source| self.failed(source))
     }
 
     fn failed(&self, source: rusqlite::Error) -> ReadError {

@@ -2,23 +2,19 @@
 
 #![expect(clippy::unwrap_used, reason = "a test that cannot go on fails")]
 
+#[path = "support/output.rs"]
+mod output;
+
 use std::fs;
+use std::io::{BufRead as _, BufReader, Write as _};
 use std::process::{Command, Output, Stdio};
+
+use self::output::output;
 
 fn tapline(line: &str) -> Command {
     let mut command = Command::new(env!("CARGO_BIN_EXE_tapline"));
     command.args(line.split_whitespace()).env_clear();
     command
-}
-
-fn output(command: &mut Command) -> (i32, String, String) {
-    let Output {
-        status,
-        stdout,
-        stderr,
-    } = command.output().unwrap();
-    let text = |bytes| String::from_utf8(bytes).unwrap();
-    (status.code().unwrap(), text(stdout), text(stderr))
 }
 
 #[test]
@@ -133,4 +129,28 @@ fn a_diagnostics_file_that_cannot_be_made_is_named() {
         stderr.starts_with(begin) && stderr.lines().count() == 1,
         "{stderr}"
     );
+}
+
+#[test]
+fn a_capture_that_is_piped_in_gives_each_line_as_it_comes() {
+    let capture = fs::read("tests/captures/keep-alive.pcap").unwrap();
+    let lines = fs::read_to_string("tests/captures/keep-alive.classic.log").unwrap();
+    let mut child = tapline("read -q --log-dir - --local 192.0.2.1 -")
+        .stdin(Stdio::piped())
+        .stdout(Stdio::piped())
+        .spawn()
+        .unwrap();
+    let mut stdin = child.stdin.take().unwrap();
+    stdin.write_all(&capture).unwrap();
+    stdin.flush().unwrap();
+    // The pipe is open still: more may come.
+    let mut said = BufReader::new(child.stdout.take().unwrap());
+    for expected in lines.lines() {
+        let mut line = String::new();
+        said.read_line(&mut line).unwrap();
+        let without_time = |line: &str| line.split(' ').skip(4).collect::<Vec<_>>().join(" ");
+        assert_eq!(without_time(line.trim_end()), without_time(expected));
+    }
+    drop(stdin);
+    assert!(child.wait().unwrap().success());
 }

@@ -3,6 +3,7 @@
 
 mod all;
 mod capture;
+mod dashboard;
 mod generators;
 mod insights;
 mod kernel;
@@ -10,6 +11,7 @@ mod load;
 mod nginx;
 mod packets;
 mod read;
+mod report;
 mod sessions;
 mod sinks;
 mod statistics;
@@ -41,6 +43,8 @@ enum Bench {
     Sessions(sessions::Options),
     /// The kernel programs alone, by BPF_PROG_TEST_RUN, over an empty program (as root)
     Kernel(kernel::Options),
+    /// How long the answers of the dashboard take over millions of exchanges, while thousands arrive each second
+    Dashboard(dashboard::Options),
     /// Records a second over HTTP into the store, in arrays and alone
     Sinks(sinks::Options),
     /// Records a second that `tapline gen` makes on one CPU, the rates it keeps, its memory
@@ -54,6 +58,8 @@ enum Bench {
     Read(read::Options),
     /// Faults in logs that `tapline report` finds, and alarms that are false
     Insights(insights::Options),
+    /// Lines a second that `tapline report` takes from an access log, beside goaccess
+    Report(report::Options),
     /// The client of a known number of requests, which `capture` starts
     #[command(hide = true)]
     Client(capture::client::Options),
@@ -75,12 +81,14 @@ pub(crate) fn run(workspace: &Workspace, options: &Options) -> Result<bool> {
         Bench::Capture(options) => capture::run(workspace, options),
         Bench::Kernel(options) => kernel::run(workspace, options),
         Bench::Sessions(options) => sessions::run(workspace, options),
+        Bench::Dashboard(options) => dashboard::run(workspace, options),
         Bench::Sinks(options) => sinks::run(workspace, options),
         Bench::Generators(options) => generators::run(workspace, options),
         Bench::Packets(options) => packets::run(workspace, options),
         Bench::Load(options) => load::run(workspace, options),
         Bench::Read(options) => read::run(workspace, options),
         Bench::Insights(options) => insights::run(workspace, options),
+        Bench::Report(options) => report::run(workspace, options),
         Bench::Client(options) => capture::client::run(options).map(|()| true),
         Bench::Crowd(options) => sessions::crowd::send(options).map(|()| true),
     }

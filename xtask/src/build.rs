@@ -1,4 +1,5 @@
-//! `cargo xtask build` and `build-and-run`: the program with the kernel programs inside.
+//! `cargo xtask build` and `build-and-run`: the program with the kernel programs and the page
+//! of the dashboard inside.
 
 use std::convert::Infallible;
 use std::path::{Path, PathBuf};
@@ -6,18 +7,20 @@ use std::path::{Path, PathBuf};
 use anyhow::{Context as _, Result, bail};
 
 use crate::{
-    build_ebpf,
+    build_ebpf, dashboard,
     process::Step,
     report::say,
     workspace::{self, Workspace, is_root},
 };
 
-/// Builds the kernel programs, then the program for release with them embedded.
+/// Builds the kernel programs and the page, then the program for release with them embedded. Where
+/// the page cannot be built, the program says how to get it.
 ///
 /// # Errors
 /// When either does not build.
 pub(crate) fn run(workspace: &Workspace) -> Result<()> {
     build_ebpf::run(workspace)?;
+    dashboard::run_if_possible(workspace);
     say("building tapline");
     release(workspace)?;
     say(format_args!("built {}", workspace.tapline().display()));

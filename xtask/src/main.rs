@@ -5,6 +5,7 @@ mod bench;
 mod build;
 mod build_ebpf;
 mod conformance;
+mod dashboard;
 mod demo;
 mod interrupt;
 mod lint;
@@ -36,7 +37,9 @@ enum Task {
     Setup,
     /// Build the kernel programs into target/ebpf/tapline.bpf.o
     BuildEbpf,
-    /// Build target/release/tapline with the kernel programs inside
+    /// Build the page of the dashboard into agent/dashboard/dist, with Node
+    Dashboard,
+    /// Build target/release/tapline with the kernel programs and the page inside
     Build,
     /// Build, then run `tapline run` with config/tapline.yaml (as root)
     BuildAndRun {
@@ -74,6 +77,7 @@ fn run(task: Task) -> Result<ExitCode> {
     match task {
         Task::Setup => toolchain::run(&workspace)?,
         Task::BuildEbpf => build_ebpf::run(&workspace)?,
+        Task::Dashboard => dashboard::run(&workspace)?,
         Task::Build => build::run(&workspace)?,
         Task::BuildAndRun { flags } => match build::run_program(&workspace, &flags)? {},
         Task::Demo(options) => return Ok(exit_code(demo::run(&workspace, &options)?)),

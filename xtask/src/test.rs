@@ -1,5 +1,6 @@
 //! `cargo xtask test`: every test of the project, and an honest account of those that did not run.
 
+mod browser;
 pub(crate) mod totals;
 
 use std::{fs, time::Instant};
@@ -8,7 +9,7 @@ use anyhow::{Context as _, Result, bail};
 use clap::{Args, ValueEnum};
 
 use crate::{
-    apt, build, build_ebpf, interrupt,
+    apt, build, build_ebpf, dashboard, interrupt,
     process::Step,
     report::{print, say},
     test::totals::Totals,
@@ -45,10 +46,14 @@ pub(crate) struct Options {
 enum Part {
     /// Unit, property and documentation tests: no privileges
     Unit,
+    /// Unit tests of the dashboard's page, with Node
+    Page,
     /// The fuzz targets, each for a moment
     Fuzz,
     /// Kernel programs, network namespaces, real servers: as root
     Privileged,
+    /// The dashboard in Chromium, over the real program
+    Browser,
     /// The oldest promised kernel, in a virtual machine
     Vm,
 }
@@ -60,7 +65,10 @@ enum Part {
 pub(crate) fn run(workspace: &Workspace, options: &Options) -> Result<bool> {
     let mut totals = Totals::default();
     let wanted = |part| !options.skip.contains(&part);
-    // First of all: the agent embeds the object, and would be built again after it changed.
+    // First of all: the agent embeds both, and would be built again after they changed.
+    if wanted(Part::Page) || wanted(Part::Browser) || wanted(Part::Privileged) {
+        dashboard::run_if_possible(workspace);
+    }
     let object = if wanted(Part::Privileged) || wanted(Part::Vm) {
         match toolchain::setup(workspace) {
             Ok(_) => build_ebpf::run(workspace).map_err(Reason::Failed),
@@ -80,6 +88,8 @@ pub(crate) fn run(workspace: &Workspace, options: &Options) -> Result<bool> {
         say(format_args!("tests: {name}"));
         let result = match (part, &object) {
             (Part::Unit, _) => unit(workspace, &mut totals),
+            (Part::Page, _) => browser::page(workspace, &mut totals),
+            (Part::Browser, _) => browser::run(workspace, &mut totals),
             (Part::Fuzz, _) => fuzz(workspace, &mut totals),
             (Part::Privileged | Part::Vm, Err(Reason::LeftOut(reason))) => {
                 totals.leave_out(&name, reason);

@@ -327,6 +327,33 @@ impl Templates {
     }
 }
 
+/// Whether a request target may belong to the template of this name. It does where each segment is the
+/// same, or of the kind that the template has in its place; of what was kept beside a `{name}` because
+/// it is frequent, the target does not tell.
+#[must_use]
+pub fn is_of(target: &[u8], name: &[u8]) -> bool {
+    let (root, path) = path_of(target);
+    let name = match (root, name) {
+        (PATHS, [b'/', name @ ..]) => name,
+        (BARE, name) if !name.starts_with(b"/") => name,
+        _ => return false,
+    };
+    let mut segments = path.split(|byte| *byte == b'/').map(kind_of);
+    for (depth, wanted) in name.split(|byte| *byte == b'/').enumerate() {
+        let Some(segment) = segments.next() else {
+            return false;
+        };
+        if depth >= DEEP && wanted == REST.as_bytes() {
+            return true;
+        }
+        let is_name = wanted == NAME && segment != ID && segment != DATE;
+        if segment != wanted && !is_name {
+            return false;
+        }
+    }
+    segments.next().is_none()
+}
+
 /// Where a target begins, and its path without the first slash, the query and the parameters.
 fn path_of(target: &[u8]) -> (u32, &[u8]) {
     let end = memchr::memchr3(b'?', b'#', b';', target).unwrap_or(target.len());

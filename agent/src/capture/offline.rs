@@ -134,21 +134,26 @@ impl Offline {
     /// Gives all waiting records in order to `take`, as [`Offline::drain`] does the pieces.
     pub fn drain_all(&mut self, mut take: impl FnMut(Item<'_>) -> Option<Slot>) {
         let mut records = self.surroundings.records.take();
-        let mut rest = records.as_slice();
-        // All records are made of whole words, so that each can be read where it lies.
-        while let Some(item) = Item::read(rest.as_bytes()) {
-            let words = match item {
-                Item::Piece(_, bytes) => size_of::<RecordHeader>() + bytes.len(),
-                Item::Flow(_) => size_of::<FlowRecord>(),
-            }
-            .div_ceil(size_of::<u64>());
+        each_record(&records, |item| {
             if let Some(slot) = take(item) {
                 self.release(slot);
             }
-            rest = rest.get(words..).unwrap_or_default();
-        }
+        });
         records.clear();
         self.surroundings.records.replace(records);
+    }
+
+    /// The waiting records, for [`each_record`]; `room` takes their place, emptied.
+    #[must_use]
+    pub fn take_records(&mut self, mut room: Vec<u64>) -> Vec<u64> {
+        room.clear();
+        self.surroundings.records.replace(room)
+    }
+
+    /// How many words the waiting records have.
+    #[must_use]
+    pub fn waiting_words(&self) -> usize {
+        self.surroundings.records.borrow().len()
     }
 
     /// Shows the flows of the next `buckets` buckets of their table to `visit`, as
@@ -198,6 +203,21 @@ impl Offline {
     /// What was counted so far.
     pub fn counters(&mut self) -> Counters {
         self.surroundings.workplace.get_mut().counters
+    }
+}
+
+/// Gives these records in order to `take`.
+pub fn each_record(records: &[u64], mut take: impl FnMut(Item<'_>)) {
+    let mut rest = records;
+    // All records are made of whole words, so that each can be read where it lies.
+    while let Some(item) = Item::read(rest.as_bytes()) {
+        let words = match item {
+            Item::Piece(_, bytes) => size_of::<RecordHeader>() + bytes.len(),
+            Item::Flow(_) => size_of::<FlowRecord>(),
+        }
+        .div_ceil(size_of::<u64>());
+        take(item);
+        rest = rest.get(words..).unwrap_or_default();
     }
 }
 

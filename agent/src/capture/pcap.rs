@@ -184,6 +184,17 @@ impl CaptureFile {
         }
     }
 
+    /// Whether the next call of [`Self::next`] need not wait for the source: what comes next in the file has
+    /// been read whole.
+    #[must_use]
+    pub fn has_next(&self) -> bool {
+        let whole = match &self.format {
+            Format::Classic(classic) => classic.length_of_next(self.input.bytes()),
+            Format::Pcapng(pcapng) => pcapng.length_of_next(self.input.bytes()),
+        };
+        self.finished || whole.is_some_and(|whole| self.input.available() >= whole)
+    }
+
     /// The number of packets passed over so far because the link type of their interface is not read.
     /// Only a pcapng file that also has other interfaces comes to its end with such.
     #[must_use]

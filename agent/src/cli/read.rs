@@ -1,15 +1,23 @@
 //! `tapline read`: the same pipeline over capture files.
 
-use std::collections::BTreeMap;
+mod parser;
+mod summary;
+
+use std::fs::File;
+use std::io;
+use std::os::fd::AsFd as _;
 use std::path::{Path, PathBuf};
+use std::sync::MutexGuard;
 use std::time::Duration;
 
 use agent_common::counters::{Ignored, Lost};
 use agent_common::packet::{Link, Origin};
-use serde::Serialize;
+use anyhow::Context as _;
 
+use self::parser::{Parser, Parsing};
+use self::summary::{Summary, in_words};
 use super::settings;
-use crate::capture::flows::{Item, TakeFlow as _};
+use crate::capture::flows::TakeFlow as _;
 use crate::capture::offline::{Offline, OfflineSettings, Slice, TICK_NS};
 use crate::capture::pcap::{CaptureFile, Frame, Link as FrameLink};
 use crate::capture::writer::{Exchanges, Local, Wall, Writer};
@@ -66,7 +74,7 @@ pub fn read(config: Config, arguments: ReadArguments) -> anyhow::Result<Exit> {
             );
             failed = true;
         }
-        if reading.done || reading.writer.sink().reader_gone() {
+        if reading.done || reading.reader_gone {
             break;
         }
     }
@@ -110,39 +118,15 @@ pub(crate) fn read_into(
     Ok(summary.lost + summary.lost_records.values().sum::<u64>())
 }
 
-/// What was read, as `--json` gives it.
-#[derive(Debug, Serialize)]
-struct Summary {
-    /// Packets of the captures.
-    packets: u64,
-    /// Heads found.
-    heads: u64,
-    /// Those of them that are not whole.
-    partial: u64,
-    /// Heads by kind.
-    kinds: BTreeMap<&'static str, u64>,
-    /// Packets not looked into, by reason.
-    ignored: BTreeMap<&'static str, u64>,
-    /// What was to be copied and could not, by reason.
-    lost_records: BTreeMap<&'static str, u64>,
-    /// Segments seen before.
-    retransmitted: u64,
-    /// Start lines that had been read before, and what looks like one and is none.
-    copies: u64,
-    look_alikes: u64,
-    /// Sessions, and the packets in them: all but those ignored (`tls`, `http2` and `sequence` are in them).
-    sessions: u64,
-    session_packets: u64,
-    /// Lines written.
-    lines: u64,
-    /// Lines that could not be written although somebody was there to take them.
-    lost: u64,
-}
-
 struct Reading {
     offline: Offline,
-    engine: Engine,
-    writer: Writer,
+    parser: Parser,
+    /// Packets whose records wait for the parser.
+    waiting: u32,
+    /// The interfaces of the file so far, by index.
+    interfaces: Vec<(u32, String)>,
+    /// Whoever reads standard output went away.
+    reader_gone: bool,
     /// Stop after so many packets.
     packets_left: Option<u64>,
     duration: Option<Duration>,
@@ -151,6 +135,13 @@ struct Reading {
     expired_ns: u64,
     done: bool,
 }
+
+/// Packets of a batch for the parser: enough that handing over costs nothing, few enough that what is
+/// between the threads stays in the cache.
+const BATCH_PACKETS: u32 = 2048;
+
+/// Words of their records at most: 2 MiB.
+const BATCH_WORDS: usize = 1 << 18;
 
 /// How often timeouts are looked at, on the packets' clock.
 const EXPIRE_NS: u64 = 1_000_000_000;
@@ -204,12 +195,18 @@ impl Reading {
                 nets: capture.nets.clone(),
                 ..OfflineSettings::default()
             }),
-            engine: Engine::new(Limits {
-                slots: capture.flows.next_power_of_two(),
-                head_bytes: capture.head_bytes as usize,
-                ..Limits::default()
-            }),
-            writer,
+            parser: Parser::start(Parsing {
+                engine: Engine::new(Limits {
+                    slots: capture.flows.next_power_of_two(),
+                    head_bytes: capture.head_bytes as usize,
+                    ..Limits::default()
+                }),
+                writer,
+            })
+            .context("cannot start a thread")?,
+            waiting: 0,
+            interfaces: Vec::new(),
+            reader_gone: false,
             packets_left: arguments.packets,
             duration: arguments.duration,
             packets: 0,
@@ -225,18 +222,25 @@ impl Reading {
             CaptureSource::File(path) => path,
         };
         let mut file = CaptureFile::open(path)?;
-        while let Some(frame) = file.next()? {
+        let is_live = !is_regular(source);
+        loop {
+            if is_live && !file.has_next() {
+                // Whoever pipes a capture in sees each line as it comes.
+                self.settle()?.writer.sink().flush();
+            }
+            let Some(frame) = file.next()? else {
+                return Ok(());
+            };
             if self.packets_left == Some(0) || self.is_over(frame.time_ns) {
                 self.done = true;
-                break;
+                return Ok(());
             }
             self.packets_left = self.packets_left.map(|left| left - 1);
-            self.frame(&frame);
-            if self.writer.sink().reader_gone() {
-                break;
+            self.frame(&frame)?;
+            if self.reader_gone {
+                return Ok(());
             }
         }
-        Ok(())
     }
 
     /// Whether `--duration` is over at this time.
@@ -246,20 +250,23 @@ impl Reading {
             .is_some_and(|duration| u128::from(time_ns.saturating_sub(first)) > duration.as_nanos())
     }
 
-    fn frame(&mut self, frame: &Frame<'_>) {
+    fn frame(&mut self, frame: &Frame<'_>) -> anyhow::Result<()> {
         if self.packets == 0 {
             // The same capture gives the same identifiers.
-            self.writer.name_run(frame.time_ns);
+            self.settle()?.writer.name_run(frame.time_ns);
         }
         self.packets += 1;
-        let ifindex = frame.interface.as_ref().map_or(0, |interface| {
-            // 0 is "no interface" to the kernel; files number theirs from 0.
-            let index = interface.index.saturating_add(1);
-            if let Some(name) = interface.name {
-                self.writer.name_interface(index, name);
+        let ifindex = match &frame.interface {
+            None => 0,
+            Some(interface) => {
+                // 0 is "no interface" to the kernel; files number theirs from 0.
+                let index = interface.index.saturating_add(1);
+                if let Some(name) = interface.name {
+                    self.name_interface(index, name)?;
+                }
+                index
             }
-            index
-        });
+        };
         let packet = Slice {
             bytes: frame.bytes,
             wire_length: frame.wire_len,
@@ -275,48 +282,89 @@ impl Reading {
             },
         };
         self.offline.packet(&packet, frame.time_ns);
-        let (engine, writer) = (&mut self.engine, &mut self.writer);
-        self.offline.drain_all(|item| match item {
-            Item::Piece(header, bytes) => {
-                engine.record(header, bytes, writer);
-                writer.take_release()
-            }
-            Item::Flow(flow) => {
-                writer.sent(flow, engine);
-                None
-            }
-        });
+        self.waiting += 1;
+        if self.waiting >= BATCH_PACKETS || self.offline.waiting_words() >= BATCH_WORDS {
+            self.hand_over()?;
+        }
         if frame.time_ns.saturating_sub(self.expired_ns) >= EXPIRE_NS {
             self.expired_ns = frame.time_ns;
-            self.engine.expire(frame.time_ns, &mut self.writer);
-            self.writer.expire(frame.time_ns);
-            self.find_flows(FLOWS_AT_ONCE, frame.time_ns);
+            let mut parsing = self.settle()?;
+            let Parsing { engine, writer } = &mut *parsing;
+            engine.expire(frame.time_ns, writer);
+            writer.expire(frame.time_ns);
+            drop(parsing);
+            self.find_flows(FLOWS_AT_ONCE, frame.time_ns)?;
         }
+        Ok(())
+    }
+
+    /// Gives the records that wait to the parser.
+    fn hand_over(&mut self) -> anyhow::Result<()> {
+        self.waiting = 0;
+        if self.offline.waiting_words() == 0 {
+            return Ok(());
+        }
+        let records = self.offline.take_records(Vec::new());
+        let offline = &self.offline;
+        let room = self
+            .parser
+            .hand_over(records, |slot| offline.release(slot))?;
+        drop(self.offline.take_records(room));
+        self.reader_gone = self.parser.reader_gone();
+        Ok(())
+    }
+
+    /// Has everything parsed that was read so far.
+    fn settle(&mut self) -> anyhow::Result<MutexGuard<'_, Parsing>> {
+        self.hand_over()?;
+        let offline = &self.offline;
+        Ok(self.parser.settle(|slot| offline.release(slot))?)
+    }
+
+    /// Notes the name of an interface, where it is a new one: packets before it had another, or none.
+    fn name_interface(&mut self, index: u32, name: &str) -> anyhow::Result<()> {
+        let place = self
+            .interfaces
+            .iter()
+            .position(|(known, _)| *known == index);
+        match place.and_then(|place| self.interfaces.get_mut(place)) {
+            Some((_, known)) if known == name => return Ok(()),
+            Some((_, known)) => name.clone_into(known),
+            None => self.interfaces.push((index, name.to_owned())),
+        }
+        self.settle()?.writer.name_interface(index, name);
+        Ok(())
     }
 
     /// Looks at the next flows of their table; true: those were the last.
-    fn find_flows(&mut self, buckets: u32, now_ns: u64) -> bool {
-        let engine = &self.engine;
-        let Some(flows) = self.writer.flows() else {
-            return true;
+    fn find_flows(&mut self, buckets: u32, now_ns: u64) -> anyhow::Result<bool> {
+        let offline = &self.offline;
+        let mut parsing = self.parser.settle(|slot| offline.release(slot))?;
+        let Parsing { engine, writer } = &mut *parsing;
+        let Some(flows) = writer.flows() else {
+            return Ok(true);
         };
-        self.offline.read_flows(buckets, &mut |flow, news| {
+        Ok(self.offline.read_flows(buckets, &mut |flow, news| {
             flows.found(flow, news, now_ns, engine)
-        })
+        }))
     }
 
     /// Writes what is held back, and closes the sink.
     fn finish(mut self) -> anyhow::Result<Summary> {
-        self.engine.finish(&mut self.writer);
-        self.writer.end();
+        let mut parsing = self.settle()?;
+        let Parsing { engine, writer } = &mut *parsing;
+        engine.finish(writer);
+        writer.end();
+        drop(parsing);
         // Those in front of where it was read to last go on too.
         self.offline.rewind_flows();
-        while !self.find_flows(u32::MAX, self.expired_ns) {}
+        while !self.find_flows(u32::MAX, self.expired_ns)? {}
+        let Parsing { engine, writer } = self.parser.finish()?;
         let counters = self.offline.counters();
-        let counts = self.engine.counts();
-        let heads = self.writer.heads().to_vec();
-        let sessions = self.writer.session_counts().unwrap_or_default();
-        let outcome = self.writer.close().log;
+        let counts = engine.counts();
+        let heads = writer.heads().to_vec();
+        let sessions = writer.session_counts().unwrap_or_default();
+        let outcome = writer.close().log;
         if let Some(error) = outcome.sync_error {
             return Err(anyhow::Error::new(error).context("cannot bring the log files to the disk"));
         }
@@ -350,9 +398,14 @@ impl Reading {
     }
 }
 
-/// `truncated 3, tls 1`; `None` when there is nothing to say.
-fn in_words(counts: &BTreeMap<&'static str, u64>) -> Option<String> {
-    let words = counts.iter().map(|(name, count)| format!("{name} {count}"));
-    let words: Vec<String> = words.collect();
-    (!words.is_empty()).then(|| words.join(", "))
+/// Whether all of it is there already: a pipe gives packets as they come.
+fn is_regular(source: &CaptureSource) -> bool {
+    let metadata = match source {
+        CaptureSource::File(path) => std::fs::metadata(path),
+        CaptureSource::Stdin => {
+            let stdin = io::stdin().as_fd().try_clone_to_owned();
+            stdin.and_then(|stdin| File::from(stdin).metadata())
+        }
+    };
+    metadata.is_ok_and(|metadata| metadata.is_file())
 }

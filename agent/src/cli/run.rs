@@ -33,9 +33,9 @@ use crate::http::engine::{Engine, Limits};
 use crate::http::exchange::pairing::{Limits as PairingLimits, Pairing};
 use crate::ledger::{Ledger, Moment, Taken};
 use crate::selftest::keep;
-use crate::server::access::{self, Token};
+use crate::server::access;
 use crate::server::api::{Api, Bounds};
-use crate::server::{Listener, Server, ServerError};
+use crate::server::{Listener, Mode, Server, ServerError, Serving};
 use crate::sink::RecordSink;
 use crate::sink::api::{ApiSettings, ApiSink};
 use crate::sink::counts::Counts;
@@ -70,7 +70,11 @@ pub fn run(config: Config, arguments: RunArguments) -> anyhow::Result<Exit> {
     let to_api = settings::api_of_run(&config)?;
     // Before privileges are given up, because of ports below 1024; before anything is attached,
     // because of ports that are taken.
-    let token = access::token(&config.server, arguments.insecure)?;
+    let serving = Serving {
+        mode: Mode::Run,
+        token: access::token(&config.server, arguments.insecure)?,
+        alerts: settings::alerts(&config)?,
+    };
     let listener = listener(config.server.listen)?;
     let takes_sessions =
         config.store.enabled || to_api.is_some() || config.log.format == LogFormat::Zeek;
@@ -101,7 +105,7 @@ pub fn run(config: Config, arguments: RunArguments) -> anyhow::Result<Exit> {
         .build()
         .context("cannot start the runtime")?;
     let ledger = runtime.block_on(capture(
-        &config, &arguments, hooks, targets, kernel, sink, sinks, listener, token,
+        &config, &arguments, hooks, targets, kernel, sink, sinks, listener, serving,
     ))?;
     // What searches of the store still do is of no use to anybody.
     runtime.shutdown_background();
@@ -128,7 +132,7 @@ async fn capture(
     sink: LogSink,
     sinks: Sinks,
     listener: Listener,
-    token: Option<Token>,
+    serving: Serving,
 ) -> anyhow::Result<Ledger> {
     let log = sink.handle();
     let (addresses, local) = AddressKeeper::new(config.capture.local.clone())?;
@@ -172,7 +176,7 @@ async fn capture(
         ..Limits::default()
     });
     let mut server =
-        Server::start(listener, api.as_ref(), token).context("cannot start the server")?;
+        Server::start(listener, api.as_ref(), serving).context("cannot start the server")?;
     let cpus = hooks.programs().counters()?.len();
     let reader = Reader::start(kernel, engine, writer, cpus).context("cannot start the reader")?;
     for interface in &interfaces {
@@ -225,12 +229,12 @@ async fn capture(
                 let sinks = accounts.iter().map(|(name, counts)| (*name, counts())).collect();
                 let taken = Taken {
                     requests: requests(),
-                    program_seconds: run_times.as_ref().map(RunTimes::seconds),
+                    programs: run_times.as_ref().map(RunTimes::programs).unwrap_or_default(),
                     selftest: keep::read(&config.store.dir),
                     ..Taken::of(reader.progress(), log.counts(), sinks)
                 };
                 let counters = hooks.programs().counters()?;
-                let interfaces = hooks.interfaces().map(str::to_owned).collect();
+                let interfaces = hooks.interfaces().collect();
                 question.answer(server.snapshot(counters, taken, interfaces));
             }
             _ = ticks.tick() => {
@@ -256,6 +260,8 @@ async fn capture(
     // A second signal ends the process at once, whatever the rest waits for.
     let_signals_kill();
     hooks.detach_all();
+    // While the store still takes what is under way.
+    server.stop().await;
     let finished = reader.finish().context("cannot finish the capture")?;
     let counters = hooks.programs().counters()?;
     let ledger = Ledger::new(

@@ -208,6 +208,7 @@ fn queries_are_told_what_to_look_for() {
             outcome: Some(Outcome::Complete),
             role: Some(Role::Client),
             min_latency_us: Some(2000),
+            ..ExchangeFilter::default()
         },
         order: Order::Oldest,
         limit: None,
@@ -223,6 +224,7 @@ fn queries_are_told_what_to_look_for() {
             protocol: Some(Protocol::Tcp),
             min_duration_us: Some(1_000_000),
             conn_state: Some("SF".to_owned()),
+            ..SessionFilter::default()
         },
         order: Order::Newest,
         limit: Some(100),

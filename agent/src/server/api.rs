@@ -6,7 +6,11 @@
 //! | `GET /api/logs` | sessions, the newest first: `skip`, `limit`, `src_ip`, `dst_ip`, `protocol`, `start_time`, `end_time` |
 //! | `GET /api/logs/{id}` | one session |
 //! | `POST /api/exchanges` | stores exchanges, as `POST /api/logs` sessions |
-//! | `GET /api/exchanges` | a page of exchanges, the newest first; `next` names the place to go on from |
+//! | `GET /api/exchanges` | a page of exchanges; `next` names the place to go on from; or a file of them |
+//! | `GET /api/exchanges/{exchange_id}` | one exchange; with `/around`, those before and behind it |
+//! | `GET /api/sessions`, `GET /api/sessions/{session_id}` | the same of sessions |
+//! | `GET /api/stats`, `GET /api/timeseries` | what exchanges and sessions come to, in all and step by step |
+//! | `GET /api/top`, `GET /api/slow` | exchanges by what they have in common, and those that took longest |
 //! | `GET /api/report` | the analysis of what is stored, in one of two languages |
 //! | `GET /api/health` | that the server answers |
 //! | `GET /api/openapi.json` | the description of all this, in OpenAPI 3.1 |
@@ -19,10 +23,13 @@
 //! Everything is bounded: bytes of a body and of all bodies together, records, the time in which a
 //! body must come, searches at the same time and the time that each may take.
 
-mod back_end;
+pub(super) mod back_end;
 mod body;
+mod covered;
 mod description;
 mod exchanges;
+mod export;
+pub(super) mod filters;
 mod logs;
 pub(crate) mod parameters;
 mod readers;
@@ -30,7 +37,11 @@ mod record;
 pub(crate) mod refusal;
 mod report;
 mod requests;
+mod sessions;
+mod stats;
 mod taking;
+mod timeseries;
+mod top;
 
 #[cfg(test)]
 mod tests;
@@ -71,6 +82,8 @@ pub struct Bounds {
     pub write_time: Duration,
     /// The time that a search may take.
     pub search_time: Duration,
+    /// The time for which rows are looked at for one answer; it then gives what it has found.
+    pub look_time: Duration,
     /// Searches at the same time; others wait.
     pub searches: usize,
 }
@@ -84,6 +97,7 @@ impl Default for Bounds {
             body_time: Duration::from_secs(10),
             write_time: Duration::from_secs(30),
             search_time: Duration::from_secs(5),
+            look_time: Duration::from_millis(150),
             searches: 4,
         }
     }
@@ -119,7 +133,7 @@ impl Api {
     ) -> Self {
         Self(Arc::new(Inner {
             intake,
-            readers: Readers::new(directory, bounds.searches, bounds.search_time),
+            readers: Readers::new(directory, &bounds),
             reports: report::Reports::default(),
             budget: Budget::new(bounds.all_bodies_bytes),
             requests: Arc::default(),
@@ -142,17 +156,13 @@ impl Api {
         routes.with_state(self.clone()).merge(everywhere())
     }
 
-    /// All resources of a back end that captures nothing: with its own `/health`, `/metrics` and
-    /// `/api/ledger`, and a sentence for all else.
-    pub(super) fn stand_alone(&self) -> Router {
-        table::router(&back_end::OF_BACK_END)
-            .with_state(self.clone())
-            .merge(self.router())
-            .fallback(refusal::nothing_here)
+    /// The folder of the databases.
+    pub(super) fn directory(&self) -> &std::path::Path {
+        self.0.readers.directory()
     }
 
     /// Why nothing can be stored now; empty: it can.
-    fn unready(&self) -> Vec<&'static str> {
+    pub(super) fn unready(&self) -> Vec<&'static str> {
         let Inner {
             intake, readers, ..
         } = &*self.0;
@@ -172,8 +182,67 @@ const OF_TAKING: [u16; 9] = [201, 400, 408, 413, 415, 422, 429, 500, 503];
 /// The statuses of searches.
 const OF_SEARCHES: [u16; 5] = [200, 422, 429, 500, 503];
 
+/// The statuses of searches for one record.
+const OF_ONE: [u16; 6] = [200, 404, 422, 429, 500, 503];
+
 /// What is answered of a store.
-pub(super) const OF_STORE: [Route<Api>; 6] = [
+pub(super) const OF_STORE: [Route<Api>; 14] = [
+    Route {
+        method: "GET",
+        path: "/api/stats",
+        handler: || get(stats::show),
+        parameters: stats::PARAMETERS,
+        statuses: &OF_SEARCHES,
+    },
+    Route {
+        method: "GET",
+        path: "/api/timeseries",
+        handler: || get(timeseries::show),
+        parameters: timeseries::PARAMETERS,
+        statuses: &OF_SEARCHES,
+    },
+    Route {
+        method: "GET",
+        path: "/api/top",
+        handler: || get(top::show),
+        parameters: top::PARAMETERS,
+        statuses: &OF_SEARCHES,
+    },
+    Route {
+        method: "GET",
+        path: "/api/slow",
+        handler: || get(top::slow),
+        parameters: top::OF_SLOW,
+        statuses: &OF_SEARCHES,
+    },
+    Route {
+        method: "GET",
+        path: "/api/exchanges/{exchange_id}",
+        handler: || get(exchanges::one),
+        parameters: &exchanges::OF_ONE,
+        statuses: &OF_ONE,
+    },
+    Route {
+        method: "GET",
+        path: "/api/exchanges/{exchange_id}/around",
+        handler: || get(exchanges::around),
+        parameters: &exchanges::OF_AROUND,
+        statuses: &OF_ONE,
+    },
+    Route {
+        method: "GET",
+        path: "/api/sessions",
+        handler: || get(sessions::list),
+        parameters: sessions::PARAMETERS,
+        statuses: &OF_SEARCHES,
+    },
+    Route {
+        method: "GET",
+        path: "/api/sessions/{session_id}",
+        handler: || get(sessions::one),
+        parameters: &sessions::OF_ONE,
+        statuses: &OF_ONE,
+    },
     Route {
         method: "GET",
         path: "/api/logs",
@@ -193,13 +262,13 @@ pub(super) const OF_STORE: [Route<Api>; 6] = [
         path: "/api/logs/{id}",
         handler: || get(logs::one),
         parameters: &[],
-        statuses: &[200, 404, 422, 429, 500, 503],
+        statuses: &OF_ONE,
     },
     Route {
         method: "GET",
         path: "/api/exchanges",
         handler: || get(exchanges::list),
-        parameters: &exchanges::PARAMETERS,
+        parameters: exchanges::PARAMETERS,
         statuses: &OF_SEARCHES,
     },
     Route {

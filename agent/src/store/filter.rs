@@ -4,9 +4,12 @@ use std::net::IpAddr;
 use std::ops::RangeInclusive;
 
 use jiff::Timestamp;
+use rusqlite::Connection;
+use rusqlite::functions::FunctionFlags;
 use rusqlite::types::Value;
 
 use super::read::Table;
+use crate::analysis::template;
 use crate::http::exchange::record::{Outcome, Role};
 use crate::session::identifier::Identifier;
 use crate::session::record::Protocol;
@@ -38,6 +41,8 @@ pub struct ExchangeFilter {
     pub common: Common,
     /// The method, exactly.
     pub method: Option<String>,
+    /// The method and the template of the path, with a space between them.
+    pub endpoint: Option<String>,
     /// The host, exactly, in any case.
     pub host: Option<String>,
     /// A part of the target, exactly.
@@ -50,6 +55,8 @@ pub struct ExchangeFilter {
     pub role: Option<Role>,
     /// Microseconds to the head of the response, at least.
     pub min_latency_us: Option<u64>,
+    /// A part of the user agent, exactly.
+    pub user_agent: Option<String>,
 }
 
 /// What sessions are looked for by. None: by any.
@@ -63,6 +70,10 @@ pub struct SessionFilter {
     pub min_duration_us: Option<u64>,
     /// Zeek's word for how it ended.
     pub conn_state: Option<String>,
+    /// The CPU of one of its directions.
+    pub cpu: Option<u32>,
+    /// Whether its directions met different CPUs.
+    pub cpus_differ: Option<bool>,
 }
 
 /// A filter as SQL.
@@ -87,6 +98,8 @@ impl ExchangeFilter {
             outcome,
             role,
             min_latency_us,
+            endpoint,
+            user_agent,
         } = self;
         let mut query = Query::new(Table::Exchanges, common);
         query.text("method = ?", method.as_deref());
@@ -103,6 +116,12 @@ impl ExchangeFilter {
         query.text("outcome = ?", outcome.map(Outcome::name));
         query.text("role = ?", role.map(Role::name));
         query.number("ttfb_us >= ?", min_latency_us.map(whole));
+        query.text("instr(user_agent, ?) > 0", user_agent.as_deref());
+        if let Some(endpoint) = endpoint {
+            let (method, template) = endpoint.split_once(' ').unwrap_or((endpoint, ""));
+            query.text("method = ?", Some(method));
+            query.text("is_of_template(target, ?)", Some(template));
+        }
         query
     }
 }
@@ -114,11 +133,25 @@ impl SessionFilter {
             protocol,
             min_duration_us,
             conn_state,
+            cpu,
+            cpus_differ,
         } = self;
         let mut query = Query::new(Table::Sessions, common);
         query.text("protocol = ?", protocol.map(Protocol::name));
         query.number("duration_us >= ?", min_duration_us.map(whole));
         query.text("conn_state = ?", conn_state.as_deref());
+        if let Some(cpu) = cpu {
+            let cpu = Value::Integer(i64::from(*cpu));
+            query.conditions.push("(cpu_id = ? OR reply_cpu_id = ?)");
+            query.values.extend([cpu.clone(), cpu]);
+        }
+        match cpus_differ {
+            Some(true) => query.conditions.push("cpu_id <> reply_cpu_id"),
+            Some(false) => query
+                .conditions
+                .push("cpu_id IS coalesce(reply_cpu_id, cpu_id)"),
+            None => {}
+        }
         query
     }
 }
@@ -176,18 +209,26 @@ impl Query {
         query
     }
 
-    /// The query without its order; more conditions can be added behind it.
-    pub(super) fn select(&self) -> String {
-        let mut sql = format!(
-            "SELECT id, {} FROM {} WHERE true",
-            self.table.columns(),
-            self.table.name()
-        );
+    /// One exchange, by its identifier.
+    pub(super) fn of_exchange(identifier: Identifier) -> Self {
+        let mut query = Self::new(Table::Exchanges, &Common::default());
+        query.text("exchange_id = ?", Some(&identifier.to_string()));
+        query
+    }
+
+    /// These columns of what is looked for, the key first; more conditions can be added behind it.
+    pub(super) fn columns(&self, columns: &str) -> String {
+        let mut sql = format!("SELECT id, {columns} FROM {} WHERE true", self.table.name());
         for condition in &self.conditions {
             sql += " AND ";
             sql += condition;
         }
         sql
+    }
+
+    /// The query without its order; more conditions can be added behind it.
+    pub(super) fn select(&self) -> String {
+        self.columns(self.table.columns())
     }
 
     fn text(&mut self, condition: &'static str, value: Option<&str>) {
@@ -203,6 +244,19 @@ impl Query {
             self.values.push(Value::Integer(value));
         }
     }
+}
+
+/// Adds the functions that conditions call.
+pub(super) fn add_functions(connection: &Connection) -> rusqlite::Result<()> {
+    let flags = FunctionFlags::SQLITE_UTF8 | FunctionFlags::SQLITE_DETERMINISTIC;
+    connection.create_scalar_function("is_of_template", 2, flags, |context| {
+        let target = context.get_raw(0).as_bytes_or_null()?;
+        let template = context.get_raw(1).as_bytes_or_null()?;
+        Ok(match (target, template) {
+            (Some(target), Some(template)) => template::is_of(target, template),
+            _ => false,
+        })
+    })
 }
 
 fn whole(number: u64) -> i64 {

@@ -1,4 +1,4 @@
-//! What came of the tests: totals as libtest prints them, and what never ran.
+//! What came of the tests: totals as libtest prints them, lines as TAP has them, and what never ran.
 
 use std::fmt;
 
@@ -45,6 +45,48 @@ impl Totals {
             self.fail(name, &format!("`{shown}` ran no test"));
         }
         Ok(())
+    }
+
+    /// Runs a command that writes its results as TAP (testanything.org), as Node's test runner and
+    /// vitest do, and counts them; what stands further in is a part of what follows.
+    ///
+    /// # Errors
+    /// When the command cannot start.
+    pub(crate) fn add_tap_run(
+        &mut self,
+        name: &str,
+        step: Step,
+        mut show: impl FnMut(&str),
+    ) -> Result<()> {
+        let shown = step.shown();
+        let before = (self.passed, self.failed, self.left_out.len());
+        let status = step.lines(|line| {
+            show(line);
+            self.add_tap_line(name, line);
+        })?;
+        if !status.success() && self.failed == before.1 {
+            self.fail(name, &format!("`{shown}` failed with {status}"));
+        } else if status.success() && (self.passed, self.failed, self.left_out.len()) == before {
+            self.fail(name, &format!("`{shown}` ran no test"));
+        }
+        Ok(())
+    }
+
+    /// Counts one line of TAP, if it is a result.
+    fn add_tap_line(&mut self, name: &str, line: &str) {
+        let is_word = |rest: &&str| rest.starts_with(' ');
+        if let Some(rest) = line.strip_prefix("ok").filter(is_word) {
+            match rest.split_once(" # SKIP") {
+                Some((test, reason)) => {
+                    let test = test.trim_start_matches(|c: char| c == ' ' || c.is_ascii_digit());
+                    let test = test.trim_start_matches("- ");
+                    self.leave_out(name, &format!("{test}: {}", reason.trim()));
+                }
+                None => self.passed = self.passed.saturating_add(1),
+            }
+        } else if line.strip_prefix("not ok").filter(is_word).is_some() {
+            self.failed = self.failed.saturating_add(1);
+        }
     }
 
     /// Counts one line of output, if it is a result.
@@ -183,6 +225,30 @@ mod tests {
             false,
         );
         check(&[], "0 passed, 0 failed, 0 left out", false, false);
+    }
+
+    #[test]
+    fn lines_of_tap_are_counted() {
+        let mut totals = Totals::default();
+        for line in [
+            "TAP version 13",
+            "# Subtest: cards",
+            "    ok 1 - a part of it",
+            "ok 1 - cards",
+            "not ok 2 - filters",
+            "ok 3 - traffic in a namespace # SKIP not root",
+            "okay",
+            "1..3",
+            "# pass 1",
+        ] {
+            totals.add_tap_line("browser", line);
+        }
+        assert_eq!(totals.to_string(), "1 passed, 1 failed, 1 left out");
+        let remarks: Vec<_> = totals.remarks().collect();
+        assert_eq!(
+            remarks,
+            ["left out: browser: traffic in a namespace: not root"]
+        );
     }
 
     #[test]

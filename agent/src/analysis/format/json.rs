@@ -76,7 +76,9 @@ fn entry<'a>(
     scratch: &'a mut Scratch,
 ) -> Result<Parsed<'a>, Reason> {
     let is_request = !found.status.is_empty() || !found.method.is_empty();
-    let is_event = !found.level.is_empty()
+    // Caddy gives the lines of its access log a level too.
+    let is_event = !found.is_caddy
+        && !found.level.is_empty()
         && (!found.service.is_empty() || !found.source.is_empty() || !is_request);
     let has_target =
         !found.target.is_empty() || !found.path.is_empty() || !found.request.is_empty();

@@ -160,3 +160,40 @@ proptest! {
         prop_assert!(templates.name(template).len() <= 3 * bytes.len() + 100);
     }
 }
+
+#[test]
+fn a_target_is_of_the_template_that_it_is_placed_at() {
+    let check = |target: &str, name: &str, expected: bool| {
+        assert_eq!(
+            is_of(target.as_bytes(), name.as_bytes()),
+            expected,
+            "{target} {name}"
+        );
+    };
+    check("/user/17?x=1", "/user/{id}", true);
+    check("http://a/user/17", "/user/{id}", true);
+    check("/user/17/", "/user/{id}", false);
+    check("/user/17/", "/user/{id}/", true);
+    check("/user/me", "/user/{id}", false);
+    check("/user/me", "/user/{name}", true);
+    check("/user/17", "/user/{name}", false);
+    check("/log/2026-01-31", "/log/{date}", true);
+    check("/user", "/user/{id}", false);
+    check("*", "*", true);
+    check("/*", "*", false);
+    check("/", "/", true);
+    check("/x", "", false);
+    for target in [
+        "/",
+        "*",
+        "a:80",
+        "/a/b/c",
+        "/1/2/3/4/5/6/7/8/9/a/b/c/d/e/f",
+        "//",
+        "/a;b",
+    ] {
+        let mut templates = Templates::new(100);
+        let template = templates.place(target.as_bytes());
+        check(target, &templates.name(template), true);
+    }
+}

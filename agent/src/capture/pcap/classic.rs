@@ -65,6 +65,21 @@ impl Classic {
         }))
     }
 
+    /// How long the record is that begins with these bytes; `None` where too few are there to tell.
+    pub(super) fn length_of_next(&self, bytes: &[u8]) -> Option<u64> {
+        let header_length = if self.modified { 24 } else { 16 };
+        Some(header_length + u64::from(self.record(bytes)?.captured))
+    }
+
+    /// The header of a record; old versions have the two lengths the other way round.
+    fn record(&self, bytes: &[u8]) -> Option<Record> {
+        let mut record = parse_record_header(self.order, self.modified, bytes)?;
+        if self.minor < 3 || (self.minor == 3 && record.captured > record.original) {
+            std::mem::swap(&mut record.captured, &mut record.original);
+        }
+        Some(record)
+    }
+
     /// Takes the next packet; `None` when the input ends where a record would begin.
     pub(super) fn next(&self, input: &mut Input) -> Result<Option<Packet>, Problem> {
         const RECORD: &str = "packet record";
@@ -74,12 +89,9 @@ impl Classic {
         if !input.fill(header_length)? && input.available() == 0 {
             return Ok(None);
         }
-        let Some(mut record) = parse_record_header(self.order, self.modified, input.bytes()) else {
+        let Some(record) = self.record(input.bytes()) else {
             return Err(cut(input, RECORD, header_length));
         };
-        if self.minor < 3 || (self.minor == 3 && record.captured > record.original) {
-            std::mem::swap(&mut record.captured, &mut record.original);
-        }
         let Record {
             seconds,
             fraction,

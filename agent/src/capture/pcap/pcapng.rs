@@ -98,6 +98,13 @@ impl Pcapng {
         }
     }
 
+    /// How long the block is that begins with these bytes; `None` where too few are there to tell. Of a new
+    /// section it may be wrong, as that may have another order of bytes.
+    pub(super) fn length_of_next(&self, bytes: &[u8]) -> Option<u64> {
+        let (_, length) = halves(*bytes.first_chunk::<BLOCK_HEADER>()?);
+        Some(self.order.u32(length).into())
+    }
+
     /// The number of packets whose interface has a link type that is not read.
     pub(super) fn skipped(&self) -> u64 {
         self.skipped

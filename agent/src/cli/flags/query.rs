@@ -146,6 +146,7 @@ impl ExchangesFlags {
             outcome: value(&Outcome::ALL, Outcome::name, self.outcome.as_deref()),
             role: value(&Role::ALL, Role::name, self.role.as_deref()),
             min_latency_us: self.min_latency.map(microseconds),
+            ..ExchangeFilter::default()
         };
         self.show.arguments(filter, json)
     }
@@ -158,6 +159,7 @@ impl SessionsFlags {
             protocol: value(&Protocol::ALL, Protocol::name, self.protocol.as_deref()),
             min_duration_us: self.min_duration.map(microseconds),
             conn_state: self.conn_state,
+            ..SessionFilter::default()
         };
         self.show.arguments(filter, json)
     }

@@ -102,14 +102,23 @@ fn behind_skipped(
     let mut after = None;
     while skip > 0 {
         let asked = skip.min(LIMIT_MOST);
-        let page = store.sessions(filter, Order::Newest, after, asked)?;
+        let page = whole(store.sessions(filter, Order::Newest, after, asked)?)?;
         if page.len() < asked {
             return Ok(Page::default());
         }
         skip -= asked;
         after = page.next();
     }
-    store.sessions(filter, Order::Newest, after, limit)
+    whole(store.sessions(filter, Order::Newest, after, limit)?)
+}
+
+/// Programs that know this resource alone take a page for all that there is: none is given where the
+/// time was over before.
+fn whole(page: Page) -> Result<Page, ReadError> {
+    match page.stopped() {
+        None => Ok(page),
+        Some(_) => Err(ReadError::TooLong),
+    }
 }
 
 /// The page as JSON, the newest first also where thousands have the same time: keys are then out of

@@ -6,18 +6,26 @@ use std::path::{Path, PathBuf};
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::{Duration, Instant};
 
-use tokio::sync::Semaphore;
+use tokio::sync::{OwnedSemaphorePermit, Semaphore};
 
+use super::Bounds;
 use super::refusal::Refusal;
 use crate::store::{ReadError, Store};
 
+/// Files that are given at the same time.
+const EXPORTS: usize = 2;
+
 /// Reads the databases of a folder.
-#[derive(Debug)]
+#[derive(Clone, Debug)]
 pub(super) struct Readers {
     directory: PathBuf,
     turns: Arc<Semaphore>,
+    exports: Arc<Semaphore>,
     idle: Arc<Mutex<Vec<Store>>>,
+    /// How long a search may wait and take.
     time: Duration,
+    /// How long rows are looked at for one answer.
+    look: Duration,
 }
 
 impl Readers {
@@ -26,14 +34,32 @@ impl Readers {
         &self.directory
     }
 
-    /// So many searches at a time, each of which may take so long.
-    pub(super) fn new(directory: PathBuf, searches: usize, time: Duration) -> Self {
+    /// As many searches at a time as the bounds say, each of which may take so long.
+    pub(super) fn new(directory: PathBuf, bounds: &Bounds) -> Self {
         Self {
             directory,
-            turns: Arc::new(Semaphore::new(searches)),
+            turns: Arc::new(Semaphore::new(bounds.searches)),
+            exports: Arc::new(Semaphore::new(EXPORTS)),
             idle: Arc::default(),
-            time,
+            time: bounds.search_time,
+            look: bounds.look_time,
         }
+    }
+
+    /// A turn to give a file.
+    pub(super) async fn export(&self) -> Result<OwnedSemaphorePermit, Refusal> {
+        let turn = Arc::clone(&self.exports).try_acquire_owned();
+        turn.map_err(|_taken| {
+            Refusal::Busy("Other files are being given; try again when they are.")
+        })
+    }
+
+    /// Looks into the store as it is now, when it is its turn, and gives what is found in a moment.
+    pub(super) async fn look<T: Send + 'static>(
+        &self,
+        look: impl FnOnce(&Store) -> Result<T, ReadError> + Send + 'static,
+    ) -> Result<T, Refusal> {
+        self.search_for(Some(self.look), look).await
     }
 
     /// Whether the folder is there to be read.
@@ -44,6 +70,14 @@ impl Readers {
     /// Searches the store as it is now, when it is its turn. The time to wait for it counts too.
     pub(super) async fn search<T: Send + 'static>(
         &self,
+        search: impl FnOnce(&Store) -> Result<T, ReadError> + Send + 'static,
+    ) -> Result<T, Refusal> {
+        self.search_for(None, search).await
+    }
+
+    async fn search_for<T: Send + 'static>(
+        &self,
+        time: Option<Duration>,
         search: impl FnOnce(&Store) -> Result<T, ReadError> + Send + 'static,
     ) -> Result<T, Refusal> {
         let deadline = Instant::now() + self.time;
@@ -64,7 +98,7 @@ impl Readers {
                 }
                 None => Store::open(&directory)?,
             };
-            store.set_deadline(Some(deadline));
+            store.set_deadline(Some(time.map_or(deadline, |time| Instant::now() + time)));
             let found = search(&store)?;
             // One that failed is not kept.
             idle.lock()

@@ -19,7 +19,6 @@ mod exchange;
 mod session;
 mod values;
 
-#[cfg(test)]
 pub(super) use self::session::STATES;
 use jiff::Timestamp;
 use jiff::civil::DateTime;

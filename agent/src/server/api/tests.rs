@@ -1,5 +1,6 @@
 //! The API over real sockets, over a real store.
 
+mod answers;
 mod asking;
 mod exchanges;
 mod refusing;
@@ -20,7 +21,7 @@ use super::description::tests::is_described;
 use super::*;
 use crate::http::exchange::record::ExchangeRecord;
 use crate::server::access::Token;
-use crate::server::{BackEnd, Listener};
+use crate::server::{BackEnd, Listener, Serving};
 use crate::session::identifier::Identifier;
 use crate::sink::RecordSink as _;
 use crate::sink::batch::Batch;
@@ -58,6 +59,10 @@ impl Running {
             std::fs::write(&path, text).unwrap();
             Token::read(&path).unwrap()
         });
+        let serving = Serving {
+            token,
+            ..Serving::default()
+        };
         let listen = SocketAddr::from((Ipv4Addr::LOCALHOST, 0));
         let listener = Listener::bind(Some(listen)).unwrap();
         let address = listener.0.as_ref().unwrap().1;
@@ -68,7 +73,7 @@ impl Running {
                 .build()
                 .unwrap();
             runtime.block_on(async {
-                let server = BackEnd::start(listener, &api, token).unwrap();
+                let server = BackEnd::start(listener, &api, serving).unwrap();
                 drop(stopped.await);
                 server.stop().await;
             });

@@ -5,6 +5,7 @@ use std::path::PathBuf;
 
 use rusqlite::ErrorCode;
 
+use super::tally::varint::NotOurs;
 use crate::sink::counts::LossReason;
 
 /// Why the store cannot be started.
@@ -45,6 +46,9 @@ pub(super) enum FileError {
     /// It is no database of ours, or none any more.
     #[error("{0}")]
     Unusable(String),
+    /// A roll-up in it.
+    #[error(transparent)]
+    RollUp(#[from] NotOurs),
     /// A record found no place near its time, and those it came with are not to be stored without it.
     #[error("thousands of records have the time of this one")]
     NoPlace,
@@ -62,7 +66,7 @@ impl FileError {
                 io::ErrorKind::NotFound | io::ErrorKind::NotADirectory => LossReason::Gone,
                 _ => LossReason::Other,
             },
-            Self::Unusable(_) => LossReason::Damaged,
+            Self::Unusable(_) | Self::RollUp(_) => LossReason::Damaged,
             Self::NoPlace => LossReason::Refused,
             Self::Database(error) => match error.sqlite_error() {
                 // Making the shared memory beside the database longer fails in its own way.

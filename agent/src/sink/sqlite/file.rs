@@ -7,10 +7,12 @@ use rusqlite::{Connection, OpenFlags, Transaction, TransactionBehavior};
 
 use super::error::FileError;
 use super::folder::{self, Identity};
+use super::groups::Groups;
 use super::names::{Day, FileName};
 use super::roll_up::RollUps;
 use super::rows::{Placed, Rows};
 use super::schema;
+use super::tally::Addend;
 use super::text::Texts;
 use crate::http::exchange::record::ExchangeRecord;
 use crate::session::record::SessionRecord;
@@ -35,6 +37,8 @@ pub(super) struct DayFile {
     identity: Identity,
     connection: Connection,
     texts: Texts,
+    /// None: they are to be read first.
+    groups: Option<Groups>,
     /// The number of the last transaction.
     sequence: i64,
     /// Something was written since the last checkpoint.
@@ -74,6 +78,7 @@ impl DayFile {
             identity,
             connection,
             texts: Texts::default(),
+            groups: None,
             sequence,
             dirty: false,
             last_used: Instant::now(),
@@ -120,6 +125,11 @@ impl DayFile {
         let transaction = self
             .connection
             .transaction_with_behavior(TransactionBehavior::Immediate)?;
+        // Those that a transaction leaves which is given up are not taken up again.
+        let mut groups = match self.groups.take() {
+            Some(groups) if groups.is_theirs(&transaction)? => groups,
+            _ => Groups::open(&transaction)?,
+        };
         let mut rows = Rows::new(&transaction, &mut self.texts)?;
         for (mark, record) in sessions {
             let placed = rows.session(&record)?;
@@ -141,7 +151,9 @@ impl DayFile {
             let placed = rows.exchange(&record)?;
             if let Placed::New(id) = placed {
                 changed.exchange(id);
-                roll_ups.exchange(&record);
+                let addend = Addend::of(&record);
+                roll_ups.exchange(record.ts, record.role, &addend);
+                groups.exchange(&transaction, id, &record, &addend)?;
             }
             tell(mark, placed)?;
             result.count(placed);
@@ -149,10 +161,34 @@ impl DayFile {
         drop(rows);
         roll_ups.write(&transaction)?;
         changed.write(&transaction, self.sequence + 1)?;
+        if groups.is_due(self.sequence + 1) {
+            groups.write(&transaction, self.sequence + 1)?;
+        }
         transaction.commit()?;
+        self.groups = Some(groups);
         self.sequence += 1;
         self.dirty = true;
         Ok(result)
+    }
+
+    /// Writes the groups that have been in memory alone for so long.
+    ///
+    /// # Errors
+    /// What the database says; they are read anew then.
+    pub(super) fn write_groups(&mut self, time: Duration) -> Result<(), FileError> {
+        let Some(mut groups) = self.groups.take_if(|groups| groups.is_pending(time)) else {
+            return Ok(());
+        };
+        let transaction = self
+            .connection
+            .transaction_with_behavior(TransactionBehavior::Immediate)?;
+        if groups.is_theirs(&transaction)? {
+            groups.write(&transaction, self.sequence)?;
+            transaction.commit()?;
+            self.groups = Some(groups);
+            self.dirty = true;
+        }
+        Ok(())
     }
 
     /// Moves what was written from the log beside it into the database, as far as no reader is in

@@ -5,28 +5,9 @@ use std::collections::HashMap;
 
 use rusqlite::{Connection, ToSql, types::Value};
 
-use super::schema::latency_bucket;
-use crate::http::exchange::record::{ExchangeRecord, Outcome, Role};
+use super::tally::{Addend, EXCHANGE_SUMS, Tally, histogram};
+use crate::http::exchange::record::Role;
 use crate::session::record::{Protocol, SessionRecord};
-
-const EXCHANGE_SUMS: [&str; 16] = [
-    "exchanges",
-    "complete",
-    "unanswered",
-    "orphan",
-    "opaque",
-    "status_1xx",
-    "status_2xx",
-    "status_3xx",
-    "status_4xx",
-    "status_5xx",
-    "status_other",
-    "errors",
-    "request_bytes",
-    "response_bytes",
-    "timed",
-    "ttfb_us",
-];
 
 const SESSION_SUMS: [&str; 8] = [
     "opened",
@@ -85,43 +66,23 @@ impl SessionTotals {
 /// The sums of one transaction.
 #[derive(Debug, Default)]
 pub(super) struct RollUps {
-    exchanges: HashMap<(i64, Role), [i64; EXCHANGE_SUMS.len()]>,
-    latencies: HashMap<(i64, Role, i64), [i64; 1]>,
+    /// By second.
+    exchanges: Vec<((i64, Role), Tally)>,
     sessions: HashMap<(i64, Protocol), [i64; SESSION_SUMS.len()]>,
     cpus: HashMap<(i64, u32), [i64; CPU_SUMS.len()]>,
 }
 
 impl RollUps {
     /// Counts an exchange that was not stored before.
-    pub(super) fn exchange(&mut self, record: &ExchangeRecord<'_>) {
-        let second = second(record.ts);
-        let outcome = |outcome| i64::from(record.outcome == outcome);
-        let class = record.status.map(|status| status / 100);
-        let status = |wanted| i64::from(class == Some(wanted));
-        let other = class.is_some_and(|class| !(1..=5).contains(&class));
-        let sums = [
-            1,
-            outcome(Outcome::Complete),
-            outcome(Outcome::Unanswered),
-            outcome(Outcome::Orphan),
-            outcome(Outcome::Opaque),
-            status(1),
-            status(2),
-            status(3),
-            status(4),
-            status(5),
-            i64::from(other),
-            i64::from(record.status.is_some_and(|status| status >= 400)),
-            whole(record.request_bytes.unwrap_or(0)),
-            whole(record.response_bytes.unwrap_or(0)),
-            i64::from(record.ttfb_us.is_some()),
-            whole(record.ttfb_us.unwrap_or(0)),
-        ];
-        add(self.exchanges.entry((second, record.role)), sums);
-        if let Some(latency) = record.ttfb_us {
-            let bucket = whole(latency_bucket(latency));
-            add(self.latencies.entry((second, record.role, bucket)), [1]);
-        }
+    pub(super) fn exchange(&mut self, time: jiff::Timestamp, role: Role, addend: &Addend) {
+        let key = (second(time), role);
+        // Nearly always one of the last seconds.
+        let found = self.exchanges.iter().rposition(|(other, _)| *other == key);
+        let place = found.unwrap_or_else(|| {
+            self.exchanges.push((key, Tally::default()));
+            self.exchanges.len() - 1
+        });
+        self.exchanges[place].1.add(addend);
     }
 
     /// Counts what a session adds to what its row said `before`; None: it had none.
@@ -172,27 +133,7 @@ impl RollUps {
     /// # Errors
     /// What the database says.
     pub(super) fn write(&self, connection: &Connection) -> rusqlite::Result<()> {
-        let exchanges = |(time, role): &(i64, Role)| (*time, vec![name(role.name())]);
-        write(
-            connection,
-            "exchange",
-            &["role"],
-            &EXCHANGE_SUMS,
-            &self.exchanges,
-            exchanges,
-        )?;
-        let latencies = |(time, role, from): &(i64, Role, i64)| {
-            (*time, vec![name(role.name()), Value::Integer(*from)])
-        };
-        let keys = ["role", "from_us"];
-        write(
-            connection,
-            "latency",
-            &keys,
-            &["exchanges"],
-            &self.latencies,
-            latencies,
-        )?;
+        write_exchanges(connection, &self.exchanges)?;
         let sessions = |(time, protocol): &(i64, Protocol)| (*time, vec![name(protocol.name())]);
         write(
             connection,
@@ -235,6 +176,51 @@ fn add<K, const N: usize>(
     for (sum, added) in sums.iter_mut().zip(added) {
         *sum = sum.saturating_add(added);
     }
+}
+
+fn write_exchanges(
+    connection: &Connection,
+    seconds: &[((i64, Role), Tally)],
+) -> rusqlite::Result<()> {
+    if seconds.is_empty() {
+        return Ok(());
+    }
+    let mut minutes: Vec<((i64, Role), Tally)> = Vec::new();
+    for ((time, role), tally) in seconds {
+        let key = (time.div_euclid(60) * 60, *role);
+        match minutes.iter_mut().find(|(other, _)| *other == key) {
+            Some((_, total)) => total.merge(tally),
+            None => minutes.push((key, tally.clone())),
+        }
+    }
+    for (unit, tallies) in [("seconds", seconds), ("minutes", &minutes)] {
+        let mut sums = Vec::with_capacity(tallies.len());
+        let mut buckets = Vec::new();
+        let mut longest = connection.prepare_cached(&format!(
+            "UPDATE exchange_{unit} SET longest_us = ?3 WHERE time = ?1 AND role = ?2 AND longest_us < ?3"
+        ))?;
+        for ((time, role), tally) in tallies {
+            sums.push((*time, vec![name(role.name())], tally.sums.map(whole)));
+            for (index, count) in tally.histogram.buckets() {
+                let from = Value::Integer(whole(histogram::from_us(index)));
+                buckets.push((*time, vec![name(role.name()), from], [whole(count)]));
+            }
+        }
+        let table = format!("exchange_{unit}");
+        add_rows(connection, &table, &["role"], &EXCHANGE_SUMS, &sums)?;
+        for ((time, role), tally) in tallies {
+            longest.execute((time, role.name(), whole(tally.longest_us)))?;
+        }
+        let table = format!("latency_{unit}");
+        add_rows(
+            connection,
+            &table,
+            &["role", "from_us"],
+            &["exchanges"],
+            &buckets,
+        )?;
+    }
+    Ok(())
 }
 
 /// Adds to `…_seconds`, and minute by minute to `…_minutes`.

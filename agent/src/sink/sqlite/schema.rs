@@ -7,6 +7,7 @@ use rusqlite::functions::FunctionFlags;
 use rusqlite::{Connection, TransactionBehavior};
 
 use super::error::FileError;
+use super::groups;
 
 /// `TAPL`, as `file(1)` and SQLite know it.
 pub(super) const APPLICATION_ID: i32 = 0x5441_504c;
@@ -17,7 +18,14 @@ pub(super) const APPLICATION_ID: i32 = 0x5441_504c;
 const PAGE_BYTES: i64 = 16_384;
 
 /// What leads from each version to the next. Never changed once released: only added to.
-const STEPS: [&str; 2] = [include_str!("schema/1.sql"), include_str!("schema/2.sql")];
+const STEPS: [&str; 3] = [
+    include_str!("schema/1.sql"),
+    include_str!("schema/2.sql"),
+    include_str!("schema/3.sql"),
+];
+
+/// From this version on a file has groups.
+pub(crate) const WITH_GROUPS: i64 = 3;
 
 /// The version of a file that has all steps behind it.
 pub(crate) const VERSION: usize = STEPS.len();
@@ -67,6 +75,9 @@ pub(super) fn migrate(connection: &mut Connection) -> Result<(), FileError> {
     let transaction = connection.transaction_with_behavior(TransactionBehavior::Immediate)?;
     for step in steps {
         transaction.execute_batch(step)?;
+    }
+    if !is_empty && version < WITH_GROUPS {
+        groups::fill(&transaction)?;
     }
     transaction.pragma_update(None, "user_version", VERSION as i64)?;
     transaction.pragma_update(None, "application_id", APPLICATION_ID)?;
@@ -133,6 +144,15 @@ mod tests {
             ),
             2
         );
+        // All four are in groups: two of a role and minute in each row.
+        assert_eq!(
+            count(
+                &old,
+                "SELECT count(*) FROM exchange_groups WHERE kind = 'all'"
+            ),
+            2
+        );
+        assert_eq!(count(&old, "SELECT known_from IS NULL FROM group_state"), 1);
         let mut new = Connection::open_in_memory().unwrap();
         migrate(&mut new).unwrap();
         assert_eq!(shape(&old), shape(&new));
@@ -155,7 +175,7 @@ mod tests {
         check("PRAGMA application_id = 1", "none of Tapline");
         check("PRAGMA user_version = 1", "none of Tapline");
         let ours = format!("PRAGMA application_id = {APPLICATION_ID};");
-        check(&format!("{ours} PRAGMA user_version = 3"), "schema 3");
+        check(&format!("{ours} PRAGMA user_version = 4"), "schema 4");
         check(&format!("{ours} PRAGMA user_version = -1"), "schema -1");
     }
 

@@ -19,6 +19,7 @@ use crate::sink::fan_out::FanOut;
 
 mod days;
 mod faults;
+mod groups;
 
 const DAY_US: i64 = 86_400_000_000;
 

@@ -16,6 +16,7 @@ use super::days::Days;
 use super::error::FileError;
 use super::file::{checkpoint, connect};
 use super::folder::{self, Entry};
+use super::groups;
 use super::names::{Day, FileName};
 use super::schema::INDEXES;
 use super::settings::Retain;
@@ -104,6 +105,9 @@ impl Tidy {
         for (name, columns) in INDEXES {
             connection.execute_batch(&format!("CREATE INDEX IF NOT EXISTS {name} ON {columns}"))?;
         }
+        connection.execute_batch("BEGIN IMMEDIATE")?;
+        groups::close_all(&connection)?;
+        connection.execute_batch("COMMIT")?;
         // Nobody follows a day that is over; and a reader that is in the way has the log as it is.
         connection.execute_batch("PRAGMA optimize")?;
         checkpoint(&connection, "TRUNCATE")?;

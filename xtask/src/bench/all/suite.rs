@@ -17,7 +17,7 @@ pub(super) struct Suite {
 }
 
 /// All of them.
-pub(super) const SUITES: [Suite; 9] = [
+pub(super) const SUITES: [Suite; 11] = [
     Suite {
         name: "kernel",
         full: &[],
@@ -56,6 +56,13 @@ pub(super) const SUITES: [Suite; 9] = [
         time_limit: Duration::from_secs(300),
     },
     Suite {
+        name: "dashboard",
+        full: &[],
+        quick: &["--exchanges", "300000", "--rounds", "10"],
+        program_flag: Some("--program"),
+        time_limit: Duration::from_secs(1800),
+    },
+    Suite {
         name: "generators",
         full: &[],
         quick: &["--only", "json"],
@@ -89,5 +96,12 @@ pub(super) const SUITES: [Suite; 9] = [
         quick: &["--seeds", "1", "--hours", "3"],
         program_flag: Some("--program"),
         time_limit: Duration::from_secs(600),
+    },
+    Suite {
+        name: "report",
+        full: &[],
+        quick: &["--lines", "200000", "--rounds", "1", "--no-ten-times"],
+        program_flag: Some("--program"),
+        time_limit: Duration::from_secs(900),
     },
 ];

@@ -106,8 +106,14 @@ fn every_parameter_that_is_described_is_taken() {
     let running = Running::start();
     for route in &OF_STORE {
         for name in route.parameters {
-            let answer = running.get(&format!("{}?{name}=%01", route.path));
-            assert!(matches!(answer.status, 200 | 422), "{name} {answer:?}");
+            let number = "0".repeat(32);
+            let path = route.path.replace("{exchange_id}", &number);
+            let path = path.replace("{session_id}", &number);
+            let answer = running.get(&format!("{path}?{name}=%01"));
+            assert!(
+                matches!(answer.status, 200 | 404 | 422),
+                "{name} {answer:?}"
+            );
             assert!(!answer.body.contains("no such parameter"), "{answer:?}");
         }
     }

@@ -87,7 +87,7 @@ fn every_refusal() {
     };
     let host = "Host: localhost\r\nConnection: close\r\n\r\n";
     for target in [
-        "/",
+        "/index.html",
         "/api",
         "/api/logs/",
         "/api/logs/1/2",

@@ -1,0 +1,40 @@
+// The overview: how it is, how it was, and what stands out.
+
+import { OF_EXCHANGES, applying } from "../state/fields";
+import { useShell } from "../state/shell";
+import { Cards } from "./overview/cards";
+import { Charts } from "./overview/charts";
+import { HoursOfDay, Insights } from "./overview/insights";
+import { Recent, Slowest } from "./overview/requests";
+import { MethodShares, StatusShares } from "./overview/share-panels";
+import { useStats } from "./overview/stats";
+import { Endpoints, TopList } from "./overview/top";
+
+/** The view. */
+export function Overview() {
+  const { place } = useShell();
+  const filters = applying(place.filters, OF_EXCHANGES);
+  const stats = useStats(filters);
+  return (
+    <>
+      <Cards answer={stats} filtered={Object.keys(filters).length > 0} />
+      <Charts filters={filters} />
+      <div class="grid shares-grid">
+        <StatusShares answer={stats} />
+        <MethodShares filters={filters} />
+        <HoursOfDay filters={filters} />
+      </div>
+      <Endpoints filters={filters} />
+      <div class="grid thirds">
+        <TopList by="host" filters={filters} />
+        <TopList by="client" filters={filters} />
+        <TopList by="user_agent" filters={filters} />
+      </div>
+      <div class="grid halves">
+        <Slowest filters={filters} />
+        <Recent filters={filters} />
+      </div>
+      <Insights />
+    </>
+  );
+}

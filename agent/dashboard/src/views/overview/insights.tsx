@@ -1,0 +1,104 @@
+// Hours of the day, and what the report found.
+
+import type { Top } from "../../api/types";
+import { localHour, number, visible } from "../../format";
+import { AnswerPanel, Panel } from "../../parts/panel";
+import { Text } from "../../parts/value";
+import { useAnswer } from "../../state/answer";
+import type { Filters } from "../../state/fields";
+import { joinTop } from "../../state/partial";
+import { type Insight, readInsights } from "../../state/report";
+import { language, t } from "../../words";
+
+/** Requests by hour of the day. */
+export function HoursOfDay({ filters }: { filters: Filters }) {
+  const answer = useAnswer<Top>(
+    "/api/top",
+    { ...filters, by: "hour", limit: 24 },
+    { ranged: true, live: true, join: (one, other) => joinTop(one, other, (row) => row.requests) },
+  );
+  return (
+    <AnswerPanel
+      title={t("hours")}
+      answer={answer}
+      empty={(top) => (top.rows.length === 0 ? t("empty_range") : null)}
+    >
+      {(top) => <Hours top={top} />}
+    </AnswerPanel>
+  );
+}
+
+function Hours({ top }: { top: Top }) {
+  const now = new Date();
+  const shifted = localHour(0, now) !== null;
+  const hours = Array.from({ length: 24 }, (_, hour) => ({ hour, requests: 0, errors: 0 }));
+  for (const row of top.rows) {
+    const hour = Number(row.value);
+    const place = hours[localHour(hour, now) ?? hour];
+    if (place !== undefined) {
+      place.requests += row.requests;
+      place.errors += row.errors;
+    }
+  }
+  const most = Math.max(1, ...hours.map((hour) => hour.requests));
+  return (
+    <div class="hours">
+      <ol>
+        {hours.map(({ hour, requests, errors }) => (
+          <li key={hour} title={t("hour_tip", { hour, requests: number(requests), errors: number(errors) })}>
+            <span class="hidden">{t("hour_tip", { hour, requests: number(requests), errors: number(errors) })}</span>
+            <span class="column" aria-hidden="true">
+              <span class="fill" style={{ height: `${(100 * requests) / most}%` }}>
+                <span class="part" style={{ height: `${requests > 0 ? (100 * errors) / requests : 0}%` }} />
+              </span>
+            </span>
+            <span class="mark" aria-hidden="true">
+              {hour % 3 === 0 ? hour : ""}
+            </span>
+          </li>
+        ))}
+      </ol>
+      <p class="scale">
+        {t("hours_most", { requests: number(most) })}
+        {shifted ? "" : ` ${t("hours_utc")}`}
+      </p>
+    </div>
+  );
+}
+
+/** What the report says; nothing where there is none. */
+export function Insights() {
+  const answer = useAnswer<unknown>("/api/report", { format: "json", lang: language() });
+  const insights = readInsights(answer.data);
+  if (insights.length === 0) {
+    return null;
+  }
+  return (
+    <Panel
+      title={t("insights")}
+      note={<a href={`/api/report?format=html&lang=${language()}`}>{t("whole_report")}</a>}
+    >
+      <ul class="insights">
+        {insights.map((insight, index) => (
+          <InsightItem key={index} insight={insight} />
+        ))}
+      </ul>
+    </Panel>
+  );
+}
+
+function InsightItem({ insight }: { insight: Insight }) {
+  return (
+    <li class={`insight ${insight.severity}`}>
+      <p>
+        {insight.title !== "" && <b>{visible(insight.title)}: </b>}
+        <Text text={insight.text} />
+      </p>
+      {insight.advice !== "" && (
+        <p class="advice">
+          <Text text={insight.advice} />
+        </p>
+      )}
+    </li>
+  );
+}

@@ -1,0 +1,120 @@
+// The overview: traffic shows up in cards, charts and lists, and filters narrow all of them.
+
+import assert from "node:assert/strict";
+import { test } from "node:test";
+
+import { assertClean, browser, card, keep, open, panel, until } from "../support/browser.mjs";
+import { get, post, serve } from "../support/program.mjs";
+import { exchange, traffic } from "../support/records.mjs";
+
+test("numbers of the overview are those of the traffic, and filters narrow them", async (context) => {
+  const server = await serve(context);
+  await post(server.url, "/api/exchanges", traffic());
+  const page = await open(await browser(context), server.url);
+
+  await until("all requests", async () => (await card(page, "Requests")) === "1,200");
+  // 1000 + 75 of 1200 answered with 2xx; 75 + 50 with 400 and above.
+  assert.equal(await card(page, "Success"), "89.6 %");
+  assert.equal(await card(page, "Errors"), "10.4 %");
+  assert.equal(await card(page, "Lost records"), "0");
+  const stats = await get(server.url, "/api/stats");
+  assert.equal(stats.total_requests, 1200);
+
+  const endpoints = panel(page, "Endpoints");
+  await until("endpoints", async () => (await endpoints.locator("tbody tr").count()) >= 3);
+  const first = endpoints.locator("tbody tr").first();
+  assert.match(await first.innerText(), /GET \/api\/user\/list\s+1,000\s+0\s/);
+  assert.match(await endpoints.innerText(), /POST \/api\/order\/create\s+150\s+75 50 %/);
+  // By errors the other way round.
+  await endpoints.getByRole("button", { name: "Errors" }).click();
+  await until("sorted by errors", async () => /order\/create/.test(await endpoints.locator("tbody tr").first().innerText()));
+
+  const charts = page.locator(".chart .plot");
+  for (const title of ["Requests by class of status", "Time to the first byte", "Bytes of requests"]) {
+    const words = await panel(page, title).locator(".plot").getAttribute("aria-label");
+    assert.match(words, /last .+, most .+ at \d\d:\d\d:\d\d/, title);
+  }
+  assert.ok((await charts.count()) >= 3);
+  const painted = await panel(page, "Requests by class").locator("canvas").evaluate((canvas) => {
+    const { data } = canvas.getContext("2d").getImageData(0, 0, canvas.width, canvas.height);
+    const colours = new Set();
+    for (let at = 0; at < data.length; at += 4) {
+      if (data[at + 3] === 255) {
+        colours.add(`${data[at]},${data[at + 1]},${data[at + 2]}`);
+      }
+    }
+    return colours.size;
+  });
+  assert.ok(painted >= 3, `a chart of ${painted} colours`);
+
+  // A value becomes a filter, in the address too.
+  await panel(page, "Status").getByRole("button", { name: "5xx" }).click();
+  await until("errors alone", async () => (await card(page, "Requests")) === "50");
+  assert.match(page.url(), /status=5xx/);
+  assert.equal(await card(page, "Errors"), "100 %");
+  await until("one endpoint", async () => (await endpoints.locator("tbody tr").count()) === 1);
+  await page.reload();
+  await until("errors alone after a reload", async () => (await card(page, "Requests")) === "50");
+  await page.goBack();
+  await until("all again", async () => (await card(page, "Requests")) === "1,200");
+
+  // A host, then the chip away again.
+  await panel(page, "Hosts").getByRole("button", { name: "api.example.com" }).click();
+  await until("one host", async () => (await card(page, "Requests")) === "150");
+  await page.getByRole("button", { name: "Remove the filter host" }).click();
+  await until("no host", async () => (await card(page, "Requests")) === "1,200");
+
+  // A range from one time to another: the traffic is of the last ten minutes.
+  await page.getByRole("button", { name: "1h" }).click();
+  await until("an hour", async () => /range=1h/.test(page.url()));
+  const hour = (at) => new Date(Date.now() + 9 * 3_600_000 - at * 1000).toISOString().slice(0, 19);
+  await page.getByRole("button", { name: "From–to" }).click();
+  await page.getByLabel("From", { exact: true }).fill(hour(7200));
+  await page.getByLabel("To", { exact: true }).fill(hour(3600));
+  await page.getByRole("button", { name: "Show", exact: true }).click();
+  await until("nothing then", async () => (await card(page, "Requests")) === "0");
+  assert.match(await endpoints.innerText(), /Choose a longer range/);
+  await keep(page, "overview-empty");
+  assertClean(page);
+});
+
+test("what comes is shown as it comes, and paused it stands still", async (context) => {
+  const server = await serve(context);
+  const page = await open(await browser(context), server.url);
+  await until("live", async () => (await page.locator(".badge").innerText()) === "live");
+  assert.match(await panel(page, "Recent requests").innerText(), /Nothing has come yet/);
+
+  await post(server.url, "/api/exchanges", [exchange(0, { target: "/first" })]);
+  await until("the first", async () => /\/first/.test(await panel(page, "Recent requests").innerText()));
+  await until("in the cards", async () => (await card(page, "Requests")) === "1");
+
+  await page.keyboard.press("p");
+  await until("paused", async () => /^paused at \d\d:\d\d:\d\d$/.test(await page.locator(".badge").innerText()));
+  await post(server.url, "/api/exchanges", [exchange(0, { target: "/second" })]);
+  await page.waitForTimeout(6000);
+  assert.doesNotMatch(await panel(page, "Recent requests").innerText(), /\/second/);
+  assert.equal(await card(page, "Requests"), "1");
+  await page.getByRole("button", { name: "Resume" }).click();
+  await until("the second", async () => /\/second/.test(await panel(page, "Recent requests").innerText()));
+  await until("both", async () => (await card(page, "Requests")) === "2");
+  assertClean(page);
+});
+
+test("an agent that is gone is said to be, and one that is back is live again", async (context) => {
+  const server = await serve(context);
+  await post(server.url, "/api/exchanges", [exchange(1)]);
+  const page = await open(await browser(context), server.url);
+  await until("live", async () => (await page.locator(".badge").innerText()) === "live");
+  await until("one", async () => (await card(page, "Requests")) === "1");
+  await server.stop();
+  await until("stale", async () => /^stale since \d\d:\d\d:\d\d$/.test(await page.locator(".badge").innerText()));
+  // What was known stays.
+  assert.equal(await card(page, "Requests"), "1");
+  await keep(page, "overview-stale");
+  await serve(context, { port: server.port, data: server.data });
+  await post(server.url, "/api/exchanges", [exchange(0, { target: "/after" })]);
+  await until("live again", async () => (await page.locator(".badge").innerText()) === "live", 30);
+  await until("what came after", async () => /\/after/.test(await panel(page, "Recent requests").innerText()));
+  await until("both", async () => (await card(page, "Requests")) === "2");
+  assertClean(page, ["ERR_CONNECTION_REFUSED", "ERR_INCOMPLETE_CHUNKED_ENCODING", "ERR_EMPTY_RESPONSE", "ERR_CONNECTION_RESET"]);
+});

@@ -1,0 +1,220 @@
+//! `cargo xtask bench dashboard`: how long the answers take that the dashboard is made of, over a store with millions
+//! of exchanges of the last day, while thousands arrive each second.
+//!
+//! A real `tapline serve` over a store that `fill_store` has filled. Records arrive over HTTP; each question is asked
+//! again and again on one connection, so that what is measured is the answer and not a queue before it.
+
+mod answers;
+mod arrivals;
+mod connection;
+
+use std::{
+    fs,
+    net::{Ipv4Addr, SocketAddr, TcpListener, TcpStream},
+    path::{Path, PathBuf},
+    process::Stdio,
+    sync::Arc,
+    sync::atomic::{AtomicBool, Ordering},
+    thread,
+    time::{Duration, Instant},
+};
+
+use anyhow::{Context as _, Result, bail};
+use clap::Args;
+use serde::Serialize;
+
+use self::answers::Answer;
+use self::arrivals::Arrived;
+use crate::{
+    bench::target::{Bound, Target},
+    build,
+    process::{Running, Step},
+    report::{print, say},
+    workspace::Workspace,
+};
+
+/// Milliseconds that an answer may take, 99 of 100 times.
+const ANSWER_MS: f64 = 200.0;
+
+/// What `cargo xtask bench dashboard` takes.
+#[derive(Debug, Args)]
+pub(crate) struct Options {
+    /// Exchanges in the store, over the last 24 hours
+    #[arg(long, default_value_t = 10_000_000, value_parser = clap::value_parser!(u64).range(1..=100_000_000))]
+    exchanges: u64,
+    /// Exchanges that arrive each second meanwhile
+    #[arg(long, default_value_t = 5000, value_parser = clap::value_parser!(u64).range(0..=100_000))]
+    arriving: u64,
+    /// How often each question is asked
+    #[arg(long, default_value_t = 100, value_parser = clap::value_parser!(u32).range(1..=10_000))]
+    rounds: u32,
+    /// Keep the filled store in this folder, and take it where it is there already: it is copied, and the copy is used
+    #[arg(long, value_name = "FOLDER")]
+    store: Option<PathBuf>,
+    /// Measure this program instead of building one
+    #[arg(long, value_name = "FILE")]
+    program: Option<PathBuf>,
+    /// Write the result as one JSON document to stdout
+    #[arg(long)]
+    json: bool,
+}
+
+/// The result.
+#[derive(Debug, Serialize)]
+struct Document {
+    exchanges: u64,
+    arrived: Arrived,
+    answers: Vec<Answer>,
+    targets: Vec<Target>,
+}
+
+/// Measures. Gives whether the targets were met.
+///
+/// # Errors
+/// When something cannot be built or started, or an answer is none that was expected.
+pub(crate) fn run(workspace: &Workspace, options: &Options) -> Result<bool> {
+    let program = match &options.program {
+        Some(file) => {
+            std::path::absolute(file).with_context(|| format!("find {}", file.display()))?
+        }
+        None => {
+            build::release(workspace)?;
+            workspace.tapline()
+        }
+    };
+    let folder = workspace.host_target.join("bench/dashboard");
+    fs::remove_dir_all(&folder).ok();
+    fs::create_dir_all(&folder).with_context(|| format!("make {}", folder.display()))?;
+    let result = measure(workspace, &program, &folder, options);
+    fs::remove_dir_all(&folder).ok();
+    let document = result?;
+    if options.json {
+        print(serde_json::to_string_pretty(&document).context("write the result")?);
+    } else {
+        show(&document);
+    }
+    Ok(document.targets.iter().all(|target| target.met))
+}
+
+fn measure(
+    workspace: &Workspace,
+    program: &Path,
+    folder: &Path,
+    options: &Options,
+) -> Result<Document> {
+    let data = folder.join("data");
+    fill(workspace, &data, options)?;
+    let (mut server, address) = start(program, folder, &data)?;
+    say("measuring; whatever else runs here disturbs it");
+    let stop = Arc::new(AtomicBool::new(false));
+    let arriving = {
+        let stop = Arc::clone(&stop);
+        let rate = options.arriving;
+        thread::spawn(move || arrivals::send(address, rate, &stop))
+    };
+    // The first seconds find nothing in memory.
+    thread::sleep(Duration::from_secs(3));
+    let answers = answers::ask(address, options.rounds);
+    stop.store(true, Ordering::Relaxed);
+    let Ok(arrived) = arriving.join() else {
+        bail!("the thread that sends records panicked");
+    };
+    server.stop()?;
+    let (answers, arrived) = (answers?, arrived?);
+    let mut targets: Vec<Target> = answers
+        .iter()
+        .map(|answer| {
+            let name = format!("{}: 99 of 100", answer.name);
+            Target::new(name, answer.p99_ms, Bound::AtMost, ANSWER_MS, "ms")
+        })
+        .collect();
+    if options.arriving > 0 {
+        let asked = options.arriving as f64 * 0.99;
+        let name = "exchanges stored meanwhile";
+        targets.push(Target::new(
+            name,
+            arrived.records_a_second,
+            Bound::AtLeast,
+            asked,
+            "records/s",
+        ));
+    }
+    Ok(Document {
+        exchanges: options.exchanges,
+        arrived,
+        answers,
+        targets,
+    })
+}
+
+/// Makes the store, or copies the one that is kept.
+fn fill(workspace: &Workspace, data: &Path, options: &Options) -> Result<()> {
+    let kept = options.store.as_deref();
+    let filled = kept.unwrap_or(data);
+    if !filled.exists() {
+        say("filling the store");
+        Step::cargo("build")
+            .folder(&workspace.root)
+            .args([
+                "--locked",
+                "--release",
+                "--package",
+                "tapline",
+                "--example",
+                "fill_store",
+            ])
+            .run()?;
+        Step::new(workspace.host_target.join("release/examples/fill_store"))
+            .arg(filled)
+            .arg(options.exchanges.to_string())
+            .run()?;
+    }
+    if let Some(kept) = kept {
+        fs::create_dir_all(data).with_context(|| format!("make {}", data.display()))?;
+        for entry in fs::read_dir(kept).with_context(|| format!("list {}", kept.display()))? {
+            let entry = entry.with_context(|| format!("list {}", kept.display()))?;
+            let to = data.join(entry.file_name());
+            fs::copy(entry.path(), &to).with_context(|| format!("write {}", to.display()))?;
+        }
+    }
+    Ok(())
+}
+
+fn start(program: &Path, folder: &Path, data: &Path) -> Result<(Running, SocketAddr)> {
+    let address = TcpListener::bind((Ipv4Addr::LOCALHOST, 0))
+        .and_then(|listener| listener.local_addr())
+        .context("find a free port")?;
+    let said = fs::File::create(folder.join("said")).context("keep what the server says")?;
+    let mut server = Step::new(program)
+        .args(["serve", "--listen", &address.to_string(), "--data-dir"])
+        .arg(data)
+        .start(Stdio::null(), said.into())?;
+    let deadline = Instant::now() + Duration::from_secs(30);
+    while TcpStream::connect(address).is_err() {
+        if let Some(status) = server.ended()? {
+            let said = fs::read_to_string(folder.join("said")).unwrap_or_default();
+            bail!("the server ended with {status}: {said}");
+        }
+        if Instant::now() > deadline {
+            bail!("the server does not listen on {address}");
+        }
+        thread::sleep(Duration::from_millis(20));
+    }
+    Ok((server, address))
+}
+
+fn show(document: &Document) {
+    print(format_args!(
+        "{:<40}{:>10}{:>10}{:>10}{:>12}{:>10}",
+        "answer", "50 % ms", "99 % ms", "max ms", "bytes", "source"
+    ));
+    for answer in &document.answers {
+        print(format_args!(
+            "{:<40}{:>10.1}{:>10.1}{:>10.1}{:>12}{:>10}",
+            answer.name, answer.p50_ms, answer.p99_ms, answer.max_ms, answer.bytes, answer.source
+        ));
+    }
+    for target in &document.targets {
+        print(target);
+    }
+}

@@ -44,7 +44,11 @@ impl Watch {
         let mut address = None;
         while address.is_none() {
             let mut line = String::new();
-            assert_ne!(said.read_line(&mut line).unwrap(), 0, "it ends before it listens");
+            assert_ne!(
+                said.read_line(&mut line).unwrap(),
+                0,
+                "it ends before it listens"
+            );
             address = line.split_once("http://").map(|(_, behind)| {
                 let ends = |letter: char| !(letter.is_ascii_digit() || ".:".contains(letter));
                 behind[..behind.find(ends).unwrap_or(behind.len())].to_owned()
@@ -88,6 +92,13 @@ impl Watch {
         }
     }
 
+    /// How many exchanges the store shows.
+    fn exchanges(&self) -> usize {
+        let (_, body) = self.get("/api/exchanges?limit=1000");
+        let page: Value = serde_json::from_str(&body).unwrap();
+        page["exchanges"].as_array().unwrap().len()
+    }
+
     /// Ends it; what it did.
     fn end(mut self) -> Value {
         self.running.signal("TERM");
@@ -111,7 +122,10 @@ fn a_file_is_read_analysed_stored_and_shown() {
     let folder = tempfile::tempdir().unwrap();
     let text: String = (0..100).map(line).collect();
     fs::write(folder.path().join("a.log"), text).unwrap();
-    let watch = Watch::start(folder.path(), &["--interval", "200ms", "--lang", "ko", "a.log"]);
+    let watch = Watch::start(
+        folder.path(),
+        &["--interval", "200ms", "--lang", "ko", "a.log"],
+    );
     let report = watch.report_of(100);
     assert_eq!(report["totals"]["requests"], 100);
     // What is appended comes too; what is no line is counted.
@@ -123,11 +137,18 @@ fn a_file_is_read_analysed_stored_and_shown() {
     assert_eq!(report["lines"]["failed"], 1);
     let (head, html) = watch.get("/api/report?format=html&lang=ko");
     assert!(head.contains("content-type: text/html"), "{head}");
-    assert!(head.contains("content-security-policy: default-src 'none'"), "{head}");
+    assert!(
+        head.contains("content-security-policy: default-src 'none'"),
+        "{head}"
+    );
     assert!(html.contains("<html lang=\"ko\">"));
-    let (_, exchanges) = watch.get("/api/exchanges?limit=1000");
-    let exchanges: Value = serde_json::from_str(&exchanges).unwrap();
-    assert_eq!(exchanges["exchanges"].as_array().unwrap().len(), 101);
+    // The store commits a moment later.
+    let begun = Instant::now();
+    while watch.exchanges() < 101 {
+        assert!(begun.elapsed() < Duration::from_secs(20));
+        thread::sleep(Duration::from_millis(100));
+    }
+    assert_eq!(watch.exchanges(), 101);
     let done = watch.end();
     assert_eq!(done["lines"], 102);
     assert_eq!(done["stored"], 101);
@@ -174,15 +195,20 @@ fn the_same_lines_are_stored_once() {
         let arguments = ["--data-dir", "data", "--report", "-", "a.log"];
         let watch = Watch::start(folder.path(), &arguments);
         watch.report_of(50);
-        let (_, exchanges) = watch.get("/api/exchanges?limit=1000");
-        let exchanges: Value = serde_json::from_str(&exchanges).unwrap();
+        assert!(watch.exchanges() <= 50);
         watch.end();
-        assert!(exchanges["exchanges"].as_array().unwrap().len() <= 50);
     }
     let stored = Command::new(env!("CARGO_BIN_EXE_tapline"))
         .current_dir(folder.path())
         .env_clear()
-        .args(["exchanges", "--data-dir", "data", "--limit", "all", "--json"])
+        .args([
+            "exchanges",
+            "--data-dir",
+            "data",
+            "--limit",
+            "all",
+            "--json",
+        ])
         .output()
         .unwrap();
     let lines = String::from_utf8(stored.stdout).unwrap();

@@ -98,7 +98,10 @@ fn renamed() {
 #[test]
 fn renamed_and_compressed() {
     check(" nocreate\n compress\n delaycompress", Writer::Reopens);
-    check(" create\n compress\n dateext\n dateformat -%s", Writer::Keeps);
+    check(
+        " create\n compress\n dateext\n dateformat -%s",
+        Writer::Keeps,
+    );
 }
 
 #[test]

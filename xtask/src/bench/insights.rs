@@ -47,8 +47,8 @@ pub(crate) struct Options {
     /// Hours of an access log
     #[arg(long, default_value_t = 6, value_parser = clap::value_parser!(u64).range(2..=24))]
     hours: u64,
-    /// Lines a second of an access log
-    #[arg(long, default_value_t = 10, value_parser = clap::value_parser!(u64).range(1..=1000))]
+    /// Lines a second of an access log by day; at night there are fewer
+    #[arg(long, default_value_t = 40, value_parser = clap::value_parser!(u64).range(1..=1000))]
     rate: u64,
     /// Measure this program instead of building one
     #[arg(long, value_name = "FILE")]
@@ -127,8 +127,20 @@ fn measure(program: &Path, folder: &Path, options: &Options) -> Result<Document>
                 _ => "false alarms in access logs",
             }
         };
-        targets.push(Target::new(name("found"), found, Bound::AtLeast, FOUND, "of all"));
-        targets.push(Target::new(name("false"), alarms, Bound::AtMost, FALSE, "an hour"));
+        targets.push(Target::new(
+            name("found"),
+            found,
+            Bound::AtLeast,
+            FOUND,
+            "of all",
+        ));
+        targets.push(Target::new(
+            name("false"),
+            alarms,
+            Bound::AtMost,
+            FALSE,
+            "an hour",
+        ));
     }
     Ok(Document { scores, targets })
 }
@@ -138,7 +150,16 @@ fn of_events(program: &Path, folder: &Path, seed: u64) -> Result<Score> {
     let log = folder.join("events.ndjson");
     let truth = folder.join("truth.ndjson");
     let records = Step::new(program)
-        .args(["gen", "events", "-n", "40000", "-i", "0", "--no-labels", "-q"])
+        .args([
+            "gen",
+            "events",
+            "-n",
+            "40000",
+            "-i",
+            "0",
+            "--no-labels",
+            "-q",
+        ])
         .args(["--start", "2026-01-01T00:00:00Z", "-o", "stdout", "--seed"])
         .arg(seed.to_string())
         .arg("--truth")
@@ -147,7 +168,10 @@ fn of_events(program: &Path, folder: &Path, seed: u64) -> Result<Score> {
         .stdout()?;
     fs::write(&log, records).context("write the events")?;
     let mut windows = Vec::new();
-    for line in fs::read_to_string(&truth).context("read the truth")?.lines() {
+    for line in fs::read_to_string(&truth)
+        .context("read the truth")?
+        .lines()
+    {
         let line: Value = serde_json::from_str(line).context("understand the truth")?;
         if line["kind"] == "window" {
             windows.push(Window {
@@ -165,12 +189,20 @@ fn of_events(program: &Path, folder: &Path, seed: u64) -> Result<Score> {
 /// Lines of `gen access` with faults put into them.
 fn of_access(program: &Path, folder: &Path, options: &Options, seed: u64) -> Result<Score> {
     let log = folder.join("access.log");
+    let configuration = format!("output: {{rate: {}}}", options.rate);
     let lines = Step::new(program)
-        .args(["gen", "access", "--format", "combined_time", "--output", "-", "-q"])
+        .env("LOG_GENERATOR_CONFIG_YAML", configuration)
+        .args([
+            "gen",
+            "access",
+            "--format",
+            "combined_time",
+            "--output",
+            "-",
+            "-q",
+        ])
         .args(["--start", "2026-01-01T00:00:00Z", "--seed"])
         .arg(seed.to_string())
-        .arg("--rate")
-        .arg(options.rate.to_string())
         .arg("--duration")
         .arg(format!("{}h", options.hours))
         .time_limit(Duration::from_secs(300))
@@ -178,7 +210,14 @@ fn of_access(program: &Path, folder: &Path, options: &Options, seed: u64) -> Res
     let faults = Fault::plan(seed, options.hours * 3600);
     fs::write(&log, faults::put(&lines, &faults, seed)).context("write the access log")?;
     let windows: Vec<Window> = faults.iter().map(Fault::window).collect();
-    score(program, &log, "access", seed, options.hours as f64, &windows)
+    score(
+        program,
+        &log,
+        "access",
+        seed,
+        options.hours as f64,
+        &windows,
+    )
 }
 
 fn score(
@@ -195,9 +234,14 @@ fn score(
         .time_limit(Duration::from_secs(300))
         .stdout()?;
     let report: Value = serde_json::from_str(&printed).context("understand the report")?;
-    let insights = report["insights"].as_array().context("the report has no insights")?;
+    let insights = report["insights"]
+        .as_array()
+        .context("the report has no insights")?;
     let mut alarms = Vec::new();
-    for insight in insights.iter().filter(|insight| insight["from"].is_string()) {
+    for insight in insights
+        .iter()
+        .filter(|insight| insight["from"].is_string())
+    {
         alarms.push(Window {
             from: time(&insight["from"])?,
             to: time(&insight["to"])?,

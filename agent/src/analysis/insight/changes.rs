@@ -318,12 +318,7 @@ fn history(
 }
 
 /// Steps that follow each other are one change.
-fn join(
-    series: &Series,
-    signal: Signal,
-    odd: &[Option<Odd>],
-    count: Count,
-) -> Vec<Change> {
+fn join(series: &Series, signal: Signal, odd: &[Option<Odd>], count: Count) -> Vec<Change> {
     let mut changes: Vec<(usize, Change)> = Vec::new();
     for (index, (found, point)) in odd.iter().zip(&series.points).enumerate() {
         let Some(found) = found else {

@@ -61,7 +61,10 @@ impl Fault {
         let mut chance = Chance::new(seed);
         let first = (chance.draw() * KINDS.len() as f64) as usize;
         let mut faults = Vec::new();
-        for (number, begin) in (1800..seconds.saturating_sub(1800)).step_by(1800).enumerate() {
+        for (number, begin) in (1800..seconds.saturating_sub(1800))
+            .step_by(1800)
+            .enumerate()
+        {
             let (kind, name) = KINDS[(first + number) % KINDS.len()];
             faults.push(Self {
                 kind,
@@ -115,7 +118,11 @@ pub(super) fn put(lines: &str, faults: &[Fault], seed: u64) -> String {
                 push(&mut with, line);
                 // Evenly over the time of the fault.
                 let passed = (time - fault.from) / fault.length;
-                let all = if fault.kind == Kind::Scanner { 90.0 } else { 60.0 };
+                let all = if fault.kind == Kind::Scanner {
+                    90.0
+                } else {
+                    60.0
+                };
                 while f64::from(left[place]) > all * (1.0 - passed) {
                     left[place] -= 1;
                     push(&mut with, &strange(line, fault.kind, left[place]));
@@ -171,7 +178,8 @@ fn strange(line: &str, kind: Kind, number: u32) -> String {
 mod tests {
     use super::*;
 
-    const LINE: &str = "192.0.2.1 - - [01/Jan/2026:01:00:05 +0000] \"GET /a HTTP/1.1\" 200 10 \"-\" \"x\" 700";
+    const LINE: &str =
+        "192.0.2.1 - - [01/Jan/2026:01:00:05 +0000] \"GET /a HTTP/1.1\" 200 10 \"-\" \"x\" 700";
 
     #[test]
     fn faults_do_not_touch_each_other() {
@@ -179,7 +187,10 @@ mod tests {
             let faults = Fault::plan(seed, 6 * 3600);
             assert_eq!(faults.len(), 10);
             for pair in faults.windows(2) {
-                assert!(pair[0].from + pair[0].length + 60.0 < pair[1].from, "{pair:?}");
+                assert!(
+                    pair[0].from + pair[0].length + 60.0 < pair[1].from,
+                    "{pair:?}"
+                );
             }
         }
     }

@@ -10,7 +10,13 @@ fn damage_is_counted_and_named_and_the_rest_is_analysed() {
     long.extend_from_slice(good.as_bytes());
     let mixed = format!("{good}{good}2026-11-01T00:00:00Z GET /x 200 5ms\n");
     let binary: Vec<u8> = (0..=255).cycle().take(100_000).collect();
-    let not_utf8 = [good.as_bytes(), b"\xff\xfe\n", &good.as_bytes()[..20], b"\xe4\n"].concat();
+    let not_utf8 = [
+        good.as_bytes(),
+        b"\xff\xfe\n",
+        &good.as_bytes()[..20],
+        b"\xe4\n",
+    ]
+    .concat();
     let dates = format!("{good}{}", good.replace("01/Nov", "99/Foo"));
     let future = format!("{good}{}", good.replace("2026", "2099"));
     let folder = Folder::new(&[
@@ -28,13 +34,20 @@ fn damage_is_counted_and_named_and_the_rest_is_analysed() {
         assert_eq!(code, 0, "{name}");
         assert_eq!(report["totals"]["requests"], requests + 1, "{name}");
         assert_eq!(report["lines"]["failed"], failed, "{name}");
-        assert!(warnings(&report).contains(&kind), "{name}: {}", report["warnings"]);
+        assert!(
+            warnings(&report).contains(&kind),
+            "{name}: {}",
+            report["warnings"]
+        );
         let samples = report["lines"]["failed_samples"].as_array().unwrap();
         assert_eq!(samples.is_empty(), failed == 0, "{name}");
         for sample in samples {
             assert_eq!(sample["source"], name);
             let text = sample["text"].as_str().unwrap();
-            assert!(text.len() < 1000 && !text.contains(char::is_control), "{name}");
+            assert!(
+                text.len() < 1000 && !text.contains(char::is_control),
+                "{name}"
+            );
         }
     };
     check("empty", 0, 0, "empty");

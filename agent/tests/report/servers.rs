@@ -57,7 +57,11 @@ fn traffic(port: u16) {
         "GET /odd HTTP/1.1\r\n{END}User-Agent: a \"quoted\" \\ agent\r\nReferer: http://r/?\"\r\n\r\n"
     );
     ask(port, odd.as_bytes());
-    let bytes = [b"GET /bytes HTTP/1.1\r\n", END.as_bytes(), b"User-Agent: \xe4\xc3\xa4b\r\n\r\n"];
+    let bytes = [
+        b"GET /bytes HTTP/1.1\r\n",
+        END.as_bytes(),
+        b"User-Agent: \xe4\xc3\xa4b\r\n\r\n",
+    ];
     ask(port, &bytes.concat());
     // No request at all.
     ask(port, b"\x16\x03\x01\xa5\x01\r\n\r\n");

@@ -45,7 +45,10 @@ fn rotated_files_are_read_in_their_order() {
     let all = ["/1", "/2", "/3", "/4"];
     assert_eq!(order(&folder, &["--rotated", "access.log"]), all);
     assert_eq!(order(&folder, &["access.log*"]), all);
-    assert_eq!(order(&folder, &["access.log", "access.log.1"]), ["/3", "/4"]);
+    assert_eq!(
+        order(&folder, &["access.log", "access.log.1"]),
+        ["/3", "/4"]
+    );
     assert_eq!(order(&folder, &["access.log", "access.log"]), ["/4"]);
     assert_eq!(order(&folder, &["other.log", "access.log"]), ["/9", "/4"]);
 }
@@ -70,7 +73,11 @@ fn packed_files_say_the_same() {
         assert_eq!(folder.json(&[name]).0["totals"], expected, "{name}");
     }
     for name in ["c", "d"] {
-        assert_eq!(folder.json(&[name]).0["totals"]["requests"], 10_000, "{name}");
+        assert_eq!(
+            folder.json(&[name]).0["totals"]["requests"],
+            10_000,
+            "{name}"
+        );
     }
 }
 
@@ -133,7 +140,14 @@ fn times_and_conditions() {
     check(&["--since", "2026-11-01T01:00:00Z"], 3601);
     check(&["--until", "2026-11-01T00:00:10Z"], 10);
     check(
-        &["--since", "2026-11-01", "--until", "2026-11-01T00:01", "--zone", "UTC"],
+        &[
+            "--since",
+            "2026-11-01",
+            "--until",
+            "2026-11-01T00:01",
+            "--zone",
+            "UTC",
+        ],
         60,
     );
     let (report, _) = folder.json(&[
@@ -164,7 +178,15 @@ fn threads_do_not_change_the_report() {
     let (one, _) = folder.json(&["a", "--jobs", "1"]);
     for jobs in ["2", "3"] {
         let (many, _) = folder.json(&["a", "--jobs", jobs]);
-        for part in ["lines", "totals", "endpoints", "paths", "clients", "minutes", "hours"] {
+        for part in [
+            "lines",
+            "totals",
+            "endpoints",
+            "paths",
+            "clients",
+            "minutes",
+            "hours",
+        ] {
             assert_eq!(one[part], many[part], "{part} {jobs}");
         }
     }

@@ -7,6 +7,7 @@
 mod answers;
 mod arrivals;
 mod connection;
+mod viewers;
 
 use std::{
     fs,
@@ -25,6 +26,7 @@ use serde::Serialize;
 
 use self::answers::Answer;
 use self::arrivals::Arrived;
+use self::viewers::Viewers;
 use crate::{
     bench::target::{Bound, Target},
     build,
@@ -35,6 +37,12 @@ use crate::{
 
 /// Milliseconds that an answer may take, 99 of 100 times.
 const ANSWER_MS: f64 = 200.0;
+
+/// Percent of a core that a hundred who look on may cost.
+const VIEWERS_PERCENT: f64 = 10.0;
+
+/// Ticks that each of them has at least, in thirteen seconds.
+const VIEWERS_TICKS: f64 = 10.0;
 
 /// What `cargo xtask bench dashboard` takes.
 #[derive(Debug, Args)]
@@ -65,6 +73,7 @@ struct Document {
     exchanges: u64,
     arrived: Arrived,
     answers: Vec<Answer>,
+    viewers: Viewers,
     targets: Vec<Target>,
 }
 
@@ -114,13 +123,14 @@ fn measure(
     };
     // The first seconds find nothing in memory.
     thread::sleep(Duration::from_secs(3));
+    let viewers = viewers::measure(address, server.id());
     let answers = answers::ask(address, options.rounds);
     stop.store(true, Ordering::Relaxed);
     let Ok(arrived) = arriving.join() else {
         bail!("the thread that sends records panicked");
     };
     server.stop()?;
-    let (answers, arrived) = (answers?, arrived?);
+    let (answers, viewers, arrived) = (answers?, viewers?, arrived?);
     let mut targets: Vec<Target> = answers
         .iter()
         .map(|answer| {
@@ -128,6 +138,21 @@ fn measure(
             Target::new(name, answer.p99_ms, Bound::AtMost, ANSWER_MS, "ms")
         })
         .collect();
+    let name = format!("{} who look on: of a core", viewers.streams);
+    targets.push(Target::new(
+        name,
+        viewers.cost(),
+        Bound::AtMost,
+        VIEWERS_PERCENT,
+        "%",
+    ));
+    targets.push(Target::new(
+        "ticks that each of them had",
+        viewers.ticks_at_least as f64,
+        Bound::AtLeast,
+        VIEWERS_TICKS,
+        "ticks",
+    ));
     if options.arriving > 0 {
         let asked = options.arriving as f64 * 0.99;
         let name = "exchanges stored meanwhile";
@@ -143,6 +168,7 @@ fn measure(
         exchanges: options.exchanges,
         arrived,
         answers,
+        viewers,
         targets,
     })
 }

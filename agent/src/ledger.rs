@@ -19,6 +19,7 @@ use crate::http::exchange::pairing::PairingCounts;
 use crate::http::exchange::tally::Tally;
 use crate::http::head::Kind;
 use crate::selftest::keep::Kept;
+use crate::server::Program;
 use crate::session::table::SessionCounts;
 use crate::sink::counts::{Counts, LossReason};
 use crate::sink::log::SinkCounts;
@@ -52,8 +53,8 @@ pub struct Taken {
     pub sinks: Vec<(&'static str, Counts)>,
     /// Requests that brought records; `None`: nothing takes any.
     pub requests: Option<RequestCounts>,
-    /// Seconds that each kernel program has run; `None`: that is not measured.
-    pub program_seconds: Option<BTreeMap<String, f64>>,
+    /// How long and how often each kernel program has run; empty: that is not measured.
+    pub programs: Vec<Program>,
     /// What is kept of the last selftest.
     pub selftest: Option<Kept>,
     /// [`Progress::longest_pause_us`].
@@ -79,7 +80,7 @@ impl Taken {
             log,
             sinks,
             requests: None,
-            program_seconds: None,
+            programs: Vec::new(),
             selftest: None,
             longest_pause_us: load(&progress.longest_pause_us),
             sync_error: None,
@@ -99,7 +100,7 @@ impl From<&Finished> for Taken {
             log: finished.log.counts,
             sinks: finished.sinks.clone(),
             requests: None,
-            program_seconds: None,
+            programs: Vec::new(),
             selftest: None,
             longest_pause_us: finished.longest_pause_us,
             sync_error: finished.log.sync_error.as_ref().map(ToString::to_string),

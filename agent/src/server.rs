@@ -1,27 +1,34 @@
 //! The servers, over HTTP/1: both give the API of the store ([`api`]), `/metrics` for Prometheus,
-//! `/health` and `/api/ledger`; `tapline run` of a capture, `tapline serve` of the store alone.
+//! `/health`, `/api/ledger`, `/api/agent` and what is shown live; `tapline run` of a capture,
+//! `tapline serve` of the store alone.
 //!
 //! ```text
-//! connection ─► host, token ─► route ─► the store
-//!                                └────► Question ─► the loop of the capture
-//!                                 ▲                       │ reads the counters now
-//!                                 └──────── Snapshot ◄────┘
+//! connection ─► host, site, token ─► route ─► the store
+//!                                      └────► Question ─► the loop of the capture
+//!                                       ▲                       │ reads the counters now
+//!                                       └──────── Snapshot ◄────┘
 //! ```
 //!
 //! The server of a capture measures nothing between two requests: what is shown was read for the
-//! request that asked. Everything is bounded: connections, bytes of a head and of a body, time. Where
-//! it listens on a loopback address it answers only to names of this host, so that no web page can read
-//! it through a name of its own that points here; anywhere else it asks for a token.
+//! request that asked, and each second while somebody looks on. Everything is bounded: connections,
+//! streams, bytes of a head and of a body, time. Where it listens on a loopback address it answers only
+//! to names of this host, so that no web page can read it through a name of its own that points here;
+//! anywhere else it asks for a token.
 //!
 //! Binding is apart from serving: a port below 1024 is bound while there are privileges, and
 //! threads and runtimes start after they are gone.
 
 pub mod access;
+mod agent;
 pub mod api;
 pub(crate) mod connections;
 mod dashboard;
+mod headers;
 mod health;
 pub(crate) mod host_name;
+mod hub;
+mod live;
+mod login;
 pub mod metrics;
 mod process;
 mod routes;
@@ -32,8 +39,9 @@ pub(crate) mod table;
 mod tests;
 
 use std::io;
-use std::net::{SocketAddr, TcpListener};
-use std::time::Instant;
+use std::net::{IpAddr, Ipv4Addr, SocketAddr, TcpListener};
+use std::sync::Arc;
+use std::time::{Duration, Instant};
 
 use agent_common::counters::Counters;
 use jiff::Timestamp;
@@ -44,14 +52,20 @@ use access::{Guard, Token};
 use api::Api;
 use connections::{Patience, accept};
 pub use health::{Health, Reason, State};
+use hub::Hub;
+pub use hub::Mode;
 pub use process::{Process, ProcessReader};
-pub use snapshot::{Cpu, Exchanges, Lines, Snapshot};
+use routes::Questions;
+pub use snapshot::{Cpu, Exchanges, Interface, Lines, Program, Snapshot};
 
 use crate::ledger::{Ledger, Moment, Taken};
 use crate::sink::log::SinkCounts;
 
 /// Questions that may wait for whoever has the numbers.
 const QUESTIONS: usize = 32;
+
+/// How long WebSockets have for a word at the end.
+const FAREWELLS: Duration = Duration::from_secs(2);
 
 /// Why the server cannot listen.
 #[derive(Debug, thiserror::Error)]
@@ -131,61 +145,133 @@ impl Listener {
     }
 }
 
-/// A running server of the API alone, without a capture; it ends when dropped, with all connections.
+/// How a server serves.
+#[derive(Clone, Debug, Default)]
+pub struct Serving {
+    /// Which command it is of.
+    pub mode: Mode,
+    /// What whoever asks must give; `None`: nothing.
+    pub token: Option<Token>,
+}
+
+/// What a server does, until it is dropped.
 #[derive(Debug)]
-pub struct BackEnd {
+struct Tasks {
     address: Option<SocketAddr>,
     /// Held as long as connections are taken.
     stop: watch::Sender<()>,
-    /// Dropping it ends the task and its connections.
+    /// Dropping it ends the tasks and the connections.
     tasks: JoinSet<()>,
+    /// `None`: nobody looks on.
+    hub: Option<Hub>,
 }
 
-impl BackEnd {
-    /// Serves the API and `/health` on a bound socket, in the runtime that this is called in.
-    ///
-    /// # Errors
-    /// The runtime cannot wait for the socket.
-    pub fn start(listener: Listener, api: &Api, token: Option<Token>) -> io::Result<Self> {
-        Self::of_router(listener, api.stand_alone(), token)
-    }
-
-    /// Serves these routes on a bound socket, in the runtime that this is called in.
-    ///
-    /// # Errors
-    /// The runtime cannot wait for the socket.
-    pub fn of_router(
+impl Tasks {
+    /// Serves the numbers of a capture, or of a store, on a bound socket.
+    fn start(
         listener: Listener,
-        router: axum::Router,
-        token: Option<Token>,
+        serving: Serving,
+        capture: Option<Questions>,
+        api: Option<&Api>,
     ) -> io::Result<Self> {
         let (stop, stopped) = watch::channel(());
-        let mut tasks = JoinSet::new();
-        let mut bound = None;
-        if let Some((listener, address)) = listener.0 {
-            let listener = tokio::net::TcpListener::from_std(listener)?;
-            bound = Some(address);
-            let guard = Guard::new(address.ip(), token);
-            let patience = Patience::default();
-            tasks.spawn(accept(listener, router, guard, patience, stopped));
-        }
-        Ok(Self {
-            address: bound,
+        let address = listener.address();
+        // Where nobody can ask there is nobody to be guarded against.
+        let ip = address.map_or(IpAddr::V4(Ipv4Addr::LOCALHOST), |address| address.ip());
+        let guard = Arc::new(Guard::new(ip, serving.token));
+        let hub = Hub::new(
+            serving.mode,
+            capture,
+            api,
+            Arc::clone(&guard),
+            stopped.clone(),
+        );
+        let mut tasks = Self {
+            address,
             stop,
-            tasks,
-        })
+            tasks: JoinSet::new(),
+            hub: Some(hub.clone()),
+        };
+        if address.is_some() {
+            tasks.tasks.spawn(live::run(hub.clone()));
+            tasks.tasks.spawn(live::rows::run(hub.clone()));
+        }
+        tasks.accept(listener, routes::router(&hub), guard, stopped)?;
+        Ok(tasks)
     }
 
-    /// Takes no more connections, and waits some seconds for the answers that are under way.
-    pub async fn stop(mut self) {
+    fn accept(
+        &mut self,
+        listener: Listener,
+        router: axum::Router,
+        guard: Arc<Guard>,
+        stopped: watch::Receiver<()>,
+    ) -> io::Result<()> {
+        if let Some((listener, _)) = listener.0 {
+            let listener = tokio::net::TcpListener::from_std(listener)?;
+            let patience = Patience::default();
+            self.tasks
+                .spawn(accept(listener, router, guard, patience, stopped));
+        }
+        Ok(())
+    }
+
+    /// Takes no more connections, ends streams with a word, and waits some seconds for the answers that
+    /// are under way.
+    async fn stop(mut self) {
         drop(self.stop);
         while self.tasks.join_next().await.is_some() {}
+        // They are no connections of ours any more, but have tasks of their own.
+        if let Some(hub) = &self.hub {
+            drop(tokio::time::timeout(FAREWELLS, hub.tail().all_gone()).await);
+        }
+    }
+}
+
+/// A running server of the API alone, without a capture; it ends when dropped, with all connections.
+#[derive(Debug)]
+pub struct BackEnd(Tasks);
+
+impl BackEnd {
+    /// Serves the API, `/health` and what is shown live on a bound socket, in the runtime that this is
+    /// called in.
+    ///
+    /// # Errors
+    /// The runtime cannot wait for the socket.
+    pub fn start(listener: Listener, api: &Api, serving: Serving) -> io::Result<Self> {
+        Tasks::start(listener, serving, None, Some(api)).map(Self)
+    }
+
+    /// Serves these routes alone on a bound socket, in the runtime that this is called in.
+    ///
+    /// # Errors
+    /// The runtime cannot wait for the socket.
+    pub fn of_router(listener: Listener, router: axum::Router) -> io::Result<Self> {
+        let (stop, stopped) = watch::channel(());
+        let address = listener.address();
+        let mut tasks = Tasks {
+            address,
+            stop,
+            tasks: JoinSet::new(),
+            hub: None,
+        };
+        if let Some(address) = address {
+            let guard = Arc::new(Guard::of_hosts(address.ip()));
+            tasks.accept(listener, router, guard, stopped)?;
+        }
+        Ok(Self(tasks))
+    }
+
+    /// Takes no more connections, ends streams with a word, and waits some seconds for the answers that
+    /// are under way.
+    pub async fn stop(self) {
+        self.0.stop().await;
     }
 
     /// Where it listens; `None`: nowhere.
     #[must_use]
     pub fn address(&self) -> Option<SocketAddr> {
-        self.address
+        self.0.address
     }
 }
 
@@ -201,56 +287,46 @@ impl Question {
     }
 }
 
-/// A running server; it ends when dropped.
+/// A running server of a capture; it ends when dropped.
 #[derive(Debug)]
 pub struct Server {
-    address: Option<SocketAddr>,
+    tasks: Tasks,
     questions: mpsc::Receiver<Question>,
     health: Health,
     process: Option<ProcessReader>,
     online: Vec<u32>,
     started: Instant,
-    /// Held as long as connections are taken.
-    _stop: watch::Sender<()>,
-    /// Held: dropping it ends the task and its connections.
-    _tasks: JoinSet<()>,
 }
 
 impl Server {
     /// Serves a bound socket, in the runtime that this is called in. `api`: of the store, where there
-    /// is one. `token`: what whoever asks must give.
+    /// is one.
     ///
     /// # Errors
     /// The runtime cannot wait for the socket.
-    pub fn start(listener: Listener, api: Option<&Api>, token: Option<Token>) -> io::Result<Self> {
+    pub fn start(listener: Listener, api: Option<&Api>, serving: Serving) -> io::Result<Self> {
         let (asker, questions) = mpsc::channel(QUESTIONS);
-        let (stop, stopped) = watch::channel(());
-        let mut tasks = JoinSet::new();
-        let mut bound = None;
-        if let Some((listener, address)) = listener.0 {
-            let listener = tokio::net::TcpListener::from_std(listener)?;
-            bound = Some(address);
-            let router = routes::router(asker, api);
-            let guard = Guard::new(address.ip(), token);
-            let patience = Patience::default();
-            tasks.spawn(accept(listener, router, guard, patience, stopped));
-        }
         Ok(Self {
-            address: bound,
+            tasks: Tasks::start(listener, serving, Some(asker), api)?,
             questions,
             health: Health::new(Timestamp::now()),
             process: ProcessReader::new().ok(),
             online: aya::util::online_cpus().unwrap_or_default(),
             started: Instant::now(),
-            _stop: stop,
-            _tasks: tasks,
         })
     }
 
     /// Where it listens; `None`: there is no server.
     #[must_use]
     pub fn address(&self) -> Option<SocketAddr> {
-        self.address
+        self.tasks.address
+    }
+
+    /// Answers no more questions, takes no more connections, ends streams with a word, and waits some
+    /// seconds for the answers that are under way.
+    pub async fn stop(self) {
+        drop(self.questions);
+        self.tasks.stop().await;
     }
 
     /// The next question; for ever none where there is no server. Nothing is lost when the wait is
@@ -273,13 +349,13 @@ impl Server {
 
     /// Everything that is shown, of this moment.
     ///
-    /// `counters`: of every CPU, in order, read after what was `taken`. `interfaces`: the names of
-    /// those that are captured.
+    /// `counters`: of every CPU, in order, read after what was `taken`. `interfaces`: those that are
+    /// captured.
     pub fn snapshot(
         &mut self,
         counters: Vec<Counters>,
         taken: Taken,
-        interfaces: Vec<String>,
+        interfaces: Vec<Interface>,
     ) -> Snapshot {
         self.observe(&counters, &taken.log, !interfaces.is_empty());
         let exchanges = Exchanges::from(&*taken.tally);

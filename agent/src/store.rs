@@ -8,8 +8,10 @@
 mod answer;
 mod filter;
 mod follow;
+mod matching;
 mod one;
 mod read;
+mod recent;
 mod roll_ups;
 mod rows;
 mod scan;
@@ -30,8 +32,9 @@ use rusqlite::{Connection, OpenFlags, params_from_iter, types::Value};
 
 pub use answer::{Covered, Question, Source};
 pub use filter::{Common, ExchangeFilter, SessionFilter};
-pub use follow::Follower;
+pub use follow::{Follower, Fresh};
 pub use one::Found;
+pub use recent::{CLASSES, Grain, Sums};
 pub use series::{Series, step_of};
 pub use slow::SLOW_MOST;
 pub use top::{By, Top};

@@ -23,6 +23,7 @@ use aya::util::KernelVersion;
 use super::programs::{LoadError, Programs, in_one_line};
 use crate::config::{Attach, XdpMode};
 use crate::host::interfaces::{Interface, LinkLayer};
+use crate::server::Interface as Captured;
 use owner::Owner;
 use socket::PacketSocket;
 
@@ -85,16 +86,19 @@ enum Hook {
 
 impl fmt::Display for Attached {
     fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(formatter, "{} (", self.interface)?;
-        for (index, hook) in self.hooks.iter().enumerate() {
-            let name = match hook {
-                Hook::Tc { name, .. } | Hook::Xdp { name, .. } => name,
-                Hook::Socket { .. } => "packet socket",
-                Hook::Owner { .. } => continue,
-            };
-            write!(formatter, "{}{name}", if index == 0 { "" } else { ", " })?;
-        }
-        formatter.write_str(")")
+        write!(formatter, "{} ({})", self.interface, self.hooks())
+    }
+}
+
+impl Attached {
+    /// The hooks in words, with commas.
+    fn hooks(&self) -> String {
+        let names = self.hooks.iter().filter_map(|hook| match hook {
+            Hook::Tc { name, .. } | Hook::Xdp { name, .. } => Some(*name),
+            Hook::Socket { .. } => Some("packet socket"),
+            Hook::Owner { .. } => None,
+        });
+        names.collect::<Vec<&str>>().join(", ")
     }
 }
 
@@ -155,11 +159,12 @@ impl Hooks {
         texts.join(", ")
     }
 
-    /// The names of the interfaces that hooks sit on.
-    pub fn interfaces(&self) -> impl Iterator<Item = &str> {
-        self.attached
-            .values()
-            .map(|attached| attached.interface.as_str())
+    /// The interfaces that hooks sit on, with these.
+    pub fn interfaces(&self) -> impl Iterator<Item = Captured> {
+        self.attached.values().map(|attached| Captured {
+            name: attached.interface.clone(),
+            hook: attached.hooks(),
+        })
     }
 
     /// The hooks of one interface, as [`Hooks::describe`] gives them.

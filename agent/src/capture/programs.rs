@@ -252,13 +252,13 @@ impl Programs {
         }
     }
 
-    /// How long each loaded program has run while BPF statistics were on, by its name.
+    /// How long and how often each loaded program has run while BPF statistics were on, by its name.
     #[must_use]
-    pub fn run_times(&self) -> BTreeMap<String, Duration> {
+    pub fn run_times(&self) -> Ran {
         let loaded = self.ebpf.programs();
         let times = loaded.filter_map(|(name, program)| {
             let info = program.info().ok()?;
-            Some((name.to_owned(), info.run_time()))
+            Some((name.to_owned(), (info.run_time(), info.run_count())))
         });
         times.collect()
     }
@@ -275,6 +275,9 @@ impl Programs {
         Ok(values.iter().map(WorkplaceImage::counters).collect())
     }
 }
+
+/// By the name of a program: for how long it has run, and how often.
+pub type Ran = BTreeMap<String, (Duration, u64)>;
 
 /// Bytes that the tables for so many connections take in the kernel, `flows` too where they are counted.
 #[must_use]

@@ -10,7 +10,8 @@ use std::time::{Duration, Instant};
 
 use aya::sys::{Stats, enable_stats};
 
-use super::programs::Programs;
+use super::programs::{Programs, Ran};
+use crate::server::Program;
 
 /// From the begin of one measurement to that of the next.
 const EVERY: Duration = Duration::from_secs(60);
@@ -22,12 +23,13 @@ const TAKES: Duration = Duration::from_secs(1);
 #[derive(Debug)]
 pub struct RunTimes {
     /// While statistics are on, and what the programs had run before.
-    running: Option<(OwnedFd, BTreeMap<String, Duration>)>,
+    running: Option<(OwnedFd, Ran)>,
     /// When the last measurement began.
     begun: Option<Instant>,
     /// The end of the last one, up to which the sums are.
     until: Instant,
-    seconds: BTreeMap<String, f64>,
+    /// Seconds and runs.
+    estimated: BTreeMap<String, (f64, f64)>,
     /// It was said that it cannot be.
     given_up: bool,
 }
@@ -40,7 +42,7 @@ impl RunTimes {
             running: None,
             begun: None,
             until: now,
-            seconds: BTreeMap::new(),
+            estimated: BTreeMap::new(),
             given_up: false,
         }
     }
@@ -75,14 +77,22 @@ impl RunTimes {
         }
     }
 
-    /// Seconds by program, from the start on; those that were never measured are not in it.
+    /// What each program has run, from the start on; those that were never measured are not in it.
     #[must_use]
-    pub fn seconds(&self) -> BTreeMap<String, f64> {
-        self.seconds.clone()
+    pub fn programs(&self) -> Vec<Program> {
+        let programs = self
+            .estimated
+            .iter()
+            .map(|(name, (seconds, runs))| Program {
+                name: name.clone(),
+                runs: *runs as u64,
+                ns: (seconds * 1e9) as u64,
+            });
+        programs.collect()
     }
 
     /// Takes what was measured for all the time since the measurement before.
-    fn end(&mut self, after: &BTreeMap<String, Duration>, now: Instant) {
+    fn end(&mut self, after: &Ran, now: Instant) {
         let (Some((statistics, before)), Some(begun)) = (self.running.take(), self.begun) else {
             return;
         };
@@ -92,9 +102,12 @@ impl RunTimes {
         self.until = now;
         for (name, after) in after {
             let before = before.get(name).copied().unwrap_or_default();
-            let ran = after.saturating_sub(before).as_secs_f64();
-            let estimated = ran * stands_for / measured.max(f64::MIN_POSITIVE);
-            *self.seconds.entry(name.clone()).or_default() += estimated;
+            let ran = after.0.saturating_sub(before.0).as_secs_f64();
+            let runs = after.1.saturating_sub(before.1) as f64;
+            let scale = stands_for / measured.max(f64::MIN_POSITIVE);
+            let (seconds, all_runs) = self.estimated.entry(name.clone()).or_default();
+            *seconds += ran * scale;
+            *all_runs += runs * scale;
         }
     }
 }
@@ -105,8 +118,10 @@ mod tests {
 
     use super::*;
 
-    fn ran(microseconds: u64) -> BTreeMap<String, Duration> {
-        BTreeMap::from([("a".to_owned(), Duration::from_micros(microseconds))])
+    /// A run a microsecond.
+    fn ran(microseconds: u64) -> Ran {
+        let time = Duration::from_micros(microseconds);
+        BTreeMap::from([("a".to_owned(), (time, microseconds))])
     }
 
     #[test]
@@ -119,8 +134,13 @@ mod tests {
             times.begun = Some(at(begun));
             times.running = Some((any, ran(before)));
             times.end(&ran(after), at(ended));
-            let seconds = times.seconds()["a"];
-            assert!((seconds - expected).abs() < 1e-9, "{seconds} {expected}");
+            let [Program { name, runs, ns }] = &times.programs()[..] else {
+                panic!("one program");
+            };
+            assert_eq!(name, "a");
+            let seconds = *ns as f64 / 1e9;
+            assert!((seconds - expected).abs() < 1e-8, "{seconds} {expected}");
+            assert!(runs.abs_diff((expected * 1e6) as u64) <= 1, "{runs}");
         };
         // A thousandth of a second in one, which is the first.
         measure(0, 1, 0, 1_000, 0.001);

@@ -35,7 +35,7 @@ use crate::ledger::{Ledger, Moment, Taken};
 use crate::selftest::keep;
 use crate::server::access::{self, Token};
 use crate::server::api::{Api, Bounds};
-use crate::server::{Listener, Server, ServerError};
+use crate::server::{Listener, Mode, Server, ServerError, Serving};
 use crate::sink::RecordSink;
 use crate::sink::api::{ApiSettings, ApiSink};
 use crate::sink::counts::Counts;
@@ -171,8 +171,12 @@ async fn capture(
         head_bytes: config.capture.head_bytes as usize,
         ..Limits::default()
     });
+    let serving = Serving {
+        mode: Mode::Run,
+        token,
+    };
     let mut server =
-        Server::start(listener, api.as_ref(), token).context("cannot start the server")?;
+        Server::start(listener, api.as_ref(), serving).context("cannot start the server")?;
     let cpus = hooks.programs().counters()?.len();
     let reader = Reader::start(kernel, engine, writer, cpus).context("cannot start the reader")?;
     for interface in &interfaces {
@@ -225,12 +229,12 @@ async fn capture(
                 let sinks = accounts.iter().map(|(name, counts)| (*name, counts())).collect();
                 let taken = Taken {
                     requests: requests(),
-                    program_seconds: run_times.as_ref().map(RunTimes::seconds),
+                    programs: run_times.as_ref().map(RunTimes::programs).unwrap_or_default(),
                     selftest: keep::read(&config.store.dir),
                     ..Taken::of(reader.progress(), log.counts(), sinks)
                 };
                 let counters = hooks.programs().counters()?;
-                let interfaces = hooks.interfaces().map(str::to_owned).collect();
+                let interfaces = hooks.interfaces().collect();
                 question.answer(server.snapshot(counters, taken, interfaces));
             }
             _ = ticks.tick() => {
@@ -256,6 +260,8 @@ async fn capture(
     // A second signal ends the process at once, whatever the rest waits for.
     let_signals_kill();
     hooks.detach_all();
+    // While the store still takes what is under way.
+    server.stop().await;
     let finished = reader.finish().context("cannot finish the capture")?;
     let counters = hooks.programs().counters()?;
     let ledger = Ledger::new(

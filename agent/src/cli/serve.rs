@@ -15,7 +15,7 @@ use crate::exit::{Exit, UsageError, report};
 use crate::ledger::{Moment, RequestCounts, StoreLedger};
 use crate::server::access::{self, Token};
 use crate::server::api::{Api, Bounds};
-use crate::server::{BackEnd, Listener};
+use crate::server::{BackEnd, Listener, Mode, Serving};
 use crate::sink::RecordSink as _;
 use crate::sink::counts::{Counts, LossReason};
 use crate::sink::sqlite::{SqliteSettings, SqliteSink};
@@ -90,7 +90,11 @@ async fn until_told(
     let mut interrupt = listen(SignalKind::interrupt())?;
     let mut terminate = listen(SignalKind::terminate())?;
     let mut hang_up = listen(SignalKind::hangup())?;
-    let server = BackEnd::start(listener, api, token).context("cannot start the server")?;
+    let serving = Serving {
+        mode: Mode::Serve,
+        token,
+    };
+    let server = BackEnd::start(listener, api, serving).context("cannot start the server")?;
     greet(config, &server);
     let ends = async {
         match arguments.duration {

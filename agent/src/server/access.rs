@@ -1,19 +1,27 @@
-//! Who may ask: whoever has the token, where there is one; and only by names of this host, where the
-//! server listens on a loopback address.
+//! Who may ask: whoever has the token, where there is one, or a cookie that was given for it; and only
+//! by names of this host, where the server listens on a loopback address. Pages of other sites change
+//! nothing.
+
+mod failures;
+pub(super) mod logins;
+mod site;
 
 use std::fmt;
-use std::hint::black_box;
 use std::io::{self, Read as _};
 use std::net::IpAddr;
 use std::os::unix::fs::MetadataExt as _;
 use std::path::{Path, PathBuf};
-use std::sync::Arc;
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::time::{Duration, Instant};
 
 use axum::http::header::AUTHORIZATION;
-use axum::http::{HeaderMap, Request};
+use axum::http::{HeaderMap, Request, StatusCode};
 use axum::response::{IntoResponse as _, Response};
 
+use self::failures::{Failures, Way};
+use self::logins::{Logins, is_equal};
 use super::api::refusal::{Refusal, detail};
+use super::headers;
 use super::routes::check_host;
 use crate::config::ServerConfig;
 use crate::exit::UsageError;
@@ -22,8 +30,20 @@ use crate::exit::UsageError;
 const SHORTEST: usize = 16;
 /// A file with more is no token.
 const LONGEST: usize = 4096;
-/// What is asked by those who watch over the process, and tells nothing.
-pub(super) const OPEN: [&str; 3] = ["/health", "/ready", "/api/health"];
+
+/// Whether a path is answered to everybody: it tells nothing of what was captured. There are those that
+/// are asked by whoever watches over the process, the page with its files, and the way in.
+pub(super) fn is_open(path: &str) -> bool {
+    const OPEN: [&str; 6] = [
+        "/",
+        "/health",
+        "/ready",
+        "/api/health",
+        "/api/login",
+        "/api/logout",
+    ];
+    OPEN.contains(&path) || path.starts_with("/assets/")
+}
 
 /// The token that whoever asks must give.
 #[derive(Clone, Eq, PartialEq)]
@@ -89,17 +109,20 @@ impl Token {
         is_token.then(|| Self(text.into()))
     }
 
-    /// Whether the token is given, in a time that does not depend on how much of it is right.
-    fn is_given(&self, fields: &HeaderMap) -> bool {
+    /// Whether the token is given, in a time that does not depend on how much of it is right; `None`:
+    /// none is.
+    fn is_given(&self, fields: &HeaderMap) -> Option<bool> {
         let mut values = fields.get_all(AUTHORIZATION).iter();
-        let (Some(value), None) = (values.next(), values.next()) else {
-            return false;
+        let value = values.next()?;
+        let given = value.to_str().ok().and_then(|text| text.split_once(' '));
+        let (Some((scheme, given)), None) = (given, values.next()) else {
+            return Some(false);
         };
-        let Some((scheme, given)) = value.to_str().ok().and_then(|text| text.split_once(' '))
-        else {
-            return false;
-        };
-        scheme.eq_ignore_ascii_case("Bearer") && is_equal(given.trim().as_bytes(), &self.0)
+        Some(scheme.eq_ignore_ascii_case("Bearer") && self.is(given.trim()))
+    }
+
+    fn is(&self, given: &str) -> bool {
+        is_equal(given.as_bytes(), self.0.as_bytes())
     }
 }
 
@@ -107,17 +130,6 @@ impl fmt::Debug for Token {
     fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
         formatter.write_str("Token(…)")
     }
-}
-
-/// Looks at every byte that is given, and stops at none: only the length can be told from the time.
-fn is_equal(given: &[u8], token: &str) -> bool {
-    let token = token.as_bytes();
-    let mut differs = u8::from(given.len() != token.len());
-    for (index, byte) in given.iter().enumerate() {
-        let expected = token.get(index).copied().unwrap_or(!byte);
-        differs = black_box(differs | (byte ^ expected));
-    }
-    differs == 0
 }
 
 /// The token of the configuration. Another address than a loopback one needs one, unless that is not
@@ -146,31 +158,129 @@ pub fn token(server: &ServerConfig, insecure: bool) -> anyhow::Result<Option<Tok
 
 /// Lets through what is asked of this host by whoever may ask. It stands before everything that is
 /// served, whatever path is asked for.
-#[derive(Debug)]
 pub(crate) struct Guard {
     listen: IpAddr,
     token: Option<Token>,
+    /// Names of the host are all that is asked about.
+    by_host_alone: bool,
+    logins: Mutex<Logins>,
+    failures: Mutex<Failures>,
+}
+
+/// Where a request came from; every request has it with it.
+#[derive(Clone, Copy, Debug, Eq, PartialEq)]
+pub(super) struct Peer(pub(super) IpAddr);
+
+/// Why somebody is not let in.
+#[derive(Clone, Copy, Debug, Eq, PartialEq)]
+pub(super) enum Denied {
+    /// It is not the token.
+    Wrong,
+    /// So many were wrong before that none is looked at for this time.
+    TooOften(Duration),
+    /// There is no random number to be had.
+    NoRandom,
 }
 
 impl Guard {
-    /// `listen`: where the server listens; `token`: what whoever asks must give, but for `/health`,
-    /// `/ready` and `/api/health`.
+    /// `listen`: where the server listens; `token`: what whoever asks must give, but for what tells
+    /// nothing ([`is_open`]).
     pub(crate) fn new(listen: IpAddr, token: Option<Token>) -> Self {
-        Self { listen, token }
+        Self {
+            listen,
+            token,
+            by_host_alone: false,
+            logins: Mutex::default(),
+            failures: Mutex::default(),
+        }
     }
 
-    /// The refusal of a request; `None`: it may be answered.
-    pub(super) fn refusal<B>(&self, request: &Request<B>) -> Option<Response> {
+    /// Of a server that has nothing to hide, and its own rules for pages of other sites.
+    pub(crate) fn of_hosts(listen: IpAddr) -> Self {
+        Self {
+            by_host_alone: true,
+            ..Self::new(listen, None)
+        }
+    }
+
+    /// The refusal of a request that came from `peer`; `None`: it may be answered.
+    pub(super) fn refusal<B>(&self, request: &Request<B>, peer: IpAddr) -> Option<Response> {
         let fields = request.headers();
         let target = request.uri();
         if let Err((status, sentence)) = check_host(request.version(), target, fields, self.listen)
         {
             return Some(detail(status, sentence));
         }
-        let token = self.token.as_ref()?;
-        let may_ask = OPEN.contains(&target.path()) || token.is_given(fields);
+        if !self.by_host_alone && site::is_foreign(request) {
+            let sentence = "A page of another site may not do this.";
+            return Some(detail(StatusCode::FORBIDDEN, sentence));
+        }
+        let may_ask = is_open(target.path()) || self.knows(fields, peer, Instant::now());
         (!may_ask).then(|| Refusal::Unauthorized.into_response())
     }
+
+    /// Puts the fields into an answer that every one has.
+    pub(super) fn finish(&self, answer: &mut Response) {
+        if !self.by_host_alone {
+            headers::add(answer.headers_mut());
+        }
+    }
+
+    /// Whether there is no token, or it is given, or a cookie for it.
+    fn knows(&self, fields: &HeaderMap, peer: IpAddr, now: Instant) -> bool {
+        let Some(token) = &self.token else {
+            return true;
+        };
+        if lock(&self.logins).has(fields, now) {
+            return true;
+        }
+        if lock(&self.failures).wait(peer, now).is_some() {
+            return false;
+        }
+        let given = token.is_given(fields);
+        if given == Some(false) {
+            lock(&self.failures).add(peer, Way::Request, now);
+        }
+        given == Some(true)
+    }
+
+    /// Gives the value of a cookie for the token; `None`: there is no token, and none is needed.
+    pub(super) fn log_in(&self, given: &str, peer: IpAddr) -> Result<Option<String>, Denied> {
+        let Some(token) = &self.token else {
+            return Ok(None);
+        };
+        let now = Instant::now();
+        if let Some(wait) = lock(&self.failures).wait(peer, now) {
+            return Err(Denied::TooOften(wait));
+        }
+        if !token.is(given) {
+            lock(&self.failures).add(peer, Way::Login, now);
+            return Err(Denied::Wrong);
+        }
+        let mut random = [0; 32];
+        rand::TryRng::try_fill_bytes(&mut rand::rngs::SysRng, &mut random)
+            .map_err(|_no_source| Denied::NoRandom)?;
+        Ok(Some(lock(&self.logins).add(random, now)))
+    }
+
+    /// The cookie of a request is good for nothing any more.
+    pub(super) fn log_out(&self, fields: &HeaderMap) {
+        lock(&self.logins).remove(fields, Instant::now());
+    }
+}
+
+impl fmt::Debug for Guard {
+    fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
+        formatter
+            .debug_struct("Guard")
+            .field("listen", &self.listen)
+            .field("token", &self.token)
+            .finish_non_exhaustive()
+    }
+}
+
+fn lock<T>(part: &Mutex<T>) -> MutexGuard<'_, T> {
+    part.lock().unwrap_or_else(PoisonError::into_inner)
 }
 
 #[cfg(test)]
@@ -189,6 +299,7 @@ mod tests {
             for value in values {
                 fields.append(AUTHORIZATION, HeaderValue::from_str(value).unwrap());
             }
+            let given = (!values.is_empty()).then_some(given);
             assert_eq!(token.is_given(&fields), given, "{values:?}");
         };
         check(&["Bearer 0123456789abcdef"], true);

@@ -22,13 +22,13 @@
 //! Everything is bounded: bytes of a body and of all bodies together, records, the time in which a
 //! body must come, searches at the same time and the time that each may take.
 
-mod back_end;
+pub(super) mod back_end;
 mod body;
 mod covered;
 mod description;
 mod exchanges;
 mod export;
-mod filters;
+pub(super) mod filters;
 mod logs;
 pub(crate) mod parameters;
 mod readers;
@@ -61,7 +61,6 @@ use self::readers::Readers;
 use self::refusal::Refusal;
 use self::requests::Requests;
 use super::ProcessReader;
-use super::dashboard;
 use super::table::{self, Route};
 use crate::ledger::RequestCounts;
 use crate::sink::sqlite::Intake;
@@ -153,18 +152,13 @@ impl Api {
         routes.with_state(self.clone()).merge(everywhere())
     }
 
-    /// All resources of a back end that captures nothing: with its own `/health`, `/metrics` and
-    /// `/api/ledger`, and a sentence for all else.
-    pub(super) fn stand_alone(&self) -> Router {
-        table::router(&back_end::OF_BACK_END)
-            .with_state(self.clone())
-            .merge(self.router())
-            .merge(dashboard::router())
-            .fallback(refusal::nothing_here)
+    /// The folder of the databases.
+    pub(super) fn directory(&self) -> &std::path::Path {
+        self.0.readers.directory()
     }
 
     /// Why nothing can be stored now; empty: it can.
-    fn unready(&self) -> Vec<&'static str> {
+    pub(super) fn unready(&self) -> Vec<&'static str> {
         let Inner {
             intake, readers, ..
         } = &*self.0;

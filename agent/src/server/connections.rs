@@ -5,6 +5,7 @@
 
 use std::future::Future;
 use std::io;
+use std::net::IpAddr;
 use std::pin::Pin;
 use std::sync::{Arc, Mutex, PoisonError};
 use std::task::{Context, Poll, ready};
@@ -23,7 +24,7 @@ use tokio::sync::watch;
 use tokio::task::{AbortHandle, JoinSet};
 use tokio::time::Sleep;
 
-use super::access::Guard;
+use super::access::{Guard, Peer};
 
 /// Bytes of a request's head; the smallest that hyper takes.
 pub(super) const HEAD_BYTES: usize = 8192;
@@ -52,7 +53,8 @@ pub(crate) struct Patience {
 impl Default for Patience {
     fn default() -> Self {
         Self {
-            connections: 256,
+            // Two hundred may look on without end, and others ask beside them.
+            connections: 384,
             first: Duration::from_secs(5),
             idle: Duration::from_secs(30),
             stall: Duration::from_secs(10),
@@ -123,11 +125,10 @@ impl Open {
 pub(crate) async fn accept(
     listener: TcpListener,
     router: axum::Router,
-    guard: Guard,
+    guard: Arc<Guard>,
     patience: Patience,
     mut stop: watch::Receiver<()>,
 ) {
-    let guard = Arc::new(guard);
     let mut open = Open {
         tasks: JoinSet::new(),
         places: Vec::new(),
@@ -137,8 +138,8 @@ pub(crate) async fn accept(
             accepted = listener.accept() => accepted,
             _ = stop.changed() => break,
         };
-        let stream = match accepted {
-            Ok((stream, _)) => stream,
+        let (stream, peer) = match accepted {
+            Ok((stream, peer)) => (stream, peer.ip()),
             Err(error) => {
                 tracing::warn!(
                     error = &error as &dyn std::error::Error,
@@ -161,14 +162,13 @@ pub(crate) async fn accept(
         let place = Arc::new(Place(Mutex::new(Doing::New {
             since: Instant::now(),
         })));
-        let served = serve(
-            stream,
-            router.clone(),
-            Arc::clone(&guard),
-            patience,
-            Arc::clone(&place),
-            stop.clone(),
-        );
+        let watched = Watched {
+            router: TowerToHyperService::new(router.clone()),
+            guard: Arc::clone(&guard),
+            peer,
+            place: Arc::clone(&place),
+        };
+        let served = serve(stream, watched, patience, stop.clone());
         let task = open.tasks.spawn(served);
         open.places.push((task, place));
     }
@@ -180,10 +180,8 @@ pub(crate) async fn accept(
 
 async fn serve(
     stream: TcpStream,
-    router: axum::Router,
-    guard: Arc<Guard>,
+    watched: Watched,
     patience: Patience,
-    place: Arc<Place>,
     mut stop: watch::Receiver<()>,
 ) {
     // Answers are written whole: to wait for more would only delay them.
@@ -193,11 +191,7 @@ async fn serve(
         stall: patience.stall,
         since: None,
     };
-    let watched = Watched {
-        router: TowerToHyperService::new(router),
-        guard,
-        place: Arc::clone(&place),
-    };
+    let place = Arc::clone(&watched.place);
     let connection = hyper::server::conn::http1::Builder::new()
         .max_buf_size(HEAD_BYTES)
         .timer(TokioTimer::new())
@@ -240,6 +234,8 @@ async fn serve(
 struct Watched {
     router: TowerToHyperService<axum::Router>,
     guard: Arc<Guard>,
+    /// The other end.
+    peer: IpAddr,
     place: Arc<Place>,
 }
 
@@ -248,8 +244,9 @@ impl Service<Request<Incoming>> for Watched {
     type Error = std::convert::Infallible;
     type Future = Pin<Box<dyn Future<Output = Result<Response, Self::Error>> + Send>>;
 
-    fn call(&self, request: Request<Incoming>) -> Self::Future {
-        if let Some(refusal) = self.guard.refusal(&request) {
+    fn call(&self, mut request: Request<Incoming>) -> Self::Future {
+        if let Some(mut refusal) = self.guard.refusal(&request, self.peer) {
+            self.guard.finish(&mut refusal);
             self.place.set(Doing::Idle {
                 since: Instant::now(),
             });
@@ -257,9 +254,12 @@ impl Service<Request<Incoming>> for Watched {
         }
         self.place.set(Doing::Answering);
         let place = Arc::clone(&self.place);
+        let guard = Arc::clone(&self.guard);
+        request.extensions_mut().insert(Peer(self.peer));
         let answer = self.router.call(request);
         Box::pin(async move {
-            let answer = answer.await?;
+            let mut answer = answer.await?;
+            guard.finish(&mut answer);
             if answer.body().size_hint().exact().is_none() {
                 // One that goes on is being answered as long as it does.
                 return Ok(answer.map(|body| Body::new(Streamed { body, place })));

@@ -12,6 +12,8 @@ pub struct Process {
     pub resident_bytes: u64,
     /// The same, with a share of what is in use by others too, in bytes; `None`: the kernel does not tell.
     pub proportional_bytes: Option<u64>,
+    /// Threads.
+    pub threads: u64,
     /// Open file descriptors.
     pub open_files: u64,
     /// The most file descriptors that may be open.
@@ -57,6 +59,7 @@ impl ProcessReader {
             proportional_bytes: fs::read_to_string("/proc/self/smaps_rollup")
                 .ok()
                 .and_then(|rollup| proportional(&rollup)),
+            threads: stat.threads,
             // The descriptor that reads the folder is one of them.
             open_files: fs::read_dir("/proc/self/fd")?.count().saturating_sub(1) as u64,
             max_files: max_files()?,
@@ -69,6 +72,7 @@ impl ProcessReader {
 #[derive(Clone, Copy, Debug, Eq, PartialEq)]
 struct Stat {
     cpu_ticks: u64,
+    threads: u64,
     started_ticks: u64,
     resident_pages: u64,
 }
@@ -83,6 +87,7 @@ impl Stat {
         let field = |number: usize| fields.get(number - 3)?.parse::<u64>().ok();
         Some(Self {
             cpu_ticks: field(14)?.saturating_add(field(15)?),
+            threads: field(20)?,
             started_ticks: field(22)?,
             resident_pages: field(24)?,
         })
@@ -142,6 +147,7 @@ mod tests {
     fn fields_are_counted_behind_the_name() {
         let expected = Stat {
             cpu_ticks: 78,
+            threads: 3,
             started_ticks: 123_456,
             resident_pages: 2500,
         };

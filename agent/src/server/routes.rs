@@ -1,4 +1,5 @@
-//! What a capture answers, beside the API of its store; and by which names a server is asked.
+//! What a server answers beside the API of its store: what a capture alone knows, and what is the same
+//! with one and without; and by which names a server is asked.
 
 use std::net::IpAddr;
 
@@ -9,20 +10,62 @@ use axum::extract::State;
 use axum::http::header::{CONTENT_TYPE, HOST};
 use axum::http::{HeaderMap, StatusCode, Uri, Version};
 use axum::response::{IntoResponse as _, Response};
-use axum::routing::get;
+use axum::routing::{get, post};
 use bytes::Bytes;
 use serde::Serialize;
 use tokio::sync::{mpsc, oneshot};
 
+use super::api::back_end::OF_BACK_END;
 use super::api::refusal::{self, Refusal};
 use super::api::{self, Api};
 use super::host_name::is_served;
+use super::hub::{Hub, Mode};
+use super::live::{events, socket};
 use super::table::{self, Route};
-use super::{Question, Reason, Snapshot, dashboard, health, metrics};
+use super::{Question, Reason, Snapshot, agent, dashboard, health, login, metrics};
 use crate::sink::log::SinkCounts;
 
+/// What every server of numbers answers, with a capture and without.
+pub(super) const OF_BOTH: [Route<Hub>; 5] = [
+    Route {
+        method: "GET",
+        path: "/api/agent",
+        handler: || get(agent::show),
+        parameters: &[],
+        statuses: &[200, 503],
+    },
+    Route {
+        method: "GET",
+        path: "/api/live",
+        handler: || get(events::stream),
+        parameters: &[],
+        statuses: &[200, 503],
+    },
+    Route {
+        method: "GET",
+        path: "/ws/live",
+        handler: || get(socket::open),
+        parameters: &[],
+        statuses: &[101, 403, 426, 503],
+    },
+    Route {
+        method: "POST",
+        path: "/api/login",
+        handler: || post(login::log_in),
+        parameters: &[],
+        statuses: &[204, 400, 401, 408, 413, 415, 429, 500],
+    },
+    Route {
+        method: "POST",
+        path: "/api/logout",
+        handler: || post(login::log_out),
+        parameters: &[],
+        statuses: &[204],
+    },
+];
+
 /// What only a capture answers.
-pub(super) const OF_CAPTURE: [Route<Questions>; 3] = [
+pub(super) const OF_CAPTURE: [Route<Hub>; 3] = [
     Route {
         method: "GET",
         path: "/metrics",
@@ -46,13 +89,20 @@ pub(super) const OF_CAPTURE: [Route<Questions>; 3] = [
     },
 ];
 
-/// The resources of a capture, without a guard. `questions` go to whoever has the numbers; `api` is
-/// that of the store, where there is one.
-pub(super) fn router(questions: Questions, api: Option<&Api>) -> Router {
-    let store = api.map_or_else(api::without_store, Api::router);
-    let store = store.layer(Extension(questions.clone()));
-    table::router(&OF_CAPTURE)
-        .with_state(questions)
+/// All resources of a server, without a guard, and a sentence for all else.
+pub(super) fn router(hub: &Hub) -> Router {
+    let own = match hub.mode() {
+        Mode::Run => &OF_CAPTURE,
+        Mode::Serve | Mode::Watch => &OF_BACK_END,
+    };
+    let store = hub.api().map_or_else(api::without_store, Api::router);
+    let store = match hub.capture() {
+        Some(questions) => store.layer(Extension(questions.clone())),
+        None => store,
+    };
+    table::router(own)
+        .merge(table::router(&OF_BOTH))
+        .with_state(hub.clone())
         .merge(store)
         .merge(dashboard::router())
         .fallback(refusal::nothing_here)
@@ -61,8 +111,8 @@ pub(super) fn router(questions: Questions, api: Option<&Api>) -> Router {
 /// Where the numbers of this moment are asked for.
 pub(super) type Questions = mpsc::Sender<Question>;
 
-async fn show_metrics(State(questions): State<Questions>) -> Result<Response, Refusal> {
-    metrics_text(metrics::text(&ask(&questions).await?))
+async fn show_metrics(State(hub): State<Hub>) -> Result<Response, Refusal> {
+    metrics_text(metrics::text(&hub.snapshot().await?))
 }
 
 /// The metrics, or that they cannot be written.
@@ -92,23 +142,24 @@ struct Health<'a> {
     /// Why it is degraded.
     reasons: &'a [Reason],
     /// The interfaces that are captured.
-    interfaces: &'a [String],
+    interfaces: Vec<&'a str>,
 }
 
 /// Answers 200 in both states: the process works, and starting it again would help nobody.
-async fn show_health(State(questions): State<Questions>) -> Result<Response, Refusal> {
-    let snapshot = ask(&questions).await?;
+async fn show_health(State(hub): State<Hub>) -> Result<Response, Refusal> {
+    let snapshot = hub.snapshot().await?;
+    let interfaces = snapshot.interfaces.iter();
     let health = Health {
         state: snapshot.health.state(),
         since: snapshot.health.since().to_string(),
         reasons: snapshot.health.reasons(),
-        interfaces: &snapshot.interfaces,
+        interfaces: interfaces.map(|interface| &*interface.name).collect(),
     };
     Ok(Json(health).into_response())
 }
 
-async fn show_ledger(State(questions): State<Questions>) -> Result<Response, Refusal> {
-    let snapshot = ask(&questions).await?;
+async fn show_ledger(State(hub): State<Hub>) -> Result<Response, Refusal> {
+    let snapshot = hub.snapshot().await?;
     Ok(Json(snapshot.ledger).into_response())
 }
 
@@ -128,7 +179,7 @@ pub(super) async fn gauges(questions: &Questions) -> Result<(Option<u64>, Option
 }
 
 /// The numbers of now.
-async fn ask(questions: &Questions) -> Result<Snapshot, Refusal> {
+pub(super) async fn ask(questions: &Questions) -> Result<Snapshot, Refusal> {
     let ending = || {
         let sentence = "The capture is ending: ask again when it runs.";
         Refusal::Unavailable(sentence.to_owned())

@@ -1,9 +1,8 @@
 //! Everything that is shown, of one moment: plain numbers, without I/O.
 
-use std::collections::BTreeMap;
-
-use agent_common::counters::Counters;
+use agent_common::counters::{Counters, Lost};
 use jiff::Timestamp;
+use serde::Serialize;
 
 use super::{Health, Process};
 use crate::http::exchange::record::Outcome;
@@ -31,20 +30,40 @@ pub struct Snapshot {
     pub sinks: Vec<(&'static str, Counts)>,
     /// Requests that brought records; `None`: nothing takes any.
     pub requests: Option<RequestCounts>,
-    /// Seconds that each kernel program has run, as measured so far; empty: that is not measured.
-    pub program_seconds: BTreeMap<String, f64>,
+    /// The kernel programs, as far as they were measured; empty: that is not done.
+    pub programs: Vec<Program>,
     /// Microseconds for which the reader did not look at the ring, at the most; `None`: there is none.
     pub longest_pause_us: Option<u64>,
     /// The whole account.
     pub ledger: Ledger,
     /// What is kept of the last selftest.
     pub selftest: Option<Kept>,
-    /// The names of the interfaces that are captured.
-    pub interfaces: Vec<String>,
+    /// The interfaces that are captured.
+    pub interfaces: Vec<Interface>,
     /// The state of health.
     pub health: Health,
     /// What the process uses; `None`: /proc cannot be read.
     pub process: Option<Process>,
+}
+
+/// An interface that is captured.
+#[derive(Clone, Debug, Eq, PartialEq, Serialize)]
+pub struct Interface {
+    /// Its name.
+    pub name: String,
+    /// The hooks that sit on it, in words.
+    pub hook: String,
+}
+
+/// A kernel program, as far as it was measured: estimated from one second of every minute.
+#[derive(Clone, Debug, PartialEq, Serialize)]
+pub struct Program {
+    /// Its name.
+    pub name: String,
+    /// How often it has run.
+    pub runs: u64,
+    /// Nanoseconds for which it has run.
+    pub ns: u64,
 }
 
 /// One CPU.
@@ -58,6 +77,22 @@ pub struct Cpu {
     pub received: u64,
     /// Heads whose first byte it carried, by kind in the order of [`Kind::ALL`].
     pub heads: [u64; Kind::ALL.len()],
+}
+
+impl Cpu {
+    /// Packets that it has seen and looked into.
+    #[must_use]
+    pub fn packets(&self) -> u64 {
+        self.counters.packets.as_flattened().iter().sum()
+    }
+
+    /// Records that were lost before the program, and may have held heads.
+    #[must_use]
+    pub fn lost(&self) -> u64 {
+        let reasons = [Lost::Ring, Lost::CpuBudget];
+        let lost = reasons.map(|reason| self.counters.lost[reason as usize]);
+        lost.iter().sum()
+    }
 }
 
 /// Exchanges at one moment.
@@ -108,7 +143,7 @@ impl Snapshot {
         counters: Vec<Counters>,
         online: &[u32],
         taken: Taken,
-        interfaces: Vec<String>,
+        interfaces: Vec<Interface>,
         ledger: Ledger,
     ) -> Self {
         let heads = taken.heads;
@@ -130,7 +165,7 @@ impl Snapshot {
             lines: Some(Lines::from(&taken.log)),
             sinks: taken.sinks,
             requests: taken.requests,
-            program_seconds: taken.program_seconds.unwrap_or_default(),
+            programs: taken.programs,
             selftest: taken.selftest,
             longest_pause_us: Some(taken.longest_pause_us),
             ledger,
@@ -138,6 +173,44 @@ impl Snapshot {
             health: Health::new(Timestamp::UNIX_EPOCH),
             process: None,
         }
+    }
+
+    /// Of a store alone: `sinks` is its account.
+    pub(super) fn of_store(
+        sinks: Vec<(&'static str, Counts)>,
+        requests: RequestCounts,
+        process: Option<Process>,
+        selftest: Option<Kept>,
+    ) -> Self {
+        Self {
+            cpus: Vec::new(),
+            lines: None,
+            sessions: None,
+            sinks,
+            requests: Some(requests),
+            programs: Vec::new(),
+            longest_pause_us: None,
+            exchanges: Exchanges::default(),
+            ledger: Ledger::default(),
+            selftest,
+            interfaces: Vec::new(),
+            health: Health::new(Timestamp::UNIX_EPOCH),
+            process,
+        }
+    }
+
+    /// All that was lost since the start: records before the program, lines, and records on their way
+    /// to the sinks.
+    #[must_use]
+    pub fn lost(&self) -> u64 {
+        let lines = self.lines.iter().flat_map(|lines| lines.lost);
+        let sinks = self.sinks.iter().map(|(_, counts)| counts.lost_in_all());
+        self.cpus
+            .iter()
+            .map(Cpu::lost)
+            .chain(lines)
+            .chain(sinks)
+            .sum()
     }
 
     /// The counters of all CPUs together.

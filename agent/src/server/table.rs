@@ -26,6 +26,10 @@ pub(crate) struct Route<S> {
 #[cfg(test)]
 pub(super) const UNGUARDED: [u16; 2] = [400, 421];
 
+/// The status that is the answer to a page of another site that would change something.
+#[cfg(test)]
+pub(super) const CHANGING: [u16; 1] = [403];
+
 /// The statuses that every path may answer with that asks for a token.
 #[cfg(test)]
 pub(super) const GUARDED: [u16; 1] = [401];

@@ -1,5 +1,10 @@
 //! The server over real sockets: what is asked as bytes, what is answered as bytes.
 
+mod back_end;
+mod entering;
+mod following;
+mod looking_on;
+
 use std::io::{Read as _, Write as _};
 use std::net::{Ipv4Addr, Shutdown, TcpStream};
 use std::sync::atomic::Ordering::Relaxed;
@@ -75,13 +80,20 @@ impl Drop for Running {
     }
 }
 
+fn run() -> Serving {
+    Serving {
+        mode: Mode::Run,
+        token: None,
+    }
+}
+
 async fn answer(
     listener: Listener,
     packets: u64,
     interfaces: &[&str],
     mut stopped: oneshot::Receiver<()>,
 ) {
-    let mut server = Server::start(listener, None, None).unwrap();
+    let mut server = Server::start(listener, None, run()).unwrap();
     let progress = Progress::new(1);
     progress.heads_by_cpu[0][0].store(7, Relaxed);
     let mut asked = 0;
@@ -94,7 +106,11 @@ async fn answer(
         let mut counters = Counters::default();
         counters.packets[0][0] = packets;
         counters.ignored[Ignored::Tls as usize] = asked;
-        let interfaces = interfaces.iter().map(ToString::to_string).collect();
+        let interfaces = interfaces.iter().map(|name| Interface {
+            name: (*name).to_owned(),
+            hook: "tc".to_owned(),
+        });
+        let interfaces = interfaces.collect();
         let taken = Taken::of(&progress, SinkCounts::default(), Vec::new());
         question.answer(server.snapshot(vec![counters], taken, interfaces));
     }
@@ -381,6 +397,56 @@ fn idle_connections_give_way_and_busy_ones_do_not() {
 }
 
 #[test]
+fn the_agent_of_a_capture_tells_of_its_cpus() {
+    let running = Running::start(5, &["eth0"]);
+    let answer = running.exchange(b"GET /api/agent HTTP/1.1\r\nHost: localhost\r\n\r\n");
+    let (status, _, body) = split(&answer);
+    assert_eq!(status, "HTTP/1.1 200 OK");
+    let agent: serde_json::Value = serde_json::from_str(body).unwrap();
+    assert_eq!(agent["mode"], "run");
+    assert_eq!(
+        agent["interfaces"][0],
+        serde_json::json!({"name": "eth0", "hook": "tc"})
+    );
+    let cpu = &agent["cpus"][0];
+    assert_eq!(
+        (&cpu["cpu"], &cpu["packets"], &cpu["heads"]),
+        (&0.into(), &5.into(), &7.into())
+    );
+    assert_eq!(agent["sinks"][0]["name"], "log");
+    assert_eq!(agent["health"]["state"], "healthy");
+    assert!(agent["health"]["since"].is_string());
+}
+
+#[test]
+fn a_capture_without_a_store_shows_what_it_counts() {
+    let running = Running::start(5, &["eth0"]);
+    let mut stream = running.connect();
+    stream
+        .write_all(b"GET /api/live HTTP/1.1\r\nHost: localhost\r\n\r\n")
+        .unwrap();
+    let mut text = String::new();
+    let mut block = [0; 4096];
+    while text.matches("event: tick").count() < 3 {
+        let length = stream.read(&mut block).unwrap();
+        text += std::str::from_utf8(&block[..length]).unwrap();
+    }
+    let last = text
+        .lines()
+        .rfind(|line| line.starts_with("data: "))
+        .unwrap();
+    let tick: serde_json::Value = serde_json::from_str(&last[6..]).unwrap();
+    assert_eq!(tick["cpus"][0]["packets"], 5);
+    assert_eq!(tick["second"]["requests"], 0);
+    assert_eq!(tick["minute"]["rate"], 0.0);
+    // What a capture does not count is not known.
+    for field in ["request_bytes", "p99_us"] {
+        assert!(tick["minute"][field].is_null(), "{tick}");
+    }
+    assert!(tick["recent"].is_null());
+}
+
+#[test]
 fn the_ledger_of_a_capture_is_told_live() {
     let running = Running::start(5, &["eth0"]);
     let answer = running.exchange(b"GET /api/ledger HTTP/1.1\r\nHost: localhost\r\n\r\n");
@@ -405,7 +471,9 @@ fn nobody_answers_once_the_capture_is_over() {
         .unwrap();
     let answer = runtime.block_on(async {
         use hyper::service::Service as _;
-        let router = routes::router(asker, None);
+        let (_stop, stopped) = watch::channel(());
+        let guard = Arc::new(Guard::new(Ipv4Addr::LOCALHOST.into(), None));
+        let router = routes::router(&Hub::new(Mode::Run, Some(asker), None, guard, stopped));
         hyper_util::service::TowerToHyperService::new(router)
             .call(request)
             .await
@@ -437,7 +505,7 @@ fn without_an_address_there_is_no_server() {
         .build()
         .unwrap();
     runtime.block_on(async {
-        let mut server = Server::start(Listener::bind(None).unwrap(), None, None).unwrap();
+        let mut server = Server::start(Listener::bind(None).unwrap(), None, run()).unwrap();
         assert_eq!(server.address(), None);
         let wait = tokio::time::timeout(Duration::from_millis(20), server.question());
         assert!(wait.await.is_err());

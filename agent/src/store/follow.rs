@@ -19,6 +19,15 @@ pub struct Follower {
     missed: bool,
 }
 
+/// What came new.
+#[derive(Debug, Default)]
+pub struct Fresh {
+    /// The newest of it, in the order in which it was stored.
+    pub page: Page,
+    /// How many rows came before these, and were not read.
+    pub passed_over: usize,
+}
+
 impl Store {
     /// Follows from now on.
     ///
@@ -46,7 +55,16 @@ impl Follower {
         store: &mut Store,
         filter: &ExchangeFilter,
     ) -> Result<Page, ReadError> {
-        self.page(store, &filter.query())
+        Ok(self.fresh(store, &filter.query(), usize::MAX)?.page)
+    }
+
+    /// As [`exchanges`](Self::exchanges), of all exchanges, but no more than the newest `most` of a
+    /// day are read: however many come, it does not take for ever.
+    ///
+    /// # Errors
+    /// A database cannot be read.
+    pub fn newest_exchanges(&mut self, store: &mut Store, most: usize) -> Result<Fresh, ReadError> {
+        self.fresh(store, &ExchangeFilter::default().query(), most)
     }
 
     /// The sessions that were stored, or replaced by a later revision, since the last call, in the
@@ -59,7 +77,7 @@ impl Follower {
         store: &mut Store,
         filter: &SessionFilter,
     ) -> Result<Page, ReadError> {
-        self.page(store, &filter.query())
+        Ok(self.fresh(store, &filter.query(), usize::MAX)?.page)
     }
 
     /// Whether it was asked so late that rows were passed over, since the last time this was asked.
@@ -67,12 +85,12 @@ impl Follower {
         std::mem::take(&mut self.missed)
     }
 
-    fn page(&mut self, store: &mut Store, query: &Query) -> Result<Page, ReadError> {
+    fn fresh(&mut self, store: &mut Store, query: &Query, most: usize) -> Result<Fresh, ReadError> {
         store.refresh()?;
         let days = &store.files;
         self.seen
             .retain(|day, _| days.iter().any(|file| file.day == *day));
-        let mut page = Page::default();
+        let mut fresh = Fresh::default();
         for file in &store.files {
             let seen = self.seen.entry(file.day).or_insert(0);
             let last = file.last_change()?;
@@ -83,9 +101,9 @@ impl Follower {
             if last == *seen {
                 continue;
             }
-            self.missed |= file.changed(query, seen, &mut page)?;
+            self.missed |= file.changed(query, seen, most, &mut fresh)?;
         }
-        Ok(page)
+        Ok(fresh)
     }
 }
 
@@ -100,9 +118,15 @@ impl ReadFile {
             .map_err(|source| self.failed(source))
     }
 
-    /// Takes the rows that changed behind `seen`, and moves it on. Gives whether some are not known
-    /// any more.
-    fn changed(&self, query: &Query, seen: &mut i64, page: &mut Page) -> Result<bool, ReadError> {
+    /// Takes the last `most` of the rows that changed behind `seen`, and moves it on. Gives whether some
+    /// are not known any more.
+    fn changed(
+        &self,
+        query: &Query,
+        seen: &mut i64,
+        most: usize,
+        fresh: &mut Fresh,
+    ) -> Result<bool, ReadError> {
         let column = match query.table {
             Table::Exchanges => "exchanges",
             Table::Sessions => "sessions",
@@ -122,14 +146,16 @@ impl ReadFile {
                 ids.extend(keys.iter().map(|key| i64::from_be_bytes(*key)));
             }
             drop(rows);
+            let passed_over = ids.len().saturating_sub(most);
+            fresh.passed_over += passed_over;
             let sql = query.select() + " AND id = ?";
             let mut statement = self.connection.prepare_cached(&sql)?;
-            for id in &ids {
+            for id in &ids[passed_over..] {
                 let id = Value::Integer(*id);
                 let values = query.values.iter().chain(std::iter::once(&id));
                 let mut rows = statement.query(params_from_iter(values))?;
                 if let Some(row) = rows.next()? {
-                    page.take(query.table, self.day, row)?;
+                    fresh.page.take(query.table, self.day, row)?;
                 }
             }
             Ok(())

@@ -133,7 +133,7 @@ fn filters_find_what_they_say() {
         ..exchange()
     };
     sink.push_exchange(&wanted);
-    sink.push_exchange(&ExchangeRecord {
+    let other = ExchangeRecord {
         exchange_id: Identifier::new(8, 1),
         session_id: None,
         ts: moment(0, 9_000_000),
@@ -149,13 +149,17 @@ fn filters_find_what_they_say() {
         status: None,
         ttfb_us: None,
         ..exchange()
-    });
+    };
+    sink.push_exchange(&other);
     close(sink);
     let store = Store::open(folder.path()).unwrap();
     let check = |change: &dyn Fn(&mut ExchangeFilter), first: bool, second: bool| {
         let mut filter = ExchangeFilter::default();
         change(&mut filter);
         let found = all(&store, &filter, Order::Newest, 10);
+        // A record in memory is told the same.
+        assert_eq!(filter.matches(&wanted), first, "{filter:?}");
+        assert_eq!(filter.matches(&other), second, "{filter:?}");
         let has_first = found.contains(&json(&wanted));
         assert_eq!(has_first, first, "{filter:?}");
         assert_eq!(found.len() == 1 + usize::from(first), second, "{filter:?}");

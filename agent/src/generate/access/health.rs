@@ -112,7 +112,7 @@ impl Health {
             .build()?;
         let work = move || {
             runtime.block_on(async {
-                let server = BackEnd::of_router(listener, router(told), None);
+                let server = BackEnd::of_router(listener, router(told));
                 // The other end is dropped when it is to stop.
                 drop(stopped.await);
                 drop(server);

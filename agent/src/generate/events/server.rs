@@ -109,7 +109,7 @@ async fn until_told(
         address.ip(),
         stopped.clone(),
     ));
-    let guard = Guard::new(address.ip(), None);
+    let guard = Arc::new(Guard::of_hosts(address.ip()));
     let router = routes::router(Arc::clone(&shared));
     let server = tokio::spawn(accept(
         listener,

@@ -10,12 +10,13 @@ use super::Api;
 use super::refusal::Refusal;
 use crate::ledger::{Moment, StoreLedger};
 use crate::selftest::keep;
-use crate::server::metrics;
+use crate::server::hub::Hub;
 use crate::server::routes::metrics_text;
 use crate::server::table::Route;
+use crate::server::{Snapshot, metrics};
 
 /// What only a back end answers.
-pub(in crate::server) const OF_BACK_END: [Route<Api>; 3] = [
+pub(in crate::server) const OF_BACK_END: [Route<Hub>; 3] = [
     Route {
         method: "GET",
         path: "/metrics",
@@ -39,16 +40,21 @@ pub(in crate::server) const OF_BACK_END: [Route<Api>; 3] = [
     },
 ];
 
-async fn show_metrics(State(api): State<Api>) -> Result<Response, Refusal> {
-    let process = api.0.process.as_ref();
-    let process = process.and_then(|reader| reader.read().ok());
-    let sinks = [("sqlite", api.0.intake.counts())];
-    metrics_text(metrics::text_of_store(
-        &sinks,
-        api.request_counts(),
-        process,
-        keep::read(api.0.readers.directory()),
-    ))
+impl Api {
+    /// The numbers of the store.
+    pub(in crate::server) fn snapshot(&self) -> Snapshot {
+        let process = self.0.process.as_ref();
+        Snapshot::of_store(
+            vec![("sqlite", self.0.intake.counts())],
+            self.request_counts(),
+            process.and_then(|reader| reader.read().ok()),
+            keep::read(self.0.readers.directory()),
+        )
+    }
+}
+
+async fn show_metrics(State(hub): State<Hub>) -> Result<Response, Refusal> {
+    metrics_text(metrics::text_of_store(&hub.snapshot().await?))
 }
 
 /// The answer of `/health`.
@@ -62,10 +68,11 @@ struct StoreHealth {
 }
 
 /// The state of the store. Answers 200 in both states.
-async fn show_health(State(api): State<Api>) -> Response {
+async fn show_health(State(hub): State<Hub>) -> Result<Response, Refusal> {
+    let api = api(&hub)?;
     let reasons = api.unready();
     let counts = api.0.intake.counts();
-    Json(StoreHealth {
+    let health = StoreHealth {
         state: match reasons.is_empty() {
             true => "healthy",
             false => "degraded",
@@ -74,20 +81,24 @@ async fn show_health(State(api): State<Api>) -> Response {
         stored: counts.stored,
         queued: counts.queued,
         lost: counts.lost_in_all(),
-    })
-    .into_response()
+    };
+    Ok(Json(health).into_response())
 }
 
-async fn show_ledger(State(api): State<Api>) -> Response {
+async fn show_ledger(State(hub): State<Hub>) -> Result<Response, Refusal> {
+    let api = api(&hub)?;
     let sinks = [("sqlite", api.0.intake.counts())];
-    Json(
-        StoreLedger::new(
-            &sinks,
-            api.request_counts(),
-            api.0.started.elapsed(),
-            Moment::Live,
-        )
-        .with_selftest(keep::read(api.0.readers.directory())),
-    )
-    .into_response()
+    let ledger = StoreLedger::new(
+        &sinks,
+        api.request_counts(),
+        api.0.started.elapsed(),
+        Moment::Live,
+    );
+    let ledger = ledger.with_selftest(keep::read(api.0.readers.directory()));
+    Ok(Json(ledger).into_response())
+}
+
+fn api(hub: &Hub) -> Result<&Api, Refusal> {
+    hub.api()
+        .ok_or_else(|| Refusal::Unavailable("Nothing is stored here.".to_owned()))
 }

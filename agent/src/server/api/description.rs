@@ -21,11 +21,11 @@ pub(super) mod tests {
 
     use super::*;
     use crate::http::exchange::record::{ExchangeRecord, Outcome, Role};
-    use crate::server::access::OPEN;
+    use crate::server::access::is_open;
     use crate::server::api::back_end::OF_BACK_END;
     use crate::server::api::{EVERYWHERE, OF_STORE};
-    use crate::server::routes::OF_CAPTURE;
-    use crate::server::table::{GUARDED, Route, UNGUARDED};
+    use crate::server::routes::{OF_BOTH, OF_CAPTURE};
+    use crate::server::table::{CHANGING, GUARDED, Route, UNGUARDED};
     use crate::session::record::{Protocol, SessionDetails, SessionRecord};
     use crate::sink::batch::samples::{details, exchange, session};
 
@@ -50,7 +50,10 @@ pub(super) mod tests {
             operation.parameters.extend(parameters);
             operation.statuses.extend(route.statuses);
             operation.statuses.extend(UNGUARDED);
-            if !OPEN.contains(&route.path) {
+            if route.method != "GET" {
+                operation.statuses.extend(CHANGING);
+            }
+            if !is_open(route.path) {
                 operation.statuses.extend(GUARDED);
             }
         }
@@ -59,6 +62,7 @@ pub(super) mod tests {
     /// Of the tables that routers are made from.
     fn served() -> Operations {
         let mut operations = Operations::new();
+        add(&mut operations, &OF_BOTH);
         add(&mut operations, &OF_CAPTURE);
         add(&mut operations, &OF_BACK_END);
         add(&mut operations, &OF_STORE);

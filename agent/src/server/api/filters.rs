@@ -31,7 +31,8 @@ macro_rules! with_session_filters {
     };
 }
 
-pub(super) use {with_exchange_filters, with_session_filters};
+pub(in crate::server) use with_exchange_filters;
+pub(super) use with_session_filters;
 
 /// What is asked about where no time is given, in seconds.
 const LATELY: i64 = 15 * 60;
@@ -52,7 +53,7 @@ fn common(parameters: &mut Parameters) -> Common {
 }
 
 /// Takes the filters of exchanges.
-pub(super) fn exchanges(parameters: &mut Parameters) -> ExchangeFilter {
+pub(in crate::server) fn exchanges(parameters: &mut Parameters) -> ExchangeFilter {
     ExchangeFilter {
         common: common(parameters),
         method: parameters.text("method"),

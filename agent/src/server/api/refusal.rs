@@ -26,6 +26,8 @@ pub(crate) enum Refusal {
     Broken(&'static str),
     /// Nothing can be taken now, but soon: 429.
     Busy(&'static str),
+    /// So much was wrong that nothing is looked at for this time: 429.
+    TooOften(std::time::Duration),
     /// It is not there: 404.
     NotFound(&'static str),
     /// The token is missing or wrong: 401.
@@ -97,7 +99,7 @@ impl Refusal {
             Self::TooSlow => StatusCode::REQUEST_TIMEOUT,
             Self::MediaType(_) | Self::Encoding => StatusCode::UNSUPPORTED_MEDIA_TYPE,
             Self::Broken(_) => StatusCode::BAD_REQUEST,
-            Self::Busy(_) => StatusCode::TOO_MANY_REQUESTS,
+            Self::Busy(_) | Self::TooOften(_) => StatusCode::TOO_MANY_REQUESTS,
             Self::NotFound(_) => StatusCode::NOT_FOUND,
             Self::Unauthorized => StatusCode::UNAUTHORIZED,
             Self::Unavailable(_) => StatusCode::SERVICE_UNAVAILABLE,
@@ -126,6 +128,11 @@ impl IntoResponse for Refusal {
             Self::Broken(why) => sentence(why),
             Self::Busy(why) => {
                 let again = [(RETRY_AFTER, AGAIN_AFTER)];
+                (again, sentence(why)).into_response()
+            }
+            Self::TooOften(wait) => {
+                let again = [(RETRY_AFTER, (wait.as_secs() + 1).to_string())];
+                let why = "Too many wrong tokens came from this address: try again later.";
                 (again, sentence(why)).into_response()
             }
             Self::NotFound(why) => sentence(why),

@@ -21,7 +21,7 @@ use super::description::tests::is_described;
 use super::*;
 use crate::http::exchange::record::ExchangeRecord;
 use crate::server::access::Token;
-use crate::server::{BackEnd, Listener};
+use crate::server::{BackEnd, Listener, Mode, Serving};
 use crate::session::identifier::Identifier;
 use crate::sink::RecordSink as _;
 use crate::sink::batch::Batch;
@@ -59,6 +59,10 @@ impl Running {
             std::fs::write(&path, text).unwrap();
             Token::read(&path).unwrap()
         });
+        let serving = Serving {
+            mode: Mode::Serve,
+            token,
+        };
         let listen = SocketAddr::from((Ipv4Addr::LOCALHOST, 0));
         let listener = Listener::bind(Some(listen)).unwrap();
         let address = listener.0.as_ref().unwrap().1;
@@ -69,7 +73,7 @@ impl Running {
                 .build()
                 .unwrap();
             runtime.block_on(async {
-                let server = BackEnd::start(listener, &api, token).unwrap();
+                let server = BackEnd::start(listener, &api, serving).unwrap();
                 drop(stopped.await);
                 server.stop().await;
             });

@@ -2,23 +2,29 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
+use agent_common::counters::{Counters, Escalated, Ignored, Lost, Protocol};
+use jiff::Timestamp;
+
 use super::*;
 use crate::http::exchange::record::{ExchangeRecord, Role};
 use crate::http::exchange::tally::{BOUNDS, Tally};
-use crate::server::Lines;
+use crate::ledger::{Ledger, RequestCounts};
+use crate::selftest::keep::Kept;
+use crate::server::{Cpu, Exchanges, Health, Lines, Process, Program};
 use crate::session::table::SessionCounts;
 use crate::sink::batch::samples;
-use crate::sink::counts::{ExactCounts, Kept, SharedCounts};
+use crate::sink::counts::{self, Counts, ExactCounts, SharedCounts};
+use crate::sink::log::LossReason;
 
 const LIST: &str = include_str!("../metrics.md");
 
 /// The account of the HTTP API.
 fn sent() -> Counts {
     let exact = ExactCounts::default();
-    exact.accept(Kept::Queued, 100);
-    exact.bring(Kept::Queued, Kept::Spooled, 30);
-    exact.store(Kept::Spooled, 4);
-    exact.lose(Kept::Spooled, counts::LossReason::TooLarge, 1);
+    exact.accept(counts::Kept::Queued, 100);
+    exact.bring(counts::Kept::Queued, counts::Kept::Spooled, 30);
+    exact.store(counts::Kept::Spooled, 4);
+    exact.lose(counts::Kept::Spooled, counts::LossReason::TooLarge, 1);
     exact.counts()
 }
 
@@ -96,11 +102,15 @@ fn snapshot() -> Snapshot {
             refused: [1, 0, 2, 0, 3, 4, 0, 0],
             abandoned: 5,
         }),
-        program_seconds: BTreeMap::from([("tc_ingress".to_owned(), 0.5)]),
+        programs: vec![Program {
+            name: "tc_ingress".to_owned(),
+            runs: 9,
+            ns: 500_000_000,
+        }],
         longest_pause_us: Some(2_500),
         exchanges: exchanges(),
         ledger: Ledger::default(),
-        selftest: Some(crate::selftest::keep::Kept {
+        selftest: Some(Kept {
             version: "1".to_owned(),
             at: Timestamp::from_second(1_800_000_000).unwrap(),
             hooks: vec!["tc".to_owned()],
@@ -111,7 +121,7 @@ fn snapshot() -> Snapshot {
             precision: 0.5,
             passed: false,
         }),
-        interfaces: vec!["eth0".to_owned()],
+        interfaces: Vec::new(),
         health: Health::new(Timestamp::UNIX_EPOCH),
         sessions: Some(SessionCounts {
             active: 17,
@@ -121,6 +131,7 @@ fn snapshot() -> Snapshot {
             cpu_seconds: 1.25,
             resident_bytes: 4096,
             proportional_bytes: Some(2048),
+            threads: 3,
             open_files: 9,
             max_files: 1024,
             started_seconds: 1_700_000_000.5,
@@ -314,12 +325,12 @@ fn the_text_says_what_was_counted() {
 
 #[test]
 fn of_a_store_alone_nothing_is_said_about_a_capture() {
-    let text = text_of_store(
-        &[("sqlite", stored())],
+    let text = text_of_store(&Snapshot::of_store(
+        vec![("sqlite", stored())],
         RequestCounts::default(),
         snapshot().process,
         None,
-    )
+    ))
     .unwrap();
     let (series, kinds) = parse(&text);
     let names = kinds.keys().filter(|name| name.starts_with("tapline_"));
@@ -350,12 +361,12 @@ fn the_last_selftest_is_shown_where_there_was_one() {
     };
     check(&text(&snapshot).unwrap());
     check(
-        &text_of_store(
-            &[],
+        &text_of_store(&Snapshot::of_store(
+            Vec::new(),
             RequestCounts::default(),
             None,
             snapshot.selftest.clone(),
-        )
+        ))
         .unwrap(),
     );
     let never = Snapshot {

@@ -8,11 +8,13 @@ pub mod exchanges;
 pub mod r#gen;
 pub mod query;
 pub mod read;
+pub mod report;
 pub mod run;
 pub mod selftest;
 pub mod serve;
 pub mod sessions;
 pub mod settings;
+pub mod watch;
 
 #[cfg(test)]
 mod tests;
@@ -28,7 +30,7 @@ use crate::config::{
     Config, ConfigError, LogOutput, Origins, print, settings_from_environment, settings_from_file,
 };
 use crate::diagnostics;
-use crate::exit::{Exit, UsageError, report};
+use crate::exit::{self, Exit, UsageError};
 
 use crate::store::{ExchangeFilter, SessionFilter};
 use doctor::DoctorArguments;
@@ -36,9 +38,11 @@ use flags::{Cli, CommandFlags};
 use r#gen::GenArguments;
 use query::QueryArguments;
 use read::ReadArguments;
+use report::ReportArguments;
 use run::RunArguments;
 use selftest::SelftestArguments;
 use serve::ServeArguments;
+use watch::WatchArguments;
 
 /// Runs the program with the command line and the environment of this process.
 #[must_use]
@@ -57,7 +61,7 @@ pub fn main() -> Exit {
     match execute(cli) {
         Ok(exit) => exit,
         Err(error) => {
-            report(&error);
+            exit::report(&error);
             Exit::of(&error)
         }
     }
@@ -81,10 +85,12 @@ fn execute(cli: Cli) -> anyhow::Result<Exit> {
         Command::Run(arguments) => run::run(config, arguments),
         Command::Read(arguments) => read::read(config, arguments),
         Command::Serve(arguments) => serve::serve(config, arguments),
+        Command::Watch(arguments) => watch::watch(&config, arguments),
         Command::Exchanges(arguments) => exchanges::exchanges(config, arguments),
         Command::Sessions(arguments) => sessions::sessions(config, arguments),
         Command::Doctor(arguments) => doctor::doctor(config, arguments),
         Command::Gen(arguments) => r#gen::generate(arguments),
+        Command::Report(arguments) => report::report(&config, &arguments),
         Command::Selftest(arguments) => selftest::selftest(&config, &arguments),
     };
     if let Err(error) = &result {
@@ -107,10 +113,12 @@ enum Command {
     Run(RunArguments),
     Read(ReadArguments),
     Serve(ServeArguments),
+    Watch(WatchArguments),
     Exchanges(QueryArguments<ExchangeFilter>),
     Sessions(QueryArguments<SessionFilter>),
     Doctor(DoctorArguments),
     Gen(GenArguments),
+    Report(ReportArguments),
     Selftest(SelftestArguments),
 }
 
@@ -138,6 +146,7 @@ impl Task {
                 let file = read_file(flags.config.path())?;
                 (Config::default(), file, flags.settings())
             }
+            CommandFlags::Watch(flags) => (watch::defaults(), Vec::new(), flags.server.settings()),
             CommandFlags::Exchanges(flags) => {
                 let file = read_file(flags.show.config.path())?;
                 (Config::default(), file, flags.show.settings())
@@ -146,9 +155,10 @@ impl Task {
                 let file = read_file(flags.show.config.path())?;
                 (Config::default(), file, flags.show.settings())
             }
-            CommandFlags::Doctor | CommandFlags::Gen(_) | CommandFlags::Selftest(_) => {
-                (Config::default(), Vec::new(), Vec::new())
-            }
+            CommandFlags::Doctor
+            | CommandFlags::Gen(_)
+            | CommandFlags::Report(_)
+            | CommandFlags::Selftest(_) => (Config::default(), Vec::new(), Vec::new()),
         };
         flags.extend(common.settings());
         let (config, origins) = Config::resolve(defaults, [file, variables, flags])?;
@@ -169,8 +179,10 @@ impl Task {
                 Command::Read(flags.arguments(common.json)?)
             }
             CommandFlags::Serve(flags) => Command::Serve(flags.arguments(common.json)),
+            CommandFlags::Watch(flags) => Command::Watch(flags.arguments(common.json)),
             CommandFlags::Doctor => Command::Doctor(DoctorArguments { json: common.json }),
             CommandFlags::Gen(flags) => Command::Gen(flags.arguments(common.json, common.quiet)?),
+            CommandFlags::Report(flags) => Command::Report(flags.arguments(common.json)),
             CommandFlags::Selftest(flags) => {
                 Command::Selftest(flags.arguments(common.json, common.quiet)?)
             }

@@ -33,6 +33,7 @@ use std::time::Duration;
 
 use ipnet::IpNet;
 
+use crate::alerts::rule::Rule;
 use crate::capture::flows::IdleLimits;
 
 pub use environment::settings_from_environment;
@@ -68,6 +69,8 @@ pub struct Config {
     pub sinks: SinksConfig,
     /// Where it can be asked, and by whom.
     pub server: ServerConfig,
+    /// When somebody is told, and who.
+    pub alerts: AlertsConfig,
     /// What is measured beside what is counted anyway.
     pub metrics: MetricsConfig,
     /// What the program says about itself.
@@ -248,6 +251,26 @@ pub struct ServerConfig {
     pub listen: Option<SocketAddr>,
     /// The file with the token that whoever asks must give; `None`: none is asked for.
     pub token_file: Option<PathBuf>,
+}
+
+/// `alerts`: when somebody is told, and who.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct AlertsConfig {
+    /// The rules, each with a name of its own; empty: none.
+    pub rules: Vec<Rule>,
+    /// Who is told.
+    pub webhook: WebhookConfig,
+}
+
+/// `alerts.webhook`: who is told.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct WebhookConfig {
+    /// The address; empty: nobody.
+    pub url: String,
+    /// The file with the bearer token; `None`: none is sent.
+    pub token_file: Option<PathBuf>,
+    /// The certificates in PEM that are trusted; `None`: the system's.
+    pub ca_file: Option<PathBuf>,
 }
 
 /// `metrics`: what is measured beside what is counted anyway.

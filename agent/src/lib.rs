@@ -1,5 +1,6 @@
 //! Tapline: writes down every cleartext HTTP/1 exchange that a Linux host takes part in.
 
+pub mod alerts;
 pub mod analysis;
 pub mod capture;
 pub mod cli;
@@ -15,3 +16,4 @@ pub mod server;
 pub mod session;
 pub mod sink;
 pub mod store;
+pub mod watch;

@@ -20,6 +20,7 @@
 
 pub mod access;
 mod agent;
+mod alerts;
 pub mod api;
 pub(crate) mod connections;
 mod dashboard;
@@ -58,6 +59,7 @@ pub use process::{Process, ProcessReader};
 use routes::Questions;
 pub use snapshot::{Cpu, Exchanges, Interface, Lines, Program, Snapshot};
 
+use crate::alerts::AlertSettings;
 use crate::ledger::{Ledger, Moment, Taken};
 use crate::sink::log::SinkCounts;
 
@@ -152,6 +154,8 @@ pub struct Serving {
     pub mode: Mode,
     /// What whoever asks must give; `None`: nothing.
     pub token: Option<Token>,
+    /// What is watched, and who is told.
+    pub alerts: AlertSettings,
 }
 
 /// What a server does, until it is dropped.
@@ -184,6 +188,7 @@ impl Tasks {
             capture,
             api,
             Arc::clone(&guard),
+            serving.alerts.rules,
             stopped.clone(),
         );
         let mut tasks = Self {
@@ -192,6 +197,10 @@ impl Tasks {
             tasks: JoinSet::new(),
             hub: Some(hub.clone()),
         };
+        if hub.has_alerts() {
+            let AlertSettings { webhook, every, .. } = serving.alerts;
+            tasks.tasks.spawn(alerts::run(hub.clone(), webhook, every));
+        }
         if address.is_some() {
             tasks.tasks.spawn(live::run(hub.clone()));
             tasks.tasks.spawn(live::rows::run(hub.clone()));

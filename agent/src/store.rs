@@ -34,7 +34,7 @@ pub use answer::{Covered, Question, Source};
 pub use filter::{Common, ExchangeFilter, SessionFilter};
 pub use follow::{Follower, Fresh};
 pub use one::Found;
-pub use recent::{CLASSES, Grain, Sums};
+pub use recent::{CLASSES, Sums};
 pub use series::{Series, step_of};
 pub use slow::SLOW_MOST;
 pub use top::{By, Top};

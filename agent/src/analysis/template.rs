@@ -50,7 +50,7 @@ impl Template {
 }
 
 /// The templates of the paths so far.
-#[derive(Debug)]
+#[derive(Clone, Debug)]
 pub struct Templates {
     nodes: Vec<Node>,
     /// Nodes that nobody uses.
@@ -62,7 +62,7 @@ pub struct Templates {
     patience: usize,
 }
 
-#[derive(Debug, Default)]
+#[derive(Clone, Debug, Default)]
 struct Node {
     segment: Box<[u8]>,
     parent: u32,

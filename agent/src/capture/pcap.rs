@@ -15,7 +15,7 @@
 mod classic;
 mod error;
 mod fields;
-mod gzip;
+pub(crate) mod gzip;
 mod input;
 mod link;
 mod pcapng;

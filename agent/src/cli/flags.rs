@@ -15,9 +15,11 @@ use clap::{Args, Parser, Subcommand};
 use self::values::{Text, one, packets, source, words};
 use super::r#gen::GenFlags;
 use super::read::{CaptureSource, ReadArguments};
+use super::report::ReportFlags;
 use super::run::RunArguments;
 use super::selftest::SelftestFlags;
 use super::serve::ServeArguments;
+use super::watch::{WatchArguments, WatchFlags};
 use crate::config::{
     Attach, DiagnosticsFormat, Key, Level, LogFormat, RedactQuery, Setting, XdpMode, parse_duration,
 };
@@ -31,7 +33,9 @@ Examples:
   tapline read traffic.pcap                   the lines of a capture file
   tapline exchanges --since 10m --status 5xx  what the store holds
   tapline serve                               take records over HTTP and store them
+  tapline watch access.log                    follow a log file and show it
   tapline gen sessions -n 100                 records at random for it
+  tapline report access.log                   what a log says
   tapline selftest                            what is caught of known traffic
   tapline doctor                              what this host allows
 
@@ -91,6 +95,9 @@ pub(super) enum CommandFlags {
     /// Take records over HTTP and store them: the back end alone (needs no privileges)
     #[command(after_help = SERVE_HELP)]
     Serve(Box<ServeFlags>),
+    /// Follow log files and serve the dashboard over them (needs no privileges)
+    #[command(after_help = super::watch::HELP)]
+    Watch(Box<WatchServerFlags>),
     /// Show exchanges of the store (needs no privileges)
     #[command(after_help = query::EXCHANGES_HELP)]
     Exchanges(Box<ExchangesFlags>),
@@ -100,6 +107,9 @@ pub(super) enum CommandFlags {
     /// Generate sessions, events, access logs, HTTP load and packets
     #[command(after_help = super::r#gen::HELP)]
     Gen(Box<GenFlags>),
+    /// Analyse access logs and say what matters in them (needs no privileges)
+    #[command(after_help = super::report::HELP)]
+    Report(Box<ReportFlags>),
     /// Send known traffic through the capture and print what was caught, missed and mistaken
     #[command(after_help = super::selftest::HELP)]
     Selftest(Box<SelftestFlags>),
@@ -255,7 +265,7 @@ struct HookFlags {
 /// Where it can be asked, and by whom.
 #[derive(Debug, Args)]
 #[command(next_help_heading = "Server")]
-struct ServerFlags {
+pub(super) struct ServerFlags {
     /// Address and port of the API, /metrics and /health; off: none
     #[arg(long, value_name = "ADDR:PORT", value_parser = Text(Key::ServerListen))]
     listen: Option<String>,
@@ -319,6 +329,22 @@ pub(super) struct ServeFlags {
     /// Stop after this time: 500ms, 30s, 5m, 1h, 1d
     #[arg(long, value_name = "TIME", value_parser = parse_duration)]
     duration: Option<Duration>,
+}
+
+/// Flags of `tapline watch`.
+#[derive(Debug, Args)]
+pub(super) struct WatchServerFlags {
+    #[command(flatten)]
+    watch: WatchFlags,
+    #[command(flatten)]
+    pub(super) server: ServerFlags,
+}
+
+impl WatchServerFlags {
+    /// What is no setting.
+    pub(super) fn arguments(self, json: bool) -> WatchArguments {
+        self.watch.arguments(self.server.insecure, json)
+    }
 }
 
 impl ServeFlags {

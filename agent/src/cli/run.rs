@@ -33,7 +33,7 @@ use crate::http::engine::{Engine, Limits};
 use crate::http::exchange::pairing::{Limits as PairingLimits, Pairing};
 use crate::ledger::{Ledger, Moment, Taken};
 use crate::selftest::keep;
-use crate::server::access::{self, Token};
+use crate::server::access;
 use crate::server::api::{Api, Bounds};
 use crate::server::{Listener, Mode, Server, ServerError, Serving};
 use crate::sink::RecordSink;
@@ -70,7 +70,11 @@ pub fn run(config: Config, arguments: RunArguments) -> anyhow::Result<Exit> {
     let to_api = settings::api_of_run(&config)?;
     // Before privileges are given up, because of ports below 1024; before anything is attached,
     // because of ports that are taken.
-    let token = access::token(&config.server, arguments.insecure)?;
+    let serving = Serving {
+        mode: Mode::Run,
+        token: access::token(&config.server, arguments.insecure)?,
+        alerts: settings::alerts(&config)?,
+    };
     let listener = listener(config.server.listen)?;
     let takes_sessions =
         config.store.enabled || to_api.is_some() || config.log.format == LogFormat::Zeek;
@@ -101,7 +105,7 @@ pub fn run(config: Config, arguments: RunArguments) -> anyhow::Result<Exit> {
         .build()
         .context("cannot start the runtime")?;
     let ledger = runtime.block_on(capture(
-        &config, &arguments, hooks, targets, kernel, sink, sinks, listener, token,
+        &config, &arguments, hooks, targets, kernel, sink, sinks, listener, serving,
     ))?;
     // What searches of the store still do is of no use to anybody.
     runtime.shutdown_background();
@@ -128,7 +132,7 @@ async fn capture(
     sink: LogSink,
     sinks: Sinks,
     listener: Listener,
-    token: Option<Token>,
+    serving: Serving,
 ) -> anyhow::Result<Ledger> {
     let log = sink.handle();
     let (addresses, local) = AddressKeeper::new(config.capture.local.clone())?;
@@ -171,10 +175,6 @@ async fn capture(
         head_bytes: config.capture.head_bytes as usize,
         ..Limits::default()
     });
-    let serving = Serving {
-        mode: Mode::Run,
-        token,
-    };
     let mut server =
         Server::start(listener, api.as_ref(), serving).context("cannot start the server")?;
     let cpus = hooks.programs().counters()?.len();

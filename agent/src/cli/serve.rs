@@ -13,7 +13,7 @@ use crate::config::Config;
 use crate::diagnostics;
 use crate::exit::{Exit, UsageError, report};
 use crate::ledger::{Moment, RequestCounts, StoreLedger};
-use crate::server::access::{self, Token};
+use crate::server::access;
 use crate::server::api::{Api, Bounds};
 use crate::server::{BackEnd, Listener, Mode, Serving};
 use crate::sink::RecordSink as _;
@@ -43,6 +43,11 @@ pub struct ServeArguments {
 pub fn serve(config: Config, arguments: ServeArguments) -> anyhow::Result<Exit> {
     let address = address(&config)?;
     let token = access::token(&config.server, arguments.insecure)?;
+    let serving = Serving {
+        mode: Mode::Serve,
+        token,
+        alerts: settings::alerts(&config)?,
+    };
     let listener = Listener::bind(Some(address))?;
     let started = Instant::now();
     let store = SqliteSink::start(SqliteSettings {
@@ -59,7 +64,7 @@ pub fn serve(config: Config, arguments: ServeArguments) -> anyhow::Result<Exit> 
         .enable_all()
         .build()
         .context("cannot start the runtime")?;
-    runtime.block_on(until_told(&config, &arguments, &api, listener, token))?;
+    runtime.block_on(until_told(&config, &arguments, &api, listener, serving))?;
     // What readers still do is of no use to anybody.
     runtime.shutdown_background();
     let counts = Box::new(store).close();
@@ -84,16 +89,12 @@ async fn until_told(
     arguments: &ServeArguments,
     api: &Api,
     listener: Listener,
-    token: Option<Token>,
+    serving: Serving,
 ) -> anyhow::Result<()> {
     let listen = |kind| signal(kind).context("cannot listen for signals");
     let mut interrupt = listen(SignalKind::interrupt())?;
     let mut terminate = listen(SignalKind::terminate())?;
     let mut hang_up = listen(SignalKind::hangup())?;
-    let serving = Serving {
-        mode: Mode::Serve,
-        token,
-    };
     let server = BackEnd::start(listener, api, serving).context("cannot start the server")?;
     greet(config, &server);
     let ends = async {

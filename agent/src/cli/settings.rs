@@ -1,5 +1,7 @@
 //! From the configuration to the settings of each part.
 
+use crate::alerts::AlertSettings;
+use crate::alerts::webhook::Webhook;
 use crate::capture::flows::IdleLimits;
 use crate::config::{ApiMode, Config, LogFormat, LogOutput, RedactQuery};
 use crate::exit::UsageError;
@@ -75,6 +77,39 @@ pub(super) fn api_of_run(config: &Config) -> Result<Option<ApiSettings>, UsageEr
         },
         ..ApiSettings::new(target)
     }))
+}
+
+/// Rules, and who is told of them. Reads the token and certificates.
+///
+/// # Errors
+/// They cannot be read.
+pub(super) fn alerts(config: &Config) -> Result<AlertSettings, UsageError> {
+    let webhook = &config.alerts.webhook;
+    let rules = config.alerts.rules.clone();
+    if rules.is_empty() || webhook.url.is_empty() {
+        return Ok(AlertSettings {
+            rules,
+            ..AlertSettings::default()
+        });
+    }
+    let webhook = Webhook::new(
+        &webhook.url,
+        webhook.token_file.as_deref(),
+        webhook.ca_file.as_deref(),
+    );
+    let webhook =
+        webhook.map_err(|error| UsageError(format!("{:#}", anyhow::Error::new(error))))?;
+    if webhook.shows_token() {
+        tracing::warn!(
+            %webhook,
+            "the token of the webhook is sent in cleartext: use https where it is on another host"
+        );
+    }
+    Ok(AlertSettings {
+        rules,
+        webhook: Some(webhook),
+        ..AlertSettings::default()
+    })
 }
 
 /// Settings of the log sink for capture files: it waits for the disk, and the days of a capture are

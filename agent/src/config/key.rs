@@ -57,6 +57,10 @@ pub enum Key {
     SinksApiSpoolSize,
     ServerListen,
     ServerTokenFile,
+    AlertsRules,
+    AlertsWebhookUrl,
+    AlertsWebhookTokenFile,
+    AlertsWebhookCaFile,
     MetricsProgramTime,
     DiagnosticsLevel,
     DiagnosticsFormat,
@@ -65,7 +69,7 @@ pub enum Key {
 
 impl Key {
     /// All keys, in the order of the file.
-    pub const ALL: [Self; 53] = [
+    pub const ALL: [Self; 57] = [
         Self::CaptureInterfaces,
         Self::CaptureAttach,
         Self::CaptureXdpMode,
@@ -115,6 +119,10 @@ impl Key {
         Self::SinksApiSpoolSize,
         Self::ServerListen,
         Self::ServerTokenFile,
+        Self::AlertsRules,
+        Self::AlertsWebhookUrl,
+        Self::AlertsWebhookTokenFile,
+        Self::AlertsWebhookCaFile,
         Self::MetricsProgramTime,
         Self::DiagnosticsLevel,
         Self::DiagnosticsFormat,
@@ -174,6 +182,10 @@ impl Key {
             Self::SinksApiSpoolSize => "sinks.api.spool.size",
             Self::ServerListen => "server.listen",
             Self::ServerTokenFile => "server.token_file",
+            Self::AlertsRules => "alerts.rules",
+            Self::AlertsWebhookUrl => "alerts.webhook.url",
+            Self::AlertsWebhookTokenFile => "alerts.webhook.token_file",
+            Self::AlertsWebhookCaFile => "alerts.webhook.ca_file",
             Self::MetricsProgramTime => "metrics.program_time",
             Self::DiagnosticsLevel => "diagnostics.level",
             Self::DiagnosticsFormat => "diagnostics.format",
@@ -192,6 +204,7 @@ impl Key {
                 | Self::CaptureLocal
                 | Self::LogHeaders
                 | Self::RedactKeys
+                | Self::AlertsRules
         )
     }
 
@@ -259,6 +272,8 @@ mod tests {
             "sinks.api",
             "sinks.api.spool",
             "server",
+            "alerts",
+            "alerts.webhook",
             "diagnostics",
         ] {
             assert!(Key::is_section(section), "{section}");

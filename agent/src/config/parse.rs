@@ -9,6 +9,8 @@ use ipnet::IpNet;
 
 use super::units::{format_size, parse_duration, parse_size};
 use super::{Interfaces, LogOutput, Refusal};
+use crate::alerts::rule::Rule;
+use crate::alerts::webhook;
 use crate::http::address::Address;
 
 /// The longest head that can be asked for.
@@ -23,6 +25,7 @@ const HEADERS_MAX: usize = 64;
 const MISSING_MAX: usize = 64;
 const REDACT_KEYS_MAX: usize = 256;
 const REDACT_KEY_MAX: usize = 64;
+const RULES_MAX: usize = 50;
 /// Room for one array of the longest records.
 const SPOOL_MIN: u64 = 1 << 20;
 /// The word that switches a limit or a report off.
@@ -170,6 +173,36 @@ pub(super) fn api_url(text: &str) -> Result<String, Refusal> {
         Err(what) => Err(Refusal::new(format!(
             "must be the address of an HTTP API: {what}"
         ))),
+    }
+}
+
+pub(super) fn webhook_url(text: &str) -> Result<String, Refusal> {
+    let (address, _) = webhook::split(text);
+    match Address::parse(address) {
+        _ if text.is_empty() => Ok(String::new()),
+        Ok(_) if !text.contains(['#', ' ']) => Ok(text.to_owned()),
+        Ok(_) => Err(Refusal::new("must be an address without # and blanks")),
+        Err(what) => Err(Refusal::new(format!(
+            "must be the address of a webhook, or empty: {what}"
+        ))),
+    }
+}
+
+pub(super) fn alert_rules(texts: &[String]) -> Result<Vec<Rule>, Refusal> {
+    if texts.len() > RULES_MAX {
+        return Err(Refusal::new(format!("must be at most {RULES_MAX} rules")));
+    }
+    let rules = each(texts, |text| {
+        text.parse::<Rule>()
+            .map_err(|error| Refusal::new(format!("must be rules: {error}")))
+    })?;
+    let is_twice = |rule: &Rule| rules.iter().filter(|one| one.name == rule.name).count() > 1;
+    match rules.iter().find(|rule| is_twice(rule)) {
+        Some(rule) => Err(Refusal::new(format!(
+            "must be rules with names of their own, and {} is there twice",
+            rule.name
+        ))),
+        None => Ok(rules),
     }
 }
 

@@ -7,9 +7,10 @@ use std::fmt;
 use std::path::{Path, PathBuf};
 
 use super::parse::{
-    OFF, api_batch, api_connections, api_url, days, diagnostics_file, each, file_or_none, flows,
-    from_a_second, head_bytes, headers, interfaces, listen, log_output, missing, network, port,
-    redact_keys, ring, rotate_size, spool_size, store_dir, truth, unless_off, up_to_an_hour, user,
+    OFF, alert_rules, api_batch, api_connections, api_url, days, diagnostics_file, each,
+    file_or_none, flows, from_a_second, head_bytes, headers, interfaces, listen, log_output,
+    missing, network, port, redact_keys, ring, rotate_size, spool_size, store_dir, truth,
+    unless_off, up_to_an_hour, user, webhook_url,
 };
 use super::units::{format_duration, format_size, parse_size};
 use super::word::{Word as _, from_word};
@@ -127,6 +128,7 @@ impl Config {
             store,
             sinks: SinksConfig { api },
             server,
+            alerts,
             metrics,
             diagnostics,
         } = self;
@@ -174,6 +176,9 @@ impl Config {
             Key::SinksApiSpoolSize => api.spool.size = spool_size(text)?,
             Key::ServerListen => server.listen = unless_off(text, listen)?,
             Key::ServerTokenFile => server.token_file = file_or_none(text)?,
+            Key::AlertsWebhookUrl => alerts.webhook.url = webhook_url(text)?,
+            Key::AlertsWebhookTokenFile => alerts.webhook.token_file = file_or_none(text)?,
+            Key::AlertsWebhookCaFile => alerts.webhook.ca_file = file_or_none(text)?,
             Key::MetricsProgramTime => metrics.program_time = truth(text)?,
             Key::DiagnosticsLevel => diagnostics.level = from_word(text)?,
             Key::DiagnosticsFormat => diagnostics.format = from_word(text)?,
@@ -183,7 +188,8 @@ impl Config {
             | Key::CaptureNets
             | Key::CaptureLocal
             | Key::LogHeaders
-            | Key::RedactKeys => return Err(Refusal::new("must be a list, like [first, second]")),
+            | Key::RedactKeys
+            | Key::AlertsRules => return Err(Refusal::new("must be a list, like [first, second]")),
         }
         Ok(())
     }
@@ -196,6 +202,7 @@ impl Config {
             Key::CaptureLocal => self.capture.local = each(items, network)?,
             Key::LogHeaders => self.log.headers = headers(items)?,
             Key::RedactKeys => self.redact.keys = redact_keys(items)?,
+            Key::AlertsRules => self.alerts.rules = alert_rules(items)?,
             _ => return Err(Refusal::new("must be one value, not a list")),
         }
         Ok(())
@@ -212,6 +219,7 @@ impl Config {
             store,
             sinks: SinksConfig { api },
             server,
+            alerts,
             metrics,
             diagnostics,
         } = self;
@@ -228,6 +236,7 @@ impl Config {
             Key::CaptureLocal => return list(&capture.local),
             Key::LogHeaders => return Value::List(log.headers.clone()),
             Key::RedactKeys => return Value::List(redact.keys.clone()),
+            Key::AlertsRules => return list(&alerts.rules),
             Key::CaptureAttach => capture.attach.word().to_owned(),
             Key::CaptureXdpMode => capture.xdp_mode.word().to_owned(),
             Key::CaptureLoopback => capture.loopback.word().to_owned(),
@@ -261,8 +270,8 @@ impl Config {
             Key::StoreRetainSize => off_or(store.retain.size, format_size),
             Key::SinksApiEnabled => api.enabled.to_string(),
             Key::SinksApiUrl => api.url.clone(),
-            Key::SinksApiTokenFile => api.token_file.as_deref().map(path_text).unwrap_or_default(),
-            Key::SinksApiCaFile => api.ca_file.as_deref().map(path_text).unwrap_or_default(),
+            Key::SinksApiTokenFile => file_text(api.token_file.as_deref()),
+            Key::SinksApiCaFile => file_text(api.ca_file.as_deref()),
             Key::SinksApiMode => api.mode.word().to_owned(),
             Key::SinksApiExchanges => api.exchanges.to_string(),
             Key::SinksApiBatch => api.batch.to_string(),
@@ -273,11 +282,10 @@ impl Config {
             Key::SinksApiSpoolDir => path_text(&api.spool.dir),
             Key::SinksApiSpoolSize => format_size(api.spool.size),
             Key::ServerListen => off_or(server.listen, |address| address.to_string()),
-            Key::ServerTokenFile => server
-                .token_file
-                .as_deref()
-                .map(path_text)
-                .unwrap_or_default(),
+            Key::ServerTokenFile => file_text(server.token_file.as_deref()),
+            Key::AlertsWebhookUrl => alerts.webhook.url.clone(),
+            Key::AlertsWebhookTokenFile => file_text(alerts.webhook.token_file.as_deref()),
+            Key::AlertsWebhookCaFile => file_text(alerts.webhook.ca_file.as_deref()),
             Key::MetricsProgramTime => metrics.program_time.to_string(),
             Key::DiagnosticsLevel => diagnostics.level.word().to_owned(),
             Key::DiagnosticsFormat => diagnostics.format.word().to_owned(),
@@ -296,6 +304,10 @@ fn list<T: ToString>(items: &[T]) -> Value {
 
 fn path_text(path: &Path) -> String {
     path.to_string_lossy().into_owned()
+}
+
+fn file_text(path: Option<&Path>) -> String {
+    path.map(path_text).unwrap_or_default()
 }
 
 fn off_or<T>(value: Option<T>, format: impl FnOnce(T) -> String) -> String {

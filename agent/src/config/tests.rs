@@ -130,6 +130,9 @@ sinks:
     gzip: false
     spool: {dir: /var/spool/tapline, size: 64MiB}
 server: {listen: off, token_file: /etc/tapline/token}
+alerts:
+  rules: [errors error_rate above 5% over 5m for 1m]
+  webhook: {url: 'https://hooks.example/a?b', token_file: /etc/tapline/hook, ca_file: /etc/tapline/ca.pem}
 metrics: {program_time: true}
 diagnostics: {level: debug, format: json, file: /var/log/tapline}
 ";

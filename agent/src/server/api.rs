@@ -11,6 +11,7 @@
 //! | `GET /api/sessions`, `GET /api/sessions/{session_id}` | the same of sessions |
 //! | `GET /api/stats`, `GET /api/timeseries` | what exchanges and sessions come to, in all and step by step |
 //! | `GET /api/top`, `GET /api/slow` | exchanges by what they have in common, and those that took longest |
+//! | `GET /api/report` | the analysis of what is stored, in one of two languages |
 //! | `GET /api/health` | that the server answers |
 //! | `GET /api/openapi.json` | the description of all this, in OpenAPI 3.1 |
 //! | `GET /ready` | whether records would be stored now |
@@ -34,6 +35,7 @@ pub(crate) mod parameters;
 mod readers;
 mod record;
 pub(crate) mod refusal;
+mod report;
 mod requests;
 mod sessions;
 mod stats;
@@ -109,6 +111,7 @@ pub struct Api(Arc<Inner>);
 struct Inner {
     intake: Intake,
     readers: Readers,
+    reports: report::Reports,
     budget: Budget,
     requests: Arc<Requests>,
     bounds: Bounds,
@@ -131,6 +134,7 @@ impl Api {
         Self(Arc::new(Inner {
             intake,
             readers: Readers::new(directory, &bounds),
+            reports: report::Reports::default(),
             budget: Budget::new(bounds.all_bodies_bytes),
             requests: Arc::default(),
             bounds,
@@ -148,7 +152,7 @@ impl Api {
 
     /// The resources, without a guard: that stands before everything that is served.
     pub(super) fn router(&self) -> Router {
-        let routes = table::router(&OF_STORE);
+        let routes = table::router(&OF_STORE).merge(table::router(&report::OF_REPORT));
         routes.with_state(self.clone()).merge(everywhere())
     }
 
@@ -320,7 +324,10 @@ pub(super) fn without_store() -> Router {
             _ => router,
         }
     };
-    let routes = OF_STORE.iter().fold(Router::new(), absent);
+    let routes = OF_STORE
+        .iter()
+        .fold(Router::new(), absent)
+        .route(report::OF_REPORT[0].path, any(no_store));
     routes
         .method_not_allowed_fallback(refusal::method)
         .merge(everywhere())

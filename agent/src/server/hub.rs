@@ -3,7 +3,7 @@
 
 use std::future::Future;
 use std::path::PathBuf;
-use std::sync::{Arc, Mutex, PoisonError};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use jiff::Timestamp;
 use serde::Serialize;
@@ -16,6 +16,8 @@ use super::api::refusal::Refusal;
 use super::live::Live;
 use super::live::rows::Tail;
 use super::routes::{Questions, ask};
+use crate::alerts::board::Board;
+use crate::alerts::rule::Rule;
 use crate::store::{ReadError, Store};
 
 /// Which command the process runs.
@@ -47,6 +49,8 @@ struct Inner {
     guard: Arc<Guard>,
     live: Live,
     tail: Tail,
+    has_alerts: bool,
+    board: Mutex<Board>,
     stopped: watch::Receiver<()>,
 }
 
@@ -58,6 +62,7 @@ impl Hub {
         capture: Option<Questions>,
         api: Option<&Api>,
         guard: Arc<Guard>,
+        rules: Vec<Rule>,
         stopped: watch::Receiver<()>,
     ) -> Self {
         let shelf = api.map(|api| Arc::new(Shelf::new(api.directory().to_owned())));
@@ -71,6 +76,8 @@ impl Hub {
             guard,
             live: Live::default(),
             tail: Tail::default(),
+            has_alerts: !rules.is_empty(),
+            board: Mutex::new(Board::new(rules, Timestamp::now())),
             stopped,
         }))
     }
@@ -110,6 +117,16 @@ impl Hub {
         self.0.capture.as_ref()
     }
 
+    /// Whether there are rules.
+    pub(super) fn has_alerts(&self) -> bool {
+        self.0.has_alerts
+    }
+
+    /// The rules, and where they stand. Held for a moment only.
+    pub(super) fn board(&self) -> MutexGuard<'_, Board> {
+        self.0.board.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
     /// The API of the store, where there is one.
     pub(super) fn api(&self) -> Option<&Api> {
         self.0.api.as_ref()
@@ -125,11 +142,18 @@ impl Hub {
     /// # Errors
     /// The capture is ending, or there is nothing that has numbers.
     pub(super) async fn snapshot(&self) -> Result<Snapshot, Refusal> {
-        if let Some(capture) = &self.0.capture {
-            return ask(capture).await;
-        }
-        let snapshot = self.0.api.as_ref().map(Api::snapshot);
-        snapshot.ok_or_else(|| Refusal::Unavailable("Nothing is counted here.".to_owned()))
+        let mut snapshot = match (&self.0.capture, &self.0.api) {
+            (Some(capture), _) => ask(capture).await?,
+            (None, Some(api)) => api.snapshot(),
+            (None, None) => {
+                let sentence = "Nothing is counted here.";
+                return Err(Refusal::Unavailable(sentence.to_owned()));
+            }
+        };
+        let board = self.board();
+        let firing = board.firing().map(|(name, fires)| (name.to_owned(), fires));
+        snapshot.alerts = firing.collect();
+        Ok(snapshot)
     }
 
     /// Reads the store, in a thread that may wait; `None`: there is none, or it cannot be read, which the

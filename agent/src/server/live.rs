@@ -13,7 +13,7 @@
 //! them ([`rows`]).
 
 pub(super) mod events;
-mod numbers;
+pub(super) mod numbers;
 pub(super) mod rows;
 pub(super) mod socket;
 mod tick;

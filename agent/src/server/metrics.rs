@@ -44,6 +44,7 @@ pub fn text_of_store(snapshot: &Snapshot) -> Result<String, prometheus::Error> {
         let names = ["tapline_build_info", "tapline_lost_total"];
         names.contains(&metric.name)
             || metric.name.starts_with("tapline_sink_")
+            || metric.name.starts_with("tapline_alerts_")
             || metric.name.starts_with("tapline_api_")
             || metric.name.starts_with("tapline_selftest_")
             || metric.name.starts_with("process_")

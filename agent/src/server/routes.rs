@@ -22,17 +22,24 @@ use super::host_name::is_served;
 use super::hub::{Hub, Mode};
 use super::live::{events, socket};
 use super::table::{self, Route};
-use super::{Question, Reason, Snapshot, agent, dashboard, health, login, metrics};
+use super::{Question, Reason, Snapshot, agent, alerts, dashboard, health, login, metrics};
 use crate::sink::log::SinkCounts;
 
 /// What every server of numbers answers, with a capture and without.
-pub(super) const OF_BOTH: [Route<Hub>; 5] = [
+pub(super) const OF_BOTH: [Route<Hub>; 6] = [
     Route {
         method: "GET",
         path: "/api/agent",
         handler: || get(agent::show),
         parameters: &[],
         statuses: &[200, 503],
+    },
+    Route {
+        method: "GET",
+        path: "/api/alerts",
+        handler: || get(alerts::show),
+        parameters: &[],
+        statuses: &[200, 500],
     },
     Route {
         method: "GET",

@@ -40,6 +40,8 @@ pub struct Snapshot {
     pub selftest: Option<Kept>,
     /// The interfaces that are captured.
     pub interfaces: Vec<Interface>,
+    /// The rules of alerts by name, and whether each fires.
+    pub alerts: Vec<(String, bool)>,
     /// The state of health.
     pub health: Health,
     /// What the process uses; `None`: /proc cannot be read.
@@ -170,6 +172,7 @@ impl Snapshot {
             longest_pause_us: Some(taken.longest_pause_us),
             ledger,
             interfaces,
+            alerts: Vec::new(),
             health: Health::new(Timestamp::UNIX_EPOCH),
             process: None,
         }
@@ -194,6 +197,7 @@ impl Snapshot {
             ledger: Ledger::default(),
             selftest,
             interfaces: Vec::new(),
+            alerts: Vec::new(),
             health: Health::new(Timestamp::UNIX_EPOCH),
             process,
         }

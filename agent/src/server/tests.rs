@@ -1,5 +1,6 @@
 //! The server over real sockets: what is asked as bytes, what is answered as bytes.
 
+mod alerting;
 mod back_end;
 mod entering;
 mod following;
@@ -83,7 +84,7 @@ impl Drop for Running {
 fn run() -> Serving {
     Serving {
         mode: Mode::Run,
-        token: None,
+        ..Serving::default()
     }
 }
 
@@ -473,7 +474,14 @@ fn nobody_answers_once_the_capture_is_over() {
         use hyper::service::Service as _;
         let (_stop, stopped) = watch::channel(());
         let guard = Arc::new(Guard::new(Ipv4Addr::LOCALHOST.into(), None));
-        let router = routes::router(&Hub::new(Mode::Run, Some(asker), None, guard, stopped));
+        let router = routes::router(&Hub::new(
+            Mode::Run,
+            Some(asker),
+            None,
+            guard,
+            Vec::new(),
+            stopped,
+        ));
         hyper_util::service::TowerToHyperService::new(router)
             .call(request)
             .await

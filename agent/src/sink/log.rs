@@ -59,7 +59,7 @@ mod samples;
 mod settings;
 mod start;
 mod stream;
-mod text;
+pub(crate) mod text;
 pub(crate) use text::append_plain;
 mod tidy;
 mod trace;

@@ -35,10 +35,10 @@ pub struct Sums {
 
 /// How finely time is looked at.
 #[derive(Clone, Copy, Debug, Eq, PartialEq)]
-pub enum Grain {
+enum Grain {
     /// By seconds.
     Seconds,
-    /// By whole minutes (UTC): a sixtieth of the work.
+    /// By whole minutes (UTC).
     Minutes,
 }
 
@@ -115,16 +115,27 @@ impl Store {
         Ok(sums)
     }
 
-    /// The sums from `first` up to but not with `end`, in seconds since the epoch. By minutes, both are
-    /// to be whole ones.
+    /// The sums from `first` up to but not with `end`, both in seconds since the epoch: whole minutes
+    /// by the minute, which is a sixtieth of the work, the rest by the second.
     ///
     /// # Errors
     /// A database cannot be read.
-    pub fn sums(&self, grain: Grain, first: i64, end: i64) -> Result<Sums, ReadError> {
+    pub fn sums_between(&self, first: i64, end: i64) -> Result<Sums, ReadError> {
+        let minutes = first.saturating_add(59).div_euclid(60) * 60..end.div_euclid(60) * 60;
+        let stretches = match minutes.is_empty() {
+            true => vec![(Grain::Seconds, first, end)],
+            false => vec![
+                (Grain::Seconds, first, minutes.start),
+                (Grain::Minutes, minutes.start, minutes.end),
+                (Grain::Seconds, minutes.end, end),
+            ],
+        };
         let mut sums = BTreeMap::new();
-        self.each_near(first, end, |file| {
-            file.recent_sums(grain, first, end, false, &mut sums)
-        })?;
+        for (grain, first, end) in stretches {
+            self.each_near(first, end, |file| {
+                file.recent_sums(grain, first, end, false, &mut sums)
+            })?;
+        }
         Ok(sums.into_values().next().unwrap_or_default())
     }
 
@@ -315,15 +326,24 @@ mod tests {
         assert_eq!(seconds[&start].statuses, [0, 1, 0, 1, 0, 0]);
         assert_eq!(seconds[&start].mean_us(), Some(950));
         assert_eq!(seconds[&start].latencies.values().sum::<u64>(), 2);
-        let minute = store.sums(Grain::Minutes, start, start + 60).unwrap();
+        let minute = store.sums_between(start, start + 60).unwrap();
         let mut together = Sums::default();
         seconds.values().for_each(|second| together.add(second));
         assert_eq!(minute, together);
         assert_eq!((minute.errors, minute.answered()), (2, 3));
         assert_eq!(minute.request_bytes, 40);
-        let both = store.sums(Grain::Minutes, start, start + 86_460).unwrap();
+        let both = store.sums_between(start, start + 86_460).unwrap();
         assert_eq!((both.exchanges, both.statuses[5]), (6, 1));
-        let none = store.sums(Grain::Seconds, 0, 10).unwrap();
-        assert_eq!(none, Sums::default());
+        assert_eq!(store.sums_between(0, 10).unwrap(), Sums::default());
+        // The edges are by the second.
+        let count = |first: i64, end: i64| {
+            let sums = store.sums_between(start + first, start + end).unwrap();
+            (sums.exchanges, sums.latencies.values().sum::<u64>())
+        };
+        assert_eq!(count(-100, 1), (2, 2));
+        assert_eq!(count(1, 59), (1, 0));
+        assert_eq!(count(1, 60), (2, 0));
+        assert_eq!(count(1, 61), (3, 1));
+        assert_eq!(count(-3_600, 86_401), (6, 4));
     }
 }

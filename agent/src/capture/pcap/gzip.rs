@@ -12,12 +12,12 @@ use super::error::Problem;
 use super::input::read_retrying;
 
 /// The first two bytes of a gzip file.
-pub(super) const MAGIC: [u8; 2] = [0x1f, 0x8b];
+pub(crate) const MAGIC: [u8; 2] = [0x1f, 0x8b];
 
 const BUFFER: usize = 64 * 1024;
 
 /// A source of decompressed bytes.
-pub(super) struct Gzip {
+pub(crate) struct Gzip {
     source: Box<dyn Read + Send>,
     buffer: Vec<u8>,
     start: usize,
@@ -44,7 +44,7 @@ enum State {
 
 impl Gzip {
     /// Goes on after the bytes `begun`, which were read from `source` before.
-    pub(super) fn new(source: Box<dyn Read + Send>, begun: &[u8]) -> Self {
+    pub(crate) fn new(source: Box<dyn Read + Send>, begun: &[u8]) -> Self {
         let mut buffer = begun.to_vec();
         buffer.resize(begun.len().max(BUFFER), 0);
         Self {
@@ -61,7 +61,7 @@ impl Gzip {
 
     /// Writes decompressed bytes to the front of `output` and gives their number; 0 at the end. It
     /// gives what there is, and reads more only when there is nothing.
-    pub(super) fn read(&mut self, output: &mut [u8]) -> Result<usize, Problem> {
+    pub(crate) fn read(&mut self, output: &mut [u8]) -> Result<usize, Problem> {
         if output.is_empty() {
             return Ok(0);
         }

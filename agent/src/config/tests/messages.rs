@@ -39,7 +39,21 @@ fn messages_about_the_file() {
         "log: {size: 1}",
         "1: there is no key \"log.size\"; did you mean log.rotate.size?",
     );
-    check("alerts: {idle: 5m}", "1: there is no key \"alerts\"");
+    check(
+        "alerts: {rules: [errors error_rate above 5 over 5m, slow p99 above 5 over 5m]}",
+        "1: alerts.rules is \"slow p99 above 5 over 5m\", but must be rules: the bound of p99 must be a \
+         duration, like 500ms",
+    );
+    check(
+        "alerts: {rules: [a lost above 0 over 1m, a lost above 1 over 1m]}",
+        "1: alerts.rules is \"a lost above 0 over 1m, a lost above 1 over 1m\", but must be rules with \
+         names of their own, and a is there twice",
+    );
+    check(
+        "alerts: {webhook: {url: hooks}}",
+        "1: alerts.webhook.url is \"hooks\", but must be the address of a webhook, or empty: it must begin \
+         with http:// or https://",
+    );
     check(
         "log.dir: x",
         "1: there is no key \"log.dir\"; did you mean dir in the section log?",

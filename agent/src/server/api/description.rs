@@ -23,6 +23,7 @@ pub(super) mod tests {
     use crate::http::exchange::record::{ExchangeRecord, Outcome, Role};
     use crate::server::access::is_open;
     use crate::server::api::back_end::OF_BACK_END;
+    use crate::server::api::report::OF_REPORT;
     use crate::server::api::{EVERYWHERE, OF_STORE};
     use crate::server::routes::{OF_BOTH, OF_CAPTURE};
     use crate::server::table::{CHANGING, GUARDED, Route, UNGUARDED};
@@ -66,6 +67,7 @@ pub(super) mod tests {
         add(&mut operations, &OF_CAPTURE);
         add(&mut operations, &OF_BACK_END);
         add(&mut operations, &OF_STORE);
+        add(&mut operations, &OF_REPORT);
         add(&mut operations, &EVERYWHERE);
         operations
     }

@@ -21,7 +21,7 @@ use super::description::tests::is_described;
 use super::*;
 use crate::http::exchange::record::ExchangeRecord;
 use crate::server::access::Token;
-use crate::server::{BackEnd, Listener, Mode, Serving};
+use crate::server::{BackEnd, Listener, Serving};
 use crate::session::identifier::Identifier;
 use crate::sink::RecordSink as _;
 use crate::sink::batch::Batch;
@@ -60,8 +60,8 @@ impl Running {
             Token::read(&path).unwrap()
         });
         let serving = Serving {
-            mode: Mode::Serve,
             token,
+            ..Serving::default()
         };
         let listen = SocketAddr::from((Ipv4Addr::LOCALHOST, 0));
         let listener = Listener::bind(Some(listen)).unwrap();

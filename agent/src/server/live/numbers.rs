@@ -175,7 +175,7 @@ fn known(time_s: i64, sums: &Sums) -> Seen {
 }
 
 /// From the start on.
-fn counted(snapshot: &Snapshot) -> Sums {
+pub(in crate::server) fn counted(snapshot: &Snapshot) -> Sums {
     let mut sums = Sums {
         exchanges: snapshot.exchanges.outcomes.iter().sum(),
         ..Sums::default()
@@ -196,7 +196,7 @@ fn counted(snapshot: &Snapshot) -> Sums {
     sums
 }
 
-fn difference(now: &Sums, before: &Sums) -> Sums {
+pub(in crate::server) fn difference(now: &Sums, before: &Sums) -> Sums {
     let mut statuses = now.statuses;
     for (status, before) in statuses.iter_mut().zip(before.statuses) {
         *status = status.saturating_sub(before);

@@ -8,6 +8,7 @@ use jiff::Timestamp;
 use serde::Serialize;
 
 use super::numbers::{self, History, MINUTE, Minute, Seen};
+use crate::alerts::machine::State;
 use crate::http::exchange::record::{ExchangeRecord, Role};
 use crate::server::Snapshot;
 use crate::server::hub::Hub;
@@ -123,10 +124,7 @@ async fn tick(hub: &Hub, history: &mut History) -> Bytes {
         lost: snapshot.as_ref().map(Snapshot::lost),
         cpus: snapshot.as_ref().map(cpus).unwrap_or_default(),
         recent: &recent,
-        alerts: Alerts {
-            firing: 0,
-            pending: 0,
-        },
+        alerts: alerts(hub),
     };
     let mut event = b"event: tick\ndata: ".to_vec();
     // What cannot be written is an empty event, which no viewer takes for numbers.
@@ -135,6 +133,14 @@ async fn tick(hub: &Hub, history: &mut History) -> Bytes {
     }
     event.extend_from_slice(b"\n\n");
     event.into()
+}
+
+fn alerts(hub: &Hub) -> Alerts {
+    let board = hub.board();
+    Alerts {
+        firing: board.count(State::Firing),
+        pending: board.count(State::Pending),
+    }
 }
 
 fn empty() -> Box<serde_json::value::RawValue> {

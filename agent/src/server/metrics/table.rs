@@ -11,7 +11,7 @@ use crate::sink::counts;
 use crate::sink::log::LossReason;
 
 /// Every metric.
-pub const METRICS: [Metric; 29] = [
+pub const METRICS: [Metric; 30] = [
     Metric {
         name: "tapline_build_info",
         grows: false,
@@ -244,6 +244,18 @@ pub const METRICS: [Metric; 29] = [
             of_selftest(snapshot, samples, |kept| {
                 kept.at.as_millisecond() as f64 / 1e3
             });
+        },
+    },
+    Metric {
+        name: "tapline_alerts_firing",
+        grows: false,
+        unit: "1",
+        labels: &["rule"],
+        help: "Whether a rule of the configuration (alerts.rules) fires: 1, or 0.",
+        read: |snapshot, samples| {
+            for (name, fires) in &snapshot.alerts {
+                samples.add(&[name], u64::from(*fires));
+            }
         },
     },
     Metric {

@@ -122,6 +122,7 @@ fn snapshot() -> Snapshot {
             passed: false,
         }),
         interfaces: Vec::new(),
+        alerts: vec![("errors".to_owned(), true), ("slow".to_owned(), false)],
         health: Health::new(Timestamp::UNIX_EPOCH),
         sessions: Some(SessionCounts {
             active: 17,
@@ -307,6 +308,8 @@ fn the_text_says_what_was_counted() {
         let lost = stored().lost(reason) as f64;
         check(&format!("tapline_lost_total{labels}"), lost);
     }
+    check("tapline_alerts_firing{rule=\"errors\"}", 1.0);
+    check("tapline_alerts_firing{rule=\"slow\"}", 0.0);
     check("process_cpu_seconds_total", 1.25);
     check("process_resident_memory_bytes", 4096.0);
     check("process_open_fds", 9.0);

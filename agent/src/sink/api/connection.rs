@@ -184,10 +184,36 @@ impl Connection {
     }
 }
 
-fn request(target: &Target, body: &Body) -> Result<Request<Full<Bytes>>, hyper::http::Error> {
-    let mut request = Request::builder()
+/// Sends one body of JSON over a connection of its own, and gives the status of the answer, whose body is
+/// read and of no interest. `path`: with its query.
+///
+/// # Errors
+/// There was no answer, or not in time.
+pub(crate) async fn post_json(
+    target: &Target,
+    path: &str,
+    body: Bytes,
+    patience: Duration,
+) -> Result<u16, Failure> {
+    let request = start(target, path).body(Full::new(body))?;
+    let whole = async {
+        let mut open = connect(target).await?;
+        let answer = open.requests.send_request(request).await;
+        let answer = answer.map_err(|error| Failure::Broken(error.into()))?;
+        Ok(read(answer).await?.status().as_u16())
+    };
+    let late = |_late| Failure::Late {
+        what: Step::Request,
+        after: patience,
+    };
+    timeout(patience, whole).await.map_err(late)?
+}
+
+/// The head of a request.
+fn start(target: &Target, path: &str) -> hyper::http::request::Builder {
+    let request = Request::builder()
         .method(Method::POST)
-        .uri(target.path(body.form.path()))
+        .uri(path)
         .header(header::HOST, target.authority())
         .header(
             header::USER_AGENT,
@@ -195,11 +221,16 @@ fn request(target: &Target, body: &Body) -> Result<Request<Full<Bytes>>, hyper::
         )
         .header(header::ACCEPT, "application/json")
         .header(header::CONTENT_TYPE, "application/json");
+    match target.authorization() {
+        Some(authorization) => request.header(header::AUTHORIZATION, authorization),
+        None => request,
+    }
+}
+
+fn request(target: &Target, body: &Body) -> Result<Request<Full<Bytes>>, hyper::http::Error> {
+    let mut request = start(target, &target.path(body.form.path()));
     if body.is_gzip {
         request = request.header(header::CONTENT_ENCODING, "gzip");
-    }
-    if let Some(authorization) = target.authorization() {
-        request = request.header(header::AUTHORIZATION, authorization);
     }
     request.body(Full::new(body.bytes.clone()))
 }

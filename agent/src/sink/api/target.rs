@@ -184,7 +184,8 @@ impl Target {
         self.port
     }
 
-    pub(super) fn authority(&self) -> &str {
+    /// Host and port, as they were given.
+    pub(crate) fn authority(&self) -> &str {
         self.authority.as_str()
     }
 

@@ -17,7 +17,7 @@ pub(super) struct Suite {
 }
 
 /// All of them.
-pub(super) const SUITES: [Suite; 9] = [
+pub(super) const SUITES: [Suite; 10] = [
     Suite {
         name: "kernel",
         full: &[],
@@ -87,6 +87,13 @@ pub(super) const SUITES: [Suite; 9] = [
         name: "read",
         full: &[],
         quick: &["--megabytes", "64"],
+        program_flag: Some("--program"),
+        time_limit: Duration::from_secs(900),
+    },
+    Suite {
+        name: "report",
+        full: &[],
+        quick: &["--lines", "200000", "--rounds", "1", "--no-ten-times"],
         program_flag: Some("--program"),
         time_limit: Duration::from_secs(900),
     },

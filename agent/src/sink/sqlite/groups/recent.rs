@@ -126,8 +126,8 @@ pub(super) trait ToKey<K> {
     fn to_key(&self) -> K;
 }
 
-impl ToKey<Box<str>> for str {
-    fn to_key(&self) -> Box<str> {
+impl ToKey<Box<Self>> for str {
+    fn to_key(&self) -> Box<Self> {
         self.into()
     }
 }

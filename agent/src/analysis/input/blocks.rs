@@ -1,0 +1,248 @@
+//! Blocks of whole lines, of a mebibyte and more: what is read at once, and what a thread takes at
+//! once. A line that is longer than that is not read; it is passed over and told.
+
+use std::fmt;
+
+use super::stream::Stream;
+
+/// Bytes of a block; a line may be as long.
+const SIZE: usize = 1 << 20;
+/// What is shown of a line that is too long.
+const SHOWN: usize = 200;
+
+/// Whole lines.
+#[derive(Debug)]
+pub struct Block {
+    bytes: Vec<u8>,
+    used: usize,
+    /// The number of the first line in its source, from 1.
+    pub first_line: u64,
+    /// Lines that were too long, before those of this block.
+    pub long: Vec<LongLine>,
+}
+
+/// A line that is too long to be read.
+#[derive(Clone, Debug, Eq, PartialEq)]
+pub struct LongLine {
+    /// Its number in the source, from 1.
+    pub line: u64,
+    /// Its beginning.
+    pub begin: Vec<u8>,
+}
+
+impl Default for Block {
+    fn default() -> Self {
+        Self {
+            bytes: vec![0; 2 * SIZE],
+            used: 0,
+            first_line: 1,
+            long: Vec::new(),
+        }
+    }
+}
+
+impl Block {
+    /// The lines, with their ends; the last of a source may have none.
+    #[must_use]
+    pub fn lines(&self) -> &[u8] {
+        &self.bytes[..self.used]
+    }
+}
+
+/// The lines of a source, block by block.
+pub struct Blocks {
+    stream: Stream,
+    /// The begin of a line whose end was not in the block before.
+    carry: Vec<u8>,
+    line: u64,
+    bytes: u64,
+    ended: bool,
+    problem: Option<String>,
+}
+
+impl fmt::Debug for Blocks {
+    fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
+        formatter
+            .debug_struct("Blocks")
+            .field("line", &self.line)
+            .field("bytes", &self.bytes)
+            .field("problem", &self.problem)
+            .finish_non_exhaustive()
+    }
+}
+
+impl Blocks {
+    pub(super) fn new(stream: Stream) -> Self {
+        Self {
+            stream,
+            carry: Vec::new(),
+            line: 1,
+            bytes: 0,
+            ended: false,
+            problem: None,
+        }
+    }
+
+    /// Bytes so far, uncompressed.
+    #[must_use]
+    pub fn bytes(&self) -> u64 {
+        self.bytes
+    }
+
+    /// Why it ended early, in a sentence.
+    #[must_use]
+    pub fn problem(&self) -> Option<&str> {
+        self.problem.as_deref()
+    }
+
+    /// Fills the block with the next lines; `false`: there are no more.
+    pub fn next(&mut self, block: &mut Block) -> bool {
+        block.long.clear();
+        block.first_line = self.line;
+        block.used = self.carry.len();
+        block.bytes[..block.used].copy_from_slice(&self.carry);
+        self.carry.clear();
+        loop {
+            if block.used >= SIZE {
+                if let Some(end) = memchr::memrchr(b'\n', block.lines()) {
+                    let (start, end) = (end + 1, block.used);
+                    self.carry.extend_from_slice(&block.bytes[start..end]);
+                    block.used = start;
+                    break;
+                }
+                // It is one line, and nothing stands before it in this block.
+                block.long.push(LongLine {
+                    line: self.line,
+                    begin: block.bytes[..SHOWN].to_vec(),
+                });
+                self.line += 1;
+                block.first_line = self.line;
+                self.skip_line(block);
+            } else if self.ended {
+                break;
+            } else {
+                let used = block.used;
+                block.used += self.read(&mut block.bytes[used..]);
+            }
+        }
+        let lines = memchr::memchr_iter(b'\n', block.lines()).count() as u64;
+        let is_open = block.lines().last().is_some_and(|byte| *byte != b'\n');
+        self.line += lines + u64::from(is_open);
+        block.used > 0 || !block.long.is_empty()
+    }
+
+    /// Passes over the rest of a line; what stands behind it is in the block.
+    fn skip_line(&mut self, block: &mut Block) {
+        block.used = 0;
+        while !self.ended {
+            let read = self.read(&mut block.bytes);
+            if let Some(end) = memchr::memchr(b'\n', &block.bytes[..read]) {
+                block.bytes.copy_within(end + 1..read, 0);
+                block.used = read - end - 1;
+                return;
+            }
+        }
+    }
+
+    /// Reads up to the size of a block.
+    fn read(&mut self, room: &mut [u8]) -> usize {
+        let wanted = room.len().min(SIZE);
+        match self.stream.read(&mut room[..wanted]) {
+            Ok(0) => {
+                self.ended = true;
+                0
+            }
+            Ok(read) => {
+                self.bytes += read as u64;
+                read
+            }
+            Err(error) => {
+                self.ended = true;
+                self.problem = Some(error.to_string());
+                0
+            }
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::io::Read;
+
+    use proptest::prelude::*;
+
+    use super::*;
+
+    /// Gives as many bytes at a time as it is told.
+    struct Slow(Vec<u8>, usize);
+
+    impl Read for Slow {
+        fn read(&mut self, buffer: &mut [u8]) -> std::io::Result<usize> {
+            let length = self.1.min(buffer.len()).min(self.0.len());
+            buffer[..length].copy_from_slice(&self.0[..length]);
+            self.0.drain(..length);
+            Ok(length)
+        }
+    }
+
+    /// All lines with their numbers, and those that were too long.
+    fn lines(text: &[u8], at_once: usize) -> (Vec<(u64, Vec<u8>)>, Vec<u64>) {
+        let stream = Stream::new(Box::new(Slow(text.to_vec(), at_once))).unwrap();
+        let (mut blocks, mut block) = (Blocks::new(stream), Block::default());
+        let (mut lines, mut long) = (Vec::new(), Vec::new());
+        while blocks.next(&mut block) {
+            long.extend(block.long.iter().map(|long| long.line));
+            let mut number = block.first_line;
+            for line in block.lines().split_inclusive(|byte| *byte == b'\n') {
+                lines.push((number, line.strip_suffix(b"\n").unwrap_or(line).to_vec()));
+                number += 1;
+            }
+        }
+        assert_eq!(blocks.bytes(), text.len() as u64);
+        (lines, long)
+    }
+
+    fn expected(text: &[u8]) -> (Vec<(u64, Vec<u8>)>, Vec<u64>) {
+        let (mut lines, mut long) = (Vec::new(), Vec::new());
+        for (number, line) in (1..).zip(text.split_inclusive(|byte| *byte == b'\n')) {
+            let line = line.strip_suffix(b"\n").unwrap_or(line);
+            match line.len() > SIZE {
+                true => long.push(number),
+                false => lines.push((number, line.to_vec())),
+            }
+        }
+        (lines, long)
+    }
+
+    #[test]
+    fn lines_of_all_lengths() {
+        for lengths in [
+            &[][..],
+            &[0],
+            &[5, 0, 7],
+            &[SIZE / 2; 9],
+            &[3 * SIZE, 5],
+            &[5, 10 * SIZE, 6, 2 * SIZE, 3 * SIZE, 7],
+            &[2 * SIZE + 5],
+        ] {
+            for end in [&b"\n"[..], b"", b"x"] {
+                let mut text = Vec::new();
+                for length in lengths {
+                    text.extend(std::iter::repeat_n(b'a', *length));
+                    text.push(b'\n');
+                }
+                text.extend_from_slice(end);
+                for at_once in [64 * 1024, usize::MAX] {
+                    assert!(lines(&text, at_once) == expected(&text), "{lengths:?}");
+                }
+            }
+        }
+    }
+
+    proptest! {
+        #[test]
+        fn any_text(text in "[a\n]{0,60}", at_once in 1_usize..9) {
+            prop_assert_eq!(lines(text.as_bytes(), at_once), expected(text.as_bytes()));
+        }
+    }
+}

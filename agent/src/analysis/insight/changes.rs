@@ -1,0 +1,359 @@
+//! What changed against the time before: more errors, more records or fewer, slower answers.
+//!
+//! Every step of a series is compared with its history: the steps of the six hours before, without
+//! those just before it, and without those that were already found to be out of the ordinary. Where
+//! there is no such history yet, the beginning of the log stands for it. Medians and median deviations
+//! describe it, so that a bad quarter of an hour does not become what is ordinary.
+//!
+//! Thresholds are probabilities, not figures of a data set: a step is told where chance alone would
+//! bring so much less than once in a thousand steps, and it is clearly more than usual.
+
+use super::robust::{Spread, median, surprise};
+use super::series::{Point, Series};
+
+/// What changed.
+#[derive(Clone, Copy, Debug, Eq, Hash, Ord, PartialEq, PartialOrd)]
+pub enum Signal {
+    /// The share of answers with a status from 500 on.
+    ServerErrors,
+    /// The share of answers with a status from 400 to 499.
+    ClientErrors,
+    /// The share of requests without an answer.
+    Unanswered,
+    /// The share of records of the levels ERROR and CRITICAL.
+    Failures,
+    /// The share of records of the levels WARNING and above.
+    Warnings,
+    /// More records than usual.
+    MoreRecords,
+    /// Fewer records than usual.
+    FewerRecords,
+    /// The mean time of answers.
+    Slower,
+}
+
+/// A time in which something was not as before.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub struct Change {
+    /// What it is.
+    pub signal: Signal,
+    /// When it began: seconds since 1970.
+    pub from_s: i64,
+    /// When it was over: the end of its last step.
+    pub to_s: i64,
+    /// Its worst step: a share (0 to 1), records a minute, or a mean in microseconds.
+    pub peak: f64,
+    /// What was to be expected of that step.
+    pub usual: f64,
+    /// How unlikely that step is: minus the decimal logarithm of the probability, or deviations from
+    /// the median.
+    pub score: f64,
+    /// Records of this sort in all of it (those that erred, those that were timed, all).
+    pub count: u64,
+}
+
+/// How far back history goes, in seconds.
+const HISTORY_S: i64 = 6 * 3600;
+
+/// Steps of history that are enough.
+const ENOUGH_STEPS: usize = 30;
+
+/// Steps of history that are looked at, of more every second, third and so on.
+const MOST_STEPS: usize = 180;
+
+/// Steps just before one that are not its history: what begins slowly would become its own measure.
+const GUARD: usize = 2;
+
+/// Minus the decimal logarithm of the probability from which a count is told.
+const SURPRISE: f64 = 3.0;
+
+/// How many times the usual share it must be, too.
+const TIMES: f64 = 1.5;
+
+/// Errors that are too few to be told, whatever their share.
+const FEWEST: u64 = 5;
+
+/// Deviations from the median from which a time is told, and by what share it must be longer, too.
+const SLOWER: (f64, f64) = (4.0, 1.3);
+
+/// Deviations from the median from which a rate is told, and how many times as much it must be.
+const MORE: (f64, f64) = (6.0, 2.0);
+
+/// The same for what is missing.
+const FEWER: (f64, f64) = (6.0, 0.4);
+
+/// Measured answers that a step must have for its mean to say something.
+const TIMED: u64 = 10;
+
+/// Steps of one change may have so many ordinary ones between them.
+const BRIDGE: usize = 1;
+
+/// What changed at one part of the traffic: errors of the server, and times. The earliest first.
+#[must_use]
+pub fn changes_of_part(series: &Series) -> Vec<Change> {
+    let mut found = share(series, Signal::ServerErrors, |point| point.server_errors);
+    found.extend(slower(series));
+    found.sort_by_key(|change| (change.from_s, change.signal));
+    found
+}
+
+/// All changes in the series, the earliest first.
+#[must_use]
+pub fn changes(series: &Series) -> Vec<Change> {
+    let shares: [(Signal, fn(&Point) -> u64); 5] = [
+        (Signal::ServerErrors, |point| point.server_errors),
+        (Signal::ClientErrors, |point| point.client_errors),
+        (Signal::Unanswered, |point| point.unanswered),
+        (Signal::Failures, |point| point.failures),
+        (Signal::Warnings, |point| point.warnings),
+    ];
+    let mut found = Vec::new();
+    for (signal, count) in shares {
+        found.extend(share(series, signal, count));
+    }
+    found.extend(slower(series));
+    found.extend(rate(series, Signal::MoreRecords));
+    found.extend(rate(series, Signal::FewerRecords));
+    found.sort_by_key(|change| (change.from_s, change.signal));
+    found
+}
+
+/// A step that is out of the ordinary.
+#[derive(Clone, Copy, Debug)]
+struct Odd {
+    value: f64,
+    usual: f64,
+    score: f64,
+}
+
+/// Where errors gather: steps alone, and two together, since what is short may lie on both sides of
+/// the minute.
+fn share(series: &Series, signal: Signal, count: fn(&Point) -> u64) -> Vec<Change> {
+    let points = &series.points;
+    if points.iter().all(|point| count(point) == 0) {
+        return Vec::new();
+    }
+    let ratio =
+        |point: &Point| (point.records > 0).then(|| count(point) as f64 / point.records as f64);
+    let mut odd: Vec<Option<Odd>> = vec![None; points.len()];
+    for index in 0..points.len() {
+        let point = points[index];
+        if point.records == 0 {
+            continue;
+        }
+        let history: Vec<usize> = history(series, &odd, index, |point| point.records > 0);
+        let usual = usual_share(points, &history, count, ratio);
+        let judge = |records: u64, count: u64| {
+            let expected = usual * records as f64;
+            let score = surprise(count as f64, expected);
+            let is_odd = count >= FEWEST && score >= SURPRISE && count as f64 >= expected * TIMES;
+            is_odd.then(|| Odd {
+                value: count as f64 / records as f64,
+                usual,
+                score,
+            })
+        };
+        if let Some(alone) = judge(point.records, count(&point)) {
+            odd[index] = Some(alone);
+            continue;
+        }
+        let before = index.checked_sub(1).filter(|before| odd[*before].is_none());
+        if let Some((before, other)) = before.map(|before| (before, points[before]))
+            && let Some(both) = judge(
+                point.records.saturating_add(other.records),
+                count(&point).saturating_add(count(&other)),
+            )
+            && [&point, &other].map(|point| ratio(point).unwrap_or_default() > usual) == [true; 2]
+        {
+            odd[before] = Some(both);
+            odd[index] = Some(both);
+        }
+    }
+    join(series, signal, &odd, count)
+}
+
+/// The share that was usual: half of the steps have less. Where errors are so rare that most steps
+/// have none, all but the worst tenth of the steps taken together.
+fn usual_share(
+    points: &[Point],
+    history: &[usize],
+    count: fn(&Point) -> u64,
+    ratio: impl Fn(&Point) -> Option<f64>,
+) -> f64 {
+    let of = |index: &usize| points.get(*index);
+    let mut shares: Vec<(f64, u64, u64)> = history
+        .iter()
+        .filter_map(of)
+        .filter_map(|point| Some((ratio(point)?, count(point), point.records)))
+        .collect();
+    let mut ratios: Vec<f64> = shares.iter().map(|(ratio, _, _)| *ratio).collect();
+    let middle = median(&mut ratios).unwrap_or_default();
+    shares.sort_by(|one, other| one.0.total_cmp(&other.0));
+    let kept = shares.len() - shares.len() / 10;
+    let (errors, records) = shares[..kept]
+        .iter()
+        .fold((0.0, 0.0), |(errors, records), (_, count, all)| {
+            (errors + *count as f64, records + *all as f64)
+        });
+    match records > 0.0 {
+        true => middle.max(errors / records),
+        false => middle,
+    }
+}
+
+/// Where answers were slower.
+fn slower(series: &Series) -> Vec<Change> {
+    let points = &series.points;
+    let is_measured = |point: &Point| point.timed >= TIMED;
+    let mut odd: Vec<Option<Odd>> = vec![None; points.len()];
+    for index in 0..points.len() {
+        let Some(mean) = points[index]
+            .mean_us()
+            .filter(|_| is_measured(&points[index]))
+        else {
+            continue;
+        };
+        let history = history(series, &odd, index, is_measured);
+        let mut means: Vec<f64> = history
+            .iter()
+            .filter_map(|index| points.get(*index)?.mean_us())
+            .collect();
+        let Some(spread) = Spread::of(&mut means) else {
+            continue;
+        };
+        let deviation = spread.deviation.max(spread.median * 0.02).max(1.0);
+        let score = (mean - spread.median) / deviation;
+        if score >= SLOWER.0 && mean >= spread.median * SLOWER.1 {
+            odd[index] = Some(Odd {
+                value: mean,
+                usual: spread.median,
+                score,
+            });
+        }
+    }
+    join(series, Signal::Slower, &odd, |point| point.timed)
+}
+
+/// Where there was more, or less, than before. The first and the last step are often not whole and
+/// are left out.
+fn rate(series: &Series, signal: Signal) -> Vec<Change> {
+    let points = &series.points;
+    let is_more = signal == Signal::MoreRecords;
+    let minutes = series.step_s as f64 / 60.0;
+    let mut odd: Vec<Option<Odd>> = vec![None; points.len()];
+    for index in 1..points.len().saturating_sub(1) {
+        let records = points[index].records as f64;
+        let history = history(series, &odd, index, |_| true);
+        let spread = |steps: &[usize]| {
+            let mut roots: Vec<f64> = steps
+                .iter()
+                .filter_map(|index| points.get(*index))
+                .map(|point| (point.records as f64).sqrt())
+                .collect();
+            Spread::of(&mut roots)
+        };
+        let judge = |spread: &Spread| {
+            // Roots of counts by chance deviate by a half, whatever the count.
+            let score = (records.sqrt() - spread.median) / spread.deviation.max(0.5);
+            let usual = spread.median * spread.median;
+            let is_odd = match is_more {
+                true => score >= MORE.0 && records >= usual * MORE.1,
+                false => -score >= FEWER.0 && records <= usual * FEWER.1,
+            };
+            is_odd.then_some(Odd {
+                value: records / minutes,
+                usual: usual / minutes,
+                score: score.abs(),
+            })
+        };
+        let Some(found) = spread(&history).as_ref().and_then(judge) else {
+            continue;
+        };
+        // What comes every day at this time is not out of the ordinary.
+        let days = same_time(series, index);
+        let is_daily = spread(&days).is_some_and(|spread| judge(&spread).is_none());
+        if days.len() < 2 || !is_daily {
+            odd[index] = Some(found);
+        }
+    }
+    join(series, signal, &odd, |point| point.records)
+}
+
+/// The steps of the days before at the time of this one.
+fn same_time(series: &Series, index: usize) -> Vec<usize> {
+    let day = usize::try_from(86_400 / series.step_s.max(1)).unwrap_or(usize::MAX);
+    let earlier = (1..=7).map_while(|days| index.checked_sub(day.checked_mul(days)?));
+    earlier.collect()
+}
+
+/// The steps that tell what is usual at `index`.
+fn history(
+    series: &Series,
+    odd: &[Option<Odd>],
+    index: usize,
+    counts: impl Fn(&Point) -> bool,
+) -> Vec<usize> {
+    let points = &series.points;
+    let reach = usize::try_from(HISTORY_S / series.step_s.max(1)).unwrap_or(usize::MAX);
+    let reach = reach.max(ENOUGH_STEPS * 2);
+    let is_usual = |at: &usize| odd[*at].is_none() && counts(&points[*at]);
+    let end = index.saturating_sub(GUARD);
+    let before: Vec<usize> = (index.saturating_sub(reach)..end)
+        .filter(is_usual)
+        .collect();
+    if before.len() >= ENOUGH_STEPS {
+        let each = before.len().div_ceil(MOST_STEPS);
+        return before.into_iter().step_by(each).collect();
+    }
+    // From the beginning on, also what comes behind it.
+    let near = |at: &usize| at.abs_diff(index) > GUARD || points.len() <= 2 * GUARD + 1;
+    let begin = index.saturating_sub(reach);
+    (begin..points.len())
+        .filter(|at| is_usual(at) && near(at))
+        .take(MOST_STEPS)
+        .collect()
+}
+
+/// Steps that follow each other are one change.
+fn join(
+    series: &Series,
+    signal: Signal,
+    odd: &[Option<Odd>],
+    count: fn(&Point) -> u64,
+) -> Vec<Change> {
+    let mut changes: Vec<(usize, Change)> = Vec::new();
+    for (index, (found, point)) in odd.iter().zip(&series.points).enumerate() {
+        let Some(found) = found else {
+            continue;
+        };
+        let to_s = point.time_s.saturating_add(series.step_s);
+        match changes.last_mut() {
+            Some((last, change)) if index - *last <= BRIDGE + 1 => {
+                *last = index;
+                change.to_s = to_s;
+                change.count = change.count.saturating_add(count(point));
+                if found.score > change.score {
+                    change.score = found.score;
+                    change.peak = found.value;
+                    change.usual = found.usual;
+                }
+            }
+            _ => changes.push((
+                index,
+                Change {
+                    signal,
+                    from_s: point.time_s,
+                    to_s,
+                    peak: found.value,
+                    usual: found.usual,
+                    score: found.score,
+                    count: count(point),
+                },
+            )),
+        }
+    }
+    changes.into_iter().map(|(_, change)| change).collect()
+}
+
+#[cfg(test)]
+mod tests;

@@ -1,0 +1,208 @@
+//! The account of a source: its lines, its formats, and what is to be said about it.
+
+use super::worker::{Found, SAMPLES};
+use crate::analysis::format::Format;
+use crate::analysis::format::detect::has_undeclared_number;
+use crate::analysis::input::Blocks;
+use crate::analysis::report::{Lines, Source, SourceState, Warning, WarningKind};
+
+/// Bytes at the beginning that are looked at for what no log has.
+const LOOKED_AT: usize = 64 * 1024;
+/// Samples of a report.
+const ALL_SAMPLES: usize = 20;
+
+/// What was found in a source.
+#[derive(Debug)]
+pub(super) struct Account {
+    pub(super) source: Source,
+    formats: Vec<(Format, u64)>,
+    is_binary: bool,
+    is_not_utf8: bool,
+    has_numbers: bool,
+    long: u64,
+}
+
+impl Account {
+    pub(super) fn new(name: String) -> Self {
+        Self {
+            source: Source {
+                name,
+                ..Source::default()
+            },
+            formats: Vec::new(),
+            is_binary: false,
+            is_not_utf8: false,
+            has_numbers: false,
+            long: 0,
+        }
+    }
+
+    /// Looks at the beginning.
+    pub(super) fn look_at(&mut self, begin: &[u8]) {
+        let begin = &begin[..begin.len().min(LOOKED_AT)];
+        self.is_binary = memchr::memchr(0, begin).is_some();
+        // A character may be cut at the end of what is looked at.
+        self.is_not_utf8 = match std::str::from_utf8(begin) {
+            Ok(_) => false,
+            Err(error) => error.error_len().is_some(),
+        };
+    }
+
+    /// Looks whether lines end with a number that may be a duration.
+    pub(super) fn look_for_numbers(&mut self, format: Format, begin: &[u8]) {
+        let mut lines = begin.split(|byte| *byte == b'\n').take(10).peekable();
+        self.has_numbers = lines.peek().is_some_and(|line| !line.is_empty())
+            && lines
+                .filter(|line| !line.is_empty())
+                .all(|line| has_undeclared_number(format, line));
+    }
+
+    /// Adds what a thread found.
+    pub(super) fn add(&mut self, found: Found) {
+        let lines = &mut self.source.lines;
+        lines.read += found.read;
+        lines.parsed += found.parsed;
+        lines.failed += found.failed;
+        lines.ignored += found.ignored;
+        lines.counted += found.counted;
+        lines.left_out += found.left_out;
+        lines.failed_samples.extend(found.samples);
+        self.long += found.long;
+        for (format, count) in found.formats {
+            match self.formats.iter_mut().find(|(known, _)| *known == format) {
+                Some((_, own)) => *own += count,
+                None => self.formats.push((format, count)),
+            }
+        }
+    }
+
+    /// The end of the source.
+    pub(super) fn end(&mut self, blocks: &Blocks) {
+        let source = &mut self.source;
+        source.lines.bytes = blocks.bytes();
+        source
+            .lines
+            .failed_samples
+            .sort_by_key(|failed| failed.line);
+        source.lines.failed_samples.truncate(SAMPLES);
+        self.formats
+            .sort_by_key(|(_, count)| std::cmp::Reverse(*count));
+        source.formats = self
+            .formats
+            .iter()
+            .map(|(format, _)| format.name().to_owned())
+            .collect();
+        source.problem = blocks.problem().map(str::to_owned);
+        source.state = match (&source.problem, blocks.bytes()) {
+            (Some(_), 0) => SourceState::Unread,
+            (Some(_), _) => SourceState::Partial,
+            (None, 0) => SourceState::Empty,
+            (None, _) => SourceState::Whole,
+        };
+    }
+}
+
+/// Adds the lines of a source to those of all.
+pub(super) fn add(all: &mut Lines, one: &Lines) {
+    all.read += one.read;
+    all.parsed += one.parsed;
+    all.failed += one.failed;
+    all.ignored += one.ignored;
+    all.counted += one.counted;
+    all.left_out += one.left_out;
+    all.bytes += one.bytes;
+    let room = ALL_SAMPLES.saturating_sub(all.failed_samples.len());
+    all.failed_samples
+        .extend(one.failed_samples.iter().take(room).cloned());
+}
+
+/// What is to be said about a source that could not be read, or not to its end.
+pub(super) fn unread_warning(source: &Source) -> Option<Warning> {
+    let problem = source.problem.as_deref().unwrap_or("it ended early");
+    let (kind, text) = match source.state {
+        SourceState::Whole => return None,
+        SourceState::Empty => (WarningKind::Empty, "is empty".to_owned()),
+        SourceState::Partial => (
+            WarningKind::Partial,
+            format!(
+                "was read in part: {problem}; the {} lines before are counted",
+                source.lines.read
+            ),
+        ),
+        SourceState::Unread => (WarningKind::Unread, problem.to_owned()),
+    };
+    Some(Warning {
+        kind,
+        source: Some(source.name.clone()),
+        count: source.lines.read,
+        text: format!("{} {text}", source.name),
+    })
+}
+
+/// What is to be said about a source.
+pub(super) fn warnings_of(account: &Account) -> Vec<Warning> {
+    let source = &account.source;
+    let mut warnings: Vec<Warning> = unread_warning(source).into_iter().collect();
+    let mut warn = |kind, count, text: String| {
+        warnings.push(Warning {
+            kind,
+            source: Some(source.name.clone()),
+            count,
+            text: format!("{} {text}", source.name),
+        });
+    };
+    let lines = &source.lines;
+    if lines.failed > 0 {
+        warn(
+            WarningKind::Failed,
+            lines.failed,
+            format!(
+                "has {} lines of {} that were not understood",
+                lines.failed, lines.read
+            ),
+        );
+    }
+    if account.is_binary {
+        warn(
+            WarningKind::Binary,
+            0,
+            "holds bytes of a binary file".to_owned(),
+        );
+    }
+    if account.is_not_utf8 && !account.is_binary {
+        warn(
+            WarningKind::NotUtf8,
+            0,
+            "holds bytes that are not UTF-8: they are shown as \\xNN".to_owned(),
+        );
+    }
+    if account.long > 0 {
+        warn(
+            WarningKind::LongLines,
+            account.long,
+            format!(
+                "has {} lines longer than a mebibyte: they were passed over",
+                account.long
+            ),
+        );
+    }
+    if account.formats.len() > 1 {
+        let others: u64 = account.formats.iter().skip(1).map(|(_, count)| count).sum();
+        warn(
+            WarningKind::MixedFormats,
+            others,
+            format!(
+                "has lines of several formats: {}",
+                source.formats.join(", ")
+            ),
+        );
+    }
+    if account.has_numbers {
+        warn(
+            WarningKind::UndeclaredNumber,
+            0,
+            "has lines that end with a number: if it is a duration, say so with --log-format combined_time (microseconds) or combined_seconds".to_owned(),
+        );
+    }
+    warnings
+}

@@ -1,0 +1,286 @@
+//! What one thread does: takes the lines of blocks apart and counts them.
+
+use super::Options;
+use crate::analysis::format::detect::Detector;
+use crate::analysis::format::{Entry, Format, Parsed, Reason};
+use crate::analysis::input::Block;
+use crate::analysis::pairing::Pairing;
+use crate::analysis::report::Failed;
+use crate::analysis::statistics::{Statistics, text};
+
+/// Bytes of one.
+const LINE: usize = 1000;
+/// Samples of lines that were not understood, of a source.
+pub(super) const SAMPLES: usize = 5;
+/// Bytes of one.
+const SAMPLE: usize = 200;
+
+/// A thread's part of the work.
+#[derive(Debug)]
+pub(super) struct Worker<'o> {
+    options: &'o Options,
+    counters: Counters,
+    pairing: Pairing,
+    detector: Option<Detector>,
+    found: Found,
+    last: Last,
+    /// How many sources were begun.
+    sources: u64,
+}
+
+/// What is counted, now and in the time to compare with.
+#[derive(Debug)]
+struct Counters {
+    current: Statistics,
+    before: Option<Statistics>,
+    counted: u64,
+    left_out: u64,
+    has_conditions: bool,
+}
+
+/// What was found in the lines of a source.
+#[derive(Clone, Debug, Default)]
+pub(super) struct Found {
+    pub(super) read: u64,
+    pub(super) parsed: u64,
+    pub(super) failed: u64,
+    pub(super) ignored: u64,
+    pub(super) counted: u64,
+    pub(super) left_out: u64,
+    pub(super) long: u64,
+    pub(super) samples: Vec<Failed>,
+    pub(super) formats: Vec<(Format, u64)>,
+    pub(super) source: String,
+}
+
+/// The last lines, and where they stood.
+#[derive(Clone, Debug, Default)]
+struct Last {
+    lines: Vec<((u64, u64), Vec<u8>)>,
+    next: usize,
+}
+
+impl Last {
+    #[inline]
+    fn keep(&mut self, place: (u64, u64), line: &[u8], most: usize) {
+        let line = &line[..line.len().min(LINE)];
+        match self.lines.get_mut(self.next) {
+            Some((own, text)) => {
+                *own = place;
+                text.clear();
+                text.extend_from_slice(line);
+            }
+            None => self.lines.push((place, line.to_vec())),
+        }
+        self.next = (self.next + 1) % most.max(1);
+    }
+}
+
+impl Counters {
+    #[inline]
+    fn count(&mut self, entry: &Entry<'_>, options: &Options) -> bool {
+        if !self.has_conditions {
+            self.current.add(entry);
+            self.counted += 1;
+            return true;
+        }
+        let meets = options
+            .condition
+            .as_ref()
+            .is_none_or(|condition| condition.meets(entry));
+        let is_current = meets && options.range.has(entry.time_us);
+        if is_current {
+            self.current.add(entry);
+        }
+        let is_before = match (&mut self.before, options.before) {
+            (Some(before), Some(range)) if meets && range.has(entry.time_us) => {
+                before.add(entry);
+                true
+            }
+            _ => false,
+        };
+        match is_current || is_before {
+            true => self.counted += 1,
+            false => self.left_out += 1,
+        }
+        is_current
+    }
+}
+
+impl<'o> Worker<'o> {
+    pub(super) fn new(options: &'o Options) -> Self {
+        let current = Statistics::new(options.now.as_second());
+        Self::with(options, current)
+    }
+
+    /// Another one, whose counts can be merged with those of this one.
+    pub(super) fn fresh(&self) -> Self {
+        Self::with(self.options, self.counters.current.fresh())
+    }
+
+    fn with(options: &'o Options, current: Statistics) -> Self {
+        Self {
+            options,
+            counters: Counters {
+                before: options.before.is_some().then(|| current.fresh()),
+                current,
+                counted: 0,
+                left_out: 0,
+                has_conditions: options.condition.is_some()
+                    || options.before.is_some()
+                    || options.range != super::Range::default(),
+            },
+            pairing: Pairing::default(),
+            detector: None,
+            found: Found::default(),
+            last: Last::default(),
+            sources: 0,
+        }
+    }
+
+    /// Begins with a source.
+    pub(super) fn begin(&mut self, name: &str, detector: Detector) {
+        self.sources += 1;
+        self.detector = Some(detector);
+        self.found = Found {
+            source: name.to_owned(),
+            ..Found::default()
+        };
+    }
+
+    /// Takes the lines of a block.
+    pub(super) fn take(&mut self, block: &Block) {
+        for long in &block.long {
+            self.found.read += 1;
+            self.found.long += 1;
+            self.found.fail(long.line, &long.begin, Reason::TooLong);
+        }
+        let mut number = block.first_line;
+        let mut rest = block.lines();
+        while !rest.is_empty() {
+            let line = match memchr::memchr(b'\n', rest) {
+                Some(end) => {
+                    let line = &rest[..end];
+                    rest = &rest[end + 1..];
+                    line
+                }
+                None => std::mem::take(&mut rest),
+            };
+            self.line(number, line);
+            number += 1;
+        }
+    }
+
+    #[inline]
+    fn line(&mut self, number: u64, line: &[u8]) {
+        let Self {
+            options,
+            counters,
+            pairing,
+            detector: Some(detector),
+            found,
+            last,
+            sources,
+        } = self
+        else {
+            return;
+        };
+        let line = line.strip_suffix(b"\r").unwrap_or(line);
+        // A mark of the order of bytes, before the first line.
+        let line = match number {
+            1 => line.strip_prefix(b"\xef\xbb\xbf").unwrap_or(line),
+            _ => line,
+        };
+        found.read += 1;
+        let counted = detector.parse(line, |parsed| match parsed {
+            Parsed::Nothing => None,
+            Parsed::Entry(entry) => Some(counters.count(&entry, options)),
+            Parsed::Head(head) => {
+                let mut is_counted = true;
+                pairing.take(&head, |entry| is_counted = counters.count(entry, options));
+                Some(is_counted)
+            }
+        });
+        match counted {
+            Ok(None) => found.ignored += 1,
+            Ok(Some(is_counted)) => {
+                found.parsed += 1;
+                if is_counted {
+                    last.keep((*sources, number), line, options.last);
+                }
+            }
+            Err(reason) => found.fail(number, line, reason),
+        }
+    }
+
+    /// Counts an entry that comes from no line.
+    pub(super) fn entry(&mut self, entry: &Entry<'_>) {
+        self.found.read += 1;
+        self.found.parsed += 1;
+        self.counters.count(entry, self.options);
+    }
+
+    /// Ends with a source.
+    pub(super) fn finish(&mut self) -> Found {
+        let mut found = std::mem::take(&mut self.found);
+        if let Some(detector) = self.detector.take() {
+            found.formats = detector.counts().collect();
+        }
+        found.counted = std::mem::take(&mut self.counters.counted);
+        found.left_out = std::mem::take(&mut self.counters.left_out);
+        found
+    }
+
+    /// Ends with all sources: requests that still wait were not answered. Gives the responses without
+    /// a request.
+    pub(super) fn end(&mut self) -> u64 {
+        let Self {
+            options,
+            counters,
+            pairing,
+            ..
+        } = self;
+        pairing.end(|entry| {
+            counters.count(entry, options);
+        });
+        pairing.orphans()
+    }
+
+    pub(super) fn merge(&mut self, other: Self) {
+        self.counters.current.merge(other.counters.current);
+        if let (Some(own), Some(other)) = (&mut self.counters.before, other.counters.before) {
+            own.merge(other);
+        }
+        self.last.lines.extend(other.last.lines);
+    }
+
+    /// The last lines that were counted, made harmless.
+    pub(super) fn last_lines(&self) -> Vec<String> {
+        let mut lines: Vec<_> = self.last.lines.iter().collect();
+        lines.sort();
+        let skipped = lines.len().saturating_sub(self.options.last);
+        lines[skipped..]
+            .iter()
+            .map(|(_, line)| text(line))
+            .collect()
+    }
+
+    pub(super) fn statistics(self) -> (Statistics, Option<Statistics>) {
+        (self.counters.current, self.counters.before)
+    }
+}
+
+impl Found {
+    #[cold]
+    fn fail(&mut self, line: u64, begin: &[u8], reason: Reason) {
+        self.failed += 1;
+        if self.samples.len() < SAMPLES {
+            self.samples.push(Failed {
+                source: self.source.clone(),
+                line,
+                text: text(&begin[..begin.len().min(SAMPLE)]),
+                reason: reason.to_string(),
+            });
+        }
+    }
+}

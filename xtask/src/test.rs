@@ -1,6 +1,6 @@
 //! `cargo xtask test`: every test of the project, and an honest account of those that did not run.
 
-mod browser;
+pub(crate) mod browser;
 pub(crate) mod totals;
 
 use std::{fs, time::Instant};

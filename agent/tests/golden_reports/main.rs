@@ -99,8 +99,13 @@ fn json_is_as_its_schema_says() {
             let arguments = match arguments {
                 ["--json", ..] if log != "access.log" => continue,
                 ["--json", ..] => &[
-                    "--json", "--since", "2026-01-01T01:00:00Z", "--until", "2026-01-01T02:00:00Z",
-                    "--compare", "1h",
+                    "--json",
+                    "--since",
+                    "2026-01-01T01:00:00Z",
+                    "--until",
+                    "2026-01-01T02:00:00Z",
+                    "--compare",
+                    "1h",
                 ][..],
                 other => other,
             };

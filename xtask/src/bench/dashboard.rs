@@ -1,5 +1,5 @@
 //! `cargo xtask bench dashboard`: how long the answers take that the dashboard is made of, over a store with millions
-//! of exchanges of the last day, while thousands arrive each second.
+//! of exchanges of the last day, while thousands arrive each second; and how soon a browser has drawn the overview.
 //!
 //! A real `tapline serve` over a store that `fill_store` has filled. Records arrive over HTTP; each question is asked
 //! again and again on one connection, so that what is measured is the answer and not a queue before it.
@@ -7,6 +7,7 @@
 mod answers;
 mod arrivals;
 mod connection;
+mod page;
 mod viewers;
 
 use std::{
@@ -26,10 +27,11 @@ use serde::Serialize;
 
 use self::answers::Answer;
 use self::arrivals::Arrived;
+use self::page::Page;
 use self::viewers::Viewers;
 use crate::{
     bench::target::{Bound, Target},
-    build,
+    build, dashboard,
     process::{Running, Step},
     report::{print, say},
     workspace::Workspace,
@@ -74,6 +76,9 @@ struct Document {
     arrived: Arrived,
     answers: Vec<Answer>,
     viewers: Viewers,
+    /// Absent where it was not measured.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    page: Option<Page>,
     targets: Vec<Target>,
 }
 
@@ -87,6 +92,7 @@ pub(crate) fn run(workspace: &Workspace, options: &Options) -> Result<bool> {
             std::path::absolute(file).with_context(|| format!("find {}", file.display()))?
         }
         None => {
+            dashboard::run_if_possible(workspace);
             build::release(workspace)?;
             workspace.tapline()
         }
@@ -125,12 +131,13 @@ fn measure(
     thread::sleep(Duration::from_secs(3));
     let viewers = viewers::measure(address, server.id());
     let answers = answers::ask(address, options.rounds);
+    let page = page::measure(workspace, address);
     stop.store(true, Ordering::Relaxed);
     let Ok(arrived) = arriving.join() else {
         bail!("the thread that sends records panicked");
     };
     server.stop()?;
-    let (answers, viewers, arrived) = (answers?, viewers?, arrived?);
+    let (answers, viewers, page, arrived) = (answers?, viewers?, page?, arrived?);
     let mut targets: Vec<Target> = answers
         .iter()
         .map(|answer| {
@@ -153,6 +160,7 @@ fn measure(
         VIEWERS_TICKS,
         "ticks",
     ));
+    targets.extend(page.iter().flat_map(Page::targets));
     if options.arriving > 0 {
         let asked = options.arriving as f64 * 0.99;
         let name = "exchanges stored meanwhile";
@@ -169,6 +177,7 @@ fn measure(
         arrived,
         answers,
         viewers,
+        page,
         targets,
     })
 }

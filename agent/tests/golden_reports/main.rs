@@ -38,7 +38,11 @@ fn report(log: &str, arguments: &[&str]) -> String {
         .current_dir(folder())
         .env_clear()
         .env("TZ", "UTC")
-        .args(["report", "--quiet", log])
+        .args(["report", "--quiet", log, "--log-format"])
+        .arg(match log {
+            "events.ndjson" => "json",
+            _ => "combined_time",
+        })
         .args(arguments)
         .output()
         .unwrap();
@@ -99,8 +103,13 @@ fn json_is_as_its_schema_says() {
             let arguments = match arguments {
                 ["--json", ..] if log != "access.log" => continue,
                 ["--json", ..] => &[
-                    "--json", "--since", "2026-01-01T01:00:00Z", "--until", "2026-01-01T02:00:00Z",
-                    "--compare", "1h",
+                    "--json",
+                    "--since",
+                    "2026-01-01T01:00:00Z",
+                    "--until",
+                    "2026-01-01T02:00:00Z",
+                    "--compare",
+                    "1h",
                 ][..],
                 other => other,
             };

@@ -10,8 +10,22 @@ pub(crate) fn check(root: &Value, schema: &Value, value: &Value, place: &str) {
 
 fn fault(root: &Value, schema: &Value, value: &Value, place: &str) -> Option<String> {
     let known = [
-        "$schema", "$defs", "$ref", "title", "description", "type", "properties", "required",
-        "additionalProperties", "items", "anyOf", "enum", "minimum", "minItems", "maxItems", "format",
+        "$schema",
+        "$defs",
+        "$ref",
+        "title",
+        "description",
+        "type",
+        "properties",
+        "required",
+        "additionalProperties",
+        "items",
+        "anyOf",
+        "enum",
+        "minimum",
+        "minItems",
+        "maxItems",
+        "format",
     ];
     let object = schema.as_object()?;
     if let Some(word) = object.keys().find(|word| !known.contains(&word.as_str())) {
@@ -70,16 +84,16 @@ fn fault(root: &Value, schema: &Value, value: &Value, place: &str) -> Option<Str
                 return Some(format!("{place}: {name} is missing"));
             }
         }
-        return fields.iter().find_map(|(name, value)| match properties.get(name) {
-            Some(schema) => fault(root, schema, value, &format!("{place}.{name}")),
-            None => Some(format!("{place}: {name} is not in the schema")),
-        });
+        return fields
+            .iter()
+            .find_map(|(name, value)| match properties.get(name) {
+                Some(schema) => fault(root, schema, value, &format!("{place}.{name}")),
+                None => Some(format!("{place}: {name} is not in the schema")),
+            });
     }
     let items = &schema["items"];
     value.as_array().and_then(|values| {
         let mut values = values.iter().enumerate();
-        values.find_map(|(index, value)| {
-            fault(root, items, value, &format!("{place}[{index}]"))
-        })
+        values.find_map(|(index, value)| fault(root, items, value, &format!("{place}[{index}]")))
     })
 }

@@ -265,9 +265,14 @@ impl Series {
     /// The step of a second; steps become longer where there would be too many.
     #[inline]
     pub(crate) fn step(&mut self, second: i64) -> Option<&mut Step> {
-        if self.doubts(second) {
-            return None;
+        match self.doubts(second) {
+            true => None,
+            false => self.place(second),
         }
+    }
+
+    /// The same, wherever it lies.
+    fn place(&mut self, second: i64) -> Option<&mut Step> {
         let mut index = second.div_euclid(LENGTHS[self.length]);
         while !self.steps.fits(index) && self.length + 1 < LENGTHS.len() {
             self.lengthen();
@@ -323,7 +328,7 @@ impl Series {
         }
         self.is_cut |= other.is_cut;
         for (index, step) in other.steps.iter() {
-            if let Some(own) = self.step(index * LENGTHS[other.length]) {
+            if let Some(own) = self.place(index * LENGTHS[other.length]) {
                 own.merge(step, names);
             }
         }

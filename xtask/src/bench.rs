@@ -56,10 +56,10 @@ enum Bench {
     Load(load::Options),
     /// Packets a second that `tapline read` takes from a capture file, beside tshark
     Read(read::Options),
-    /// Faults in logs that `tapline report` finds, and alarms that are false
-    Insights(insights::Options),
     /// Lines a second that `tapline report` takes from an access log, beside goaccess
     Report(report::Options),
+    /// Faults in logs that `tapline report` finds, and alarms that are false
+    Insights(insights::Options),
     /// The client of a known number of requests, which `capture` starts
     #[command(hide = true)]
     Client(capture::client::Options),
@@ -87,8 +87,8 @@ pub(crate) fn run(workspace: &Workspace, options: &Options) -> Result<bool> {
         Bench::Packets(options) => packets::run(workspace, options),
         Bench::Load(options) => load::run(workspace, options),
         Bench::Read(options) => read::run(workspace, options),
-        Bench::Insights(options) => insights::run(workspace, options),
         Bench::Report(options) => report::run(workspace, options),
+        Bench::Insights(options) => insights::run(workspace, options),
         Bench::Client(options) => capture::client::run(options).map(|()| true),
         Bench::Crowd(options) => sessions::crowd::send(options).map(|()| true),
     }

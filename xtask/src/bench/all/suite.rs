@@ -91,17 +91,17 @@ pub(super) const SUITES: [Suite; 11] = [
         time_limit: Duration::from_secs(900),
     },
     Suite {
-        name: "insights",
-        full: &[],
-        quick: &["--seeds", "1", "--hours", "3"],
-        program_flag: Some("--program"),
-        time_limit: Duration::from_secs(600),
-    },
-    Suite {
         name: "report",
         full: &[],
         quick: &["--lines", "200000", "--rounds", "1", "--no-ten-times"],
         program_flag: Some("--program"),
         time_limit: Duration::from_secs(900),
+    },
+    Suite {
+        name: "insights",
+        full: &[],
+        quick: &["--seeds", "1", "--hours", "3"],
+        program_flag: Some("--program"),
+        time_limit: Duration::from_secs(600),
     },
 ];

@@ -59,6 +59,7 @@ fn every_flag_is_named() {
         "run",
         "read",
         "serve",
+        "watch",
         "exchanges",
         "sessions",
         "doctor",

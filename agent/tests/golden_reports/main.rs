@@ -38,7 +38,11 @@ fn report(log: &str, arguments: &[&str]) -> String {
         .current_dir(folder())
         .env_clear()
         .env("TZ", "UTC")
-        .args(["report", "--quiet", log])
+        .args(["report", "--quiet", log, "--log-format"])
+        .arg(match log {
+            "events.ndjson" => "json",
+            _ => "combined_time",
+        })
         .args(arguments)
         .output()
         .unwrap();

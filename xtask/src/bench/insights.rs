@@ -229,7 +229,13 @@ fn score(
     faults: &[Window],
 ) -> Result<Score> {
     let printed = Step::new(program)
-        .args(["report", "--format", "json", "--quiet"])
+        .args(["report", "--format", "json", "--quiet", "--log-format"])
+        // No program tells a unit by itself.
+        .arg(if sort == "access" {
+            "combined_time"
+        } else {
+            "json"
+        })
         .arg(log)
         .time_limit(Duration::from_secs(300))
         .stdout()?;

@@ -9,6 +9,7 @@ mod dashboard;
 mod demo;
 mod interrupt;
 mod lint;
+mod node;
 mod process;
 mod report;
 mod test;

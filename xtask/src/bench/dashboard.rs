@@ -1,5 +1,5 @@
 //! `cargo xtask bench dashboard`: how long the answers take that the dashboard is made of, over a store with millions
-//! of exchanges of the last day, while thousands arrive each second.
+//! of exchanges of the last day, while thousands arrive each second; and how soon a browser has drawn the overview.
 //!
 //! A real `tapline serve` over a store that `fill_store` has filled. Records arrive over HTTP; each question is asked
 //! again and again on one connection, so that what is measured is the answer and not a queue before it.
@@ -7,6 +7,8 @@
 mod answers;
 mod arrivals;
 mod connection;
+mod page;
+mod viewers;
 
 use std::{
     fs,
@@ -25,9 +27,11 @@ use serde::Serialize;
 
 use self::answers::Answer;
 use self::arrivals::Arrived;
+use self::page::Page;
+use self::viewers::Viewers;
 use crate::{
     bench::target::{Bound, Target},
-    build,
+    build, dashboard,
     process::{Running, Step},
     report::{print, say},
     workspace::Workspace,
@@ -35,6 +39,12 @@ use crate::{
 
 /// Milliseconds that an answer may take, 99 of 100 times.
 const ANSWER_MS: f64 = 200.0;
+
+/// Percent of a core that a hundred who look on may cost.
+const VIEWERS_PERCENT: f64 = 10.0;
+
+/// Ticks that each of them has at least, in thirteen seconds.
+const VIEWERS_TICKS: f64 = 10.0;
 
 /// What `cargo xtask bench dashboard` takes.
 #[derive(Debug, Args)]
@@ -65,6 +75,10 @@ struct Document {
     exchanges: u64,
     arrived: Arrived,
     answers: Vec<Answer>,
+    viewers: Viewers,
+    /// Absent where it was not measured.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    page: Option<Page>,
     targets: Vec<Target>,
 }
 
@@ -78,6 +92,7 @@ pub(crate) fn run(workspace: &Workspace, options: &Options) -> Result<bool> {
             std::path::absolute(file).with_context(|| format!("find {}", file.display()))?
         }
         None => {
+            dashboard::run_if_possible(workspace);
             build::release(workspace)?;
             workspace.tapline()
         }
@@ -114,13 +129,15 @@ fn measure(
     };
     // The first seconds find nothing in memory.
     thread::sleep(Duration::from_secs(3));
+    let viewers = viewers::measure(address, server.id());
     let answers = answers::ask(address, options.rounds);
+    let page = page::measure(workspace, address);
     stop.store(true, Ordering::Relaxed);
     let Ok(arrived) = arriving.join() else {
         bail!("the thread that sends records panicked");
     };
     server.stop()?;
-    let (answers, arrived) = (answers?, arrived?);
+    let (answers, viewers, page, arrived) = (answers?, viewers?, page?, arrived?);
     let mut targets: Vec<Target> = answers
         .iter()
         .map(|answer| {
@@ -128,6 +145,22 @@ fn measure(
             Target::new(name, answer.p99_ms, Bound::AtMost, ANSWER_MS, "ms")
         })
         .collect();
+    let name = format!("{} who look on: of a core", viewers.streams);
+    targets.push(Target::new(
+        name,
+        viewers.cost(),
+        Bound::AtMost,
+        VIEWERS_PERCENT,
+        "%",
+    ));
+    targets.push(Target::new(
+        "ticks that each of them had",
+        viewers.ticks_at_least as f64,
+        Bound::AtLeast,
+        VIEWERS_TICKS,
+        "ticks",
+    ));
+    targets.extend(page.iter().flat_map(Page::targets));
     if options.arriving > 0 {
         let asked = options.arriving as f64 * 0.99;
         let name = "exchanges stored meanwhile";
@@ -143,6 +176,8 @@ fn measure(
         exchanges: options.exchanges,
         arrived,
         answers,
+        viewers,
+        page,
         targets,
     })
 }

@@ -10,7 +10,7 @@ use anyhow::{Context as _, Result};
 
 use crate::{
     apt, build, dashboard,
-    process::Step,
+    node::Node,
     report::print,
     test::{PROGRAM_VARIABLE, totals::Totals},
     workspace::{Workspace, find_program},
@@ -20,29 +20,26 @@ use crate::{
 const PACKAGES: [&str; 2] = ["chromium", "fonts-nanum"];
 
 /// Tells the tests where the browser is.
-const BROWSER_VARIABLE: &str = "CHROMIUM";
+pub(crate) const BROWSER_VARIABLE: &str = "CHROMIUM";
 
 /// Runs the unit tests of the page.
 ///
 /// # Errors
 /// When the packages of the page cannot be had.
 pub(super) fn page(workspace: &Workspace, totals: &mut Totals) -> Result<()> {
-    let npm = match dashboard::npm() {
-        Ok(npm) => npm,
+    let node = match Node::setup(workspace) {
+        Ok(node) => node,
         Err(error) => {
             totals.leave_out("page", &format!("{error:#}"));
             return Ok(());
         }
     };
     let folder = dashboard::folder(workspace);
-    dashboard::install(&npm, &folder)?;
-    let step = Step::new(npm).folder(folder).args([
-        "run",
-        "--silent",
-        "test",
-        "--",
-        "--reporter=tap-flat",
-    ]);
+    node.install(&folder)?;
+    let step =
+        node.npm()
+            .folder(folder)
+            .args(["run", "--silent", "test", "--", "--reporter=tap-flat"]);
     totals.add_tap_run("page", step, |line| print(line))
 }
 
@@ -51,23 +48,24 @@ pub(super) fn page(workspace: &Workspace, totals: &mut Totals) -> Result<()> {
 /// # Errors
 /// When what they need cannot be installed or built.
 pub(super) fn run(workspace: &Workspace, totals: &mut Totals) -> Result<()> {
-    let npm = match dashboard::npm() {
-        Ok(npm) => npm,
+    let node = match Node::setup(workspace) {
+        Ok(node) => node,
         Err(error) => {
             totals.leave_out("browser", &format!("{error:#}"));
             return Ok(());
         }
     };
-    let Some(browser) = browser()? else {
+    let Some(browser) = find()? else {
         let reason = "there is no chromium; as root on Debian it is installed with apt";
         totals.leave_out("browser", reason);
         return Ok(());
     };
     let folder = workspace.root.join("tests/browser");
-    dashboard::install(&npm, &folder)?;
+    node.install(&folder)?;
     dashboard::run(workspace)?;
     build::release(workspace)?;
-    let step = Step::new("node")
+    let step = node
+        .node()
         .folder(&folder)
         .args(["--test", "--test-reporter=tap", "--test-concurrency=1"])
         .args(tests(&folder.join("tests"))?)
@@ -94,7 +92,10 @@ fn tests(folder: &Path) -> Result<Vec<PathBuf>> {
 }
 
 /// Finds Chromium, and installs it where that can be done.
-fn browser() -> Result<Option<PathBuf>> {
+///
+/// # Errors
+/// When apt fails.
+pub(crate) fn find() -> Result<Option<PathBuf>> {
     if apt::usable() {
         apt::install(&PACKAGES, "for the tests of the dashboard")?;
     }

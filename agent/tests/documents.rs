@@ -59,6 +59,7 @@ fn every_flag_is_named() {
         "run",
         "read",
         "serve",
+        "watch",
         "exchanges",
         "sessions",
         "doctor",
@@ -68,6 +69,7 @@ fn every_flag_is_named() {
         "gen packets",
         "selftest",
         "gen http",
+        "report",
     ] {
         let help = Command::new(env!("CARGO_BIN_EXE_tapline"))
             .args(command.split(' '))

@@ -5,6 +5,10 @@
 
 use agent_common::packet::{Link, Origin};
 use agent_common::record::{FIRST_POSITION, HEAD_MAX, PIECE_MAX, RecordHeader, VERSION, flag};
+use tapline::analysis::format::detect::Detector;
+use tapline::analysis::format::{Format, Parsed as Line, Pattern, Reader};
+use tapline::analysis::pairing::Pairing;
+use tapline::analysis::statistics::Statistics;
 use tapline::capture::offline::{Offline, OfflineSettings, Slice};
 use tapline::http::engine::{Engine, FoundHead, Limits, Output};
 use tapline::http::head::StartLine;
@@ -188,4 +192,39 @@ impl Output for Count {
     }
 
     fn release(&mut self, _: u32, _: u32, _: u32, _: bool) {}
+}
+
+/// Lines of a log.
+///
+/// Holds: every line is taken or refused by the reader of every format and by what tells formats, and all that was taken
+/// can be counted and reported.
+pub fn lines(data: &[u8]) {
+    let zone = jiff::tz::TimeZone::UTC;
+    let mut statistics = Statistics::new(1_800_000_000);
+    let mut pairing = Pairing::default();
+    let mut told = Detector::of(data, &zone);
+    let mut readers: Vec<Detector> = Format::all()
+        .map(|format| Detector::named(Reader::new(format, zone.clone())))
+        .collect();
+    let pattern = Pattern::new(
+        r#"%h %^[%d:%t %^] "%r" %s %b "%R" "%u" %T"#,
+        Some("%d/%b/%Y"),
+        Some("%H:%M:%S"),
+    );
+    let reader = pattern.map(|pattern| Detector::named(Reader::of_pattern(pattern, zone)));
+    readers.extend(reader);
+    for line in data.split(|byte| *byte == b'\n') {
+        for reader in readers.iter_mut().chain([&mut told]) {
+            // A line that is refused is one of the answers.
+            let _refused = reader.parse(line, |parsed| match parsed {
+                Line::Entry(entry) => statistics.add(&entry),
+                Line::Head(head) => pairing.take(&head, |entry| statistics.add(entry)),
+                Line::Nothing => {}
+            });
+        }
+    }
+    pairing.end(|entry| statistics.add(entry));
+    let report = statistics.report(10);
+    let listed: u64 = report.clients.rows.iter().map(|row| row.requests).sum();
+    assert!(listed + report.clients.unlisted <= report.totals.requests);
 }

@@ -52,6 +52,20 @@ const SECRETS: [&[u8]; 4] = [
     b"GET /?token=x;y;z=1 HTTP/1.0\n\n",
 ];
 
+const LINES: [&[u8]; 4] = [
+    b"192.0.2.7 - a [22/Nov/2026:03:29:04 +0000] \"GET /\\\"q\\\" HTTP/1.1\" 200 5 \"-\" \"x\" 5\n",
+    b"{\"ts\":\"2026-11-01T00:00:00Z\",\"kind\":\"CQ\",\"src_ip\":\"::1\",\"method\":\"GET\",\"target\":\"/\\u00e4\"}",
+    b"2019-09-01 14:16:51.002 10.0.0.1#5 10.0.0.2#80 CQ GET / HTTP/1.1 h a\\x09b",
+    b"#Fields: date time c-ip cs-uri-stem sc-status\n2026-11-01 00:00:01 ::1 /x 200\n",
+];
+
+#[test]
+fn line_seeds() {
+    for line in LINES {
+        each_byte_changed(line, tapline_fuzz::lines);
+    }
+}
+
 #[test]
 fn redact_seeds() {
     for head in HEADS.into_iter().chain(SECRETS) {

@@ -5,6 +5,7 @@ mod all;
 mod capture;
 mod dashboard;
 mod generators;
+mod insights;
 mod kernel;
 mod load;
 mod nginx;
@@ -57,6 +58,8 @@ enum Bench {
     Read(read::Options),
     /// Lines a second that `tapline report` takes from an access log, beside goaccess
     Report(report::Options),
+    /// Faults in logs that `tapline report` finds, and alarms that are false
+    Insights(insights::Options),
     /// The client of a known number of requests, which `capture` starts
     #[command(hide = true)]
     Client(capture::client::Options),
@@ -85,6 +88,7 @@ pub(crate) fn run(workspace: &Workspace, options: &Options) -> Result<bool> {
         Bench::Load(options) => load::run(workspace, options),
         Bench::Read(options) => read::run(workspace, options),
         Bench::Report(options) => report::run(workspace, options),
+        Bench::Insights(options) => insights::run(workspace, options),
         Bench::Client(options) => capture::client::run(options).map(|()| true),
         Bench::Crowd(options) => sessions::crowd::send(options).map(|()| true),
     }

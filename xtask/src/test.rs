@@ -18,7 +18,7 @@ use crate::{
 };
 
 /// The servers, clients and tools that the privileged tests run.
-const PACKAGES: [&str; 4] = ["nginx-light", "curl", "iproute2", "ethtool"];
+const PACKAGES: [&str; 5] = ["nginx-light", "curl", "iproute2", "ethtool", "logrotate"];
 
 /// The package of the tests that need root, and the one of its tests that runs in a machine of
 /// its own only.

@@ -19,9 +19,9 @@ use crate::config::{Config, Word as _, from_word, parse_duration};
 use crate::diagnostics;
 use crate::exit::{Exit, UsageError, report};
 use crate::generate::seed::Seed;
-use crate::server::access::{self, Token};
+use crate::server::access;
 use crate::server::api::{Api, Bounds};
-use crate::server::{BackEnd, Listener};
+use crate::server::{BackEnd, Listener, Mode, Serving};
 use crate::sink::counts::Counts;
 use crate::sink::sqlite::{OnFull, SqliteSettings, SqliteSink};
 use crate::watch::demo::{self, Demo};
@@ -154,7 +154,11 @@ pub fn watch(config: &Config, arguments: WatchArguments) -> anyhow::Result<Exit>
         let sentence = "tapline watch needs an address: server.listen must not be off";
         UsageError(sentence.to_owned())
     })?;
-    let token = access::token(&config.server, arguments.insecure)?;
+    let serving = Serving {
+        mode: Mode::Watch,
+        token: access::token(&config.server, arguments.insecure)?,
+        alerts: settings::alerts(config)?,
+    };
     let listener = Listener::bind(Some(address))?;
     let seed = Seed::draw().context("cannot draw random numbers")?;
     let demo = arguments.demo.as_deref().map(|path| {
@@ -204,7 +208,7 @@ pub fn watch(config: &Config, arguments: WatchArguments) -> anyhow::Result<Exit>
         .name("tapline-watch".to_owned())
         .spawn(move || work.run(&stopped))
         .context("cannot start a thread")?;
-    let served = runtime.block_on(until_told(&arguments, &api, listener, token));
+    let served = runtime.block_on(until_told(&arguments, &api, listener, serving));
     // The thread sees that nobody is there any more.
     drop(stop);
     runtime.shutdown_background();
@@ -220,13 +224,13 @@ async fn until_told(
     arguments: &WatchArguments,
     api: &Api,
     listener: Listener,
-    token: Option<Token>,
+    serving: Serving,
 ) -> anyhow::Result<()> {
     let listen = |kind| signal(kind).context("cannot listen for signals");
     let mut interrupt = listen(SignalKind::interrupt())?;
     let mut terminate = listen(SignalKind::terminate())?;
     let mut hang_up = listen(SignalKind::hangup())?;
-    let server = BackEnd::start(listener, api, token).context("cannot start the server")?;
+    let server = BackEnd::start(listener, api, serving).context("cannot start the server")?;
     greet(arguments, &server);
     let ends = async {
         match arguments.duration {

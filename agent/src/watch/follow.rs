@@ -155,7 +155,7 @@ impl Follower {
                 let sentence = "it is no regular file";
                 return Err(io::Error::new(io::ErrorKind::InvalidInput, sentence));
             }
-            let mut open = Open::open(&self.path)?;
+            let mut open = Open::at(&self.path)?;
             event(Event::Opened);
             self.is_missing = false;
             let more = open.read(&mut self.buffer, &mut left, line)?;
@@ -204,14 +204,16 @@ impl Follower {
 
     fn forget_oldest(&mut self, line: &mut dyn FnMut(Line<'_>)) {
         while self.old.len() > MOST_OLD {
-            let (mut open, _) = self.old.remove(0);
+            // The one that was quiet for longest.
+            let quiet = (0..self.old.len()).min_by_key(|index| self.old[*index].1);
+            let (mut open, _) = self.old.remove(quiet.unwrap_or_default());
             open.give_rest(line);
         }
     }
 }
 
 impl Open {
-    fn open(path: &Path) -> io::Result<Self> {
+    fn at(path: &Path) -> io::Result<Self> {
         let file = File::open(path)?;
         let metadata = file.metadata()?;
         Ok(Self {

@@ -8,6 +8,7 @@ mod answers;
 mod arrivals;
 mod connection;
 mod page;
+mod viewers;
 
 use std::{
     fs,
@@ -27,6 +28,7 @@ use serde::Serialize;
 use self::answers::Answer;
 use self::arrivals::Arrived;
 use self::page::Page;
+use self::viewers::Viewers;
 use crate::{
     bench::target::{Bound, Target},
     build, dashboard,
@@ -37,6 +39,12 @@ use crate::{
 
 /// Milliseconds that an answer may take, 99 of 100 times.
 const ANSWER_MS: f64 = 200.0;
+
+/// Percent of a core that a hundred who look on may cost.
+const VIEWERS_PERCENT: f64 = 10.0;
+
+/// Ticks that each of them has at least, in thirteen seconds.
+const VIEWERS_TICKS: f64 = 10.0;
 
 /// What `cargo xtask bench dashboard` takes.
 #[derive(Debug, Args)]
@@ -67,6 +75,7 @@ struct Document {
     exchanges: u64,
     arrived: Arrived,
     answers: Vec<Answer>,
+    viewers: Viewers,
     /// Absent where it was not measured.
     #[serde(skip_serializing_if = "Option::is_none")]
     page: Option<Page>,
@@ -120,6 +129,7 @@ fn measure(
     };
     // The first seconds find nothing in memory.
     thread::sleep(Duration::from_secs(3));
+    let viewers = viewers::measure(address, server.id());
     let answers = answers::ask(address, options.rounds);
     let page = page::measure(workspace, address);
     stop.store(true, Ordering::Relaxed);
@@ -127,7 +137,7 @@ fn measure(
         bail!("the thread that sends records panicked");
     };
     server.stop()?;
-    let (answers, page, arrived) = (answers?, page?, arrived?);
+    let (answers, viewers, page, arrived) = (answers?, viewers?, page?, arrived?);
     let mut targets: Vec<Target> = answers
         .iter()
         .map(|answer| {
@@ -135,6 +145,21 @@ fn measure(
             Target::new(name, answer.p99_ms, Bound::AtMost, ANSWER_MS, "ms")
         })
         .collect();
+    let name = format!("{} who look on: of a core", viewers.streams);
+    targets.push(Target::new(
+        name,
+        viewers.cost(),
+        Bound::AtMost,
+        VIEWERS_PERCENT,
+        "%",
+    ));
+    targets.push(Target::new(
+        "ticks that each of them had",
+        viewers.ticks_at_least as f64,
+        Bound::AtLeast,
+        VIEWERS_TICKS,
+        "ticks",
+    ));
     targets.extend(page.iter().flat_map(Page::targets));
     if options.arriving > 0 {
         let asked = options.arriving as f64 * 0.99;
@@ -151,6 +176,7 @@ fn measure(
         exchanges: options.exchanges,
         arrived,
         answers,
+        viewers,
         page,
         targets,
     })

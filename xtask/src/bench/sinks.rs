@@ -209,7 +209,7 @@ pub(super) fn check(printed: &str, records: u64) -> Result<()> {
 }
 
 /// CPU time of a process, all of its threads, user and system.
-fn cpu_seconds(process: u32) -> Result<f64> {
+pub(super) fn cpu_seconds(process: u32) -> Result<f64> {
     let stat = fs::read_to_string(format!("/proc/{process}/stat")).context("read its CPU time")?;
     // The name may have spaces and brackets of its own; 14 and 15 of `man 5 proc`.
     let fields: Vec<&str> = stat

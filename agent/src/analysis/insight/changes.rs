@@ -11,6 +11,9 @@
 use super::robust::{Spread, median, surprise};
 use super::series::{Point, Series};
 
+/// What is counted of a step.
+type Count = fn(&Point) -> u64;
+
 /// What changed.
 #[derive(Clone, Copy, Debug, Eq, Hash, Ord, PartialEq, PartialOrd)]
 pub enum Signal {
@@ -100,7 +103,7 @@ pub fn changes_of_part(series: &Series) -> Vec<Change> {
 /// All changes in the series, the earliest first.
 #[must_use]
 pub fn changes(series: &Series) -> Vec<Change> {
-    let shares: [(Signal, fn(&Point) -> u64); 5] = [
+    let shares: [(Signal, Count); 5] = [
         (Signal::ServerErrors, |point| point.server_errors),
         (Signal::ClientErrors, |point| point.client_errors),
         (Signal::Unanswered, |point| point.unanswered),
@@ -128,7 +131,7 @@ struct Odd {
 
 /// Where errors gather: steps alone, and two together, since what is short may lie on both sides of
 /// the minute.
-fn share(series: &Series, signal: Signal, count: fn(&Point) -> u64) -> Vec<Change> {
+fn share(series: &Series, signal: Signal, count: Count) -> Vec<Change> {
     let points = &series.points;
     if points.iter().all(|point| count(point) == 0) {
         return Vec::new();
@@ -177,7 +180,7 @@ fn share(series: &Series, signal: Signal, count: fn(&Point) -> u64) -> Vec<Chang
 fn usual_share(
     points: &[Point],
     history: &[usize],
-    count: fn(&Point) -> u64,
+    count: Count,
     ratio: impl Fn(&Point) -> Option<f64>,
 ) -> f64 {
     let of = |index: &usize| points.get(*index);
@@ -315,12 +318,7 @@ fn history(
 }
 
 /// Steps that follow each other are one change.
-fn join(
-    series: &Series,
-    signal: Signal,
-    odd: &[Option<Odd>],
-    count: fn(&Point) -> u64,
-) -> Vec<Change> {
+fn join(series: &Series, signal: Signal, odd: &[Option<Odd>], count: Count) -> Vec<Change> {
     let mut changes: Vec<(usize, Change)> = Vec::new();
     for (index, (found, point)) in odd.iter().zip(&series.points).enumerate() {
         let Some(found) = found else {

@@ -33,7 +33,7 @@ fn slowest_endpoint(report: &Report) -> Option<Insight> {
     let (endpoint, latency) = slowest
         .iter()
         .find(|(_, latency)| latency.timed >= enough)
-        .or(slowest.first())?;
+        .or_else(|| slowest.first())?;
     let fact = Insight::new(Kind::SlowestEndpoint, Severity::Info)
         .about(Some(Subject::Endpoint(endpoint.name())))
         .with("mean", latency.mean_us, Unit::Microseconds)

@@ -151,7 +151,10 @@ fn worst_endpoint(report: &Report, change: &Change) -> Option<String> {
         .iter()
         .filter(|step| (change.from_s..change.to_s).contains(&step.period.start_s));
     let cells = steps.flat_map(|step| step.endpoints.iter());
-    let place = largest(cells.map(|(place, cell)| (*place, weight(change.signal, cell))))?;
+    let place = largest(
+        change,
+        cells.map(|(place, cell)| (*place, weight(change.signal, cell))),
+    )?;
     report.windows.endpoints.get(usize::from(place)).cloned()
 }
 
@@ -163,7 +166,10 @@ fn worst_service(report: &Report, change: &Change) -> Option<String> {
         .iter()
         .filter(|window| (change.from_s..change.to_s).contains(&window.start_s));
     let cells = windows.flat_map(|window| window.services.iter());
-    let place = largest(cells.map(|(place, cell)| (*place, weight(change.signal, cell))))?;
+    let place = largest(
+        change,
+        cells.map(|(place, cell)| (*place, weight(change.signal, cell))),
+    )?;
     events.service_names.get(usize::from(place)).cloned()
 }
 
@@ -179,13 +185,16 @@ fn weight(signal: Signal, cell: &Cell) -> f64 {
     }
 }
 
-/// The place with the most, if it has a third of all.
-fn largest(weights: impl Iterator<Item = (u16, f64)>) -> Option<u16> {
+/// The place with the most, if it has a third of all; also of what is at no place that is known.
+fn largest(change: &Change, weights: impl Iterator<Item = (u16, f64)>) -> Option<u16> {
     let mut sums: BTreeMap<u16, f64> = BTreeMap::new();
     for (place, weight) in weights {
         *sums.entry(place).or_default() += weight;
     }
-    let all: f64 = sums.values().sum();
+    let all = match change.signal {
+        Signal::Slower => sums.values().sum(),
+        _ => change.count as f64,
+    };
     let (place, most) = sums
         .into_iter()
         .max_by(|one, other| one.1.total_cmp(&other.1))?;

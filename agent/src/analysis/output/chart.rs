@@ -120,7 +120,7 @@ fn path(chart: &Chart, line: &Line, x: impl Fn(i64) -> f64, y: impl Fn(f64) -> f
         path.push_str(&format!("{pen}{left:.1} {top:.1}"));
         if !goes_on {
             // A point alone is seen too.
-            path.push_str(&format!("h0.5"));
+            path.push_str("h0.5");
         }
         before = Some(*time);
     }

@@ -451,10 +451,8 @@ fn common_user(line: &str) -> Option<std::ops::Range<usize>> {
     let length = rest.find(" [")?;
     let user = &rest[..length];
     let begin = host.len() + identity.len() + 2;
-    let is_time = rest[length + 2..]
-        .as_bytes()
-        .first()
-        .is_some_and(u8::is_ascii_digit);
+    let behind = rest.as_bytes().get(length + 2);
+    let is_time = behind.is_some_and(u8::is_ascii_digit);
     let is_one = is_time
         && user != "-"
         && !user.is_empty()

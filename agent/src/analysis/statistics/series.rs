@@ -16,6 +16,10 @@ pub(crate) const STEPS: usize = 2880;
 /// How long steps are, in seconds.
 const LENGTHS: [i64; 3] = [1, 10, 60];
 
+/// Times in a row that have to be far ahead before all that was kept goes for them: dates that are
+/// wrong in single lines are not worth it.
+const SURE: u32 = 32;
+
 /// What came in a stretch of time.
 #[derive(Clone, Debug, Default)]
 pub(crate) struct Stretch {
@@ -122,6 +126,8 @@ struct Ring<S> {
     first: i64,
     slots: VecDeque<Option<Box<S>>>,
     most: usize,
+    /// How many times in a row were far ahead.
+    strays: u32,
 }
 
 impl<S: Default> Ring<S> {
@@ -130,7 +136,20 @@ impl<S: Default> Ring<S> {
             first: 0,
             slots: VecDeque::new(),
             most,
+            strays: 0,
         }
+    }
+
+    /// Whether a slot is so far ahead that half of all would have to go, and nothing says yet that it
+    /// is no mistake.
+    fn doubts(&mut self, index: i64) -> bool {
+        let end = self.first.saturating_add(self.slots.len() as i64);
+        if self.slots.is_empty() || index.saturating_sub(end) < self.most as i64 / 2 {
+            self.strays = 0;
+            return false;
+        }
+        self.strays += 1;
+        self.strays < SURE
     }
 
     /// Whether there is room for a slot beside all others.
@@ -231,7 +250,10 @@ impl Series {
         request: &Request<'_, '_>,
         client: u64,
     ) -> Option<&mut Step> {
-        if let Some(hour) = self.hours.slot(second.div_euclid(3600)) {
+        let hour = second.div_euclid(3600);
+        if !self.hours.doubts(hour)
+            && let Some(hour) = self.hours.slot(hour)
+        {
             hour.stretch.add(request);
             hour.clients.add(client);
         }
@@ -243,6 +265,14 @@ impl Series {
     /// The step of a second; steps become longer where there would be too many.
     #[inline]
     pub(crate) fn step(&mut self, second: i64) -> Option<&mut Step> {
+        match self.doubts(second) {
+            true => None,
+            false => self.place(second),
+        }
+    }
+
+    /// The same, wherever it lies.
+    fn place(&mut self, second: i64) -> Option<&mut Step> {
         let mut index = second.div_euclid(LENGTHS[self.length]);
         while !self.steps.fits(index) && self.length + 1 < LENGTHS.len() {
             self.lengthen();
@@ -250,6 +280,23 @@ impl Series {
         }
         self.is_cut |= !self.steps.fits(index);
         self.steps.slot(index)
+    }
+
+    /// Whether a second is far ahead of all others also with the longest steps.
+    fn doubts(&mut self, second: i64) -> bool {
+        let longest = LENGTHS[LENGTHS.len() - 1];
+        let steps = longest / LENGTHS[self.length];
+        let end = self
+            .steps
+            .first
+            .saturating_add(self.steps.slots.len() as i64);
+        let ahead = second.div_euclid(LENGTHS[self.length]).saturating_sub(end);
+        if self.steps.slots.is_empty() || ahead / steps < STEPS as i64 / 2 {
+            self.steps.strays = 0;
+            return false;
+        }
+        self.steps.strays += 1;
+        self.steps.strays < SURE
     }
 
     #[cold]
@@ -281,7 +328,7 @@ impl Series {
         }
         self.is_cut |= other.is_cut;
         for (index, step) in other.steps.iter() {
-            if let Some(own) = self.step(index * LENGTHS[other.length]) {
+            if let Some(own) = self.place(index * LENGTHS[other.length]) {
                 own.merge(step, names);
             }
         }
@@ -368,8 +415,24 @@ mod tests {
         add(&mut series, 0);
         let hours: u64 = series.hours().iter().map(|hour| hour.period.requests).sum();
         assert_eq!(hours, 2884);
-        add(&mut series, i64::from(i32::MAX));
-        assert_eq!(series.minutes().len(), 1);
+    }
+
+    #[test]
+    fn a_wrong_date_costs_nothing_but_itself() {
+        let mut series = Series::new();
+        for second in 0..600 {
+            add(&mut series, second);
+            add(&mut series, i64::from(i32::MAX) + second * 100_000);
+        }
+        assert_eq!((series.step_s(), series.minutes().len()), (1, 10));
+        assert_eq!(series.hours().len(), 1);
+        // When time goes on there for good, it is followed.
+        for second in 0..100 {
+            add(&mut series, i64::from(i32::MAX) + second);
+        }
+        let minutes = series.minutes();
+        let count: u64 = minutes.iter().map(|minute| minute.requests).sum();
+        assert!(minutes[0].start_s > 1_000_000 && count >= 60, "{minutes:?}");
     }
 
     #[test]

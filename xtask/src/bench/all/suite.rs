@@ -17,7 +17,7 @@ pub(super) struct Suite {
 }
 
 /// All of them.
-pub(super) const SUITES: [Suite; 10] = [
+pub(super) const SUITES: [Suite; 11] = [
     Suite {
         name: "kernel",
         full: &[],
@@ -96,5 +96,12 @@ pub(super) const SUITES: [Suite; 10] = [
         quick: &["--lines", "200000", "--rounds", "1", "--no-ten-times"],
         program_flag: Some("--program"),
         time_limit: Duration::from_secs(900),
+    },
+    Suite {
+        name: "insights",
+        full: &[],
+        quick: &["--seeds", "1", "--hours", "3"],
+        program_flag: Some("--program"),
+        time_limit: Duration::from_secs(600),
     },
 ];

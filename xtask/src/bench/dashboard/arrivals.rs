@@ -77,7 +77,7 @@ fn array(run: u64, first: u64, count: u64) -> String {
                 some % 100_000,
                 some % 40,
                 some % 200,
-                if some % 50 == 0 { 500 } else { 200 },
+                if some.is_multiple_of(50) { 500 } else { 200 },
                 300 + some % 8000,
             )
         })
@@ -96,7 +96,9 @@ pub(super) fn now_seconds() -> f64 {
 pub(super) fn rfc_3339(seconds: f64) -> String {
     let whole = seconds as u64;
     let (mut day, second) = (whole / 86_400, whole % 86_400);
-    let is_leap = |year: u64| year % 4 == 0 && (year % 100 != 0 || year % 400 == 0);
+    let is_leap = |year: u64| {
+        year.is_multiple_of(4) && (!year.is_multiple_of(100) || year.is_multiple_of(400))
+    };
     let mut year = 1970;
     while day >= 365 + u64::from(is_leap(year)) {
         day -= 365 + u64::from(is_leap(year));

@@ -92,7 +92,7 @@ fn every_refusal() {
         "/api/logs/",
         "/api/logs/1/2",
         "/metrics/",
-        "/api/alerts",
+        "/api/nothing",
     ] {
         gone(
             &format!("GET {target} HTTP/1.1\r\n{host}"),

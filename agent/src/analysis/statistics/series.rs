@@ -144,7 +144,8 @@ impl<S: Default> Ring<S> {
     /// is no mistake.
     fn doubts(&mut self, index: i64) -> bool {
         let end = self.first.saturating_add(self.slots.len() as i64);
-        if self.slots.is_empty() || index.saturating_sub(end) < self.most as i64 / 2 {
+        let has_room = index.saturating_sub(self.first) < self.most as i64;
+        if self.slots.is_empty() || has_room || index.saturating_sub(end) < self.most as i64 / 2 {
             self.strays = 0;
             return false;
         }
@@ -291,7 +292,9 @@ impl Series {
             .first
             .saturating_add(self.steps.slots.len() as i64);
         let ahead = second.div_euclid(LENGTHS[self.length]).saturating_sub(end);
-        if self.steps.slots.is_empty() || ahead / steps < STEPS as i64 / 2 {
+        let from = self.steps.first.div_euclid(steps);
+        let has_room = second.div_euclid(longest).saturating_sub(from) < STEPS as i64;
+        if self.steps.slots.is_empty() || has_room || ahead / steps < STEPS as i64 / 2 {
             self.steps.strays = 0;
             return false;
         }

@@ -131,7 +131,7 @@ fn a_file_is_read_analysed_stored_and_shown() {
     // What is appended comes too; what is no line is counted.
     let mut file = fs::OpenOptions::new();
     let mut file = file.append(true).open(folder.path().join("a.log")).unwrap();
-    write!(file, "{}no line at all\n", line(100)).unwrap();
+    writeln!(file, "{}no line at all", line(100)).unwrap();
     let report = watch.report_of(102);
     assert_eq!(report["totals"]["requests"], 101);
     assert_eq!(report["lines"]["failed"], 1);

@@ -29,6 +29,8 @@ test("numbers of the overview are those of the traffic, and filters narrow them"
   await endpoints.getByRole("button", { name: "Errors" }).click();
   await until("sorted by errors", async () => /order\/create/.test(await endpoints.locator("tbody tr").first().innerText()));
 
+  await until("what the report found", async () => /GET \/broken/.test(await panel(page, "What the report found").innerText()));
+
   const charts = page.locator(".chart .plot");
   for (const title of ["Requests by class of status", "Time to the first byte", "Bytes of requests"]) {
     const words = await panel(page, title).locator(".plot").getAttribute("aria-label");

@@ -109,7 +109,7 @@ test("sessions are shown, opened and filtered", async (context) => {
   // What is no filter of exchanges is said to be none.
   await page.getByRole("link", { name: "Exchanges" }).first().click();
   await until("said so", async () => /not used in this view/.test(await page.locator(".chip").innerText()));
-  assert.match(await panel(page, "Exchanges").innerText(), /No exchange in this time range/);
+  await until("and why it is empty", async () => /No exchange in this time range/.test(await panel(page, "Exchanges").innerText()));
   await keep(page, "exchanges-empty");
   assertClean(page);
 });

@@ -135,7 +135,7 @@ function Programs({ agent, before }: { agent: Agent | null; before: Agent | null
   return (
     <Panel title={t("programs")}>
       {programs.length === 0 ? (
-        <p class="empty">{t("empty_programs")}</p>
+        <p class="empty">{agent?.mode === "run" ? t("empty_programs_off") : t("empty_programs")}</p>
       ) : (
         <table>
           <thead>

@@ -297,6 +297,7 @@ export const en = {
   ns_a_packet: "A packet",
   ns_now: "Now",
   empty_programs: "Their time is not measured here: only `tapline run` has kernel programs.",
+  empty_programs_off: "Their time is not measured, as that costs some: `metrics.program_time` in the configuration switches it on.",
   reasons: "Ignored and lost, by reason",
   ignored_by: "Ignored",
   lost_by: "Lost",

@@ -298,6 +298,7 @@ export const ko: Record<keyof typeof en, string> = {
   ns_a_packet: "패킷당",
   ns_now: "현재",
   empty_programs: "여기서는 시간을 재지 않습니다. 커널 프로그램은 `tapline run`에만 있습니다.",
+  empty_programs_off: "측정에 비용이 들어 시간을 재지 않습니다. 설정의 `metrics.program_time`으로 켤 수 있습니다.",
   reasons: "무시와 손실의 이유",
   ignored_by: "무시됨",
   lost_by: "손실",

@@ -192,8 +192,8 @@ mod tests {
         let (mut lines, mut long) = (Vec::new(), Vec::new());
         while blocks.next(&mut block) {
             long.extend(block.long.iter().map(|long| long.line));
-            let all = block.lines().split_inclusive(|byte| *byte == b'\n');
-            for (number, line) in (block.first_line..).zip(all) {
+            let split = block.lines().split_inclusive(|byte| *byte == b'\n');
+            for (number, line) in (block.first_line..).zip(split) {
                 lines.push((number, line.strip_suffix(b"\n").unwrap_or(line).to_vec()));
             }
         }

@@ -101,7 +101,8 @@ function stages(ledger: Ledger): Stage[] {
       ],
     });
   }
-  if (api !== undefined) {
+  // Beside a capture it is a way in of its own, where somebody takes it.
+  if (api !== undefined && (api.requests > 0 || ledger.packets === undefined)) {
     found.push({
       name: t("stage_api"),
       count: api.requests,

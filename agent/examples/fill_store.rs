@@ -164,7 +164,11 @@ fn push(fan_out: &mut FanOut, number: u64, time: Timestamp) {
         src_port: 1024 + (number / 10 % 60_000) as u16,
         dst_ip: address(0),
         dst_port: 80,
-        method: Some(if luck % 7 == 0 { "POST" } else { "GET" }),
+        method: Some(if luck.is_multiple_of(7) {
+            "POST"
+        } else {
+            "GET"
+        }),
         target: Some(&target),
         version: "HTTP/1.1",
         host: Some(&host),

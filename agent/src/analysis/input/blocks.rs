@@ -192,10 +192,9 @@ mod tests {
         let (mut lines, mut long) = (Vec::new(), Vec::new());
         while blocks.next(&mut block) {
             long.extend(block.long.iter().map(|long| long.line));
-            let mut number = block.first_line;
-            for line in block.lines().split_inclusive(|byte| *byte == b'\n') {
+            let split = block.lines().split_inclusive(|byte| *byte == b'\n');
+            for (number, line) in (block.first_line..).zip(split) {
                 lines.push((number, line.strip_suffix(b"\n").unwrap_or(line).to_vec()));
-                number += 1;
             }
         }
         assert_eq!(blocks.bytes(), text.len() as u64);

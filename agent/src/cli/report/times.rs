@@ -120,7 +120,7 @@ mod tests {
                 .unwrap();
                 let before = before.unwrap();
                 let found = [asked.since, asked.until, before.since, before.until]
-                    .map(|time| time.map_or("-".to_owned(), |time| time.to_string()));
+                    .map(|time| time.map_or_else(|| "-".to_owned(), |time| time.to_string()));
                 assert_eq!(found, expected, "{compare}");
             };
         check(

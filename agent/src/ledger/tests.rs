@@ -3,6 +3,9 @@
 use serde_json::{Value, json};
 
 use super::*;
+use crate::http::engine::Counts as EngineCounts;
+use crate::http::exchange::pairing::PairingCounts;
+use crate::session::table::SessionCounts;
 use crate::sink::counts::SharedCounts;
 
 /// Two CPUs with 7 records, of which 5 were received and 1 was lost in the ring.

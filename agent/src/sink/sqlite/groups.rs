@@ -15,13 +15,16 @@
 //! What is not written yet is not lost by a crash: `group_state` says up to which transaction rows are
 //! counted, and what came later is counted again when the file is opened ([`write`]).
 
+mod fill;
 pub(crate) mod part;
 mod recent;
 pub(crate) mod slowest;
 mod write;
+mod written;
 
+pub(super) use fill::fill;
 pub(super) use recent::Groups;
-pub(super) use write::{close_all, fill};
+pub(super) use write::close_all;
 
 use crate::http::exchange::record::Role;
 

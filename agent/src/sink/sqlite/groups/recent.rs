@@ -40,7 +40,7 @@ pub(crate) struct Groups {
     /// Counts uses of minutes.
     uses: u64,
     bytes: usize,
-    pub(super) written: super::write::Written,
+    pub(super) written: super::written::Written,
 }
 
 /// The groups of a minute and role.
@@ -139,7 +139,7 @@ impl<K: Copy> ToKey<K> for K {
 }
 
 impl Groups {
-    pub(super) fn new(written: super::write::Written) -> Self {
+    pub(super) fn new(written: super::written::Written) -> Self {
         Self {
             minutes: Vec::new(),
             last: 0,

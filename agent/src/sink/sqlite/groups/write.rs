@@ -5,13 +5,13 @@ use std::time::{Duration, Instant};
 
 use rusqlite::{Connection, OptionalExtension as _, params};
 
-use super::part::{self, Group, Merged};
+use super::part::{self, Group};
 use super::recent::{Groups, Minute, Table};
-use super::slowest::Slowest;
-use super::{Key, Kind, MINUTE, PERIODS, floor};
+use super::written::Written;
+use super::{Key, Kind, MINUTE, floor};
 use crate::http::exchange::record::{ExchangeRecord, Outcome, Role};
 use crate::sink::sqlite::error::FileError;
-use crate::sink::sqlite::tally::{Addend, EXCHANGE_SUMS, Sums, Tally, histogram};
+use crate::sink::sqlite::tally::{Addend, Tally};
 
 /// How long groups are kept in memory alone.
 const WRITE_AFTER: Duration = Duration::from_secs(1);
@@ -21,30 +21,8 @@ const PENDING_MOST: u64 = 16_384;
 const TRANSACTIONS_MOST: i64 = 200;
 /// Minutes that stay in memory once they are written, and enough for late records.
 const KEPT: usize = 8;
-/// A period gets its row when so many seconds of the next have passed: late records have come by then.
-const SETTLED: i64 = 120;
 /// Longer periods that are made of shorter ones at once, so that a transaction does not take long.
 const CLOSED_AT_ONCE: usize = 2;
-/// Exchanges of a file of an earlier schema that are counted anew; more would take too long.
-const FILLED_MOST: i64 = 300_000;
-
-/// How far groups are written.
-#[derive(Debug)]
-pub(crate) struct Written {
-    /// Exchanges that are in memory alone.
-    pub(super) pending: u64,
-    /// The last transaction whose exchanges are in the table.
-    sequence: i64,
-    /// Another who writes to the table counts up.
-    generation: i64,
-    at: Instant,
-    /// Periods that have shorter ones in the table, and no row of their own.
-    open: BTreeSet<(i64, i64)>,
-    /// The newest minute that was written.
-    newest: i64,
-    /// Some of what is counted is written before its transaction is, and the rest must be with it.
-    overdue: bool,
-}
 
 impl Groups {
     /// Of a file, as far as its table goes, and with what was stored since. To be called within a
@@ -256,7 +234,7 @@ impl Groups {
         Ok(())
     }
 
-    fn replay_rows(
+    pub(super) fn replay_rows(
         &mut self,
         connection: &Connection,
         mut rows: rusqlite::Rows<'_>,
@@ -267,168 +245,6 @@ impl Groups {
             };
             self.exchange(connection, id, &record, &Addend::of(&record))?;
         }
-        Ok(())
-    }
-}
-
-/// Counts what a file of an earlier schema holds: all of it where that takes no more than a moment,
-/// else what its sums by minute say.
-///
-/// # Errors
-/// What the database says.
-pub(crate) fn fill(connection: &Connection) -> Result<(), FileError> {
-    let (exchanges, newest): (i64, Option<i64>) = connection.query_row(
-        "SELECT (SELECT count(*) FROM (SELECT 1 FROM exchanges LIMIT ?)), (SELECT max(id) FROM exchanges)",
-        [FILLED_MOST + 1],
-        |row| Ok((row.get(0)?, row.get(1)?)),
-    )?;
-    let Some(newest) = newest else {
-        return Ok(());
-    };
-    if exchanges <= FILLED_MOST {
-        let mut groups = Groups::open(connection)?;
-        let mut rows = connection.prepare(&format!("{EXCHANGE} ORDER BY id"))?;
-        groups.replay_rows(connection, rows.query([])?)?;
-        let sequence = groups.written.sequence;
-        groups.write(connection, sequence)?;
-        return Ok(());
-    }
-    let known_from = floor(newest / 2_000_000, MINUTE) + MINUTE;
-    connection.execute("UPDATE group_state SET known_from = ?", [known_from])?;
-    let sums = EXCHANGE_SUMS.join(", ");
-    let mut minutes =
-        connection.prepare(&format!("SELECT time, role, {sums} FROM exchange_minutes"))?;
-    let mut latencies = connection
-        .prepare("SELECT from_us, exchanges FROM latency_minutes WHERE time = ? AND role = ?")?;
-    let mut minutes = minutes.query([])?;
-    while let Some(row) = minutes.next()? {
-        let time: i64 = row.get(0)?;
-        let Some(role) = role(row.get::<_, Option<String>>(1)?.as_deref()) else {
-            continue;
-        };
-        let mut sums: Sums = Default::default();
-        for (place, sum) in sums.iter_mut().enumerate() {
-            *sum = row.get::<_, i64>(place + 2)?.unsigned_abs();
-        }
-        let mut tally = Tally {
-            sums,
-            ..Tally::default()
-        };
-        let mut buckets = latencies.query(params![time, role.name()])?;
-        while let Some(row) = buckets.next()? {
-            let index = histogram::index(row.get::<_, i64>(0)?.unsigned_abs());
-            tally
-                .histogram
-                .add(index, row.get::<_, i64>(1)?.unsigned_abs());
-            // Exactly it is not known any more: the end of its bucket.
-            let end = histogram::from_us((index + 1).min(histogram::BUCKETS - 1));
-            tally.longest_us = tally.longest_us.max(end);
-        }
-        let key = Key {
-            period: MINUTE,
-            time,
-            kind: Kind::All,
-            role,
-        };
-        let data = part::encode(&mut vec![("", &tally)], &Tally::default());
-        put(connection, key, &data)?;
-    }
-    Ok(())
-}
-
-impl Written {
-    /// Finds the periods that are to be closed.
-    fn find_open(&mut self, connection: &Connection) -> Result<(), FileError> {
-        let mut rows =
-            connection.prepare("SELECT DISTINCT period, time FROM exchange_groups ORDER BY 1")?;
-        let there: BTreeSet<(i64, i64)> = rows
-            .query_map([], |row| Ok((row.get(0)?, row.get(1)?)))?
-            .collect::<Result<_, _>>()?;
-        for (period, time) in &there {
-            if *period == MINUTE {
-                self.newest = self.newest.max(*time);
-            }
-            for longer in PERIODS.into_iter().filter(|longer| longer > period) {
-                let around = (longer, floor(*time, longer));
-                if !there.contains(&around) {
-                    self.open.insert(around);
-                }
-            }
-        }
-        Ok(())
-    }
-
-    /// A minute has changed: what is made of it is made again.
-    fn reopen(&mut self, connection: &Connection, minute: i64) -> Result<(), FileError> {
-        self.newest = self.newest.max(minute);
-        for period in PERIODS.into_iter().filter(|period| *period > MINUTE) {
-            let time = floor(minute, period);
-            if self.open.insert((period, time)) {
-                connection
-                    .prepare_cached("DELETE FROM exchange_groups WHERE period = ? AND time = ?")?
-                    .execute([period, time])?;
-            }
-        }
-        Ok(())
-    }
-
-    /// A period that is over by this second, the shortest first.
-    fn due(&self, second: i64) -> Option<(i64, i64)> {
-        // The first of a length is the oldest; a longer one is over later than all that it is made of.
-        PERIODS.into_iter().skip(1).find_map(|period| {
-            let first = self.open.range((period, i64::MIN)..).next()?;
-            let end = first.1.saturating_add(period + SETTLED);
-            (first.0 == period && end <= second).then_some(*first)
-        })
-    }
-
-    /// Makes the rows of a period of those of the next shorter one.
-    fn close(&mut self, connection: &Connection, period: i64, time: i64) -> Result<(), FileError> {
-        let shorter = PERIODS
-            .into_iter()
-            .rfind(|shorter| *shorter < period)
-            .unwrap_or(MINUTE);
-        let mut rows = connection.prepare_cached(
-            "SELECT data FROM exchange_groups WHERE period = ? AND time >= ? AND time < ? \
-             AND kind = ? AND role = ?",
-        )?;
-        for kind in Kind::ALL {
-            for role in Role::ALL {
-                let mut found = rows.query(params![
-                    shorter,
-                    time,
-                    time + period,
-                    kind.name(),
-                    role.name()
-                ])?;
-                let mut merged = Merged::default();
-                let mut slowest = Slowest::default();
-                let mut is_empty = true;
-                while let Some(row) = found.next()? {
-                    let data = bytes(row)?;
-                    is_empty = false;
-                    match kind {
-                        Kind::Slowest => slowest.add_encoded(data)?,
-                        _ => merged.add(data)?,
-                    }
-                }
-                if is_empty {
-                    continue;
-                }
-                let data = match kind {
-                    Kind::Slowest => slowest.encode(),
-                    _ => merged.encode(),
-                };
-                let key = Key {
-                    period,
-                    time,
-                    kind,
-                    role,
-                };
-                put(connection, key, &data)?;
-            }
-        }
-        self.open.remove(&(period, time));
         Ok(())
     }
 }
@@ -490,7 +306,7 @@ fn encode_texts(table: &Table<Box<str>>) -> Option<Vec<u8>> {
     Some(part::encode(&mut groups, &table.others))
 }
 
-fn put(connection: &Connection, key: Key, data: &[u8]) -> Result<(), FileError> {
+pub(super) fn put(connection: &Connection, key: Key, data: &[u8]) -> Result<(), FileError> {
     connection
         .prepare_cached(
             "INSERT INTO exchange_groups VALUES (?, ?, ?, ?, ?) \
@@ -506,7 +322,7 @@ fn put(connection: &Connection, key: Key, data: &[u8]) -> Result<(), FileError> 
     Ok(())
 }
 
-fn get(connection: &Connection, key: Key) -> Result<Option<Vec<u8>>, FileError> {
+pub(super) fn get(connection: &Connection, key: Key) -> Result<Option<Vec<u8>>, FileError> {
     let mut statement = connection.prepare_cached(
         "SELECT data FROM exchange_groups WHERE period = ? AND time = ? AND kind = ? AND role = ?",
     )?;
@@ -517,7 +333,7 @@ fn get(connection: &Connection, key: Key) -> Result<Option<Vec<u8>>, FileError> 
     Ok(found.optional()?)
 }
 
-const EXCHANGE: &str = "SELECT id, ts, role, outcome, src_ip, method, target, host, user_agent, status, \
+pub(super) const EXCHANGE: &str = "SELECT id, ts, role, outcome, src_ip, method, target, host, user_agent, status, \
     ttfb_us, request_bytes, response_bytes FROM exchanges";
 
 /// What groups count of a row; None: it is none that we wrote.
@@ -569,12 +385,12 @@ fn exchange<'r>(row: &'r rusqlite::Row<'_>) -> rusqlite::Result<Option<(i64, Exc
     Ok(Some((row.get(0)?, record)))
 }
 
-fn role(name: Option<&str>) -> Option<Role> {
+pub(super) fn role(name: Option<&str>) -> Option<Role> {
     let name = name?;
     Role::ALL.into_iter().find(|role| role.name() == name)
 }
 
 /// The bytes in the first column; none where it is null.
-fn bytes<'r>(row: &'r rusqlite::Row<'_>) -> rusqlite::Result<&'r [u8]> {
+pub(super) fn bytes<'r>(row: &'r rusqlite::Row<'_>) -> rusqlite::Result<&'r [u8]> {
     Ok(row.get_ref(0)?.as_blob_or_null()?.unwrap_or_default())
 }

@@ -113,18 +113,31 @@ impl Store {
         Ok(Reach::End)
     }
 
-    /// The files that have rows between the keys of the query.
-    fn files_between(&self, query: &Query) -> Result<Vec<&ReadFile>, ReadError> {
+    /// The files that have rows between the keys of the query, as they are now.
+    fn files_between(&self, query: &Query) -> Result<Vec<Ranged<'_>>, ReadError> {
         let mut files = Vec::new();
         for file in &self.files {
-            if let Some((first, last)) = file.range(query.table)?
-                && first <= query.last_id
-                && last >= query.first_id
-            {
-                files.push(file);
+            if let Some((first, last)) = file.range(query.table)? {
+                let ranged = Ranged { file, first, last };
+                files.extend(Some(ranged).filter(|file| file.has(query.first_id, query.last_id)));
             }
         }
         Ok(files)
+    }
+}
+
+/// A file, and its first and last key when the scan began: a stretch is of few files, however many days
+/// there are.
+struct Ranged<'s> {
+    file: &'s ReadFile,
+    first: i64,
+    last: i64,
+}
+
+impl Ranged<'_> {
+    /// Whether it may have rows between these keys.
+    fn has(&self, first: i64, last: i64) -> bool {
+        self.first <= last && self.last >= first
     }
 }
 
@@ -150,35 +163,40 @@ impl Reach {
 
 /// The first key, in this order, that is there.
 fn edge(
-    files: &[&ReadFile],
+    files: &[Ranged<'_>],
     table: Table,
     order: Order,
     first: i64,
     last: i64,
 ) -> Result<Option<i64>, ReadError> {
     let mut found: Option<i64> = None;
-    for file in files {
-        if let Some(edge) = file.edge(table, order, first, last)? {
-            found = Some(match (found, order) {
-                (None, _) => edge,
-                (Some(found), Order::Newest) => found.max(edge),
-                (Some(found), Order::Oldest) => found.min(edge),
-            });
-        }
+    for ranged in files.iter().filter(|file| file.has(first, last)) {
+        let edge = match order {
+            Order::Newest if ranged.last <= last => Some(ranged.last),
+            Order::Oldest if ranged.first >= first => Some(ranged.first),
+            _ => ranged.file.edge(table, order, first, last)?,
+        };
+        found = match (found, edge, order) {
+            (found, None, _) => found,
+            (None, edge, _) => edge,
+            (Some(found), Some(edge), Order::Newest) => Some(found.max(edge)),
+            (Some(found), Some(edge), Order::Oldest) => Some(found.min(edge)),
+        };
     }
     Ok(found)
 }
 
 /// Looks at a stretch of all files; false: the time was over before.
 fn look(
-    files: &[&ReadFile],
+    files: &[Ranged<'_>],
     keys: &RangeInclusive<i64>,
     order: Order,
     after: Option<Cursor>,
     guard: Option<Instant>,
     stretch: &mut impl Stretch,
 ) -> Result<bool, ReadError> {
-    for file in files {
+    let there = |ranged: &&Ranged<'_>| ranged.has(*keys.start(), *keys.end());
+    for Ranged { file, .. } in files.iter().filter(there) {
         let (mut first, mut last) = (*keys.start(), *keys.end());
         if let Some(Cursor { id, day }) = after {
             // The row itself was there already; one of another file may have the same key.

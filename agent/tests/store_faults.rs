@@ -149,7 +149,7 @@ fn a_database_of_the_first_schema_is_upgraded_by_the_program_and_goes_on() {
     let exchanges = json(&serve.get("/api/exchanges", 200));
     assert_eq!(exchanges["exchanges"].as_array().unwrap().len(), 4);
     let upgraded = Connection::open(&path).unwrap();
-    assert_eq!(count(&upgraded, "PRAGMA user_version"), 2);
+    assert_eq!(count(&upgraded, "PRAGMA user_version"), 3);
     assert_eq!(count(&upgraded, "SELECT sum(id) FROM exchanges"), before);
     assert_eq!(
         count(&upgraded, "SELECT count(*) FROM sessions"),
@@ -158,6 +158,8 @@ fn a_database_of_the_first_schema_is_upgraded_by_the_program_and_goes_on() {
     // What the first schema did not have is made of what is in it.
     let timed = "SELECT sum(exchanges) FROM latency_seconds";
     assert_eq!(count(&upgraded, timed), 3);
+    let groups = "SELECT count(*) FROM exchange_groups";
+    assert!(count(&upgraded, groups) > 0, "groups are counted anew");
     assert!(!serve.said().contains("moved aside"), "{}", serve.said());
     check_account(&serve, 1, 1, 0);
 }

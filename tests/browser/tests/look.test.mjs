@@ -23,6 +23,11 @@ async function filled(context) {
   const command = "gen sessions -n 200 --seed 3 --start=-5m --rate 0 --batch 100 --api-url";
   const made = await start(context, program(), [...command.split(" "), `${server.url}/api`], "", { env: {}, cwd: server.data });
   assert.equal(await made.ended, 0, made.said());
+  // Groups are written a second after their records.
+  await until("groups are there", async () => {
+    const answer = await fetch(`${server.url}/api/top?by=endpoint`);
+    return (await answer.json()).rows.length > 0;
+  });
   return server;
 }
 

@@ -1,6 +1,7 @@
 //! The command line: what can be typed, and how it becomes a [`Config`] and the arguments of a
 //! command. Executing a command is the work of its own file.
 
+mod back_end;
 mod flags;
 
 pub mod doctor;

@@ -5,6 +5,7 @@
 //! counters, say what was seen and what was lost.
 
 mod signals;
+mod sinks;
 mod status;
 mod targets;
 
@@ -34,15 +35,12 @@ use crate::http::exchange::pairing::{Limits as PairingLimits, Pairing};
 use crate::ledger::{Ledger, Moment, Taken};
 use crate::selftest::keep;
 use crate::server::access;
-use crate::server::api::{Api, Bounds};
+use crate::server::api::Api;
 use crate::server::{Listener, Mode, Server, ServerError, Serving};
-use crate::sink::RecordSink;
-use crate::sink::api::{ApiSettings, ApiSink};
-use crate::sink::counts::Counts;
 use crate::sink::fan_out::FanOut;
 use crate::sink::log::{LogHandle, LogSink, make_folder};
-use crate::sink::sqlite::{SqliteSink, StoreError};
 use signals::{Signals, Told};
+use sinks::Sinks;
 use status::Status;
 use targets::Targets;
 
@@ -370,61 +368,6 @@ fn give_up_privileges(config: &Config, attach: Attach) -> anyhow::Result<()> {
         privileges::ensure_writable(folder)?;
     }
     Ok(())
-}
-
-/// The sinks of exchanges and sessions, how each is asked for its account, and the API over the store.
-struct Sinks {
-    records: Vec<Box<dyn RecordSink>>,
-    accounts: Vec<(&'static str, Account)>,
-    api: Option<Api>,
-}
-
-type Account = Box<dyn Fn() -> Counts>;
-
-impl Sinks {
-    fn start(config: &Config, to_api: Option<ApiSettings>) -> anyhow::Result<Self> {
-        let mut sinks = Self {
-            records: Vec::new(),
-            accounts: Vec::new(),
-            api: None,
-        };
-        if let Some(store) = store(config)? {
-            let days = config.store.retain.days;
-            let directory = config.store.dir.clone();
-            sinks.api = Some(Api::new(store.intake(), directory, days, Bounds::default()));
-            let handle = store.handle();
-            sinks.add(store, Box::new(move || handle.counts()));
-        }
-        if let Some(settings) = to_api {
-            let sink = ApiSink::start(settings)?;
-            let handle = sink.handle();
-            sinks.add(sink, Box::new(move || handle.counts()));
-        }
-        Ok(sinks)
-    }
-
-    fn add(&mut self, sink: impl RecordSink + 'static, account: Account) {
-        self.accounts.push((sink.name(), account));
-        self.records.push(Box::new(sink));
-    }
-}
-
-/// The store, unless it is off. Another process that has the folder that nobody chose is no reason to
-/// capture nothing.
-fn store(config: &Config) -> Result<Option<SqliteSink>, StoreError> {
-    if !config.store.enabled {
-        return Ok(None);
-    }
-    match SqliteSink::start(settings::store_of_run(config)) {
-        Err(error) if config.store.dir == StoreConfig::default().dir => {
-            tracing::warn!(
-                error = &error as &dyn std::error::Error,
-                "exchanges are not stored"
-            );
-            Ok(None)
-        }
-        started => started.map(Some),
-    }
 }
 
 /// Gives back what loading needed.

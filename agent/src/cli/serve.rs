@@ -6,12 +6,11 @@ use std::net::SocketAddr;
 use std::time::{Duration, Instant};
 
 use anyhow::Context as _;
-use tokio::signal::unix::{SignalKind, signal};
 
+use super::back_end::until_told;
 use super::settings;
 use crate::config::Config;
-use crate::diagnostics;
-use crate::exit::{Exit, UsageError, report};
+use crate::exit::{Exit, UsageError};
 use crate::ledger::{Moment, RequestCounts, StoreLedger};
 use crate::server::access;
 use crate::server::api::{Api, Bounds};
@@ -64,7 +63,14 @@ pub fn serve(config: Config, arguments: ServeArguments) -> anyhow::Result<Exit> 
         .enable_all()
         .build()
         .context("cannot start the runtime")?;
-    runtime.block_on(until_told(&config, &arguments, &api, listener, serving))?;
+    let greet = |server: &BackEnd| greet(&config, server);
+    runtime.block_on(until_told(
+        listener,
+        &api,
+        serving,
+        arguments.duration,
+        greet,
+    ))?;
     // What readers still do is of no use to anybody.
     runtime.shutdown_background();
     let counts = Box::new(store).close();
@@ -82,48 +88,6 @@ fn address(config: &Config) -> Result<SocketAddr, UsageError> {
         let sentence = "tapline serve needs an address: server.listen must not be off";
         UsageError(sentence.to_owned())
     })
-}
-
-async fn until_told(
-    config: &Config,
-    arguments: &ServeArguments,
-    api: &Api,
-    listener: Listener,
-    serving: Serving,
-) -> anyhow::Result<()> {
-    let listen = |kind| signal(kind).context("cannot listen for signals");
-    let mut interrupt = listen(SignalKind::interrupt())?;
-    let mut terminate = listen(SignalKind::terminate())?;
-    let mut hang_up = listen(SignalKind::hangup())?;
-    let server = BackEnd::start(listener, api, serving).context("cannot start the server")?;
-    greet(config, &server);
-    let ends = async {
-        match arguments.duration {
-            Some(duration) => tokio::time::sleep(duration).await,
-            None => std::future::pending().await,
-        }
-    };
-    tokio::pin!(ends);
-    let mut ticks = tokio::time::interval(Duration::from_secs(1));
-    ticks.set_missed_tick_behavior(tokio::time::MissedTickBehavior::Delay);
-    loop {
-        tokio::select! {
-            () = &mut ends => break,
-            _ = interrupt.recv() => break,
-            _ = terminate.recv() => break,
-            _ = hang_up.recv() => {
-                if let Err(error) = diagnostics::reopen() {
-                    let error = anyhow::Error::from(error);
-                    report(&error.context("cannot open the diagnostics file again"));
-                }
-            }
-            _ = ticks.tick() => diagnostics::tick(),
-        }
-    }
-    // A second signal ends the process at once, whatever the rest waits for.
-    super::run::let_signals_kill();
-    server.stop().await;
-    Ok(())
 }
 
 /// The first line: where it listens, where it stores, how to stop it.

@@ -10,14 +10,13 @@ use std::time::Duration;
 use anyhow::Context as _;
 use clap::Args;
 use jiff::Timestamp;
-use tokio::signal::unix::{SignalKind, signal};
 
+use super::back_end::until_told;
 use super::settings;
 use crate::analysis::format::Format;
 use crate::analysis::language::Language;
 use crate::config::{Config, Word as _, from_word, parse_duration};
-use crate::diagnostics;
-use crate::exit::{Exit, UsageError, report};
+use crate::exit::{Exit, UsageError};
 use crate::generate::seed::Seed;
 use crate::server::access;
 use crate::server::api::{Api, Bounds};
@@ -208,7 +207,14 @@ pub fn watch(config: &Config, arguments: WatchArguments) -> anyhow::Result<Exit>
         .name("tapline-watch".to_owned())
         .spawn(move || work.run(&stopped))
         .context("cannot start a thread")?;
-    let served = runtime.block_on(until_told(&arguments, &api, listener, serving));
+    let greet = |server: &BackEnd| greet(&arguments, server);
+    let served = runtime.block_on(until_told(
+        listener,
+        &api,
+        serving,
+        arguments.duration,
+        greet,
+    ));
     // The thread sees that nobody is there any more.
     drop(stop);
     runtime.shutdown_background();
@@ -218,47 +224,6 @@ pub fn watch(config: &Config, arguments: WatchArguments) -> anyhow::Result<Exit>
     let counts = store.close();
     served?;
     end(&arguments, done, &counts)
-}
-
-async fn until_told(
-    arguments: &WatchArguments,
-    api: &Api,
-    listener: Listener,
-    serving: Serving,
-) -> anyhow::Result<()> {
-    let listen = |kind| signal(kind).context("cannot listen for signals");
-    let mut interrupt = listen(SignalKind::interrupt())?;
-    let mut terminate = listen(SignalKind::terminate())?;
-    let mut hang_up = listen(SignalKind::hangup())?;
-    let server = BackEnd::start(listener, api, serving).context("cannot start the server")?;
-    greet(arguments, &server);
-    let ends = async {
-        match arguments.duration {
-            Some(duration) => tokio::time::sleep(duration).await,
-            None => std::future::pending().await,
-        }
-    };
-    tokio::pin!(ends);
-    let mut ticks = tokio::time::interval(Duration::from_secs(1));
-    ticks.set_missed_tick_behavior(tokio::time::MissedTickBehavior::Delay);
-    loop {
-        tokio::select! {
-            () = &mut ends => break,
-            _ = interrupt.recv() => break,
-            _ = terminate.recv() => break,
-            _ = hang_up.recv() => {
-                if let Err(error) = diagnostics::reopen() {
-                    let error = anyhow::Error::from(error);
-                    report(&error.context("cannot open the diagnostics file again"));
-                }
-            }
-            _ = ticks.tick() => diagnostics::tick(),
-        }
-    }
-    // A second signal ends the process at once, whatever the rest waits for.
-    super::run::let_signals_kill();
-    server.stop().await;
-    Ok(())
 }
 
 /// The first line: what it follows, where it shows it, how to stop it.

@@ -3,6 +3,8 @@
 //! One task makes bodies of batches, some tasks send them, one looks at the clock. They share [`Work`],
 //! which belongs to this thread alone; none holds a borrow of it while it waits.
 
+mod spooling;
+
 use std::cell::{Cell, RefCell};
 use std::collections::VecDeque;
 use std::hash::{BuildHasher as _, RandomState};
@@ -24,7 +26,7 @@ use super::gate::Gate;
 use super::settings::Mode;
 use crate::sink::batch::Batch;
 use crate::sink::counts::{ExactCounts, Kept, LossReason};
-use crate::sink::spool::{Gone, Place, Spool};
+use crate::sink::spool::{Place, Spool};
 
 /// Bytes of bodies that wait in memory at most, while the target takes them.
 const MEMORY: usize = 16 << 20;
@@ -36,8 +38,6 @@ const TICK: Duration = Duration::from_millis(100);
 const SYNC: Duration = Duration::from_secs(1);
 /// How long what is there at the end may still be sent; then it goes to the spool.
 const AT_THE_END: Duration = Duration::from_secs(3);
-/// A spool that cannot be written is not tried again for so long.
-const SPOOL_PAUSE: Duration = Duration::from_secs(1);
 
 /// How far the end is.
 #[derive(Clone, Copy, Debug, Eq, Ord, PartialEq, PartialOrd)]
@@ -276,68 +276,6 @@ impl Work {
             self.lose(&newest, LossReason::NoSpace, newest.left.get());
         }
         self.more.notify_one();
-    }
-
-    /// Brings what waits in memory to the spool, the oldest first, as far as it goes.
-    fn spool_memory(&self) {
-        loop {
-            let Some(item) = self.memory.borrow().front().cloned() else {
-                return;
-            };
-            if !self.spool_item(&item, false) {
-                return;
-            }
-            self.memory.borrow_mut().pop_front();
-            self.memory_bytes
-                .set(self.memory_bytes.get() - item.body.bytes.len());
-        }
-    }
-
-    /// Brings a body that is being sent to the spool, in case that this process ends before.
-    fn keep_safe(&self, item: &Item) {
-        if item.place.get().is_none() {
-            self.spool_item(item, true);
-        }
-    }
-
-    /// Writes a body to the spool. Whether it is there.
-    fn spool_item(&self, item: &Item, is_held: bool) -> bool {
-        let place = self.write_spool(&item.body, is_held);
-        if let Some(place) = place {
-            self.counts
-                .bring(Kept::Queued, Kept::Spooled, item.left.get());
-            item.place.set(Some(place));
-        }
-        place.is_some()
-    }
-
-    fn write_spool(&self, body: &Body, is_held: bool) -> Option<Place> {
-        let now = Instant::now();
-        if self
-            .spool_failed
-            .get()
-            .is_some_and(|at| now < at + SPOOL_PAUSE)
-        {
-            return None;
-        }
-        let mut spool = self.spool.borrow_mut();
-        match spool.append(body.tag(), body.records, &body.bytes, is_held) {
-            Ok((place, gone)) => {
-                self.spool_failed.set(None);
-                drop(spool);
-                gone.into_iter().for_each(|gone| self.count_gone(gone));
-                Some(place)
-            }
-            Err(error) => {
-                self.spool_failed.set(Some(now));
-                tracing::error!(path = %self.settings.spool.directory.display(), error = &error as &dyn std::error::Error, reason = error.reason().word(), "records that cannot be sent cannot be spooled either; they are kept in memory as long as there is room, and then lost");
-                None
-            }
-        }
-    }
-
-    fn count_gone(&self, gone: Gone) {
-        self.counts.lose(Kept::Spooled, gone.reason, gone.records);
     }
 
     /// Sends bodies, one after the other.

@@ -56,10 +56,15 @@ impl<'a> FlowParts<'a> {
     /// The flow as it is now, as a scan of the table finds it; `None`: the place is free, or about to be
     /// filled in. `tick_ns`: the nanoseconds of a coarse tick.
     ///
-    /// While packets come, the words of a record may be of slightly different moments.
+    /// While packets come, the words of a record may be of slightly different moments; but they are of one flow:
+    /// where the place has changed hands between the parts of an image, `None`.
     #[must_use]
     pub fn read(&self, slot: u32, tick_ns: u32) -> Option<FlowRecord> {
-        if self.flow.tag.get() <= crate::table::CLAIMED {
+        let (tag, generation) = (self.flow.tag.get(), self.flow.generation.get());
+        let is_of_it = |direction: &&FlowDirection| {
+            direction.tag.get() == tag && direction.generation.get() == generation
+        };
+        if tag <= crate::table::CLAIMED || !self.directions.iter().all(is_of_it) {
             return None;
         }
         let both = |word: fn(&FlowDirection) -> &Shared<u64>| {

@@ -11,9 +11,7 @@
 
 use std::time::Duration;
 
-use agent_common::flow::{
-    FLOW_VERSION, FLOW_WAYS, FlowBucket, FlowLines, FlowParts, FlowRecord, known_word,
-};
+use agent_common::flow::{FLOW_VERSION, FLOW_WAYS, FlowBucket, FlowLines, FlowParts, FlowRecord};
 use agent_common::record::{RecordHeader, VERSION};
 use agent_common::settings::Settings;
 use zerocopy::FromBytes as _;
@@ -77,6 +75,10 @@ pub trait TakeFlow: std::fmt::Debug + Send {
     /// becomes of it.
     fn found(&mut self, record: &FlowRecord, news: bool, now_ns: u64, engine: &Engine) -> Taken;
 
+    /// So many packets that were put on record in [`TakeFlow::found`] are among those that the kernel side counts as
+    /// left out: their flow left at the same moment, when the ring had no room for it.
+    fn counted_twice(&mut self, packets: u64);
+
     /// All flows of the table have been found once more.
     fn walked(&mut self);
 
@@ -132,28 +134,41 @@ impl<'a> Item<'a> {
     }
 }
 
-/// Shows the flows of a bucket to `visit`, with whether there is news; gives slots with the words that say
-/// what is on record.
+/// The words in which is said what of each flow is on record: see [`agent_common::flow::known_word`].
+pub(super) trait Words {
+    /// The flow of this generation is looked at. False: it has left.
+    fn look(&mut self, slot: u32, generation: u32) -> bool;
+
+    /// So much of it is on record now (packets, and whether it is taken as over); `None`: nothing new. Gives how
+    /// many of the packets are counted as left out nevertheless.
+    fn looked(&mut self, slot: u32, generation: u32, told: Option<(u64, bool)>) -> u64;
+}
+
+/// Shows the flows of a bucket to `visit`, with whether there is news, and says what became of them. Gives how many
+/// packets are on record and counted as left out.
 pub(super) fn visit_bucket(
     (bucket, lines): (&FlowBucket, [&FlowLines; 2]),
     index: u32,
     tick_ns: u32,
     visit: &mut dyn FnMut(&FlowRecord, bool) -> Taken,
-    mut known: impl FnMut(u32, u64),
-) {
+    words: &mut impl Words,
+) -> u64 {
+    let mut twice = 0;
     for place in 0..FLOW_WAYS as u32 {
         let slot = index * FLOW_WAYS as u32 + place;
         let flow = FlowParts::of(bucket, lines, place);
         let Some(record) = flow.read(slot, tick_ns) else {
             continue;
         };
-        let taken = visit(&record, flow.has_news());
-        if taken != Taken::No {
-            let packets = record.packets[0].wrapping_add(record.packets[1]);
-            let last = taken == Taken::Final;
-            known(slot, known_word(record.generation, packets, last));
+        if !words.look(slot, record.generation) {
+            continue;
         }
+        let taken = visit(&record, flow.has_news());
+        let packets = record.packets[0].wrapping_add(record.packets[1]);
+        let told = (taken != Taken::No).then_some((packets, taken == Taken::Final));
+        twice += words.looked(slot, record.generation, told);
     }
+    twice
 }
 
 /// Buckets for so many flows: a power of two.

@@ -2,6 +2,8 @@
 
 use std::time::Duration;
 
+use crate::bench::code;
+
 /// One benchmark: `cargo xtask bench NAME`.
 #[derive(Debug)]
 pub(super) struct Suite {
@@ -17,7 +19,7 @@ pub(super) struct Suite {
 }
 
 /// All of them.
-pub(super) const SUITES: [Suite; 11] = [
+pub(super) const SUITES: [Suite; 12] = [
     Suite {
         name: "kernel",
         full: &[],
@@ -103,5 +105,12 @@ pub(super) const SUITES: [Suite; 11] = [
         quick: &["--seeds", "1", "--hours", "3"],
         program_flag: Some("--program"),
         time_limit: Duration::from_secs(600),
+    },
+    Suite {
+        name: code::NAME,
+        full: &[],
+        quick: &["--quick"],
+        program_flag: None,
+        time_limit: Duration::from_secs(900),
     },
 ];

@@ -69,6 +69,9 @@ pub(crate) struct Options {
     /// Keep the filled store in this folder, and take it where it is there already: it is copied, and the copy is used
     #[arg(long, value_name = "FOLDER")]
     store: Option<PathBuf>,
+    /// Do not copy it: what arrives stays in it
+    #[arg(long, requires = "store")]
+    in_place: bool,
     /// Measure this program instead of building one
     #[arg(long, value_name = "FILE")]
     program: Option<PathBuf>,
@@ -172,7 +175,10 @@ fn of_store(
     options: &Options,
     document: &mut Document,
 ) -> Result<()> {
-    let data = folder.join("data");
+    let data = match &options.store {
+        Some(kept) if options.in_place => kept.clone(),
+        _ => folder.join("data"),
+    };
     fill(workspace, &data, options)?;
     let (mut server, address) = start(program, folder, &data)?;
     say("measuring; whatever else runs here disturbs it");
@@ -274,7 +280,7 @@ fn fill(workspace: &Workspace, data: &Path, options: &Options) -> Result<()> {
             .arg(options.exchanges.to_string())
             .run()?;
     }
-    if let Some(kept) = kept {
+    if let Some(kept) = kept.filter(|_| !options.in_place) {
         fs::create_dir_all(data).with_context(|| format!("make {}", data.display()))?;
         for entry in fs::read_dir(kept).with_context(|| format!("list {}", kept.display()))? {
             let entry = entry.with_context(|| format!("list {}", kept.display()))?;

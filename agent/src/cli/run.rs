@@ -73,6 +73,7 @@ pub fn run(config: Config, arguments: RunArguments) -> anyhow::Result<Exit> {
         mode: Mode::Run,
         token: access::token(&config.server, arguments.insecure)?,
         alerts: settings::alerts(&config)?,
+        ..Serving::default()
     };
     let listener = listener(config.server.listen)?;
     let takes_sessions =
@@ -399,8 +400,8 @@ fn greet(config: &Config, hooks: &Hooks, server: &Server) {
     } else {
         hooks.describe()
     };
-    let metrics = match server.address() {
-        Some(address) => format!("; metrics at http://{address}/metrics"),
+    let pages = match server.address() {
+        Some(address) => format!("; dashboard at http://{address}/, metrics at /metrics"),
         None => String::new(),
     };
     let places = config.capture.flows;
@@ -408,7 +409,7 @@ fn greet(config: &Config, hooks: &Hooks, server: &Server) {
     let greeting = format!(
         "tapline captures on {where_it_sits}\n\
          at most {places} connections are followed at once, in {memory} MiB of the kernel's memory\n\
-         lines go to {place}{metrics}; stop with Ctrl-C (process {})\n",
+         lines go to {place}{pages}; stop with Ctrl-C (process {})\n",
         std::process::id()
     );
     // Where stderr is gone or full there is nobody to tell, and capture is what was asked for.

@@ -56,15 +56,10 @@ impl<'a> FlowParts<'a> {
     /// The flow as it is now, as a scan of the table finds it; `None`: the place is free, or about to be
     /// filled in. `tick_ns`: the nanoseconds of a coarse tick.
     ///
-    /// While packets come, the words of a record may be of slightly different moments; but they are of one flow:
-    /// where the place has changed hands between the parts of an image, `None`.
+    /// While packets come, the words of a record may be of slightly different moments.
     #[must_use]
     pub fn read(&self, slot: u32, tick_ns: u32) -> Option<FlowRecord> {
-        let (tag, generation) = (self.flow.tag.get(), self.flow.generation.get());
-        let is_of_it = |direction: &&FlowDirection| {
-            direction.tag.get() == tag && direction.generation.get() == generation
-        };
-        if tag <= crate::table::CLAIMED || !self.directions.iter().all(is_of_it) {
+        if self.flow.tag.get() <= crate::table::CLAIMED {
             return None;
         }
         let both = |word: fn(&FlowDirection) -> &Shared<u64>| {
@@ -84,6 +79,21 @@ impl<'a> FlowParts<'a> {
         record.why = why::READ;
         record.version = FLOW_VERSION;
         Some(record)
+    }
+
+    /// Whether the place held this very flow from when [`FlowParts::flow`] was copied until `later`, a copy
+    /// of the same place, was made. If so, directions that were copied in between are of this flow: a
+    /// place that changes hands has the tag [`crate::table::CLAIMED`] from before its counts are taken until
+    /// the next flow stands there with the next generation.
+    ///
+    /// Copies are taken from front to back: the tag stands in front of the generation, and that in front
+    /// of what the flow is.
+    #[must_use]
+    pub fn is_still(&self, later: &Flow) -> bool {
+        let tag = later.tag.get();
+        tag > crate::table::CLAIMED
+            && tag == self.flow.tag.get()
+            && later.generation.get() == self.flow.generation.get()
     }
 
     /// Whether more was counted than the last record has that the kernel sent of this flow.

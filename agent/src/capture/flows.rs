@@ -144,19 +144,24 @@ pub(super) trait Words {
     fn looked(&mut self, slot: u32, generation: u32, told: Option<(u64, bool)>) -> u64;
 }
 
-/// Shows the flows of a bucket to `visit`, with whether there is news, and says what became of them. Gives how many
-/// packets are on record and counted as left out.
+/// Shows the flows of a bucket to `visit`, with whether there is news, and says what became of them. The lines were
+/// copied between `bucket` and `later`, which is the same bucket: a flow that left its place meanwhile is
+/// passed over, since its counts may be those of the next. Gives how many packets are on record and counted as
+/// left out.
 pub(super) fn visit_bucket(
-    (bucket, lines): (&FlowBucket, [&FlowLines; 2]),
+    (bucket, lines, later): (&FlowBucket, [&FlowLines; 2], &FlowBucket),
     index: u32,
     tick_ns: u32,
     visit: &mut dyn FnMut(&FlowRecord, bool) -> Taken,
     words: &mut impl Words,
 ) -> u64 {
     let mut twice = 0;
-    for place in 0..FLOW_WAYS as u32 {
+    for (place, later) in (0..).zip(&later.places) {
         let slot = index * FLOW_WAYS as u32 + place;
         let flow = FlowParts::of(bucket, lines, place);
+        if !flow.is_still(later) {
+            continue;
+        }
         let Some(record) = flow.read(slot, tick_ns) else {
             continue;
         };
@@ -175,4 +180,76 @@ pub(super) fn visit_bucket(
 #[must_use]
 pub fn flow_buckets(flows: u32) -> u32 {
     flows.max(1).div_ceil(FLOW_WAYS as u32).next_power_of_two()
+}
+
+#[cfg(test)]
+mod tests {
+    use agent_common::table::CLAIMED;
+
+    use super::*;
+
+    const SLOT: u32 = 5 * FLOW_WAYS as u32 + 3;
+
+    /// A bucket with one flow, as it is read at some moment.
+    fn bucket(tag: u64, generation: u32) -> FlowBucket {
+        let bucket = FlowBucket::default();
+        bucket.places[3].tag.set(tag);
+        bucket.places[3].generation.set(generation);
+        bucket
+    }
+
+    /// What was said: slot, generation, and what is on record.
+    struct Known(Option<(u32, u32, Option<(u64, bool)>)>);
+
+    impl Words for Known {
+        fn look(&mut self, _slot: u32, _generation: u32) -> bool {
+            true
+        }
+
+        fn looked(&mut self, slot: u32, generation: u32, told: Option<(u64, bool)>) -> u64 {
+            self.0 = Some((slot, generation, told));
+            0
+        }
+    }
+
+    /// Packets of the flow that was found between two looks at its bucket.
+    fn found(before: &FlowBucket, later: &FlowBucket) -> Option<[u64; 2]> {
+        let lines = [FlowLines::default(), FlowLines::default()];
+        for (line, packets) in lines.iter().zip([5, 3]) {
+            line.places[3].packets.set(packets);
+        }
+        let mut packets = None;
+        let mut known = Known(None);
+        let twice = visit_bucket(
+            (before, [&lines[0], &lines[1]], later),
+            5,
+            1,
+            &mut |record, _| {
+                assert_eq!((packets, record.slot), (None, SLOT));
+                packets = Some(record.packets);
+                Taken::Final
+            },
+            &mut known,
+        );
+        let generation = before.places[3].generation.get();
+        let told = packets.map(|_| (SLOT, generation, Some((8, true))));
+        assert_eq!((known.0, twice), (told, 0));
+        packets
+    }
+
+    #[test]
+    fn a_flow_that_left_while_it_was_read_is_passed_over() {
+        let flow = bucket(70, 4);
+        assert_eq!(found(&flow, &bucket(70, 4)), Some([5, 3]));
+        // Another flow, the next between the same endpoints, one that is being put there, none.
+        for later in [
+            bucket(71, 5),
+            bucket(70, 5),
+            bucket(CLAIMED, 4),
+            bucket(0, 4),
+        ] {
+            assert_eq!(found(&flow, &later), None);
+            assert_eq!(found(&later, &flow), None);
+        }
+    }
 }

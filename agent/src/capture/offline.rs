@@ -175,7 +175,7 @@ impl Offline {
             ) else {
                 break;
             };
-            let flows = (bucket, [low, high]);
+            let flows = (bucket, [low, high], bucket);
             // Nothing is ever left out: there is room for every record.
             let mut words = Known(&surroundings.flows_known);
             visit_bucket(flows, index, TICK_NS as u32, visit, &mut words);

@@ -23,7 +23,7 @@ pub(super) const SUITES: [Suite; 12] = [
     Suite {
         name: "kernel",
         full: &[],
-        quick: &["--hooks", "tc", "--rounds", "3"],
+        quick: &["--hooks", "tc", "--rounds", "5"],
         program_flag: None,
         time_limit: Duration::from_secs(600),
     },
@@ -46,7 +46,7 @@ pub(super) const SUITES: [Suite; 12] = [
     Suite {
         name: "sessions",
         full: &[],
-        quick: &["--pairs", "1", "--seconds", "2"],
+        quick: &["--pairs", "1", "--seconds", "2", "--no-crowd"],
         program_flag: Some("--tapline"),
         time_limit: Duration::from_secs(600),
     },
@@ -88,7 +88,14 @@ pub(super) const SUITES: [Suite; 12] = [
     Suite {
         name: "read",
         full: &[],
-        quick: &["--megabytes", "64"],
+        quick: &[
+            "--megabytes",
+            "64",
+            "--tshark-megabytes",
+            "10",
+            "--rounds",
+            "2",
+        ],
         program_flag: Some("--program"),
         time_limit: Duration::from_secs(900),
     },

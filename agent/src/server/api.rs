@@ -37,6 +37,7 @@ mod record;
 pub(crate) mod refusal;
 mod report;
 mod requests;
+mod searches;
 mod sessions;
 mod stats;
 mod taking;
@@ -62,6 +63,7 @@ use self::body::Budget;
 use self::readers::Readers;
 use self::refusal::Refusal;
 use self::requests::Requests;
+use self::searches::Searches;
 use super::ProcessReader;
 use super::table::{self, Route};
 use crate::ledger::RequestCounts;
@@ -111,6 +113,7 @@ pub struct Api(Arc<Inner>);
 struct Inner {
     intake: Intake,
     readers: Readers,
+    searches: Searches,
     reports: report::Reports,
     budget: Budget,
     requests: Arc<Requests>,
@@ -134,6 +137,7 @@ impl Api {
         Self(Arc::new(Inner {
             intake,
             readers: Readers::new(directory, &bounds),
+            searches: Searches::default(),
             reports: report::Reports::default(),
             budget: Budget::new(bounds.all_bodies_bytes),
             requests: Arc::default(),

@@ -39,6 +39,7 @@ mod report;
 mod requests;
 mod searches;
 mod sessions;
+mod shared;
 mod stats;
 mod taking;
 mod timeseries;
@@ -115,6 +116,7 @@ struct Inner {
     readers: Readers,
     searches: Searches,
     reports: report::Reports,
+    shared: shared::Shared,
     budget: Budget,
     requests: Arc<Requests>,
     bounds: Bounds,
@@ -139,6 +141,7 @@ impl Api {
             readers: Readers::new(directory, &bounds),
             searches: Searches::default(),
             reports: report::Reports::default(),
+            shared: shared::Shared::default(),
             budget: Budget::new(bounds.all_bodies_bytes),
             requests: Arc::default(),
             bounds,
@@ -157,7 +160,11 @@ impl Api {
     /// The resources, without a guard: that stands before everything that is served.
     pub(super) fn router(&self) -> Router {
         let routes = table::router(&OF_STORE).merge(table::router(&report::OF_REPORT));
-        routes.with_state(self.clone()).merge(everywhere())
+        let shared = axum::middleware::from_fn_with_state(self.clone(), shared::answer);
+        routes
+            .layer(shared)
+            .with_state(self.clone())
+            .merge(everywhere())
     }
 
     /// The folder of the databases.

@@ -119,8 +119,9 @@ export function useNewSearch(filters: Filters): Search {
       return undefined;
     }
     const next = () => {
+      const busy = [...parts.values()].some((part) => part.busy);
       // Nobody looks: it goes on when somebody does.
-      if (!document.hidden) {
+      if (!document.hidden && !busy) {
         asked.current.rounds += 1;
         setRound((before) => before + 1);
       }

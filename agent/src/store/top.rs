@@ -138,7 +138,8 @@ impl Store {
     }
 
     /// The part of a question that there are days for: a range of all times has millions of hours.
-    fn within_days(&self, question: &Question) -> Question {
+    #[must_use]
+    pub fn within_days(&self, question: &Question) -> Question {
         let days = self.files.iter().map(|file| file.day.0);
         let (first, last) = (days.clone().min().unwrap_or(0), days.max().unwrap_or(0));
         let start = |day: i64| time_of(day.saturating_mul(24 * HOUR));

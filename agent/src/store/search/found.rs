@@ -129,23 +129,32 @@ impl Found {
         }
     }
 
-    /// The sums of these seconds, by steps of so many; None: in one.
+    /// The sums of these seconds, by steps of so many; None: in one. Nothing where there are too many steps.
     pub(super) fn series(&self, range: (i64, i64), step: Option<i64>) -> Series {
-        let mut shown = Series::new(range, step);
-        if step.is_none() {
-            if let Some(whole) = shown.tallies.first_mut() {
-                whole.merge(&self.whole);
-            }
-            return shown;
-        }
-        if let Some(series) = &self.series {
-            for (place, tally) in series.tallies.iter().enumerate() {
-                if tally.exchanges() > 0 {
-                    // Each step that is asked for is a multiple of the finest.
-                    let second = series.from.saturating_add(place as i64 * series.step);
-                    shown.add(second, tally);
+        let mut shown = match (step, &self.series) {
+            (Some(step), None) => Series {
+                from: range.0,
+                step,
+                tallies: Vec::new(),
+            },
+            _ => Series::new(range, step),
+        };
+        match (step, &self.series) {
+            (None, _) => {
+                if let Some(whole) = shown.tallies.first_mut() {
+                    whole.merge(&self.whole);
                 }
             }
+            (Some(_), Some(series)) => {
+                for (place, tally) in series.tallies.iter().enumerate() {
+                    if tally.exchanges() > 0 {
+                        // Each step that is asked for is a multiple of the finest.
+                        let second = series.from.saturating_add(place as i64 * series.step);
+                        shown.add(second, tally);
+                    }
+                }
+            }
+            (Some(_), None) => {}
         }
         shown
     }

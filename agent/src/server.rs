@@ -51,7 +51,7 @@ use tokio::task::JoinSet;
 
 use access::{Guard, Token};
 use api::Api;
-use connections::{Patience, accept};
+use connections::{Patience, Stalled, accept};
 pub use health::{Health, Reason, State};
 use hub::Hub;
 pub use hub::Mode;
@@ -156,6 +156,8 @@ pub struct Serving {
     pub token: Option<Token>,
     /// What is watched, and who is told.
     pub alerts: AlertSettings,
+    /// How long it waits for whoever is slow.
+    pub(crate) patience: Patience,
 }
 
 /// What a server does, until it is dropped.
@@ -189,6 +191,7 @@ impl Tasks {
             api,
             Arc::clone(&guard),
             serving.alerts.rules,
+            serving.patience,
             stopped.clone(),
         );
         let mut tasks = Self {
@@ -205,7 +208,9 @@ impl Tasks {
             tasks.tasks.spawn(live::run(hub.clone()));
             tasks.tasks.spawn(live::rows::run(hub.clone()));
         }
-        tasks.accept(listener, routes::router(&hub), guard, stopped)?;
+        let stalled = hub.stalled().clone();
+        let router = routes::router(&hub);
+        tasks.accept(listener, router, guard, serving.patience, stalled, stopped)?;
         Ok(tasks)
     }
 
@@ -214,13 +219,14 @@ impl Tasks {
         listener: Listener,
         router: axum::Router,
         guard: Arc<Guard>,
+        patience: Patience,
+        stalled: Stalled,
         stopped: watch::Receiver<()>,
     ) -> io::Result<()> {
         if let Some((listener, _)) = listener.0 {
             let listener = tokio::net::TcpListener::from_std(listener)?;
-            let patience = Patience::default();
             self.tasks
-                .spawn(accept(listener, router, guard, patience, stopped));
+                .spawn(accept(listener, router, guard, patience, stalled, stopped));
         }
         Ok(())
     }
@@ -266,7 +272,8 @@ impl BackEnd {
         };
         if let Some(address) = address {
             let guard = Arc::new(Guard::of_hosts(address.ip()));
-            tasks.accept(listener, router, guard, stopped)?;
+            let (patience, stalled) = (Patience::default(), Stalled::default());
+            tasks.accept(listener, router, guard, patience, stalled, stopped)?;
         }
         Ok(Self(tasks))
     }

@@ -10,6 +10,7 @@ mod filter;
 mod follow;
 mod matching;
 mod one;
+mod place;
 mod read;
 mod recent;
 mod roll_ups;

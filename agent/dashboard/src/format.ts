@@ -31,6 +31,10 @@ export function percent(value: number | null | undefined): string {
   if (!isNumber(value)) {
     return NONE;
   }
+  // A few among many are not none.
+  if (value > 0 && value < 0.01) {
+    return "<0.01 %";
+  }
   return `${withSeparators(value, 0, Math.abs(value) >= 10 ? 1 : 2)} %`;
 }
 

@@ -72,6 +72,9 @@ describe("the time range", () => {
     const range = { kind: "last", preset: "1h" } as const;
     expect(bounds(range, 1_773_503_600.9)).toEqual({ from: 1_773_500_000, to: 1_773_503_600 });
     expect(asParameters(range, 1_773_503_600.9)).toEqual({ start_time: "2026-03-14T14:53:20Z" });
+    // Whoever asks within the same ten seconds asks the same.
+    expect(asParameters(range, 1_773_503_609.9)).toEqual({ start_time: "2026-03-14T14:53:20Z" });
+    expect(asParameters(range, 1_773_503_610)).toEqual({ start_time: "2026-03-14T14:53:30Z" });
   });
 
   test("from one time to another, whichever comes first", () => {

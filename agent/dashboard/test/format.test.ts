@@ -47,6 +47,8 @@ describe("numbers", () => {
     check(percent, 4.714, "4.71 %");
     check(percent, 99.98, "100 %");
     check(percent, 4.2, "4.2 %");
+    check(percent, 0.0035, "<0.01 %");
+    check(percent, 0.01, "0.01 %");
     check(percent, null, NONE);
     check(microseconds, 0, "0 µs");
     check(microseconds, 999, "999 µs");

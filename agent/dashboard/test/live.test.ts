@@ -4,6 +4,7 @@ import { KEPT, PATIENCE, freshness, withSecond } from "../src/api/feed";
 import { address, sentence } from "../src/api/client";
 import { prepend, readMessage } from "../src/api/tail";
 import type { Exchange, Moment, Tick } from "../src/api/types";
+import { instant } from "../src/state/range";
 import { highest, isEmpty, stack, take, unfinished } from "../src/charts/series";
 import { path } from "../src/charts/sparkline";
 import { readInsights } from "../src/state/report";
@@ -91,12 +92,12 @@ describe("asking", () => {
 
 describe("what charts draw", () => {
   test("steps that are not over are left out, but never all", () => {
-    const series = (times: number[]) => ({ times, step: 10 }) as never;
-    expect(unfinished(series([100, 110, 120]), 125)).toBe(1);
-    expect(unfinished(series([100, 110, 120]), 130)).toBe(0);
-    expect(unfinished(series([100, 110, 120]), 115)).toBe(2);
-    expect(unfinished(series([120]), 125)).toBe(0);
-    expect(unfinished(series([]), 125)).toBe(0);
+    const series = (times: number[], to: number) => ({ times, step: 10, covered: { to: instant(to) } }) as never;
+    expect(unfinished(series([100, 110, 120], 125))).toBe(1);
+    expect(unfinished(series([100, 110, 120], 130))).toBe(0);
+    expect(unfinished(series([100, 110, 120], 115))).toBe(2);
+    expect(unfinished(series([120], 125))).toBe(0);
+    expect(unfinished(series([], 125))).toBe(0);
   });
 
   test("rates, gaps, stacks", () => {

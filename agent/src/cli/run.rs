@@ -4,6 +4,7 @@
 //! (privileges belong to threads). At the end: detach, take what is left in the ring, read the
 //! counters, say what was seen and what was lost.
 
+mod losses;
 mod signals;
 mod sinks;
 mod status;
@@ -72,6 +73,7 @@ pub fn run(config: Config, arguments: RunArguments) -> anyhow::Result<Exit> {
         mode: Mode::Run,
         token: access::token(&config.server, arguments.insecure)?,
         alerts: settings::alerts(&config)?,
+        ..Serving::default()
     };
     let listener = listener(config.server.listen)?;
     let takes_sessions =
@@ -176,10 +178,11 @@ async fn capture(
     let mut server =
         Server::start(listener, api.as_ref(), serving).context("cannot start the server")?;
     let cpus = hooks.programs().counters()?.len();
-    let reader = Reader::start(kernel, engine, writer, cpus).context("cannot start the reader")?;
+    // The first heads are in the ring already.
     for interface in &interfaces {
-        reader.name_interface(interface.index, &interface.name);
+        writer.name_interface(interface.index, &interface.name);
     }
+    let reader = Reader::start(kernel, engine, writer, cpus).context("cannot start the reader")?;
     // What appeared between attaching and watching.
     targets.compare(&interfaces, &mut hooks);
     greet(config, &hooks, &server);
@@ -262,6 +265,7 @@ async fn capture(
     server.stop().await;
     let finished = reader.finish().context("cannot finish the capture")?;
     let counters = hooks.programs().counters()?;
+    status.say_rest(&counters);
     let ledger = Ledger::new(
         &counters,
         &Taken {
@@ -396,8 +400,8 @@ fn greet(config: &Config, hooks: &Hooks, server: &Server) {
     } else {
         hooks.describe()
     };
-    let metrics = match server.address() {
-        Some(address) => format!("; metrics at http://{address}/metrics"),
+    let pages = match server.address() {
+        Some(address) => format!("; dashboard at http://{address}/, metrics at /metrics"),
         None => String::new(),
     };
     let places = config.capture.flows;
@@ -405,7 +409,7 @@ fn greet(config: &Config, hooks: &Hooks, server: &Server) {
     let greeting = format!(
         "tapline captures on {where_it_sits}\n\
          at most {places} connections are followed at once, in {memory} MiB of the kernel's memory\n\
-         lines go to {place}{metrics}; stop with Ctrl-C (process {})\n",
+         lines go to {place}{pages}; stop with Ctrl-C (process {})\n",
         std::process::id()
     );
     // Where stderr is gone or full there is nobody to tell, and capture is what was asked for.

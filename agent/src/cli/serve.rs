@@ -46,6 +46,7 @@ pub fn serve(config: Config, arguments: ServeArguments) -> anyhow::Result<Exit> 
         mode: Mode::Serve,
         token,
         alerts: settings::alerts(&config)?,
+        ..Serving::default()
     };
     let listener = Listener::bind(Some(address))?;
     let started = Instant::now();

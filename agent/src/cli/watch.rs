@@ -176,6 +176,7 @@ pub fn watch(config: &Config, arguments: WatchArguments) -> anyhow::Result<Exit>
         mode: Mode::Watch,
         token: access::token(&config.server, arguments.insecure)?,
         alerts: settings::alerts(config)?,
+        ..Serving::default()
     };
     let listener = Listener::bind(Some(address))?;
     let seed = Seed::draw().context("cannot draw random numbers")?;

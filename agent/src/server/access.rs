@@ -18,7 +18,7 @@ use axum::http::header::AUTHORIZATION;
 use axum::http::{HeaderMap, Request, StatusCode};
 use axum::response::{IntoResponse as _, Response};
 
-use self::failures::{Failures, Way};
+use self::failures::Failures;
 use self::logins::{Logins, is_equal};
 use super::api::refusal::{Refusal, detail};
 use super::headers;
@@ -109,16 +109,16 @@ impl Token {
         is_token.then(|| Self(text.into()))
     }
 
-    /// Whether the token is given, in a time that does not depend on how much of it is right; `None`:
-    /// none is.
-    fn is_given(&self, fields: &HeaderMap) -> Option<bool> {
+    /// Whether the token is given, in a time that does not depend on how much of it is right.
+    fn is_given(&self, fields: &HeaderMap) -> bool {
         let mut values = fields.get_all(AUTHORIZATION).iter();
-        let value = values.next()?;
-        let given = value.to_str().ok().and_then(|text| text.split_once(' '));
-        let (Some((scheme, given)), None) = (given, values.next()) else {
-            return Some(false);
+        let given = values.next().and_then(|value| value.to_str().ok());
+        let (Some((scheme, given)), None) =
+            (given.and_then(|text| text.split_once(' ')), values.next())
+        else {
+            return false;
         };
-        Some(scheme.eq_ignore_ascii_case("Bearer") && self.is(given.trim()))
+        scheme.eq_ignore_ascii_case("Bearer") && self.is(given.trim())
     }
 
     fn is(&self, given: &str) -> bool {
@@ -203,8 +203,8 @@ impl Guard {
         }
     }
 
-    /// The refusal of a request that came from `peer`; `None`: it may be answered.
-    pub(super) fn refusal<B>(&self, request: &Request<B>, peer: IpAddr) -> Option<Response> {
+    /// The refusal of a request; `None`: it may be answered.
+    pub(super) fn refusal<B>(&self, request: &Request<B>) -> Option<Response> {
         let fields = request.headers();
         let target = request.uri();
         if let Err((status, sentence)) = check_host(request.version(), target, fields, self.listen)
@@ -215,7 +215,7 @@ impl Guard {
             let sentence = "A page of another site may not do this.";
             return Some(detail(StatusCode::FORBIDDEN, sentence));
         }
-        let may_ask = is_open(target.path()) || self.knows(fields, peer, Instant::now());
+        let may_ask = is_open(target.path()) || self.knows(fields, Instant::now());
         (!may_ask).then(|| Refusal::Unauthorized.into_response())
     }
 
@@ -227,21 +227,13 @@ impl Guard {
     }
 
     /// Whether there is no token, or it is given, or a cookie for it.
-    fn knows(&self, fields: &HeaderMap, peer: IpAddr, now: Instant) -> bool {
+    fn knows(&self, fields: &HeaderMap, now: Instant) -> bool {
         let Some(token) = &self.token else {
             return true;
         };
-        if lock(&self.logins).has(fields, now) {
-            return true;
-        }
-        if lock(&self.failures).wait(peer, now).is_some() {
-            return false;
-        }
-        let given = token.is_given(fields);
-        if given == Some(false) {
-            lock(&self.failures).add(peer, Way::Request, now);
-        }
-        given == Some(true)
+        // The token is too long to be guessed. Were it not looked at after wrong ones, whoever sends such
+        // would shut out all at the same address: everybody, where a proxy stands in front.
+        token.is_given(fields) || lock(&self.logins).has(fields, now)
     }
 
     /// Gives the value of a cookie for the token; `None`: there is no token, and none is needed.
@@ -254,7 +246,7 @@ impl Guard {
             return Err(Denied::TooOften(wait));
         }
         if !token.is(given) {
-            lock(&self.failures).add(peer, Way::Login, now);
+            lock(&self.failures).add(peer, now);
             return Err(Denied::Wrong);
         }
         let mut random = [0; 32];
@@ -299,7 +291,6 @@ mod tests {
             for value in values {
                 fields.append(AUTHORIZATION, HeaderValue::from_str(value).unwrap());
             }
-            let given = (!values.is_empty()).then_some(given);
             assert_eq!(token.is_given(&fields), given, "{values:?}");
         };
         check(&["Bearer 0123456789abcdef"], true);

@@ -56,8 +56,6 @@ struct Cpu {
 struct Sink {
     name: &'static str,
     queue: u64,
-    /// Null: the queue is counted in batches, which hold thousands of records.
-    capacity: Option<u64>,
     stored: u64,
     spooled: u64,
     refused: u64,
@@ -67,7 +65,7 @@ struct Sink {
 #[derive(Serialize)]
 struct Sessions {
     active: Option<u64>,
-    /// Null: not counted.
+    /// Whose two directions met different CPUs, since the start. Null: nothing is captured.
     differing_cpus: Option<u64>,
 }
 
@@ -75,6 +73,8 @@ struct Sessions {
 struct Viewers {
     sse: usize,
     websocket: usize,
+    /// Left since the start, because they took nothing of what they were sent.
+    stalled: u64,
 }
 
 /// Shows it.
@@ -97,13 +97,14 @@ pub(super) async fn show(State(hub): State<Hub>) -> Result<Response, Refusal> {
         sinks: sinks(&snapshot),
         sessions: Sessions {
             active: snapshot.sessions.map(|sessions| sessions.active),
-            differing_cpus: None,
+            differing_cpus: snapshot.sessions.map(|sessions| sessions.differing_cpus),
         },
         selftest: snapshot.selftest.as_ref(),
         health: health(&hub, &snapshot),
         viewers: Viewers {
             sse: hub.live().viewers(),
             websocket: hub.tail().sockets(),
+            stalled: hub.stalled().count(),
         },
     };
     Ok(Json(agent).into_response())
@@ -143,7 +144,6 @@ fn sinks(snapshot: &Snapshot) -> Vec<Sink> {
     let lines = snapshot.lines.as_ref().map(|lines| Sink {
         name: "log",
         queue: lines.queued,
-        capacity: None,
         stored: lines.stored,
         spooled: 0,
         refused: 0,
@@ -154,7 +154,6 @@ fn sinks(snapshot: &Snapshot) -> Vec<Sink> {
         Sink {
             name,
             queue: counts.queued,
-            capacity: None,
             stored: counts.stored,
             spooled: counts.spooled,
             refused,

@@ -38,6 +38,7 @@ pub(crate) mod refusal;
 mod report;
 mod requests;
 mod sessions;
+mod shared;
 mod stats;
 mod taking;
 mod timeseries;
@@ -112,6 +113,7 @@ struct Inner {
     intake: Intake,
     readers: Readers,
     reports: report::Reports,
+    shared: shared::Shared,
     budget: Budget,
     requests: Arc<Requests>,
     bounds: Bounds,
@@ -135,6 +137,7 @@ impl Api {
             intake,
             readers: Readers::new(directory, &bounds),
             reports: report::Reports::default(),
+            shared: shared::Shared::default(),
             budget: Budget::new(bounds.all_bodies_bytes),
             requests: Arc::default(),
             bounds,
@@ -153,7 +156,11 @@ impl Api {
     /// The resources, without a guard: that stands before everything that is served.
     pub(super) fn router(&self) -> Router {
         let routes = table::router(&OF_STORE).merge(table::router(&report::OF_REPORT));
-        routes.with_state(self.clone()).merge(everywhere())
+        let shared = axum::middleware::from_fn_with_state(self.clone(), shared::answer);
+        routes
+            .layer(shared)
+            .with_state(self.clone())
+            .merge(everywhere())
     }
 
     /// The folder of the databases.

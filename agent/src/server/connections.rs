@@ -3,12 +3,14 @@
 //! Where there are as many as may be, one more takes the place of the one that has waited longest
 //! without a request: silent and idle connections, however many somebody opens, shut nobody out.
 
+mod stalling;
+
 use std::future::Future;
-use std::io;
 use std::net::IpAddr;
 use std::pin::Pin;
+use std::sync::atomic::{AtomicU64, Ordering::Relaxed};
 use std::sync::{Arc, Mutex, PoisonError};
-use std::task::{Context, Poll, ready};
+use std::task::{Context, Poll};
 use std::time::{Duration, Instant};
 
 use axum::body::{Body, Bytes, HttpBody};
@@ -18,12 +20,11 @@ use hyper::body::{Frame, Incoming, SizeHint};
 use hyper::service::Service;
 use hyper_util::rt::{TokioIo, TokioTimer};
 use hyper_util::service::TowerToHyperService;
-use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
 use tokio::net::{TcpListener, TcpStream};
 use tokio::sync::watch;
 use tokio::task::{AbortHandle, JoinSet};
-use tokio::time::Sleep;
 
+use self::stalling::Stalling;
 use super::access::{Guard, Peer};
 
 /// Bytes of a request's head; the smallest that hyper takes.
@@ -46,6 +47,8 @@ pub(crate) struct Patience {
     pub(crate) idle: Duration,
     /// The time in which whoever asked must take some of the answer.
     pub(crate) stall: Duration,
+    /// Bytes that the kernel holds for whoever is behind, before the server waits for them.
+    pub(crate) unsent: u32,
     /// A connection that has had no request for so long may be closed for another one.
     pub(crate) spared: Duration,
 }
@@ -58,8 +61,25 @@ impl Default for Patience {
             first: Duration::from_secs(5),
             idle: Duration::from_secs(30),
             stall: Duration::from_secs(10),
+            unsent: 64 << 10,
             spared: Duration::from_secs(1),
         }
+    }
+}
+
+/// Counts those who were left because they took nothing of what they were sent.
+#[derive(Clone, Debug, Default)]
+pub(crate) struct Stalled(Arc<AtomicU64>);
+
+impl Stalled {
+    /// One more.
+    pub(super) fn add(&self) {
+        self.0.fetch_add(1, Relaxed);
+    }
+
+    /// How many there were.
+    pub(super) fn count(&self) -> u64 {
+        self.0.load(Relaxed)
     }
 }
 
@@ -127,6 +147,7 @@ pub(crate) async fn accept(
     router: axum::Router,
     guard: Arc<Guard>,
     patience: Patience,
+    stalled: Stalled,
     mut stop: watch::Receiver<()>,
 ) {
     let mut open = Open {
@@ -168,7 +189,7 @@ pub(crate) async fn accept(
             peer,
             place: Arc::clone(&place),
         };
-        let served = serve(stream, watched, patience, stop.clone());
+        let served = serve(stream, watched, patience, stalled.clone(), stop.clone());
         let task = open.tasks.spawn(served);
         open.places.push((task, place));
     }
@@ -182,15 +203,12 @@ async fn serve(
     stream: TcpStream,
     watched: Watched,
     patience: Patience,
+    stalled: Stalled,
     mut stop: watch::Receiver<()>,
 ) {
     // Answers are written whole: to wait for more would only delay them.
     drop(stream.set_nodelay(true));
-    let stream = Stalling {
-        stream,
-        stall: patience.stall,
-        since: None,
-    };
+    let stream = Stalling::new(stream, &patience, stalled);
     let place = Arc::clone(&watched.place);
     let connection = hyper::server::conn::http1::Builder::new()
         .max_buf_size(HEAD_BYTES)
@@ -245,7 +263,7 @@ impl Service<Request<Incoming>> for Watched {
     type Future = Pin<Box<dyn Future<Output = Result<Response, Self::Error>> + Send>>;
 
     fn call(&self, mut request: Request<Incoming>) -> Self::Future {
-        if let Some(mut refusal) = self.guard.refusal(&request, self.peer) {
+        if let Some(mut refusal) = self.guard.refusal(&request) {
             self.guard.finish(&mut refusal);
             self.place.set(Doing::Idle {
                 since: Instant::now(),
@@ -303,74 +321,5 @@ impl Drop for Streamed {
         self.place.set(Doing::Idle {
             since: Instant::now(),
         });
-    }
-}
-
-/// A stream that fails when nothing can be written to it for too long.
-struct Stalling {
-    stream: TcpStream,
-    stall: Duration,
-    /// Ends the wait of a write that is under way.
-    since: Option<Pin<Box<Sleep>>>,
-}
-
-impl Stalling {
-    fn written<T>(
-        &mut self,
-        context: &mut Context<'_>,
-        result: Poll<io::Result<T>>,
-    ) -> Poll<io::Result<T>> {
-        if result.is_ready() {
-            self.since = None;
-            return result;
-        }
-        let stall = self.stall;
-        let since = self
-            .since
-            .get_or_insert_with(|| Box::pin(tokio::time::sleep(stall)));
-        ready!(since.as_mut().poll(context));
-        Poll::Ready(Err(io::ErrorKind::TimedOut.into()))
-    }
-}
-
-impl AsyncRead for Stalling {
-    fn poll_read(
-        mut self: Pin<&mut Self>,
-        context: &mut Context<'_>,
-        buffer: &mut ReadBuf<'_>,
-    ) -> Poll<io::Result<()>> {
-        Pin::new(&mut self.stream).poll_read(context, buffer)
-    }
-}
-
-impl AsyncWrite for Stalling {
-    fn poll_write(
-        mut self: Pin<&mut Self>,
-        context: &mut Context<'_>,
-        bytes: &[u8],
-    ) -> Poll<io::Result<usize>> {
-        let result = Pin::new(&mut self.stream).poll_write(context, bytes);
-        self.written(context, result)
-    }
-
-    fn poll_write_vectored(
-        mut self: Pin<&mut Self>,
-        context: &mut Context<'_>,
-        parts: &[io::IoSlice<'_>],
-    ) -> Poll<io::Result<usize>> {
-        let result = Pin::new(&mut self.stream).poll_write_vectored(context, parts);
-        self.written(context, result)
-    }
-
-    fn is_write_vectored(&self) -> bool {
-        self.stream.is_write_vectored()
-    }
-
-    fn poll_flush(mut self: Pin<&mut Self>, context: &mut Context<'_>) -> Poll<io::Result<()>> {
-        Pin::new(&mut self.stream).poll_flush(context)
-    }
-
-    fn poll_shutdown(mut self: Pin<&mut Self>, context: &mut Context<'_>) -> Poll<io::Result<()>> {
-        Pin::new(&mut self.stream).poll_shutdown(context)
     }
 }

@@ -13,6 +13,7 @@ use super::Snapshot;
 use super::access::Guard;
 use super::api::Api;
 use super::api::refusal::Refusal;
+use super::connections::{Patience, Stalled};
 use super::live::Live;
 use super::live::rows::Tail;
 use super::routes::{Questions, ask};
@@ -51,6 +52,8 @@ struct Inner {
     tail: Tail,
     has_alerts: bool,
     board: Mutex<Board>,
+    patience: Patience,
+    stalled: Stalled,
     stopped: watch::Receiver<()>,
 }
 
@@ -63,6 +66,7 @@ impl Hub {
         api: Option<&Api>,
         guard: Arc<Guard>,
         rules: Vec<Rule>,
+        patience: Patience,
         stopped: watch::Receiver<()>,
     ) -> Self {
         let shelf = api.map(|api| Arc::new(Shelf::new(api.directory().to_owned())));
@@ -78,6 +82,8 @@ impl Hub {
             tail: Tail::default(),
             has_alerts: !rules.is_empty(),
             board: Mutex::new(Board::new(rules, Timestamp::now())),
+            patience,
+            stalled: Stalled::default(),
             stopped,
         }))
     }
@@ -110,6 +116,16 @@ impl Hub {
     /// Those who follow exchanges.
     pub(super) fn tail(&self) -> &Tail {
         &self.0.tail
+    }
+
+    /// How long it waits for whoever is slow.
+    pub(super) fn patience(&self) -> &Patience {
+        &self.0.patience
+    }
+
+    /// Counts those who were left because they were too slow.
+    pub(super) fn stalled(&self) -> &Stalled {
+        &self.0.stalled
     }
 
     /// Whoever has the numbers of the capture, where there is one.

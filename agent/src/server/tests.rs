@@ -6,6 +6,7 @@ mod connecting;
 mod entering;
 mod following;
 mod looking_on;
+mod stalling;
 
 use std::io::{Read as _, Write as _};
 use std::net::{Ipv4Addr, Shutdown, TcpStream};
@@ -376,6 +377,7 @@ fn nobody_answers_once_the_capture_is_over() {
             None,
             guard,
             Vec::new(),
+            Patience::default(),
             stopped,
         ));
         hyper_util::service::TowerToHyperService::new(router)

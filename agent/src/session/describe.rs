@@ -19,13 +19,7 @@ pub fn describe(
     take: impl FnOnce(&SessionRecord<'_>),
 ) {
     let history = flow.history();
-    let flipped = flow.state & seen::FLIPPED != 0;
-    let [out, back] = flow.cpus.map(u32::from);
-    let cpu_id = if flipped || flow.packets[0] == 0 {
-        back
-    } else {
-        out
-    };
+    let (cpu_id, reply_cpu_id) = cpus(flow);
     let known = flow.answer_us > 0 && flow.acknowledged_us > 0;
     let rtt_us = u64::from(flow.answer_us) + u64::from(flow.acknowledged_us);
     let duration_ns = flow.last_ns.saturating_sub(flow.first_ns);
@@ -57,7 +51,7 @@ pub fn describe(
             orig_bytes: flow.payload[0],
             resp_bytes: flow.payload[1],
             missed_bytes: sum(flow.missed),
-            reply_cpu_id: (flow.packets[1] > 0).then_some(back),
+            reply_cpu_id,
             conn_state: flow.conn_state(),
             history: history.as_str(),
             retransmits: sum(flow.retransmitted),
@@ -67,6 +61,18 @@ pub fn describe(
             ifname,
         }),
     });
+}
+
+/// The CPU of the first packet, and that of the reply, where there is one.
+pub(super) fn cpus(flow: &FlowRecord) -> (u32, Option<u32>) {
+    let flipped = flow.state & seen::FLIPPED != 0;
+    let [out, back] = flow.cpus.map(u32::from);
+    let first = if flipped || flow.packets[0] == 0 {
+        back
+    } else {
+        out
+    };
+    (first, (flow.packets[1] > 0).then_some(back))
 }
 
 fn sum([first, second]: [u64; 2]) -> u64 {

@@ -23,6 +23,12 @@ impl Identifier {
         Self(u128::from(run) << 64 | u128::from(number))
     }
 
+    /// The run, and the number in it.
+    #[must_use]
+    pub fn parts(self) -> (u64, u64) {
+        ((self.0 >> 64) as u64, self.0 as u64)
+    }
+
     /// As 16 bytes, the most significant one first, as databases keep it.
     #[must_use]
     pub fn to_bytes(self) -> [u8; 16] {

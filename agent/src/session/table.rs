@@ -17,6 +17,7 @@
 use agent_common::counters::Protocol;
 use agent_common::flow::{FlowRecord, seen, slot_of, why};
 
+use super::describe::cpus;
 use super::identifier::Identifier;
 use crate::capture::flows::{IdleLimits, Taken};
 
@@ -70,6 +71,8 @@ pub struct SessionCounts {
     pub packets: u64,
     /// Requests and errors that came after the last record of their session: they are in no record's count.
     pub late_heads: u64,
+    /// Sessions whose two directions met different CPUs.
+    pub differing_cpus: u64,
     /// Flows that went on when the table was last walked through.
     pub active: u64,
 }
@@ -117,6 +120,8 @@ struct Entry {
     last: bool,
     /// Requests and errors since its last record.
     unsaid: u32,
+    /// Its two directions met different CPUs.
+    differs: bool,
     /// A successor was found before this flow came to its end; the next time it is believed.
     succeeded: bool,
 }
@@ -298,6 +303,10 @@ impl SessionTable {
         self.counts.interim += u64::from(interim);
         self.counts.sessions += u64::from(entry.revision == 0);
         self.counts.packets += packets.saturating_sub(entry.packets);
+        let (cpu, reply) = cpus(record);
+        let differs = reply.is_some_and(|reply| reply != cpu);
+        self.counts.differing_cpus += u64::from(differs && !entry.differs);
+        entry.differs |= differs;
         entry.revision = entry.revision.saturating_add(1);
         entry.written_ns = now_ns;
         entry.packets = entry.packets.max(packets);

@@ -1,5 +1,7 @@
 //! One record by its identifier, and what stands around it.
 
+use std::ops::RangeInclusive;
+
 use jiff::Timestamp;
 
 use super::filter::Query;
@@ -17,12 +19,13 @@ pub enum Found {
     Record(Page),
     /// It is not there.
     Nothing,
-    /// The time was over before all was looked at: there is nothing from this time on.
-    NotFrom(Timestamp),
+    /// The time was over before all was looked at: it does not stand before this place, where to go on.
+    NotYet(Cursor),
 }
 
 impl Store {
     /// The exchange of this identifier. `near`: about when it began, which makes it quick to find.
+    /// `after`: go on where an answer stopped.
     ///
     /// # Errors
     /// A database cannot be read.
@@ -30,11 +33,18 @@ impl Store {
         &self,
         identifier: Identifier,
         near: Option<Timestamp>,
+        after: Option<Cursor>,
     ) -> Result<Found, ReadError> {
-        self.one(&Query::of_exchange(identifier), near)
+        let query = Query::of_exchange(identifier);
+        let mut places: Vec<_> = near.map(around_time).into_iter().collect();
+        if near.is_none() && after.is_none() {
+            places = self.probable_places(identifier)?;
+        }
+        self.one(&query, &places, after)
     }
 
     /// The session of this identifier. `near`: a time at which it was open, or about when it began.
+    /// `after`: go on where an answer stopped.
     ///
     /// # Errors
     /// A database cannot be read.
@@ -42,27 +52,33 @@ impl Store {
         &self,
         identifier: Identifier,
         near: Option<Timestamp>,
+        after: Option<Cursor>,
     ) -> Result<Found, ReadError> {
         let mut filter = SessionFilter::default();
         filter.common.session_id = Some(identifier);
-        self.one(&filter.query(), near)
+        let places: Vec<_> = near.map(around_time).into_iter().collect();
+        self.one(&filter.query(), &places, after)
     }
 
-    fn one(&self, query: &Query, near: Option<Timestamp>) -> Result<Found, ReadError> {
-        if let Some(near) = near {
+    /// Looks into these stretches of keys first, then everywhere.
+    fn one(
+        &self,
+        query: &Query,
+        places: &[RangeInclusive<i64>],
+        after: Option<Cursor>,
+    ) -> Result<Found, ReadError> {
+        for place in places {
             let mut close = query.clone();
-            let near = near.as_microsecond();
-            close.first_id = home(near.saturating_sub(NEAR_US));
-            close.last_id = home(near.saturating_add(1_000_000)).saturating_add(DRIFT);
+            (close.first_id, close.last_id) = (*place.start(), *place.end());
             let page = self.page(&close, Order::Newest, None, 1)?;
             if !page.is_empty() {
                 return Ok(Found::Record(page));
             }
         }
-        let page = self.page(query, Order::Newest, None, 1)?;
+        let page = self.page(query, Order::Newest, after, 1)?;
         Ok(match page.stopped() {
             _ if !page.is_empty() => Found::Record(page),
-            Some(stopped) => Found::NotFrom(stopped.time()),
+            Some(stopped) => Found::NotYet(stopped),
             None => Found::Nothing,
         })
     }
@@ -78,4 +94,9 @@ impl Store {
         let behind = self.exchanges(&all, Order::Oldest, Some(place), limit)?;
         Ok((before, behind))
     }
+}
+
+fn around_time(time: Timestamp) -> RangeInclusive<i64> {
+    let time = time.as_microsecond();
+    home(time.saturating_sub(NEAR_US))..=home(time.saturating_add(1_000_000)).saturating_add(DRIFT)
 }

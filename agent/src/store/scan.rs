@@ -67,10 +67,6 @@ impl Store {
             (Some(after), Order::Oldest) => first = first.max(after.id),
             (None, _) => {}
         }
-        let late = || {
-            self.deadline
-                .is_some_and(|deadline| Instant::now() >= deadline)
-        };
         let mut width = FIRST;
         let mut has_moved = false;
         while first <= last {
@@ -103,7 +99,7 @@ impl Store {
                 stretch.undo();
                 width = SHORTEST;
             }
-            if has_moved && late() && first <= last {
+            if has_moved && self.is_late() && first <= last {
                 return Ok(Reach::At(match order {
                     Order::Newest => last,
                     Order::Oldest => first,
@@ -111,6 +107,12 @@ impl Store {
             }
         }
         Ok(Reach::End)
+    }
+
+    /// Whether the deadline has passed.
+    pub(super) fn is_late(&self) -> bool {
+        self.deadline
+            .is_some_and(|deadline| Instant::now() >= deadline)
     }
 
     /// The files that have rows between the keys of the query, as they are now.

@@ -1,6 +1,7 @@
 //! What was stored is found, over all days, page by page, and followed.
 
 mod answers;
+mod one;
 
 use std::net::IpAddr;
 use std::time::{Duration, Instant};

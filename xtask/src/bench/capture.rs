@@ -13,7 +13,7 @@
 pub(crate) mod capturer;
 pub(crate) mod client;
 pub(crate) mod document;
-mod load;
+pub(in crate::bench) mod load;
 pub(crate) mod measure;
 mod program_time;
 pub(crate) mod site;

@@ -6,6 +6,7 @@
 
 mod answers;
 mod arrivals;
+mod capture;
 mod connection;
 mod page;
 mod viewers;
@@ -22,11 +23,12 @@ use std::{
 };
 
 use anyhow::{Context as _, Result, bail};
-use clap::Args;
+use clap::{Args, ValueEnum};
 use serde::Serialize;
 
 use self::answers::Answer;
 use self::arrivals::Arrived;
+use self::capture::WithViewers;
 use self::page::Page;
 use self::viewers::Viewers;
 use crate::{
@@ -46,6 +48,9 @@ const VIEWERS_PERCENT: f64 = 10.0;
 /// Ticks that each of them has at least, in thirteen seconds.
 const VIEWERS_TICKS: f64 = 10.0;
 
+/// Refreshes that each of them has at least in that time, one every four seconds.
+const VIEWERS_REFRESHES: f64 = 3.0;
+
 /// What `cargo xtask bench dashboard` takes.
 #[derive(Debug, Args)]
 pub(crate) struct Options {
@@ -58,9 +63,15 @@ pub(crate) struct Options {
     /// How often each question is asked
     #[arg(long, default_value_t = 100, value_parser = clap::value_parser!(u32).range(1..=10_000))]
     rounds: u32,
+    /// Measure these alone
+    #[arg(long, value_delimiter = ',', value_enum, default_values_t = Part::ALL)]
+    only: Vec<Part>,
     /// Keep the filled store in this folder, and take it where it is there already: it is copied, and the copy is used
     #[arg(long, value_name = "FOLDER")]
     store: Option<PathBuf>,
+    /// Do not copy it: what arrives stays in it
+    #[arg(long, requires = "store")]
+    in_place: bool,
     /// Measure this program instead of building one
     #[arg(long, value_name = "FILE")]
     program: Option<PathBuf>,
@@ -69,13 +80,33 @@ pub(crate) struct Options {
     json: bool,
 }
 
+/// What is measured.
+#[derive(Clone, Copy, Debug, Eq, PartialEq, ValueEnum)]
+enum Part {
+    /// How long answers take
+    Answers,
+    /// What a hundred who look on cost
+    Viewers,
+    /// How soon the page is drawn
+    Page,
+    /// What those who look on cost a capture
+    Capture,
+}
+
+impl Part {
+    const ALL: [Self; 4] = [Self::Answers, Self::Viewers, Self::Page, Self::Capture];
+}
+
 /// The result.
 #[derive(Debug, Serialize)]
 struct Document {
     exchanges: u64,
     arrived: Arrived,
     answers: Vec<Answer>,
-    viewers: Viewers,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    viewers: Option<Viewers>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    capture: Option<WithViewers>,
     /// Absent where it was not measured.
     #[serde(skip_serializing_if = "Option::is_none")]
     page: Option<Page>,
@@ -117,7 +148,37 @@ fn measure(
     folder: &Path,
     options: &Options,
 ) -> Result<Document> {
-    let data = folder.join("data");
+    let mut document = Document {
+        exchanges: options.exchanges,
+        arrived: Arrived::default(),
+        answers: Vec::new(),
+        viewers: None,
+        capture: None,
+        page: None,
+        targets: Vec::new(),
+    };
+    if options.only.iter().any(|part| *part != Part::Capture) {
+        of_store(workspace, program, folder, options, &mut document)?;
+    }
+    if options.only.contains(&Part::Capture) {
+        document.capture = capture::measure(workspace, program)?;
+    }
+    document.targets = targets(&document, options);
+    Ok(document)
+}
+
+/// Measures what is answered of a large store while records arrive.
+fn of_store(
+    workspace: &Workspace,
+    program: &Path,
+    folder: &Path,
+    options: &Options,
+    document: &mut Document,
+) -> Result<()> {
+    let data = match &options.store {
+        Some(kept) if options.in_place => kept.clone(),
+        _ => folder.join("data"),
+    };
     fill(workspace, &data, options)?;
     let (mut server, address) = start(program, folder, &data)?;
     say("measuring; whatever else runs here disturbs it");
@@ -129,15 +190,25 @@ fn measure(
     };
     // The first seconds find nothing in memory.
     thread::sleep(Duration::from_secs(3));
-    let viewers = viewers::measure(address, server.id());
-    let answers = answers::ask(address, options.rounds);
-    let page = page::measure(workspace, address);
+    let wants = |part| options.only.contains(&part);
+    let viewers = wants(Part::Viewers).then(|| viewers::measure(address, server.id()));
+    let answers = wants(Part::Answers).then(|| answers::ask(address, options.rounds));
+    let page = wants(Part::Page).then(|| page::measure(workspace, address));
     stop.store(true, Ordering::Relaxed);
     let Ok(arrived) = arriving.join() else {
         bail!("the thread that sends records panicked");
     };
     server.stop()?;
-    let (answers, viewers, page, arrived) = (answers?, viewers?, page?, arrived?);
+    document.viewers = viewers.transpose()?;
+    document.answers = answers.transpose()?.unwrap_or_default();
+    document.page = page.transpose()?.flatten();
+    document.arrived = arrived?;
+    Ok(())
+}
+
+/// What was measured, and what is asked of it.
+fn targets(document: &Document, options: &Options) -> Vec<Target> {
+    let answers = &document.answers;
     let mut targets: Vec<Target> = answers
         .iter()
         .map(|answer| {
@@ -145,41 +216,46 @@ fn measure(
             Target::new(name, answer.p99_ms, Bound::AtMost, ANSWER_MS, "ms")
         })
         .collect();
-    let name = format!("{} who look on: of a core", viewers.streams);
-    targets.push(Target::new(
-        name,
-        viewers.cost(),
-        Bound::AtMost,
-        VIEWERS_PERCENT,
-        "%",
-    ));
-    targets.push(Target::new(
-        "ticks that each of them had",
-        viewers.ticks_at_least as f64,
-        Bound::AtLeast,
-        VIEWERS_TICKS,
-        "ticks",
-    ));
-    targets.extend(page.iter().flat_map(Page::targets));
-    if options.arriving > 0 {
-        let asked = options.arriving as f64 * 0.99;
-        let name = "exchanges stored meanwhile";
+    if !answers.is_empty() {
         targets.push(Target::new(
-            name,
-            arrived.records_a_second,
+            "all answers to all questions: 99 of 100",
+            answers::of_all(answers, 0.99),
+            Bound::AtMost,
+            ANSWER_MS,
+            "ms",
+        ));
+    }
+    if let Some(viewers) = &document.viewers {
+        let name = format!("{} who look on: of a core", viewers.streams);
+        let cost = viewers.cost();
+        targets.push(Target::new(name, cost, Bound::AtMost, VIEWERS_PERCENT, "%"));
+        targets.push(Target::new(
+            "ticks that each of them had",
+            viewers.ticks_at_least as f64,
             Bound::AtLeast,
-            asked,
+            VIEWERS_TICKS,
+            "ticks",
+        ));
+        targets.push(Target::new(
+            "refreshes of the page that each of them had",
+            viewers.refreshes_at_least as f64,
+            Bound::AtLeast,
+            VIEWERS_REFRESHES,
+            "refreshes",
+        ));
+    }
+    targets.extend(document.capture.iter().map(WithViewers::target));
+    targets.extend(document.page.iter().flat_map(Page::targets));
+    if options.arriving > 0 && document.arrived.records > 0 {
+        targets.push(Target::new(
+            "exchanges stored meanwhile",
+            document.arrived.records_a_second,
+            Bound::AtLeast,
+            options.arriving as f64 * 0.99,
             "records/s",
         ));
     }
-    Ok(Document {
-        exchanges: options.exchanges,
-        arrived,
-        answers,
-        viewers,
-        page,
-        targets,
-    })
+    targets
 }
 
 /// Makes the store, or copies the one that is kept.
@@ -204,7 +280,7 @@ fn fill(workspace: &Workspace, data: &Path, options: &Options) -> Result<()> {
             .arg(options.exchanges.to_string())
             .run()?;
     }
-    if let Some(kept) = kept {
+    if let Some(kept) = kept.filter(|_| !options.in_place) {
         fs::create_dir_all(data).with_context(|| format!("make {}", data.display()))?;
         for entry in fs::read_dir(kept).with_context(|| format!("list {}", kept.display()))? {
             let entry = entry.with_context(|| format!("list {}", kept.display()))?;

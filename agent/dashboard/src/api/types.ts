@@ -143,7 +143,6 @@ export interface Slow {
 export interface SinkState {
   name: string;
   queue: number;
-  capacity: number | null;
   stored: number;
   spooled: number;
   refused: number;
@@ -185,7 +184,7 @@ export interface Agent {
   sessions: { active: number | null; differing_cpus: number | null } | null;
   selftest: SelfTest | null;
   health: { state: string; since: string | null; reasons: string[] };
-  viewers?: { sse: number; websocket: number };
+  viewers?: { sse: number; websocket: number; stalled: number };
 }
 
 export interface Identity {

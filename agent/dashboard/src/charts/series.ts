@@ -1,6 +1,7 @@
 // From an answer to what a chart draws: rates, stacks, and no step that is not over yet. Pure.
 
 import type { TimeSeries, Values } from "../api/types";
+import { parseInstant } from "../state/range";
 
 /** One line or layer of a chart. */
 export interface Line {
@@ -10,9 +11,10 @@ export interface Line {
   readonly values: Values;
 }
 
-/** How many steps at the end are not over at `now` (seconds): their counts would look like a fall. */
-export function unfinished(series: TimeSeries, now: number): number {
+/** How many steps at the end are not over in what the series covers: their counts would look like a fall. */
+export function unfinished(series: TimeSeries): number {
   const { times, step } = series;
+  const now = parseInstant(series.covered.to);
   let count = 0;
   while (count < times.length && (times[times.length - 1 - count] ?? 0) + step > now) {
     count += 1;

@@ -21,6 +21,8 @@ export interface ChartProps {
   readonly unit: (value: number | null) => string;
   /** Steps of the value axis in powers of two. */
   readonly binary?: boolean;
+  /** Each line of the grid is ten times the one below: what is small is seen beside what is large. */
+  readonly logarithmic?: boolean;
   readonly height?: number;
   readonly onSelect?: (from: number, to: number) => void;
 }
@@ -90,7 +92,7 @@ function columns(times: readonly number[], lines: readonly Line[], stacked: bool
 }
 
 function options(latest: { current: ChartProps }, width: number, setCursor: (at: number | null) => void): uPlot.Options {
-  const { lines, stacked = false, binary = false, height = 190 } = latest.current;
+  const { lines, stacked = false, binary = false, logarithmic = false, height = 190 } = latest.current;
   const style = getComputedStyle(document.documentElement);
   const color = (name: string) => style.getPropertyValue(name).trim();
   const font = `11px ${color("--sans") || "sans-serif"}`;
@@ -116,7 +118,9 @@ function options(latest: { current: ChartProps }, width: number, setCursor: (at:
     select: { show: true, left: 0, top: 0, width: 0, height: 0 },
     scales: {
       x: { time: true },
-      y: { range: (_plot, _least, most) => [0, most > 0 ? most * 1.06 : 1] },
+      y: logarithmic
+        ? { distr: 3, log: 10, range: (_plot, least, most) => tens(least, most) }
+        : { range: (_plot, _least, most) => [0, most > 0 ? most * 1.06 : 1] },
     },
     axes: [
       {
@@ -129,7 +133,8 @@ function options(latest: { current: ChartProps }, width: number, setCursor: (at:
         ...axis,
         size: 72,
         space: 32,
-        values: (_plot, splits) => splits.map((value) => latest.current.unit(value)),
+        values: (_plot, splits) =>
+          splits.map((value) => (logarithmic && !isTen(value) ? "" : latest.current.unit(value))),
         ...(binary ? { incrs: POWERS } : {}),
       },
     ],
@@ -158,6 +163,17 @@ function options(latest: { current: ChartProps }, width: number, setCursor: (at:
       ],
     },
   };
+}
+
+/** The powers of ten around what is drawn. */
+function tens(least: number | null, most: number | null): [number, number] {
+  const from = 10 ** Math.floor(Math.log10(Math.max(least ?? 1, 1)));
+  const to = 10 ** Math.ceil(Math.log10(Math.max(most ?? 1, 1)));
+  return [from, Math.max(to, from * 10)];
+}
+
+function isTen(value: number): boolean {
+  return Number.isInteger(Math.round(Math.log10(value) * 1e6) / 1e6);
 }
 
 /** Values that stand alone would not be seen as a line. */

@@ -28,11 +28,17 @@ export function bounds(range: Range, now: number): { from: number; to: number } 
   return { from: to - PRESETS[range.preset], to };
 }
 
-/** The times as the API takes them. A range that ends now has no end: what comes is in it. */
+/**
+ * The times as the API takes them. A range that ends now has no end: what comes is in it; and it begins at a
+ * multiple of what it is refreshed by, so that all who look on ask the same, which is answered once.
+ */
 export function asParameters(range: Range, now: number): Record<string, string> {
   const { from, to } = bounds(range, now);
-  const start = { start_time: instant(from) };
-  return range.kind === "last" ? start : { ...start, end_time: instant(to) };
+  const every = refreshSeconds(range);
+  if (every === null) {
+    return { start_time: instant(from), end_time: instant(to) };
+  }
+  return { start_time: instant(Math.floor(from / every) * every) };
 }
 
 /** How often what ends now is asked for again, in seconds: a longer range changes more slowly. */

@@ -138,6 +138,9 @@ function AroundList({ around }: { around: Around }) {
             <td>
               <Text text={row.method} />
             </td>
+            <td>
+              <Text text={row.host} />
+            </td>
             <td class="long">
               <Text text={row.target} />
             </td>

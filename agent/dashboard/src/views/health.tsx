@@ -39,6 +39,14 @@ export function HealthView() {
   );
 }
 
+function viewers({ viewers }: Agent): string {
+  if (viewers === undefined) {
+    return number(null);
+  }
+  const count = number(viewers.sse + viewers.websocket);
+  return viewers.stalled > 0 ? t("viewers_left", { count, left: number(viewers.stalled) }) : count;
+}
+
 function State({ agent, before }: { agent: Agent; before: Agent | null }) {
   const { health, process } = agent;
   const seconds = before === null ? 0 : (Date.parse(agent.now) - Date.parse(before.now)) / 1000;
@@ -52,7 +60,7 @@ function State({ agent, before }: { agent: Agent; before: Agent | null }) {
     [t("running_since"), `${dayAndTime(agent.started)} (${span((Date.parse(agent.now) - Date.parse(agent.started)) / 1000)})`],
     [t("own_cpu"), busy === null ? number(null) : t("of_a_core", { share: percent(busy) })],
     [t("own_memory"), bytes(process?.resident_bytes)],
-    [t("viewers"), agent.viewers === undefined ? number(null) : number(agent.viewers.sse + agent.viewers.websocket)],
+    [t("viewers"), viewers(agent)],
   ];
   return (
     <div class="state">

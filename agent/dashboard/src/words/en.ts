@@ -187,7 +187,7 @@ export const en = {
   export: "All of these rows as",
   its_session: "Its session",
   exchanges_of_session: "All exchanges of the session",
-  around: "On the same host just before and after",
+  around: "Just before and after",
   empty_exchanges:
     "No exchange in this time range with these filters. Choose a longer range, remove a filter, or let traffic pass: `tapline run -i INTERFACE` captures it.",
   empty_sessions:
@@ -245,6 +245,7 @@ export const en = {
   of_a_core: "{share} of a core",
   own_memory: "Its own memory",
   viewers: "Viewers",
+  viewers_left: "{count} ({left} dropped since the start: they read nothing)",
   interfaces: "Interfaces",
   pipeline: "From the wire to the sinks",
   stage_packets: "Packets seen",

@@ -188,7 +188,7 @@ export const ko: Record<keyof typeof en, string> = {
   export: "이 행 모두 내려받기",
   its_session: "이 요청의 세션",
   exchanges_of_session: "이 세션의 모든 요청·응답",
-  around: "같은 호스트에서 바로 앞뒤에 있었던 것",
+  around: "바로 앞뒤에 있었던 것",
   empty_exchanges:
     "이 기간과 필터에 해당하는 요청이 없습니다. 기간을 늘리거나 필터를 제거하거나, `tapline run -i INTERFACE`로 트래픽을 캡처하세요.",
   empty_sessions:
@@ -246,6 +246,7 @@ export const ko: Record<keyof typeof en, string> = {
   of_a_core: "코어 하나의 {share}",
   own_memory: "자체 메모리",
   viewers: "보는 사람",
+  viewers_left: "{count} (시작 이후 {left}개 끊음: 읽지 않음)",
   interfaces: "인터페이스",
   pipeline: "회선에서 싱크까지",
   stage_packets: "본 패킷",

@@ -28,7 +28,7 @@ use tokio::sync::watch;
 use super::config::EventsConfig;
 use crate::generate::seed::Seed;
 use crate::server::access::Guard;
-use crate::server::connections::{Patience, accept};
+use crate::server::connections::{Patience, Stalled, accept};
 use state::Shared;
 
 /// Time in which all WebSockets are closed at the end.
@@ -116,6 +116,7 @@ async fn until_told(
         router,
         guard,
         Patience::default(),
+        Stalled::default(),
         stopped,
     ));
     say(

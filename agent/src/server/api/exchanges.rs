@@ -25,10 +25,10 @@ use crate::store::{Covered, Cursor, Found, Order, Page};
 pub(super) const PARAMETERS: &[&str] = with_exchange_filters!["limit", "after", "order", "format"];
 
 /// The parameters of a query for one.
-pub(super) const OF_ONE: [&str; 1] = ["ts"];
+pub(super) const OF_ONE: [&str; 2] = ["ts", "after"];
 
 /// The parameters of a query for what stands around one.
-pub(super) const OF_AROUND: [&str; 2] = ["ts", "limit"];
+pub(super) const OF_AROUND: [&str; 3] = ["ts", "after", "limit"];
 
 #[derive(Serialize)]
 struct Shown<'a> {
@@ -126,9 +126,10 @@ pub(super) async fn one(
     let id = identifier(&id, "exchange_id")?;
     let mut parameters = Parameters::new(query.as_deref(), &OF_ONE);
     let near = parameters.time("ts");
+    let after = filters::cursor(&mut parameters);
     parameters.end()?;
     let found = api.0.readers.look(move |store| {
-        let found = store.exchange_of(id, near)?;
+        let found = store.exchange_of(id, near, after)?;
         Ok(record(found).map(|page| {
             let record = page.exchanges().next();
             serde_json::to_vec(&record)
@@ -146,21 +147,22 @@ pub(super) async fn around(
     let id = identifier(&id, "exchange_id")?;
     let mut parameters = Parameters::new(query.as_deref(), &OF_AROUND);
     let near = parameters.time("ts");
+    let after = filters::cursor(&mut parameters);
     let limit = parameters.number("limit", 1, 100).unwrap_or(20);
     parameters.end()?;
     let found = api.0.readers.look(move |store| {
-        let page = match record(store.exchange_of(id, near)?) {
+        let page = match record(store.exchange_of(id, near, after)?) {
             Ok(page) => page,
             Err(refusal) => return Ok(Err(refusal)),
         };
-        let (before, after) = match page.next() {
+        let (before, behind) = match page.next() {
             Some(place) => store.around(place, limit)?,
             None => (Page::default(), Page::default()),
         };
         Ok(Ok(serde_json::to_vec(&Around {
             before: before.exchanges().collect(),
             exchange: page.exchanges().next(),
-            after: after.exchanges().collect(),
+            after: behind.exchanges().collect(),
         })))
     });
     json_text(found.await??)
@@ -171,9 +173,13 @@ pub(super) fn record(found: Found) -> Result<Page, Refusal> {
     match found {
         Found::Record(page) => Ok(page),
         Found::Nothing => Err(Refusal::NotFound("There is no such record.")),
-        Found::NotFrom(time) => Err(Refusal::Unavailable(format!(
-            "It did not begin at {time} or later, and there was no time to look farther back: say with ts \
-             about when it began."
-        ))),
+        Found::NotYet(next) => Err(Refusal::NotYet {
+            why: format!(
+                "It did not begin at {} or later, and there was no time to look farther back: ask again \
+                 with next as after, or say with ts about when it began.",
+                next.time()
+            ),
+            next: next.to_string(),
+        }),
     }
 }

@@ -34,6 +34,13 @@ pub(crate) enum Refusal {
     Unauthorized,
     /// It cannot be done now: 503.
     Unavailable(String),
+    /// The time was over before it was found: 503, and where to go on.
+    NotYet {
+        /// As far as was looked.
+        why: String,
+        /// Given back as `after`.
+        next: String,
+    },
     /// It failed: 500.
     Failed(String),
 }
@@ -102,7 +109,7 @@ impl Refusal {
             Self::Busy(_) | Self::TooOften(_) => StatusCode::TOO_MANY_REQUESTS,
             Self::NotFound(_) => StatusCode::NOT_FOUND,
             Self::Unauthorized => StatusCode::UNAUTHORIZED,
-            Self::Unavailable(_) => StatusCode::SERVICE_UNAVAILABLE,
+            Self::Unavailable(_) | Self::NotYet { .. } => StatusCode::SERVICE_UNAVAILABLE,
             Self::Failed(_) => StatusCode::INTERNAL_SERVER_ERROR,
         }
     }
@@ -144,6 +151,10 @@ impl IntoResponse for Refusal {
             Self::Unavailable(why) => {
                 let again = [(RETRY_AFTER, AGAIN_AFTER)];
                 (again, sentence(&why)).into_response()
+            }
+            Self::NotYet { why, next } => {
+                let body = Json(json!({ "detail": why, "next": next }));
+                (status, body).into_response()
             }
             Self::Failed(why) => sentence(&why),
         }

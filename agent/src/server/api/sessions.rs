@@ -20,7 +20,7 @@ use crate::store::{Cursor, Page};
 pub(super) const PARAMETERS: &[&str] = with_session_filters!["limit", "after", "order", "format"];
 
 /// The parameters of a query for one.
-pub(super) const OF_ONE: [&str; 1] = ["ts"];
+pub(super) const OF_ONE: [&str; 2] = ["ts", "after"];
 
 #[derive(Serialize)]
 struct Shown<'a> {
@@ -74,9 +74,10 @@ pub(super) async fn one(
     let id = identifier(&id, "session_id")?;
     let mut parameters = Parameters::new(query.as_deref(), &OF_ONE);
     let near = parameters.time("ts");
+    let after = filters::cursor(&mut parameters);
     parameters.end()?;
     let found = api.0.readers.look(move |store| {
-        let found = store.session_of(id, near)?;
+        let found = store.session_of(id, near, after)?;
         Ok(record(found).map(|page| {
             let record = shown(&page).next();
             serde_json::to_vec(&record)

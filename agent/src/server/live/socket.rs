@@ -19,8 +19,6 @@ use crate::server::hub::Hub;
 
 /// Bytes of a message, and of a frame.
 const MESSAGE_MOST: usize = 16 << 10;
-/// Time in which a client must take what it is sent.
-const STALL: Duration = Duration::from_secs(10);
 /// From one sending to the next.
 const PAUSE: Duration = Duration::from_millis(250);
 /// A client that is silent is asked whether it is there,
@@ -107,7 +105,7 @@ async fn talk(mut socket: WebSocket, hub: Hub, place: OwnedSemaphorePermit) {
                 Message::Ping(axum::body::Bytes::new())
             }
         };
-        if send(&mut socket, said).await.is_err() {
+        if send(&mut socket, said, &hub).await.is_err() {
             return;
         }
         if wrong >= WRONG_MOST {
@@ -154,10 +152,15 @@ async fn until_closed(socket: &mut WebSocket) {
     drop(tokio::time::timeout(FAREWELL, closed).await);
 }
 
-async fn send(socket: &mut WebSocket, message: Message) -> Result<(), ()> {
-    match tokio::time::timeout(STALL, socket.send(message)).await {
+/// A client must take what it is sent within the patience of the server, however it takes it.
+async fn send(socket: &mut WebSocket, message: Message, hub: &Hub) -> Result<(), ()> {
+    match tokio::time::timeout(hub.patience().stall, socket.send(message)).await {
         Ok(Ok(())) => Ok(()),
-        // Gone, or as good as gone.
-        Ok(Err(_)) | Err(_) => Err(()),
+        // Gone, or left by its connection, which counts it.
+        Ok(Err(_)) => Err(()),
+        Err(_too_slow) => {
+            hub.stalled().add();
+            Err(())
+        }
     }
 }

@@ -196,7 +196,10 @@ fn the_agent_says_what_it_is() {
         (&json!("sqlite"), &json!(5), &json!(0))
     );
     assert_eq!(agent["health"]["state"], "healthy");
-    assert_eq!(agent["viewers"], json!({"sse": 0, "websocket": 0}));
+    assert_eq!(
+        agent["viewers"],
+        json!({"sse": 0, "websocket": 0, "stalled": 0})
+    );
     let started: Timestamp = agent["started"].as_str().unwrap().parse().unwrap();
     let now: Timestamp = agent["now"].as_str().unwrap().parse().unwrap();
     assert!(started <= now);

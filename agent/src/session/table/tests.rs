@@ -380,3 +380,23 @@ proptest! {
         prop_assert_eq!(table.counts().packets, packets);
     }
 }
+
+#[test]
+fn a_session_that_met_two_cpus_counts_once() {
+    let mut table = table();
+    let mut see = |generation, packets, cpus, expected| {
+        let record = FlowRecord {
+            packets,
+            cpus,
+            ..flow(generation, 0, 1)
+        };
+        table.sent(&with(why::ENDED, ended(record)));
+        assert_eq!(table.counts().differing_cpus, expected, "{generation}");
+    };
+    see(1, [2, 0], [0, 1], 0);
+    see(2, [2, 3], [1, 1], 0);
+    see(3, [2, 3], [0, 1], 1);
+    // More of the same one.
+    see(3, [4, 5], [0, 1], 1);
+    see(4, [2, 3], [2, 1], 2);
+}

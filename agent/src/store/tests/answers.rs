@@ -363,37 +363,6 @@ fn values_beyond_the_bound_are_looked_for_in_rows() {
 }
 
 #[test]
-fn one_is_found_with_and_without_a_time_and_what_is_around_it() {
-    let all = many(500);
-    let (_folder, store) = stored(&all);
-    let wanted = Identifier::new(9, 250);
-    let near = record(&all[250], 250).ts;
-    for near in [None, Some(near), Some(Timestamp::UNIX_EPOCH)] {
-        let Found::Record(page) = store.exchange_of(wanted, near).unwrap() else {
-            panic!("{near:?}");
-        };
-        assert_eq!(page.exchanges().next().unwrap().exchange_id, wanted);
-        let (before, after) = store.around(page.next().unwrap(), 3).unwrap();
-        let ids = |page: &Page| {
-            page.exchanges()
-                .map(|record| record.exchange_id)
-                .collect::<Vec<_>>()
-        };
-        // The records were made backwards.
-        assert_eq!(
-            ids(&before),
-            [253, 252, 251].map(|number| Identifier::new(9, number))
-        );
-        assert_eq!(
-            ids(&after),
-            [249, 248, 247].map(|number| Identifier::new(9, number))
-        );
-    }
-    let missing = store.exchange_of(Identifier::new(1, 1), None).unwrap();
-    assert!(matches!(missing, Found::Nothing));
-}
-
-#[test]
 fn sessions_are_summed_up_by_time_and_cpu() {
     let folder = tempfile::tempdir().unwrap();
     let mut sink = start(folder.path());

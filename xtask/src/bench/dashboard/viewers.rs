@@ -1,5 +1,6 @@
-//! What those who look on cost: the CPU time of the server with a hundred streams of /api/live that are read,
-//! less that without any, while as many records arrive.
+//! What those who look on cost: the CPU time of the server with a hundred that look at the overview, less that
+//! without any, while as many records arrive. Each does what the page does: it reads a stream of /api/live, and
+//! asks the questions of its panels every four seconds, about the last quarter of an hour.
 
 use std::{
     io::{Read as _, Write as _},
@@ -11,10 +12,30 @@ use std::{
 use anyhow::{Context as _, Result, bail};
 use serde::Serialize;
 
+use super::{
+    arrivals::{now_seconds, rfc_3339},
+    connection::Connection,
+};
 use crate::bench::sinks::cpu_seconds;
 
-/// Streams that are open.
+/// Those who look on.
 const STREAMS: usize = 100;
+
+/// From one refresh of the page to the next, in seconds.
+const EVERY: u64 = 4;
+
+/// What the overview asks each time.
+const PANELS: [&str; 9] = [
+    "/api/stats?",
+    "/api/timeseries?",
+    "/api/top?by=method&sort=requests&limit=12&",
+    "/api/top?by=endpoint&sort=requests&limit=15&",
+    "/api/top?by=host&sort=requests&limit=10&",
+    "/api/top?by=client&sort=requests&limit=10&",
+    "/api/top?by=user_agent&sort=requests&limit=10&",
+    "/api/top?by=hour&sort=requests&limit=24&",
+    "/api/slow?limit=10&",
+];
 
 /// For so long each is measured.
 const TAKES: Duration = Duration::from_secs(10);
@@ -29,6 +50,8 @@ pub(super) struct Viewers {
     pub(super) watched: f64,
     /// Events of the stream that had the fewest.
     pub(super) ticks_at_least: usize,
+    /// Refreshes of the page that had the fewest.
+    pub(super) refreshes_at_least: usize,
 }
 
 impl Viewers {
@@ -47,6 +70,9 @@ pub(super) fn measure(address: SocketAddr, process: u32) -> Result<Viewers> {
     let streams: Vec<_> = (0..STREAMS)
         .map(|_| thread::spawn(move || watch(address)))
         .collect();
+    let pages: Vec<_> = (0..STREAMS)
+        .map(|number| thread::spawn(move || refresh(address, number)))
+        .collect();
     // They have come, and have had the first tick.
     thread::sleep(Duration::from_secs(2));
     let watched = percent(process, || thread::sleep(TAKES))?;
@@ -57,11 +83,19 @@ pub(super) fn measure(address: SocketAddr, process: u32) -> Result<Viewers> {
         };
         ticks_at_least = ticks_at_least.min(ticks?);
     }
+    let mut refreshes_at_least = usize::MAX;
+    for page in pages {
+        let Ok(refreshes) = page.join() else {
+            bail!("a thread that asks panicked");
+        };
+        refreshes_at_least = refreshes_at_least.min(refreshes?);
+    }
     Ok(Viewers {
         streams: STREAMS,
         alone,
         watched,
         ticks_at_least,
+        refreshes_at_least,
     })
 }
 
@@ -69,6 +103,32 @@ fn percent(process: u32, wait: impl FnOnce()) -> Result<f64> {
     let (begun, before) = (Instant::now(), cpu_seconds(process)?);
     wait();
     Ok(100.0 * (cpu_seconds(process)? - before) / begun.elapsed().as_secs_f64())
+}
+
+/// Asks what the page asks until the measurement is over, and gives how often. Pages were opened at any time.
+fn refresh(address: SocketAddr, number: usize) -> Result<usize> {
+    let mut connection = Connection::open(address)?;
+    let begun = Instant::now();
+    let until = begun + TAKES + Duration::from_secs(3);
+    let phase = Duration::from_secs(EVERY) * number as u32 / STREAMS as u32;
+    let mut refreshes = 0;
+    loop {
+        let due = begun + phase + Duration::from_secs(EVERY) * refreshes as u32;
+        if due > until {
+            return Ok(refreshes);
+        }
+        thread::sleep(due.saturating_duration_since(Instant::now()));
+        // As the page does, so that others ask the same.
+        let from = (now_seconds() as u64 - 900) / EVERY * EVERY;
+        let from = rfc_3339(from as f64);
+        for panel in PANELS {
+            let (status, ..) = connection.get(&format!("{panel}start_time={from}"))?;
+            if status != 200 {
+                bail!("{panel} was answered {status}");
+            }
+        }
+        refreshes += 1;
+    }
 }
 
 /// Reads a stream until the measurement is over, and gives how many ticks came.

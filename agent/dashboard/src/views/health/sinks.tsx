@@ -1,7 +1,7 @@
 // The sinks with their queues.
 
 import type { Agent } from "../../api/types";
-import { number, percent } from "../../format";
+import { number } from "../../format";
 import { AnswerPanel } from "../../parts/panel";
 import type { Answer } from "../../state/answer";
 import { t } from "../../words";
@@ -21,7 +21,9 @@ export function Sinks({ agent }: { agent: Answer<Agent> }) {
             <thead>
               <tr>
                 <th scope="col">{t("sink")}</th>
-                <th scope="col">{t("queue")}</th>
+                <th scope="col" class="num">
+                  {t("queue")}
+                </th>
                 {(["stored", "spooled", "refused", "lost"] as const).map((name) => (
                   <th key={name} scope="col" class="num">
                     {t(`col_${name}`)}
@@ -33,9 +35,7 @@ export function Sinks({ agent }: { agent: Answer<Agent> }) {
               {found.sinks.map((sink) => (
                 <tr key={sink.name}>
                   <th scope="row">{sink.name}</th>
-                  <td>
-                    <Queue queue={sink.queue} capacity={sink.capacity} />
-                  </td>
+                  <td class="num">{number(sink.queue)}</td>
                   <td class="num">{number(sink.stored)}</td>
                   <td class="num">{number(sink.spooled)}</td>
                   <td class="num">{number(sink.refused)}</td>
@@ -47,22 +47,5 @@ export function Sinks({ agent }: { agent: Answer<Agent> }) {
         </div>
       )}
     </AnswerPanel>
-  );
-}
-
-function Queue({ queue, capacity }: { queue: number; capacity: number | null }) {
-  const part = capacity === null || capacity === 0 ? null : Math.min(100, (100 * queue) / capacity);
-  return (
-    <span class="queue">
-      {part !== null && (
-        <span class="bar" aria-hidden="true">
-          <span class={part > 80 ? "s5" : part > 40 ? "s4" : "s2"} style={{ width: `${part}%` }} />
-        </span>
-      )}
-      <span>
-        {number(queue)}
-        {capacity !== null && ` / ${number(capacity)} (${percent(part)})`}
-      </span>
-    </span>
   );
 }

@@ -45,6 +45,7 @@ export function Charts({ filters }: { filters: Filters }) {
       <SeriesPanel
         title={t("chart_times")}
         answer={answer}
+        logarithmic
         unit={microseconds}
         lines={(series, { cut }) =>
           (["p50", "p95", "p99"] as const).map((name) => ({
@@ -103,6 +104,7 @@ function SeriesPanel(props: {
   answer: Answer<TimeSeries>;
   stacked?: boolean;
   binary?: boolean;
+  logarithmic?: boolean;
   unit: (value: number | null) => string;
   empty?: string;
   lines: (series: TimeSeries, drawn: Drawn) => Line[];
@@ -114,7 +116,7 @@ function SeriesPanel(props: {
     if (series === null) {
       return null;
     }
-    const cut = unfinished(series, Date.now() / 1000);
+    const cut = unfinished(series);
     const times = series.times.slice(0, series.times.length - cut);
     return { times, lines: props.lines(series, { times, cut }) };
   }, [answer.data]);
@@ -136,6 +138,7 @@ function SeriesPanel(props: {
             unit={props.unit}
             stacked={props.stacked ?? false}
             binary={props.binary ?? false}
+            logarithmic={props.logarithmic ?? false}
             onSelect={(from, to) => {
               const range = between(from, to);
               if (range !== null) {

@@ -1,7 +1,7 @@
 // Single requests on the overview: the slowest of the range, and the newest.
 
 import type { Exchange, ExchangePage, Slow } from "../../api/types";
-import { microseconds, whenever } from "../../format";
+import { clock, dayAndTime, microseconds, whenever } from "../../format";
 import { AnswerPanel, Panel } from "../../parts/panel";
 import { FilterValue, Status, Text } from "../../parts/value";
 import { useAnswer } from "../../state/answer";
@@ -63,13 +63,17 @@ export function Recent({ filters }: { filters: Filters }) {
 
 function Requests({ title, rows }: { title: string; rows: readonly Exchange[] }) {
   const now = Date.now() / 1000;
+  // The day stands in all rows or in none.
+  const today = rows.every((row) => whenever(row.ts, now) === clock(row.ts));
   return (
     <div class="scroll" tabIndex={0} role="region" aria-label={title}>
       <table>
         <thead>
           <tr>
             <th scope="col">{t("col_time")}</th>
-            <th scope="col">{t("col_method")}</th>
+            <th scope="col" class="extra">
+              {t("col_method")}
+            </th>
             <th scope="col">{t("col_target")}</th>
             <th scope="col">{t("col_status")}</th>
             <th scope="col" class="num">
@@ -80,14 +84,14 @@ function Requests({ title, rows }: { title: string; rows: readonly Exchange[] })
         <tbody>
           {rows.slice(0, SHOWN).map((row) => (
             <tr key={row.exchange_id}>
-              <td class="time">{whenever(row.ts, now)}</td>
-              <td>
+              <td class="time">{today ? clock(row.ts) : dayAndTime(row.ts)}</td>
+              <td class="extra">
                 <FilterValue field="method" value={row.method} />
               </td>
               <td class="long">
                 <span class="clip">
                   {row.host !== undefined && (
-                    <span class="soft">
+                    <span class="soft extra">
                       <Text text={row.host} />
                     </span>
                   )}

@@ -31,15 +31,16 @@ const FIELD: Partial<Record<TopBy, Field>> = {
 export function Endpoints({ filters }: { filters: Filters }) {
   const { place, go } = useShell();
   const answer = useTop("endpoint", filters, place.sort, 15);
-  const heads: [string, Sort | null][] = [
-    [t("col_requests"), "requests"],
-    [t("col_errors"), "errors"],
-    [t("col_mean"), "mean"],
-    ["p50", null],
-    ["p90", null],
-    ["p99", "p99"],
-    [t("most"), null],
-    [t("col_bytes"), "bytes"],
+  // The last says whether a narrow window leaves it out.
+  const heads: [string, Sort | null, boolean][] = [
+    [t("col_requests"), "requests", false],
+    [t("col_errors"), "errors", false],
+    [t("col_mean"), "mean", true],
+    ["p50", null, true],
+    ["p90", null, true],
+    ["p99", "p99", false],
+    [t("most"), null, true],
+    [t("col_bytes"), "bytes", true],
   ];
   return (
     <AnswerPanel
@@ -53,11 +54,11 @@ export function Endpoints({ filters }: { filters: Filters }) {
             <thead>
               <tr>
                 <th scope="col">{t("col_endpoint")}</th>
-                {heads.map(([label, sort]) => (
+                {heads.map(([label, sort, extra]) => (
                   <th
                     key={label}
                     scope="col"
-                    class="num"
+                    class={extra ? "num extra" : "num"}
                     aria-sort={sort === place.sort ? "descending" : undefined}
                   >
                     {sort === null ? (
@@ -81,12 +82,12 @@ export function Endpoints({ filters }: { filters: Filters }) {
                   <td class="num">
                     <ErrorCount row={row} />
                   </td>
-                  <td class="num">{microseconds(row.mean_us)}</td>
-                  <td class="num">{microseconds(row.p50_us)}</td>
-                  <td class="num">{microseconds(row.p90_us)}</td>
+                  <td class="num extra">{microseconds(row.mean_us)}</td>
+                  <td class="num extra">{microseconds(row.p50_us)}</td>
+                  <td class="num extra">{microseconds(row.p90_us)}</td>
                   <td class="num">{microseconds(row.p99_us)}</td>
-                  <td class="num">{microseconds(row.max_us)}</td>
-                  <td class="num">{bytes(row.response_bytes)}</td>
+                  <td class="num extra">{microseconds(row.max_us)}</td>
+                  <td class="num extra">{bytes(row.response_bytes)}</td>
                 </tr>
               ))}
             </tbody>
@@ -163,7 +164,7 @@ function ErrorCount({ row }: { row: TopRow }) {
   }
   return (
     <span class="errors">
-      {number(row.errors)} <small>{percent(row.error_rate)}</small>
+      {number(row.errors)} <small class="extra">{percent(row.error_rate)}</small>
     </span>
   );
 }

@@ -385,9 +385,22 @@ fn what_takes_long_is_answered_in_part() {
     }
     assert_eq!(total, 20);
     assert!(parts > 5, "{parts}");
-    // One that is not found in time says so.
-    let missing = Identifier::new(1, 1);
-    let answer = running.get(&format!("/api/exchanges/{missing}"));
-    assert_eq!(answer.status, 503, "{answer:?}");
-    assert!(answer.body.contains("say with ts"), "{answer:?}");
+    // One that is not found in time says so, and where to go on, until all was looked through.
+    let look = |identifier: Identifier| {
+        let mut after = String::new();
+        for asked in 1.. {
+            let answer = running.get(&format!("/api/exchanges/{identifier}{after}"));
+            if answer.status != 503 {
+                return (answer.status, asked);
+            }
+            let next = answer.value()["next"].as_str().unwrap().to_owned();
+            assert!(answer.body.contains("next as after"), "{answer:?}");
+            after = format!("?after={next}");
+        }
+        unreachable!()
+    };
+    let (status, asked) = look(Identifier::new(1, 1));
+    assert!(status == 404 && asked > 5, "{status} {asked}");
+    // Those of a run are found by their number.
+    assert_eq!(look(Identifier::new(7, 19)).0, 200);
 }

@@ -303,8 +303,9 @@ fn leave<H: Host>(
     counters.packets_left_out += lost;
 }
 
-/// More often than the reader changes the word of a slot while a flow leaves it.
-const TRIES: u32 = 4;
+/// The reader changes the word of a slot before it looks and when it has looked, and makes a record in between:
+/// longer than one try takes.
+const TRIES: u32 = 2;
 
 /// Sends a flow as it is now. False: there was no room.
 #[inline(always)]

@@ -1,5 +1,8 @@
 //! Putting records together: the head, the whole of an escalated packet, or its end.
 
+mod role;
+mod send;
+
 use crate::classify::{Segment, tcp};
 use crate::connection::{Connection, Direction, state};
 use crate::counters::{Counters, Escalated, Lost};
@@ -355,66 +358,12 @@ impl<P: Packet, H: Host> Copier<'_, P, H> {
         work.flags.set(work.flags.get() | u32::from(flag::HEAD_END));
     }
 
-    /// Counts a start line; what it makes of the connection may escalate it.
-    #[inline(always)]
-    fn count_start(&mut self) {
-        let work = self.work;
-        self.counters.candidates += 1;
-        if work.captured.get() == 1
-            && self.peer().state.get() & state::REQUESTS == 0
-            && self.direction.state.get() & state::RESPONSES == 0
-        {
-            // "H" alone begins HEAD as well.
-            work.kind.set(Start::RequestWithBody as u32);
-        }
-        if !self.takes_role() {
-            // The peer's part: body bytes that look like a start line. The reader decides.
-            return;
-        }
-        let messages = self.direction.messages.get();
-        let peers = self.peer().messages.get();
-        if work.kind.get() == Start::Response as u32 {
-            // "HTTP/1.1 1xx": the first digit is the tenth byte, index 13 of the window.
-            if work.captured.get() < 10 || self.scratch.window_byte(13) == b'1' {
-                escalate(self.connection, work, self.counters, Escalated::Interim);
-            } else if peers.wrapping_sub(messages) as i32 > 0 {
-                self.direction.messages.set(messages.wrapping_add(1));
-            }
-        } else {
-            self.direction.messages.set(messages.wrapping_add(1));
-            if messages.wrapping_sub(peers) as i32 >= 1 {
-                self.escalate(Escalated::Pipelined);
-            }
-        }
-        if work.is(mark::ESCALATED) {
-            work.flags.set(work.flags.get() | u32::from(flag::ALL));
-        }
-    }
-
     /// Has everything copied, because what follows in this direction cannot be placed here.
     #[inline(always)]
     fn escalate(&mut self, why: Escalated) {
         let state = self.direction.state.get();
         self.direction.state.set(state | state::UNSURE);
         escalate(self.connection, self.work, self.counters, why);
-    }
-
-    /// Takes the direction for the one of requests, or of responses, by what begins here. It may turn
-    /// out to be the other one only by a whole token, and when the peer's part was taken as well.
-    #[inline(always)]
-    fn takes_role(&self) -> bool {
-        let (role, other) = if self.work.kind.get() == Start::Response as u32 {
-            (state::RESPONSES, state::REQUESTS)
-        } else {
-            (state::REQUESTS, state::RESPONSES)
-        };
-        let seen = self.direction.state.get();
-        let certain = self.work.captured.get() >= 8 && self.peer().state.get() & other != 0;
-        if seen & other != 0 && !certain {
-            return false;
-        }
-        self.direction.state.set(seen & !other | role);
-        true
     }
 
     #[inline(always)]
@@ -437,61 +386,6 @@ impl<P: Packet, H: Host> Copier<'_, P, H> {
     fn remember(&self, copied: u32) {
         let last = self.scratch.window_word(copied) as u32;
         self.direction.carry.set(last.to_le());
-    }
-
-    /// Takes `bytes` from the budgets of the connection and the CPU; false when one is spent.
-    #[inline(always)]
-    fn spend(&mut self, bytes: u32) -> bool {
-        let connection = self.connection;
-        let window = (self.direction.last_seen.get() >> 8) as u16;
-        if connection.budget_window.get() != window {
-            connection.budget_window.set(window);
-            connection.budget_used.set(0);
-        }
-        if self.counters.budget_window != u64::from(window) {
-            self.counters.budget_window = u64::from(window);
-            self.counters.budget_used = 0;
-        }
-        let used = connection.budget_used.get().saturating_add(bytes);
-        if used > self.host.connection_budget() {
-            self.lose(Lost::ConnectionBudget, bytes);
-            return false;
-        }
-        if self.counters.budget_used > self.host.cpu_budget() {
-            self.lose(Lost::CpuBudget, bytes);
-            return false;
-        }
-        connection.budget_used.set(used);
-        self.counters.budget_used += u64::from(bytes);
-        true
-    }
-
-    /// Counts bytes that do not reach the reader, and leaves a gap in the direction's numbering.
-    #[inline(always)]
-    fn lose(&mut self, why: Lost, bytes: u32) {
-        self.counters.lost[why as usize] += 1;
-        self.counters.lost_bytes[why as usize] += u64::from(bytes);
-        let records = self.direction.records.get();
-        self.direction.records.set(records.wrapping_add(1));
-    }
-
-    /// Sends the header and `work.captured` bytes that stand at payload offset `from`.
-    #[inline(always)]
-    fn send(&mut self, from: u32, flags: u16) {
-        let record = self.direction.records.get().wrapping_add(1);
-        self.direction.records.set(record);
-        self.counters.records += 1;
-        let captured = self.work.captured.get();
-        let header = &mut self.scratch.header;
-        header.cpu_record = self.counters.records;
-        header.direction_record = record;
-        header.position = self.work.start.get() + u64::from(from);
-        header.captured = captured;
-        header.flags = self.work.flags.get() as u16 | flags;
-        if !self.host.send(self.scratch, captured) {
-            self.counters.lost[Lost::Ring as usize] += 1;
-            self.counters.lost_bytes[Lost::Ring as usize] += u64::from(captured);
-        }
     }
 }
 

@@ -114,7 +114,13 @@ pub struct Flow {
     pub hole_end: [Shared<u32>; 2],
 }
 
-const _: () = assert!(size_of::<Flow>() == 160);
+const _: () = {
+    assert!(size_of::<Flow>() == 160);
+    // What `FlowParts::is_still` relies on.
+    assert!(core::mem::offset_of!(Flow, tag) < core::mem::offset_of!(Flow, generation));
+    assert!(core::mem::offset_of!(Flow, generation) < core::mem::offset_of!(Flow, state));
+    assert!(core::mem::offset_of!(Flow, generation) < core::mem::offset_of!(Flow, first_ns));
+};
 
 /// One direction of a flow: a cache line.
 #[repr(C, align(64))]

@@ -8,6 +8,7 @@ use crate::classify::{Segment, tcp};
 use crate::counters::Protocol;
 use crate::host::Host;
 use crate::scratch::{Work, Workplace};
+use crate::table::CLAIMED;
 
 /// Counts the packet whose headers stand in `workplace` in its flow, and notes there which flow it is, and
 /// whether it has ended with this packet: then [`end`] is to be called behind the packet's records.
@@ -138,15 +139,16 @@ pub fn end<H: Host>(host: &H, workplace: &mut Workplace) {
     };
     let parts = FlowParts::of(bucket, [low, high], slot);
     let flow = parts.flow;
-    if flow.generation.get() != work.flow_generation.get() {
-        return;
-    }
     let [a, b] = parts.directions;
     let counted = Counted {
         packets: [a.packets.get(), b.packets.get()],
         bytes: [a.bytes.get(), b.bytes.get()],
         payload: [a.payload.get(), b.payload.get()],
     };
+    // Looked at behind the counts: a place that another CPU gives away is claimed before they are taken.
+    if flow.tag.get() == CLAIMED || flow.generation.get() != work.flow_generation.get() {
+        return;
+    }
     if send(host, &parts, slot, why::ENDED, &counted, counters, record) {
         flow.sent.set(counted.total());
     }

@@ -81,6 +81,21 @@ impl<'a> FlowParts<'a> {
         Some(record)
     }
 
+    /// Whether the place held this very flow from when [`FlowParts::flow`] was copied until `later`, a copy
+    /// of the same place, was made. If so, directions that were copied in between are of this flow: a
+    /// place that changes hands has the tag [`crate::table::CLAIMED`] from before its counts are taken until
+    /// the next flow stands there with the next generation.
+    ///
+    /// Copies are taken from front to back: the tag stands in front of the generation, and that in front
+    /// of what the flow is.
+    #[must_use]
+    pub fn is_still(&self, later: &Flow) -> bool {
+        let tag = later.tag.get();
+        tag > crate::table::CLAIMED
+            && tag == self.flow.tag.get()
+            && later.generation.get() == self.flow.generation.get()
+    }
+
     /// Whether more was counted than the last record has that the kernel sent of this flow.
     #[must_use]
     pub fn has_news(&self) -> bool {

@@ -332,7 +332,6 @@ fn begin<H: Host>(
     flow.ports.set(name.key.ports);
     flow.protocol.set(name.protocol as u16);
     let generation = flow.generation.get().wrapping_add(1);
-    flow.generation.set(generation);
     flow.icmp.set((segment.icmp >> 16) as u16);
     flow.ifindex.set(work.ifindex.get());
     let now_ns = host.now_ns();
@@ -376,4 +375,6 @@ fn begin<H: Host>(
     if flipped {
         note(host, flow, name.side, Letter::Flipped);
     }
+    // Last: whoever sees it sees all of the new flow; see `FlowParts::is_still`.
+    flow.generation.set(generation);
 }

@@ -8,10 +8,12 @@
 //! operator   =  "=" "!=" "<" "<=" ">" ">=" "~" "!~"        ~: has it in it, in any case
 //! ```
 
+mod endpoint;
 mod parse;
 
 use std::net::IpAddr;
 
+use endpoint::EndpointShape;
 use ipnet::IpNet;
 
 use super::format::Entry;
@@ -47,6 +49,8 @@ enum Node {
     Text(TextField, TextTest, Box<[u8]>),
     /// A client in a network.
     Network(IpNet, bool),
+    /// A request of an endpoint.
+    Endpoint(EndpointShape, bool),
     Flag(FlagField, bool),
 }
 
@@ -55,6 +59,8 @@ enum NumberField {
     Status,
     Bytes,
     Latency,
+    /// Of the day, UTC.
+    Hour,
 }
 
 #[derive(Clone, Copy, Debug, Eq, PartialEq)]
@@ -116,6 +122,7 @@ impl Node {
                     NumberField::Status => entry.status.map(u64::from),
                     NumberField::Bytes => entry.bytes,
                     NumberField::Latency => entry.latency_us,
+                    NumberField::Hour => entry.time_us.map(hour_of),
                 };
                 match value {
                     Some(value) => comparison.holds(value, *wanted),
@@ -132,10 +139,15 @@ impl Node {
                     .and_then(|text| text.parse::<IpAddr>().ok());
                 address.is_some_and(|address| network.contains(&address.to_canonical())) == *is
             }
+            Self::Endpoint(endpoint, is) => endpoint.has(entry) == *is,
             Self::Flag(FlagField::Unanswered, is) => entry.unanswered == *is,
             Self::Flag(FlagField::Bot, is) => super::statistics::is_bot(entry.user_agent) == *is,
         }
     }
+}
+
+fn hour_of(time_us: i64) -> u64 {
+    (time_us.div_euclid(3_600_000_000).rem_euclid(24)).unsigned_abs()
 }
 
 impl Comparison {

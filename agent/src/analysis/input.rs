@@ -3,15 +3,19 @@
 
 pub mod blocks;
 pub mod family;
+mod parts;
 mod stream;
 
-pub use blocks::{Block, Blocks, LongLine};
+pub use blocks::{Block, LongLine};
 pub use family::in_order;
 
 use std::fs::{self, File};
-use std::io::{self, Read};
+use std::io;
 use std::path::{Path, PathBuf};
+use std::sync::{Mutex, PoisonError};
 
+use blocks::Blocks;
+use parts::Parts;
 use stream::Stream;
 
 /// Something to read lines from.
@@ -37,21 +41,78 @@ impl Place {
     ///
     /// # Errors
     /// It is not there, is a folder, or cannot be read.
-    pub fn open(&self) -> io::Result<Blocks> {
-        let source: Box<dyn Read + Send> = match self {
-            Self::Stdin => Box::new(io::stdin()),
-            Self::File(path) => {
-                let file = File::open(path)?;
-                if file.metadata()?.is_dir() {
-                    return Err(io::Error::new(
-                        io::ErrorKind::IsADirectory,
-                        "it is a folder; name files, or a pattern like 'DIR/*.log'",
-                    ));
-                }
-                Box::new(file)
-            }
+    pub fn open(&self) -> io::Result<Opened> {
+        let path = match self {
+            Self::Stdin => return Opened::stream(Box::new(io::stdin())),
+            Self::File(path) => path,
         };
-        Ok(Blocks::new(Stream::new(source)?))
+        let file = File::open(path)?;
+        let metadata = file.metadata()?;
+        if metadata.is_dir() {
+            return Err(io::Error::new(
+                io::ErrorKind::IsADirectory,
+                "it is a folder; name files, or a pattern like 'DIR/*.log'",
+            ));
+        }
+        // Files of the kernel have no length.
+        if metadata.is_file() && metadata.len() > 0 && !stream::is_compressed(&file)? {
+            return Ok(Opened(Kind::Parts(Parts::new(file, metadata.len()))));
+        }
+        Opened::stream(Box::new(file))
+    }
+}
+
+/// Blocks of lines, which several threads may take.
+#[derive(Debug)]
+pub struct Opened(Kind);
+
+#[derive(Debug)]
+enum Kind {
+    /// Each thread reads for itself.
+    Parts(Parts),
+    /// One reads while the others wait.
+    Blocks(Mutex<Blocks>),
+}
+
+impl Opened {
+    fn stream(source: stream::Source) -> io::Result<Self> {
+        let blocks = Blocks::new(Stream::new(source)?);
+        Ok(Self(Kind::Blocks(Mutex::new(blocks))))
+    }
+
+    /// Fills the block with the next lines; `false`: there are no more.
+    pub fn next(&self, block: &mut Block) -> bool {
+        match &self.0 {
+            Kind::Parts(parts) => parts.next(block),
+            // A thread that panicked has left nothing half done in it.
+            Kind::Blocks(blocks) => blocks
+                .lock()
+                .unwrap_or_else(PoisonError::into_inner)
+                .next(block),
+        }
+    }
+
+    /// How many threads have something to do with it, of so many.
+    #[must_use]
+    pub fn readers(&self, most: usize) -> usize {
+        match &self.0 {
+            Kind::Parts(parts) => {
+                most.min(usize::try_from(parts.count()).unwrap_or(usize::MAX).max(1))
+            }
+            Kind::Blocks(_) => most,
+        }
+    }
+
+    /// Bytes so far, uncompressed, and why it ended early, in a sentence.
+    #[must_use]
+    pub fn end(&self) -> (u64, Option<String>) {
+        match &self.0 {
+            Kind::Parts(parts) => (parts.bytes(), parts.problem()),
+            Kind::Blocks(blocks) => {
+                let blocks = blocks.lock().unwrap_or_else(PoisonError::into_inner);
+                (blocks.bytes(), blocks.problem().map(str::to_owned))
+            }
+        }
     }
 }
 

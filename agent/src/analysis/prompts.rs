@@ -43,6 +43,8 @@ impl Prompt {
         unmasked: bool,
     ) -> String {
         let mut mask = Mask::new(unmasked);
+        // A user may be named behind the line, or the endpoint, that he is in.
+        report.last_lines.iter().for_each(|line| mask.learn(line));
         let texts = language.texts();
         let (text, data) = match self {
             Self::Summary => (

@@ -96,6 +96,12 @@ pub struct Asked {
     pub sources: Vec<String>,
     /// `--log-format`, where it was given.
     pub log_format: Option<String>,
+    /// The folder of the store that was read, to be named in a command. Not part of the JSON form.
+    #[serde(skip)]
+    pub store: Option<String>,
+    /// Further flags of that command, each a word. Not part of the JSON form.
+    #[serde(skip)]
+    pub flags: Vec<String>,
 }
 
 /// From the earliest to the latest, both included.

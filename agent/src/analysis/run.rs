@@ -5,7 +5,6 @@ mod store;
 mod worker;
 
 use std::path::PathBuf;
-use std::sync::Mutex;
 use std::thread;
 
 use jiff::Timestamp;
@@ -14,10 +13,14 @@ use jiff::tz::TimeZone;
 use super::filter::Condition;
 use super::format::detect::Detector;
 use super::format::{Format, Pattern, Reader};
-use super::input::{self, Block, Blocks, NoFiles, Place};
+use super::input::{self, Block, NoFiles, Opened, Place};
 use super::report::{Asked, Lines, Report, Source, SourceState, Warning, WarningKind};
 use account::{Account, warnings_of};
 use worker::Worker;
+
+/// Blocks in which lines are looked for to tell their format from: there may be nothing but lines that
+/// are too long.
+const BEGIN: usize = 8;
 
 /// What is to be read, and how.
 #[derive(Clone, Debug)]
@@ -32,6 +35,9 @@ pub struct Options {
     pub format: Option<Chosen>,
     /// `--log-format` as it was typed.
     pub format_text: Option<String>,
+    /// Further flags that say how the sources are read, as they were typed: a command that shows
+    /// lines names them again.
+    pub flags: Vec<String>,
     /// The zone of times without one.
     pub zone: TimeZone,
     /// What is more than a day later is in the future.
@@ -60,7 +66,8 @@ pub struct Range {
 }
 
 impl Range {
-    fn has(&self, time_us: Option<i64>) -> bool {
+    /// Whether a time lies in it; no time does only where it has no end.
+    pub(crate) fn has(&self, time_us: Option<i64>) -> bool {
         if *self == Self::default() {
             return true;
         }
@@ -155,19 +162,17 @@ fn report(
         since: range.since,
         until: range.until,
         condition: options.condition.as_ref().map(|one| one.text.clone()),
-        sources: match &options.store {
-            Some(directory) => {
-                let mut names = options.sources.clone();
-                names.push(directory.to_string_lossy().into_owned());
-                names
-            }
-            None => options.sources.clone(),
-        },
+        sources: options.sources.clone(),
+        store: options
+            .store
+            .as_ref()
+            .map(|directory| directory.to_string_lossy().into_owned()),
         log_format: options.format_text.clone(),
+        flags: options.flags.clone(),
     };
     let last_lines = worker.last_lines();
-    let (current, before) = worker.statistics();
-    let before = before.zip(options.before).map(|(before, range)| {
+    let (mut current, before) = worker.statistics();
+    let before = before.zip(options.before).map(|(mut before, range)| {
         Box::new(Report {
             asked: asked(&range),
             ..before.report(options.top)
@@ -189,66 +194,75 @@ fn report(
 /// Reads one source.
 fn read(place: &Place, options: &Options, workers: &mut [Worker<'_>]) -> Account {
     let mut account = Account::new(place.name());
-    let mut blocks = match place.open() {
-        Ok(blocks) => blocks,
+    let opened = match place.open() {
+        Ok(opened) => opened,
         Err(error) => {
             account.source.state = SourceState::Unread;
             account.source.problem = Some(format!("cannot be read: {error}"));
             return account;
         }
     };
-    let mut first = Block::default();
-    if blocks.next(&mut first) {
+    let begun = begin(&opened);
+    if let Some(first) = begun.last() {
         account.look_at(first.lines());
-        let detector = match &options.format {
-            None => Detector::of(first.lines(), &options.zone),
-            Some(Chosen::Named(format)) => {
-                Detector::named(Reader::new(*format, options.zone.clone()))
-            }
-            Some(Chosen::Pattern(pattern)) => {
-                let reader = Reader::of_pattern(pattern.clone(), options.zone.clone());
-                Detector::named(reader)
-            }
-        };
+        let detector = detector(options.format.as_ref(), first.lines(), &options.zone);
         account.look_for_numbers(detector.format(), first.lines());
-        let workers = match detector.needs_order() {
-            true => &mut workers[..1],
-            false => workers,
+        let most = match detector.needs_order() {
+            true => 1,
+            false => opened.readers(workers.len()),
         };
+        let workers = workers.get_mut(..most).unwrap_or_default();
         for worker in workers.iter_mut() {
             worker.begin(&account.source.name, detector.fresh());
         }
-        let blocks_left = Mutex::new(&mut blocks);
         if let Some((worker, others)) = workers.split_first_mut() {
             thread::scope(|scope| {
                 for other in others {
-                    scope.spawn(|| work(other, &blocks_left, Block::default()));
+                    scope.spawn(|| work(other, &opened, Block::default()));
                 }
-                worker.take(&first);
-                work(worker, &blocks_left, first);
+                begun.iter().for_each(|block| worker.take(block));
+                work(worker, &opened, Block::default());
             });
         }
         for worker in workers {
             account.add(worker.finish());
         }
     }
-    account.end(&blocks);
+    account.end(&opened);
     account
 }
 
-/// Takes block after block.
-fn work(worker: &mut Worker<'_>, blocks: &Mutex<&mut Blocks>, mut block: Block) {
-    loop {
-        // A thread that panicked has left nothing half done in it.
-        let mut blocks = match blocks.lock() {
-            Ok(blocks) => blocks,
-            Err(poisoned) => poisoned.into_inner(),
-        };
-        let is_there = blocks.next(&mut block);
-        drop(blocks);
-        if !is_there {
-            return;
+/// What takes lines apart: of the format that was named, or of the one that these lines have.
+pub(crate) fn detector(format: Option<&Chosen>, lines: &[u8], zone: &TimeZone) -> Detector {
+    match format {
+        None => Detector::of(lines, zone),
+        Some(Chosen::Named(format)) => Detector::named(Reader::new(*format, zone.clone())),
+        Some(Chosen::Pattern(pattern)) => {
+            Detector::named(Reader::of_pattern(pattern.clone(), zone.clone()))
         }
+    }
+}
+
+/// The first blocks, up to one with lines to tell the format from.
+fn begin(opened: &Opened) -> Vec<Block> {
+    let mut begun = Vec::new();
+    for _ in 0..BEGIN {
+        let mut block = Block::default();
+        if !opened.next(&mut block) {
+            break;
+        }
+        let has_lines = !block.lines().is_empty();
+        begun.push(block);
+        if has_lines {
+            break;
+        }
+    }
+    begun
+}
+
+/// Takes block after block.
+fn work(worker: &mut Worker<'_>, opened: &Opened, mut block: Block) {
+    while opened.next(&mut block) {
         worker.take(&block);
     }
 }

@@ -395,6 +395,28 @@ fn kind_of(segment: &[u8]) -> &[u8] {
     }
 }
 
+/// Whether a request target has this template, without its query: each segment of it is the same, or
+/// is of the kind that stands for it. A `{name}` is any segment that is not empty.
+#[must_use]
+pub fn fits(template: &[u8], target: &[u8]) -> bool {
+    let (root, path) = path_of(target);
+    let (own_root, own) = path_of(template);
+    if root != own_root {
+        return false;
+    }
+    let mut wanted = own.split(|byte| *byte == b'/');
+    let mut segments = path.split(|byte| *byte == b'/');
+    loop {
+        match (wanted.next(), segments.next()) {
+            (None, None) => return true,
+            (Some(rest), Some(_)) if rest == REST.as_bytes() => return true,
+            (Some(NAME), Some(segment)) if !segment.is_empty() => {}
+            (Some(own), Some(segment)) if own == segment || own == kind_of(segment) => {}
+            _ => return false,
+        }
+    }
+}
+
 /// `2026-01-31`.
 fn is_date(segment: &[u8]) -> bool {
     let digit = |index: usize| segment[index].is_ascii_digit();

@@ -133,17 +133,21 @@ impl<'a> Item<'a> {
 }
 
 /// Shows the flows of a bucket to `visit`, with whether there is news; gives slots with the words that say
-/// what is on record.
+/// what is on record. The lines were copied between `bucket` and `later`, which is the same bucket: a flow
+/// that left its place meanwhile is passed over, since its counts may be those of the next.
 pub(super) fn visit_bucket(
-    (bucket, lines): (&FlowBucket, [&FlowLines; 2]),
+    (bucket, lines, later): (&FlowBucket, [&FlowLines; 2], &FlowBucket),
     index: u32,
     tick_ns: u32,
     visit: &mut dyn FnMut(&FlowRecord, bool) -> Taken,
     mut known: impl FnMut(u32, u64),
 ) {
-    for place in 0..FLOW_WAYS as u32 {
+    for (place, later) in (0..).zip(&later.places) {
         let slot = index * FLOW_WAYS as u32 + place;
         let flow = FlowParts::of(bucket, lines, place);
+        if !flow.is_still(later) {
+            continue;
+        }
         let Some(record) = flow.read(slot, tick_ns) else {
             continue;
         };
@@ -160,4 +164,61 @@ pub(super) fn visit_bucket(
 #[must_use]
 pub fn flow_buckets(flows: u32) -> u32 {
     flows.max(1).div_ceil(FLOW_WAYS as u32).next_power_of_two()
+}
+
+#[cfg(test)]
+mod tests {
+    use agent_common::table::CLAIMED;
+
+    use super::*;
+
+    const SLOT: u32 = 5 * FLOW_WAYS as u32 + 3;
+
+    /// A bucket with one flow, as it is read at some moment.
+    fn bucket(tag: u64, generation: u32) -> FlowBucket {
+        let bucket = FlowBucket::default();
+        bucket.places[3].tag.set(tag);
+        bucket.places[3].generation.set(generation);
+        bucket
+    }
+
+    /// Packets of the flow that was found between two looks at its bucket.
+    fn found(before: &FlowBucket, later: &FlowBucket) -> Option<[u64; 2]> {
+        let lines = [FlowLines::default(), FlowLines::default()];
+        for (line, packets) in lines.iter().zip([5, 3]) {
+            line.places[3].packets.set(packets);
+        }
+        let mut packets = None;
+        let mut known = None;
+        visit_bucket(
+            (before, [&lines[0], &lines[1]], later),
+            5,
+            1,
+            &mut |record, _| {
+                assert_eq!((packets, record.slot), (None, SLOT));
+                packets = Some(record.packets);
+                Taken::Final
+            },
+            |slot, word| known = Some((slot, word)),
+        );
+        let word = known_word(before.places[3].generation.get(), 8, true);
+        assert_eq!(known, packets.map(|_| (SLOT, word)));
+        packets
+    }
+
+    #[test]
+    fn a_flow_that_left_while_it_was_read_is_passed_over() {
+        let flow = bucket(70, 4);
+        assert_eq!(found(&flow, &bucket(70, 4)), Some([5, 3]));
+        // Another flow, the next between the same endpoints, one that is being put there, none.
+        for later in [
+            bucket(71, 5),
+            bucket(70, 5),
+            bucket(CLAIMED, 4),
+            bucket(0, 4),
+        ] {
+            assert_eq!(found(&flow, &later), None);
+            assert_eq!(found(&later, &flow), None);
+        }
+    }
 }

@@ -175,7 +175,7 @@ impl Offline {
             ) else {
                 break;
             };
-            let flows = (bucket, [low, high]);
+            let flows = (bucket, [low, high], bucket);
             visit_bucket(flows, index, TICK_NS as u32, visit, |slot, word| {
                 if let Some(known) = surroundings.flows_known.get(slot as usize) {
                     known.set(word);

@@ -1,10 +1,13 @@
 //! `tapline report`: what logs say.
 
+mod follow;
+mod format;
 mod times;
 
 use std::io::{self, BufWriter, IsTerminal as _, Write as _};
 use std::path::PathBuf;
 use std::thread;
+use std::time::Duration;
 
 use anyhow::Context as _;
 use clap::Args;
@@ -13,13 +16,15 @@ use jiff::Timestamp;
 use jiff::tz::TimeZone;
 
 use crate::analysis::filter::Condition;
-use crate::analysis::format::{Format, Pattern};
 use crate::analysis::language::Language;
 use crate::analysis::prompts::Prompt;
-use crate::analysis::run::{Chosen, Options, Outcome, run};
+use crate::analysis::report::Report;
+use crate::analysis::run::{Options, Outcome, run};
 use crate::analysis::{insight, output};
 use crate::config::{Config, Word};
 use crate::exit::{Exit, UsageError};
+pub(super) use follow::{INTERVAL, interval};
+pub(super) use format::chosen;
 use times::{moment, ranges};
 
 pub(super) const HELP: &str = "\
@@ -31,6 +36,7 @@ Examples:
   tapline report --db --since 1h --compare 1d
   tapline report access.log --format html --lang ko > report.html
   tapline report access.log --prompt anomalies
+  tapline report --follow access.log --where 'status>=500'
   tapline report app.log --log-format '%h %^[%d:%t %^] \"%r\" %s %b %L' --date-format %d/%b/%Y --time-format %T
 
 Formats are told from the lines, or named: COMBINED, COMMON, VCOMBINED, VCOMMON, W3C, CLOUDFRONT,
@@ -63,6 +69,12 @@ pub(in crate::cli) struct ReportFlags {
     /// Read the rotated files of each too, the oldest first
     #[arg(long)]
     rotated: bool,
+    /// Follow the files, and write the report again when they have grown
+    #[arg(long, conflicts_with_all = ["db", "rotated", "compare", "prompt"])]
+    follow: bool,
+    /// How often: 1s, 5s, 1m
+    #[arg(long, value_name = "TIME", default_value = INTERVAL, value_parser = interval, requires = "follow")]
+    interval: Duration,
     /// Read the exchanges of the store [default folder: that of the configuration]
     #[arg(long, value_name = "DIR", num_args = 0..=1, require_equals = true)]
     #[expect(
@@ -133,6 +145,8 @@ fn formats() -> Vec<&'static str> {
 pub struct ReportArguments {
     sources: Vec<String>,
     rotated: bool,
+    /// How often it is written again; `None`: once.
+    follow: Option<Duration>,
     db: Option<Option<PathBuf>>,
     log_format: Option<String>,
     date_format: Option<String>,
@@ -161,6 +175,7 @@ impl ReportFlags {
         ReportArguments {
             sources: self.sources,
             rotated: self.rotated,
+            follow: self.follow.then_some(self.interval),
             db: self.db,
             log_format: self.log_format,
             date_format: self.date_format,
@@ -188,6 +203,9 @@ impl ReportFlags {
 /// What was asked for cannot be meant, or the report cannot be written.
 pub fn report(config: &Config, arguments: &ReportArguments) -> anyhow::Result<Exit> {
     let options = options(config, arguments, Timestamp::now())?;
+    if let Some(interval) = arguments.follow {
+        return follow::follow(&options, arguments, interval);
+    }
     let Outcome { report, is_read } =
         run(&options).map_err(|error| UsageError(error.to_string()))?;
     let stdout = io::stdout();
@@ -198,27 +216,37 @@ pub fn report(config: &Config, arguments: &ReportArguments) -> anyhow::Result<Ex
             tracing::warn!("{}", warning.text);
         }
     }
-    match arguments.show {
-        Show::Lines => report
-            .last_lines
-            .iter()
-            .try_for_each(|line| writeln!(stdout, "{line}")),
-        Show::Prompt(prompt, unmasked) => {
-            let insights = insight::find(&report);
-            let text = prompt.write(&report, &insights, style.language, unmasked);
-            writeln!(stdout, "{text}")
-        }
-        Show::Report(format) => {
-            let insights = insight::find(&report);
-            output::write(&report, &insights, format, &style, &mut stdout)
-        }
-    }
-    .and_then(|()| stdout.flush())
-    .context("cannot write to stdout")?;
+    write(&report, arguments.show, &style, &mut stdout)
+        .and_then(|()| stdout.flush())
+        .context("cannot write to stdout")?;
     Ok(match is_read {
         true => Exit::Done,
         false => Exit::Failed,
     })
+}
+
+/// Writes what is to be shown.
+fn write(
+    report: &Report,
+    show: Show,
+    style: &output::Style,
+    out: &mut dyn io::Write,
+) -> io::Result<()> {
+    match show {
+        Show::Lines => report
+            .last_lines
+            .iter()
+            .try_for_each(|line| writeln!(out, "{line}")),
+        Show::Prompt(prompt, unmasked) => {
+            let insights = insight::find(report);
+            let text = prompt.write(report, &insights, style.language, unmasked);
+            writeln!(out, "{text}")
+        }
+        Show::Report(format) => {
+            let insights = insight::find(report);
+            output::write(report, &insights, format, style, out)
+        }
+    }
 }
 
 /// A terminal gets bars, and colours unless NO_COLOR is set.
@@ -304,9 +332,13 @@ fn options(
         format: arguments
             .log_format
             .as_deref()
-            .map(|text| chosen(text, arguments))
+            .map(|text| {
+                let (date, time) = (&arguments.date_format, &arguments.time_format);
+                chosen(text, date.as_deref(), time.as_deref())
+            })
             .transpose()?,
         format_text: arguments.log_format.clone(),
+        flags: flags(arguments),
         zone,
         now,
         range,
@@ -321,26 +353,16 @@ fn options(
     })
 }
 
-fn chosen(text: &str, arguments: &ReportArguments) -> Result<Chosen, UsageError> {
-    if let Ok(format) = text.parse() {
-        return Ok(Chosen::Named(format));
-    }
-    if let Some(pattern) = Pattern::named(text) {
-        return Ok(Chosen::Pattern(pattern));
-    }
-    if !text.contains('%') {
-        let names: Vec<&str> = Format::all()
-            .filter(|format| *format != Format::Pattern)
-            .map(Format::name)
-            .chain(["AWSS3", "CLOUDSTORAGE"])
-            .collect();
-        return Err(UsageError(format!(
-            "--log-format: there is no format '{text}'; there are {}, and format strings like '%h %^[%x] \"%r\" %s %b'",
-            names.join(", ")
-        )));
-    }
-    let (date, time) = (&arguments.date_format, &arguments.time_format);
-    Pattern::new(text, date.as_deref(), time.as_deref())
-        .map(Chosen::Pattern)
-        .map_err(|error| UsageError(format!("--log-format: {error}")))
+/// The flags that a command which shows lines of the same sources needs.
+fn flags(arguments: &ReportArguments) -> Vec<String> {
+    let named = [
+        ("--date-format", &arguments.date_format),
+        ("--time-format", &arguments.time_format),
+        ("--zone", &arguments.zone),
+    ];
+    let named = named
+        .into_iter()
+        .filter_map(|(flag, value)| Some(format!("{flag}={}", value.as_ref()?)));
+    let rotated = arguments.rotated.then(|| "--rotated".to_owned());
+    named.chain(rotated).collect()
 }

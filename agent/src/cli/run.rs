@@ -4,6 +4,7 @@
 //! (privileges belong to threads). At the end: detach, take what is left in the ring, read the
 //! counters, say what was seen and what was lost.
 
+mod losses;
 mod signals;
 mod sinks;
 mod status;
@@ -177,10 +178,11 @@ async fn capture(
     let mut server =
         Server::start(listener, api.as_ref(), serving).context("cannot start the server")?;
     let cpus = hooks.programs().counters()?.len();
-    let reader = Reader::start(kernel, engine, writer, cpus).context("cannot start the reader")?;
+    // The first heads are in the ring already.
     for interface in &interfaces {
-        reader.name_interface(interface.index, &interface.name);
+        writer.name_interface(interface.index, &interface.name);
     }
+    let reader = Reader::start(kernel, engine, writer, cpus).context("cannot start the reader")?;
     // What appeared between attaching and watching.
     targets.compare(&interfaces, &mut hooks);
     greet(config, &hooks, &server);
@@ -263,6 +265,7 @@ async fn capture(
     server.stop().await;
     let finished = reader.finish().context("cannot finish the capture")?;
     let counters = hooks.programs().counters()?;
+    status.say_rest(&counters);
     let ledger = Ledger::new(
         &counters,
         &Taken {

@@ -12,8 +12,8 @@ use clap::Args;
 use jiff::Timestamp;
 
 use super::back_end::until_told;
+use super::report::{INTERVAL, chosen, interval};
 use super::settings;
-use crate::analysis::format::Format;
 use crate::analysis::language::Language;
 use crate::config::{Config, Word as _, from_word, parse_duration};
 use crate::exit::{Exit, UsageError};
@@ -24,7 +24,7 @@ use crate::server::{BackEnd, Listener, Mode, Serving};
 use crate::sink::counts::Counts;
 use crate::sink::sqlite::{OnFull, SqliteSettings, SqliteSink};
 use crate::watch::demo::{self, Demo};
-use crate::watch::engine::Engine;
+use crate::watch::engine::{Counting, Engine, Storing};
 use crate::watch::work::{Done, Work};
 
 /// Where it listens unless told otherwise.
@@ -62,7 +62,7 @@ pub(super) struct WatchFlags {
         default_missing_value = demo::FILE)]
     demo: Option<PathBuf>,
     /// How often all is analysed and the report rewritten: 1s, 5s, 1m
-    #[arg(long, value_name = "TIME", default_value = "5s", value_parser = interval)]
+    #[arg(long, value_name = "TIME", default_value = INTERVAL, value_parser = interval)]
     interval: Duration,
     /// File of the report; -: none
     #[arg(long, value_name = "FILE", default_value = REPORT)]
@@ -70,9 +70,15 @@ pub(super) struct WatchFlags {
     /// Language of the report: en, ko [default: as LC_ALL, LC_MESSAGES or LANG say]
     #[arg(long, value_name = "LANG", value_parser = language)]
     lang: Option<Language>,
-    /// Format of the lines, by one of the names that `tapline report` knows [default: told from them]
-    #[arg(long, value_name = "NAME", value_parser = format)]
-    log_format: Option<Format>,
+    /// The format of the lines: a name that `tapline report` knows, or a format string of GoAccess
+    #[arg(long, value_name = "FORMAT")]
+    log_format: Option<String>,
+    /// How %d and %x of a format string look: %d/%b/%Y
+    #[arg(long, value_name = "FORMAT", requires = "log_format")]
+    date_format: Option<String>,
+    /// How %t of a format string looks: %H:%M:%S
+    #[arg(long, value_name = "FORMAT", requires = "log_format")]
+    time_format: Option<String>,
     /// Folder of the databases, which are then kept [default: a temporary one]
     #[arg(long, value_name = "DIR")]
     data_dir: Option<PathBuf>,
@@ -89,7 +95,9 @@ pub struct WatchArguments {
     interval: Duration,
     report: Option<PathBuf>,
     language: Language,
-    log_format: Option<Format>,
+    log_format: Option<String>,
+    date_format: Option<String>,
+    time_format: Option<String>,
     data_dir: Option<PathBuf>,
     duration: Option<Duration>,
     insecure: bool,
@@ -120,6 +128,8 @@ impl WatchFlags {
             report: Some(self.report).filter(|report| report.as_os_str() != "-"),
             language: self.lang.unwrap_or_else(of_environment),
             log_format: self.log_format,
+            date_format: self.date_format,
+            time_format: self.time_format,
             data_dir: self.data_dir,
             duration: self.duration,
             insecure,
@@ -128,20 +138,28 @@ impl WatchFlags {
     }
 }
 
-fn interval(text: &str) -> Result<Duration, String> {
-    let interval = parse_duration(text).map_err(|error| error.to_string())?;
-    match interval >= Duration::from_millis(100) {
-        true => Ok(interval),
-        false => Err("must be at least 100ms".to_owned()),
-    }
-}
-
 fn language(text: &str) -> Result<Language, String> {
     from_word(text).map_err(|error| error.to_string())
 }
 
-fn format(text: &str) -> Result<Format, String> {
-    text.parse().map_err(|error| format!("{error}"))
+/// How the lines are read.
+fn counting(arguments: &WatchArguments) -> Result<Counting, UsageError> {
+    let (date, time) = (&arguments.date_format, &arguments.time_format);
+    let format = arguments
+        .log_format
+        .as_deref()
+        .map(|text| chosen(text, date.as_deref(), time.as_deref()))
+        .transpose()?;
+    let flag = |(flag, value): (&str, &Option<String>)| Some(format!("{flag}={}", value.as_ref()?));
+    Ok(Counting {
+        format,
+        format_text: arguments.log_format.clone(),
+        flags: [("--date-format", date), ("--time-format", time)]
+            .into_iter()
+            .filter_map(flag)
+            .collect(),
+        ..Counting::default()
+    })
 }
 
 /// Follows until told to stop, or until `arguments` say so.
@@ -153,6 +171,7 @@ pub fn watch(config: &Config, arguments: WatchArguments) -> anyhow::Result<Exit>
         let sentence = "tapline watch needs an address: server.listen must not be off";
         UsageError(sentence.to_owned())
     })?;
+    let counting = counting(&arguments)?;
     let serving = Serving {
         mode: Mode::Watch,
         token: access::token(&config.server, arguments.insecure)?,
@@ -191,9 +210,11 @@ pub fn watch(config: &Config, arguments: WatchArguments) -> anyhow::Result<Exit>
     let work = Work {
         engine: Engine::new(
             &arguments.files,
-            arguments.log_format,
-            settings::redactor(config),
-            days,
+            counting,
+            Some(Storing {
+                redactor: settings::redactor(config),
+                days,
+            }),
             Timestamp::now().as_second(),
         ),
         store: Box::new(store),

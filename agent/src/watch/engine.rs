@@ -1,5 +1,6 @@
-//! What `watch` does, step by step: reads what is new in the files, counts it, hands it to the store,
-//! and makes reports. It waits for nothing and keeps no clock: its caller does.
+//! What `watch` and `report --follow` do, step by step: reads what is new in the files, counts it,
+//! hands it to the store, if there is one, and makes reports. It waits for nothing and keeps no clock:
+//! its caller does.
 
 use std::collections::VecDeque;
 use std::hash::{DefaultHasher, Hasher as _};
@@ -12,10 +13,12 @@ use jiff::tz::TimeZone;
 
 use super::follow::{Event, Follower, Line};
 use super::records::{Place, Records};
+use crate::analysis::filter::Condition;
 use crate::analysis::format::detect::Detector;
-use crate::analysis::format::{Entry, Format, Parsed, Reader, Reason};
+use crate::analysis::format::{Entry, Parsed, Reason};
 use crate::analysis::pairing::Pairing;
 use crate::analysis::report::{Asked, Failed, Lines, Report, Source, SourceState};
+use crate::analysis::run::{Chosen, Range, detector};
 use crate::analysis::statistics::Statistics;
 use crate::http::redact::Redactor;
 use crate::sink::batch::Batch;
@@ -27,8 +30,11 @@ const TURN: u64 = 4 << 20;
 /// Records that are handed to the store at once.
 const BATCH: usize = 4096;
 
-/// Lines that a report shows of the last ones, and bytes of one.
-const LAST: (usize, usize) = (50, 1024);
+/// Lines that a report shows of the last ones, unless told otherwise.
+const LAST: usize = 50;
+
+/// Bytes of one.
+const LONG: usize = 1024;
 
 /// Lines that were not understood and are shown.
 const FAILED: usize = 10;
@@ -39,17 +45,68 @@ const ROWS: usize = 50;
 /// Microseconds of a day.
 const DAY_US: i64 = 86_400_000_000;
 
+/// What is counted of the lines, and how they are read.
+#[derive(Clone, Debug)]
+pub struct Counting {
+    /// The format of the lines; `None`: it is told from them.
+    pub format: Option<Chosen>,
+    /// It as it was typed.
+    pub format_text: Option<String>,
+    /// Further flags that commands name again.
+    pub flags: Vec<String>,
+    /// The zone of times without one.
+    pub zone: TimeZone,
+    /// The time that is asked for.
+    pub range: Range,
+    /// Only what meets it.
+    pub condition: Option<Condition>,
+    /// Rows of a table.
+    pub top: usize,
+    /// Last lines that are kept.
+    pub last: usize,
+}
+
+impl Default for Counting {
+    fn default() -> Self {
+        Self {
+            format: None,
+            format_text: None,
+            flags: Vec::new(),
+            zone: TimeZone::system(),
+            range: Range::default(),
+            condition: None,
+            top: ROWS,
+            last: LAST,
+        }
+    }
+}
+
+impl Counting {
+    fn counts(&self, entry: &Entry<'_>) -> bool {
+        let condition = self.condition.as_ref();
+        self.range.has(entry.time_us) && condition.is_none_or(|condition| condition.meets(entry))
+    }
+}
+
+/// What is stored.
+#[derive(Debug)]
+pub struct Storing {
+    /// Takes secrets out of targets and referrers.
+    pub redactor: Redactor,
+    /// Requests of the last so many days; `None`: all.
+    pub days: Option<u32>,
+}
+
 /// Follows files, counts and stores what they say.
 #[derive(Debug)]
 pub struct Engine {
     files: Vec<Watched>,
+    counting: Counting,
     statistics: Statistics,
-    records: Records,
+    /// Where requests go as records, and the days that are stored; `None`: nothing is.
+    records: Option<(Records, Option<u32>)>,
     batch: Batch,
     last_lines: VecDeque<String>,
-    zone: TimeZone,
-    /// Days that are stored; `None`: all.
-    days: Option<u32>,
     /// Requests that are too old, or too far in the future, to be stored.
     not_stored: u64,
 }
@@ -58,7 +115,6 @@ pub struct Engine {
 #[derive(Debug)]
 struct Watched {
     follower: Follower,
-    named: Option<Format>,
     detector: Option<Detector>,
     /// Requests and responses that wait for the other.
     pairing: Pairing,
@@ -81,19 +137,17 @@ pub struct Round {
 }
 
 impl Engine {
-    /// Follows these files, whose lines are of `format` (told from them where it is `None`). Requests
-    /// of the last `days` are stored. `now_s`: seconds since 1970.
+    /// Follows these files. `storing`: what becomes a record for the store. `now_s`: seconds since
+    /// 1970.
     #[must_use]
     pub fn new(
         files: &[PathBuf],
-        format: Option<Format>,
-        redactor: Redactor,
-        days: Option<u32>,
+        counting: Counting,
+        storing: Option<Storing>,
         now_s: i64,
     ) -> Self {
         let watched = |path: &PathBuf| Watched {
             follower: Follower::new(path),
-            named: format,
             detector: None,
             pairing: Pairing::default(),
             lines: Lines::default(),
@@ -103,12 +157,11 @@ impl Engine {
         };
         Self {
             files: files.iter().map(watched).collect(),
+            counting,
             statistics: Statistics::new(now_s),
-            records: Records::new(redactor),
+            records: storing.map(|storing| (Records::new(storing.redactor), storing.days)),
             batch: Batch::default(),
             last_lines: VecDeque::new(),
-            zone: TimeZone::system(),
-            days,
             not_stored: 0,
         }
     }
@@ -162,7 +215,7 @@ impl Engine {
 
     /// The report of all that was read so far.
     #[must_use]
-    pub fn report(&self) -> Report {
+    pub fn report(&mut self) -> Report {
         let source = |file: &Watched| Source {
             name: name(file.follower.path()),
             formats: file
@@ -173,11 +226,16 @@ impl Engine {
                 .collect(),
             lines: file.lines.clone(),
             state: match (&file.problem, file.lines.read) {
+                (Some(_), 0) => SourceState::Unread,
                 (Some(_), _) => SourceState::Partial,
+                (None, 0) if file.follower.is_missing() => SourceState::Unread,
                 (None, 0) => SourceState::Empty,
                 (None, _) => SourceState::Whole,
             },
-            problem: file.problem.clone(),
+            problem: file.problem.clone().or_else(|| {
+                let is_missing = file.lines.read == 0 && file.follower.is_missing();
+                is_missing.then(|| "it is not there".to_owned())
+            }),
         };
         let mut lines = Lines::default();
         for file in &self.files {
@@ -186,27 +244,38 @@ impl Engine {
             lines.failed += file.lines.failed;
             lines.ignored += file.lines.ignored;
             lines.counted += file.lines.counted;
+            lines.left_out += file.lines.left_out;
             lines.bytes += file.lines.bytes;
             let room = FAILED.saturating_sub(lines.failed_samples.len());
             let samples = file.lines.failed_samples.iter().take(room).cloned();
             lines.failed_samples.extend(samples);
         }
-        let format = self.files.iter().find_map(|file| file.named);
+        let counted = self.statistics.report(self.counting.top);
+        let counting = &self.counting;
         Report {
             asked: Asked {
+                since: counting.range.since,
+                until: counting.range.until,
+                condition: counting.condition.as_ref().map(|one| one.text.clone()),
+                flags: counting.flags.clone(),
                 sources: self
                     .files
                     .iter()
                     .map(|file| name(file.follower.path()))
                     .collect(),
-                log_format: format.map(|format| format.name().to_owned()),
-                ..Asked::default()
+                log_format: counting.format_text.clone(),
+                store: None,
             },
             sources: self.files.iter().map(source).collect(),
             lines,
             last_lines: self.last_lines.iter().cloned().collect(),
-            ..self.statistics.clone().report(ROWS)
+            ..counted
         }
+    }
+
+    /// The last lines that were counted since this was asked, made harmless.
+    pub fn take_lines(&mut self) -> VecDeque<String> {
+        std::mem::take(&mut self.last_lines)
     }
 
     /// Lines that were read so far.
@@ -229,13 +298,13 @@ impl Engine {
         if file.places.is_empty() {
             return;
         }
-        let zone = &self.zone;
-        let detector = file.detector.get_or_insert_with(|| match file.named {
-            Some(format) => Detector::named(Reader::new(format, zone.clone())),
-            None => Detector::of(&file.text, zone),
-        });
+        let counting = &self.counting;
+        let detector = file
+            .detector
+            .get_or_insert_with(|| detector(counting.format.as_ref(), &file.text, &counting.zone));
         let newest = today.as_microsecond().saturating_add(DAY_US);
-        let oldest = self.days.map_or(i64::MIN, |days| {
+        let days = self.records.as_ref().and_then(|(_, days)| *days);
+        let oldest = days.map_or(i64::MIN, |days| {
             let span = DAY_US.saturating_mul(days.into());
             today.as_microsecond().saturating_sub(span)
         });
@@ -258,8 +327,15 @@ impl Engine {
                 (&mut self.statistics, &mut self.records, &mut self.batch);
             let not_stored = &mut self.not_stored;
             let pairing = &mut file.pairing;
+            let mut is_counted = true;
             let mut take = |entry: &Entry<'_>| {
-                statistics.add(entry);
+                is_counted = counting.counts(entry);
+                if is_counted {
+                    statistics.add(entry);
+                }
+                let Some((records, _)) = records else {
+                    return;
+                };
                 let time = entry.time_us.unwrap_or(i64::MAX);
                 match (oldest..=newest).contains(&time) {
                     // A batch has far more room than its records take.
@@ -278,9 +354,9 @@ impl Engine {
                 }
                 Parsed::Nothing => false,
             });
-            count(&mut file.lines, taken, &file.follower, line);
-            if matches!(taken, Ok(true)) {
-                if self.last_lines.len() >= LAST.0 {
+            count(&mut file.lines, taken, is_counted, &file.follower, line);
+            if matches!(taken, Ok(true)) && is_counted {
+                if self.last_lines.len() >= counting.last {
                     self.last_lines.pop_front();
                 }
                 self.last_lines.push_back(harmless(line));
@@ -300,11 +376,18 @@ impl Engine {
     }
 }
 
-fn count(lines: &mut Lines, taken: Result<bool, Reason>, follower: &Follower, line: &[u8]) {
+fn count(
+    lines: &mut Lines,
+    taken: Result<bool, Reason>,
+    is_counted: bool,
+    follower: &Follower,
+    line: &[u8],
+) {
     match taken {
         Ok(true) => {
             lines.parsed += 1;
-            lines.counted += 1;
+            lines.counted += u64::from(is_counted);
+            lines.left_out += u64::from(!is_counted);
         }
         Ok(false) => lines.ignored += 1,
         Err(reason) => {
@@ -337,7 +420,7 @@ fn hash_of(bytes: &[u8]) -> u64 {
 /// A line as it may be shown, cut where it is long.
 fn harmless(line: &[u8]) -> String {
     let mut text = Vec::new();
-    append_plain(&line[..line.len().min(LAST.1)], &mut text);
+    append_plain(&line[..line.len().min(LONG)], &mut text);
     String::from_utf8(text).unwrap_or_default()
 }
 

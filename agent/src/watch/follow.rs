@@ -107,6 +107,12 @@ impl Follower {
         &self.path
     }
 
+    /// Whether no file has the name.
+    #[must_use]
+    pub fn is_missing(&self) -> bool {
+        self.is_missing
+    }
+
     /// Reads what is new, at most about `most` bytes, and gives each whole line. Returns whether there
     /// may be more at once. `now` tells how long nothing came.
     ///

@@ -132,7 +132,8 @@ impl Work {
     }
 }
 
-fn say(round: &Round) {
+/// Says what was noticed at the files.
+pub(crate) fn say(round: &Round) {
     for (path, event) in &round.events {
         let path = path.display();
         match event {
@@ -158,7 +159,7 @@ fn say(round: &Round) {
 ///
 /// # Errors
 /// The folder cannot be written to.
-pub fn replace(path: &Path, bytes: &[u8]) -> io::Result<()> {
+pub(crate) fn replace(path: &Path, bytes: &[u8]) -> io::Result<()> {
     let folder = match path.parent() {
         Some(folder) if !folder.as_os_str().is_empty() => folder,
         _ => Path::new("."),

@@ -5,7 +5,8 @@ use std::str::FromStr;
 use ipnet::IpNet;
 
 use super::{
-    Comparison, Condition, ConditionError, FlagField, Node, NumberField, TextField, TextTest,
+    Comparison, Condition, ConditionError, EndpointShape, FlagField, Node, NumberField, TextField,
+    TextTest,
 };
 use crate::config::parse_duration;
 
@@ -14,7 +15,7 @@ const DEEP: usize = 64;
 /// Bytes of a condition.
 const LONG: usize = 4096;
 
-const FIELDS: &str = "status, bytes, latency, method, path, target, host, client, referrer, agent, level, source, service, message, code, bot or unanswered";
+const FIELDS: &str = "status, bytes, latency, hour, method, path, endpoint, target, host, client, referrer, agent, level, source, service, message, code, bot or unanswered";
 
 impl FromStr for Condition {
     type Err = ConditionError;
@@ -145,6 +146,7 @@ impl<'t> Parser<'t> {
             )
         })?;
         let node = match field {
+            Field::Endpoint => endpoint(operator, value),
             Field::Number(field) => number(field, operator, value),
             Field::Text(field) => text(field, operator, value),
             Field::Flag(field) => flag(field, operator, value),
@@ -181,6 +183,7 @@ impl<'t> Parser<'t> {
 }
 
 enum Field {
+    Endpoint,
     Number(NumberField),
     Text(TextField),
     Flag(FlagField),
@@ -191,8 +194,10 @@ fn field(name: &str) -> Option<Field> {
         "status" => Field::Number(NumberField::Status),
         "bytes" | "size" => Field::Number(NumberField::Bytes),
         "latency" | "duration" | "time" => Field::Number(NumberField::Latency),
+        "hour" => Field::Number(NumberField::Hour),
         "method" => Field::Text(TextField::Method),
-        "path" | "endpoint" => Field::Text(TextField::Path),
+        "endpoint" => Field::Endpoint,
+        "path" => Field::Text(TextField::Path),
         "target" | "url" => Field::Text(TextField::Target),
         "host" => Field::Text(TextField::Host),
         "client" | "ip" => Field::Text(TextField::Client),
@@ -208,6 +213,15 @@ fn field(name: &str) -> Option<Field> {
         _ => return None,
     };
     Some(field)
+}
+
+fn endpoint(operator: &str, value: &str) -> Result<Node, String> {
+    let shape = EndpointShape::new(value);
+    match operator {
+        "=" | "==" => Ok(Node::Endpoint(shape, true)),
+        "!=" => Ok(Node::Endpoint(shape, false)),
+        _ => Err("an endpoint is compared with = and !=: endpoint='GET /user/{id}'".to_owned()),
+    }
 }
 
 fn number(field: NumberField, operator: &str, value: &str) -> Result<Node, String> {

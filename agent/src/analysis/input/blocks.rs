@@ -1,30 +1,37 @@
 //! Blocks of whole lines, of a mebibyte and more: what is read at once, and what a thread takes at
 //! once. A line that is longer than that is not read; it is passed over and told.
+//!
+//! [`Blocks`] come one after the other, from what can only be read from its begin to its end.
 
 use std::fmt;
 
 use super::stream::Stream;
 
 /// Bytes of a block; a line may be as long.
-const SIZE: usize = 1 << 20;
+pub(super) const SIZE: usize = 1 << 20;
 /// What is shown of a line that is too long.
-const SHOWN: usize = 200;
+pub(super) const SHOWN: usize = 200;
 
 /// Whole lines.
 #[derive(Debug)]
 pub struct Block {
-    bytes: Vec<u8>,
-    used: usize,
-    /// The number of the first line in its source, from 1.
+    pub(super) bytes: Vec<u8>,
+    /// Where the lines begin,
+    pub(super) start: usize,
+    /// and where they end.
+    pub(super) used: usize,
+    /// Which part of its source it is; lines are numbered by part.
+    pub part: u64,
+    /// The number of the first line in its part, from 1.
     pub first_line: u64,
-    /// Lines that were too long, before those of this block.
+    /// Lines that were too long, before those of this block or behind them.
     pub long: Vec<LongLine>,
 }
 
 /// A line that is too long to be read.
 #[derive(Clone, Debug, Eq, PartialEq)]
 pub struct LongLine {
-    /// Its number in the source, from 1.
+    /// Its number in the part, from 1.
     pub line: u64,
     /// Its beginning.
     pub begin: Vec<u8>,
@@ -33,8 +40,11 @@ pub struct LongLine {
 impl Default for Block {
     fn default() -> Self {
         Self {
-            bytes: vec![0; 2 * SIZE],
+            // A byte before the lines, a line's end behind them.
+            bytes: vec![0; 2 * SIZE + 2],
+            start: 0,
             used: 0,
+            part: 0,
             first_line: 1,
             long: Vec::new(),
         }
@@ -45,7 +55,7 @@ impl Block {
     /// The lines, with their ends; the last of a source may have none.
     #[must_use]
     pub fn lines(&self) -> &[u8] {
-        &self.bytes[..self.used]
+        &self.bytes[self.start..self.used]
     }
 }
 
@@ -72,6 +82,7 @@ impl fmt::Debug for Blocks {
 }
 
 impl Blocks {
+    /// All that the stream has are one part.
     pub(super) fn new(stream: Stream) -> Self {
         Self {
             stream,
@@ -98,6 +109,7 @@ impl Blocks {
     /// Fills the block with the next lines; `false`: there are no more.
     pub fn next(&mut self, block: &mut Block) -> bool {
         block.long.clear();
+        (block.start, block.part) = (0, 0);
         block.first_line = self.line;
         block.used = self.carry.len();
         block.bytes[..block.used].copy_from_slice(&self.carry);

@@ -1,7 +1,9 @@
 //! Bytes of a file or of standard input, decompressed where their first bytes say that they are gzip
 //! or zstd. Every byte before damage is given.
 
+use std::fs::File;
 use std::io::{self, BufReader, Cursor, Read};
+use std::os::unix::fs::FileExt as _;
 
 use zstd::stream::read::Decoder;
 
@@ -11,9 +13,18 @@ const ZSTD_MAGIC: [u8; 4] = [0x28, 0xb5, 0x2f, 0xfd];
 /// The largest window that is made room for: 2^27 bytes, what the format recommends.
 const WINDOW_LOG: u32 = 27;
 
-type Source = Box<dyn Read + Send>;
+/// Where bytes come from.
+pub(super) type Source = Box<dyn Read + Send>;
 /// A source with the bytes before it that were looked at.
 type Whole = io::Chain<Cursor<Vec<u8>>, Source>;
+
+/// Whether the first bytes of a file say that it is compressed.
+pub(super) fn is_compressed(file: &File) -> io::Result<bool> {
+    let mut begin = [0; 4];
+    let length = retrying(|| file.read_at(&mut begin, 0))?;
+    let begin = &begin[..length];
+    Ok(begin.starts_with(&MAGIC) || begin.starts_with(&ZSTD_MAGIC))
+}
 
 /// A source of bytes.
 pub(super) enum Stream {

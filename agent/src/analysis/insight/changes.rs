@@ -79,6 +79,10 @@ const FEWEST: u64 = 5;
 /// Deviations from the median from which a time is told, and by what share it must be longer, too.
 const SLOWER: (f64, f64) = (4.0, 1.3);
 
+/// Microseconds by which it must be longer, too: less is nothing that a user feels, and clocks of logs
+/// have no more than milliseconds.
+const FELT: f64 = 10_000.0;
+
 /// Deviations from the median from which a rate is told, and how many times as much it must be.
 const MORE: (f64, f64) = (6.0, 2.0);
 
@@ -226,7 +230,8 @@ fn slower(series: &Series) -> Vec<Change> {
         };
         let deviation = spread.deviation.max(spread.median * 0.02).max(1.0);
         let score = (mean - spread.median) / deviation;
-        if score >= SLOWER.0 && mean >= spread.median * SLOWER.1 {
+        let is_felt = mean - spread.median >= FELT;
+        if score >= SLOWER.0 && mean >= spread.median * SLOWER.1 && is_felt {
             odd[index] = Some(Odd {
                 value: mean,
                 usual: spread.median,
@@ -246,7 +251,9 @@ fn rate(series: &Series, signal: Signal) -> Vec<Change> {
     let mut odd: Vec<Option<Odd>> = vec![None; points.len()];
     for index in 1..points.len().saturating_sub(1) {
         let records = points[index].records as f64;
-        let history = history(series, &odd, index, |_| true);
+        let is_whole = |place: usize| place > 0 && place + 1 < points.len();
+        let mut history = history(series, &odd, index, |_| true);
+        history.retain(|place| is_whole(*place));
         let spread = |steps: &[usize]| {
             let mut roots: Vec<f64> = steps
                 .iter()

@@ -6,11 +6,15 @@ use crate::analysis::report::Report;
 /// The command; `None`: the sources cannot be read again, or a name cannot be written in a line.
 pub(super) fn of(report: &Report, insight: &Insight) -> Option<String> {
     let sources = &report.asked.sources;
+    let store = report.asked.store.as_ref();
     let cannot = |source: &String| source == "-" || source.contains(char::is_control);
-    if sources.is_empty() || sources.iter().any(cannot) {
+    let mut all_sources = sources.iter().chain(store).peekable();
+    if all_sources.peek().is_none() || all_sources.any(cannot) {
         return None;
     }
     let mut words = vec!["tapline".to_owned(), "report".to_owned()];
+    words.extend(store.map(|folder| quoted(&format!("--db={folder}"))));
+    words.extend(report.asked.flags.iter().map(|flag| quoted(flag)));
     words.extend(sources.iter().map(|source| match source.starts_with('-') {
         true => quoted(&format!("./{source}")),
         false => quoted(source),
@@ -70,34 +74,35 @@ fn conditions(insight: &Insight) -> Option<Vec<String>> {
     match &insight.subject {
         Some(Subject::Client(client)) => conditions.push(format!("client={}", value(client)?)),
         Some(Subject::Endpoint(endpoint)) if insight.kind.is_of_endpoint() => {
-            let (method, template) = match endpoint.split_once(' ') {
-                Some((method, template)) if !method.contains('/') => (Some(method), template),
-                _ => (None, endpoint.as_str()),
-            };
-            if let Some(method) = method {
-                conditions.push(format!("method={}", value(method)?));
-            }
-            conditions.push(path(template)?);
+            conditions.push(of_endpoint(endpoint)?);
+        }
+        Some(Subject::Hour(hour)) => conditions.push(format!("hour={hour}")),
+        Some(Subject::Service(service)) if insight.kind.is_of_service() => {
+            conditions.push(format!("service={}", value(service)?));
         }
         _ => {}
     }
     Some(conditions)
 }
 
-/// The paths of a template: those that have its longest part in them.
-fn path(template: &str) -> Option<String> {
-    let mut parts: Vec<&str> = Vec::new();
-    let mut rest = template;
-    while let Some((before, behind)) = rest.split_once('{') {
-        parts.push(before);
-        rest = behind.split_once('}').map_or("", |(_, after)| after);
+/// The requests of an endpoint.
+fn of_endpoint(endpoint: &str) -> Option<String> {
+    let (method, template) = match endpoint.split_once(' ') {
+        Some((method, template)) if !method.contains('/') => (method, template),
+        _ => ("-", endpoint),
+    };
+    if template.contains('{') {
+        let endpoint = match method {
+            "-" => template,
+            _ => endpoint,
+        };
+        return Some(format!("endpoint={}", value(endpoint)?));
     }
-    if parts.is_empty() {
-        return Some(format!("path={}", value(template)?));
-    }
-    parts.push(rest);
-    let longest = parts.into_iter().max_by_key(|part| part.len())?;
-    Some(format!("path~{}", value(longest)?))
+    let path = format!("path={}", value(template)?);
+    Some(match method {
+        "-" => path,
+        _ => format!("method={} and {path}", value(method)?),
+    })
 }
 
 impl Kind {
@@ -107,6 +112,11 @@ impl Kind {
             self,
             Self::SlowestEndpoint | Self::EndpointSlower | Self::EndpointErrors
         )
+    }
+
+    /// Whether its service says which records are meant.
+    fn is_of_service(self) -> bool {
+        matches!(self, Self::FailuresRose | Self::WarningsRose)
     }
 }
 
@@ -174,7 +184,7 @@ mod tests {
         check(endpoint("GET /a"), Some("method=GET and path=/a"));
         check(
             endpoint("GET /user/{id}/x"),
-            Some("method=GET and path~/user/"),
+            Some("endpoint=\"GET /user/{id}/x\""),
         );
         check(endpoint("/a b"), Some("path=\"/a b\""));
         check(

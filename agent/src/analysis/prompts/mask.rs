@@ -4,24 +4,40 @@
 //! |---|---|
 //! | IPv4 and IPv6 addresses, with or without a port | `address-1`, the same one each time |
 //! | the user of a line of the common and combined formats; values of `user`, `user_id`, `login` … in JSON, queries and sentences (`user alice`) | `user-1`, the same one each time |
-//! | e-mail addresses, also with `%40` | `e-mail` |
+//! | that user wherever else he stands as a word: `/home/alice/` | `user-1` |
+//! | e-mail addresses, also with `%40` and as a part of a path | `e-mail` |
+//! | user and password of an URL (`https://bob:secret@host`) | `secret` |
+//! | runs of nine and more digits in a path or with dashes, numbers of cards | `number` |
 //! | the query and the fragment of a target: names stay, values go | `?page=…` |
 //! | values of names that are secret (`password`, `token`, `cookie`, `authorization` …), and what stands behind `Bearer` and `Basic` | `secret` |
-//! | words of 20 characters and more that look drawn at random (tokens, hashes, UUIDs) | `token` |
+//! | words that look drawn at random (tokens, hashes, UUIDs), keys of known shapes, JSON Web Tokens | `token` |
 //!
-//! Names of persons in paths (`/users/alice`) and in free text are not told apart from other words and
-//! stay. Words are found without regular expressions, in one pass.
+//! Names of persons that nothing names as users, in paths (`/users/alice`) and in free text, are not told
+//! apart from other words and stay. Words are found without regular expressions, in one pass.
+
+mod shapes;
 
 use std::collections::HashMap;
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr};
 
 use crate::analysis::insight::Part;
+use shapes::{card_length, is_mail, is_number, is_token, is_web_token};
 
 /// Names that are remembered; later ones have no number.
 const MOST: usize = 10_000;
 
-/// The least length of a word that may be a token.
-const TOKEN: usize = 20;
+/// Names of users that are words of paths too.
+const COMMON: [&str; 9] = [
+    "admin",
+    "anonymous",
+    "api",
+    "guest",
+    "login",
+    "root",
+    "test",
+    "user",
+    "users",
+];
 
 /// Names whose values are users.
 const USERS: [&str; 14] = [
@@ -107,6 +123,11 @@ impl Mask {
         }
     }
 
+    /// Learns the users that a line names, so that they are known in those before it too.
+    pub fn learn(&mut self, line: &str) {
+        drop(self.line(line));
+    }
+
     /// A line of a log, of any format.
     pub fn line(&mut self, text: &str) -> String {
         if self.off {
@@ -137,6 +158,13 @@ impl Mask {
         // Within a query values go.
         let mut in_query = false;
         while let Some(first) = rest.chars().next() {
+            let is_within = masked.ends_with(|letter: char| letter.is_ascii_digit());
+            if let Some(length) = card_length(rest).filter(|_| !is_within) {
+                masked.push_str("number");
+                rest = &rest[length..];
+                name = Name::None;
+                continue;
+            }
             let word = word_length(rest, in_query);
             if word == 0 {
                 let behind = &rest[first.len_utf8()..];
@@ -190,25 +218,59 @@ impl Mask {
         masked
     }
 
-    /// A word on its own.
+    /// A word on its own: a path, a URL, or neither.
     fn word(&mut self, word: &str) -> String {
         if let Some(masked) = self.address(word) {
             return masked;
         }
-        if is_mail(word) {
-            return "e-mail".to_owned();
+        // `scheme://user:password@host`
+        let authority = word.find("//").map_or(word.len(), |at| at + 2);
+        let end = word[authority..]
+            .find('/')
+            .map_or(word.len(), |at| authority + at);
+        if let Some(at) = word[authority..end].rfind('@') {
+            let (before, behind) = (&word[..authority], &word[authority + at..]);
+            return format!("{before}secret{}", self.pieces(behind, true));
         }
-        // Paths and the like: each part.
-        let is_part = |letter: char| !matches!(letter, '/' | '.' | ':' | '@' | '%' | '+' | '~');
-        let mut masked = String::with_capacity(word.len());
-        let mut rest = word;
+        self.pieces(word, word.contains('/'))
+    }
+
+    /// The pieces of a path.
+    fn pieces(&mut self, text: &str, is_path: bool) -> String {
+        let mut masked = String::with_capacity(text.len());
+        for (place, piece) in text.split('/').enumerate() {
+            if place > 0 {
+                masked.push('/');
+            }
+            if is_mail(piece) {
+                masked.push_str("e-mail");
+            } else if is_web_token(piece) {
+                masked.push_str("token");
+            } else {
+                masked.push_str(&self.piece(piece, is_path));
+            }
+        }
+        masked
+    }
+
+    /// A piece of a path: each part of it.
+    fn piece(&mut self, piece: &str, is_path: bool) -> String {
+        let is_part = |letter: char| !matches!(letter, '.' | ':' | '@' | '%' | '+' | '~');
+        let mut masked = String::with_capacity(piece.len());
+        let mut rest = piece;
+        if let Some((length, address)) = self.leading_address(rest) {
+            masked.push_str(&address);
+            rest = &rest[length..];
+        }
         while !rest.is_empty() {
             let length = rest.find(|letter| !is_part(letter)).unwrap_or(rest.len());
             let (part, behind) = rest.split_at(length);
-            match (self.address(part), is_token(part)) {
-                (Some(address), _) => masked.push_str(&address),
-                (None, true) => masked.push_str("token"),
-                (None, false) => masked.push_str(part),
+            match self.address(part) {
+                Some(address) => masked.push_str(&address),
+                None if is_token(part) => masked.push_str("token"),
+                None if is_number(part, is_path) => masked.push_str("number"),
+                None if self.is_known_user(part) => masked.push_str(&self.user(part)),
+                None => masked.push_str(part),
             }
             // Addresses have dots and colons in them.
             let sign = behind.chars().next();
@@ -220,6 +282,15 @@ impl Mask {
             }
         }
         masked
+    }
+
+    fn is_known_user(&self, word: &str) -> bool {
+        word.len() >= 3
+            && self.users.contains_key(word)
+            && word.contains(|letter: char| letter.is_alphabetic())
+            && !COMMON
+                .iter()
+                .any(|common| word.eq_ignore_ascii_case(common))
     }
 
     /// An address at the begin of a text, and its length.
@@ -426,21 +497,6 @@ fn is_plain_value(word: &str) -> bool {
             | "from"
             | "logged"
     )
-}
-
-fn is_mail(word: &str) -> bool {
-    let halves = word.split_once('@').or_else(|| word.split_once("%40"));
-    let ok = |part: &str| !part.is_empty() && !part.contains(['/', ':']);
-    halves.is_some_and(|(name, domain)| ok(name) && ok(domain) && domain.contains('.'))
-}
-
-/// Whether it looks drawn at random: long, of letters and digits, and of both.
-fn is_token(word: &str) -> bool {
-    let is_of_token =
-        |letter: char| letter.is_ascii_alphanumeric() || matches!(letter, '-' | '_' | '=' | '+');
-    let digits = word.bytes().filter(u8::is_ascii_digit).count();
-    let letters = word.bytes().filter(u8::is_ascii_alphabetic).count();
-    word.len() >= TOKEN && word.chars().all(is_of_token) && digits >= 4 && letters >= 4
 }
 
 /// Where the user stands in a line of the common or combined format: the third word, before the time.

@@ -3,8 +3,8 @@
 use super::worker::{Found, SAMPLES};
 use crate::analysis::format::Format;
 use crate::analysis::format::detect::has_undeclared_number;
-use crate::analysis::input::Blocks;
-use crate::analysis::report::{Lines, Source, SourceState, Warning, WarningKind};
+use crate::analysis::input::Opened;
+use crate::analysis::report::{Failed, Lines, Source, SourceState, Warning, WarningKind};
 
 /// Bytes at the beginning that are looked at for what no log has.
 const LOOKED_AT: usize = 64 * 1024;
@@ -16,6 +16,10 @@ const ALL_SAMPLES: usize = 20;
 pub(super) struct Account {
     pub(super) source: Source,
     formats: Vec<(Format, u64)>,
+    /// Parts that were read, and their lines.
+    parts: Vec<(u64, u64)>,
+    /// Lines that were not understood, numbered in their parts.
+    samples: Vec<(u64, Failed)>,
     is_binary: bool,
     is_not_utf8: bool,
     has_numbers: bool,
@@ -30,6 +34,8 @@ impl Account {
                 ..Source::default()
             },
             formats: Vec::new(),
+            parts: Vec::new(),
+            samples: Vec::new(),
             is_binary: false,
             is_not_utf8: false,
             has_numbers: false,
@@ -66,7 +72,8 @@ impl Account {
         lines.ignored += found.ignored;
         lines.counted += found.counted;
         lines.left_out += found.left_out;
-        lines.failed_samples.extend(found.samples);
+        self.samples.extend(found.samples);
+        self.parts.extend(found.parts);
         self.long += found.long;
         for (format, count) in found.formats {
             match self.formats.iter_mut().find(|(known, _)| *known == format) {
@@ -77,14 +84,11 @@ impl Account {
     }
 
     /// The end of the source.
-    pub(super) fn end(&mut self, blocks: &Blocks) {
+    pub(super) fn end(&mut self, opened: &Opened) {
+        self.number_samples();
         let source = &mut self.source;
-        source.lines.bytes = blocks.bytes();
-        source
-            .lines
-            .failed_samples
-            .sort_by_key(|failed| failed.line);
-        source.lines.failed_samples.truncate(SAMPLES);
+        let (bytes, problem) = opened.end();
+        source.lines.bytes = bytes;
         self.formats
             .sort_by_key(|(_, count)| std::cmp::Reverse(*count));
         source.formats = self
@@ -92,13 +96,30 @@ impl Account {
             .iter()
             .map(|(format, _)| format.name().to_owned())
             .collect();
-        source.problem = blocks.problem().map(str::to_owned);
-        source.state = match (&source.problem, blocks.bytes()) {
+        source.problem = problem;
+        source.state = match (&source.problem, bytes) {
             (Some(_), 0) => SourceState::Unread,
             (Some(_), _) => SourceState::Partial,
             (None, 0) => SourceState::Empty,
             (None, _) => SourceState::Whole,
         };
+    }
+
+    /// Keeps the first samples, with the numbers that their lines have in the whole source.
+    fn number_samples(&mut self) {
+        self.samples
+            .sort_by_key(|(part, failed)| (*part, failed.line));
+        self.samples.truncate(SAMPLES);
+        self.parts.sort_unstable();
+        let mut parts = self.parts.iter().peekable();
+        let mut before = 0;
+        for (part, mut failed) in self.samples.drain(..) {
+            while let Some((_, lines)) = parts.next_if(|(own, _)| *own < part) {
+                before += lines;
+            }
+            failed.line += before;
+            self.source.lines.failed_samples.push(failed);
+        }
     }
 }
 

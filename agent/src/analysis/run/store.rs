@@ -20,6 +20,7 @@ pub(super) fn read(directory: &Path, options: &Options, worker: &mut Worker<'_>)
         formats: vec!["store".to_owned()],
         ..Source::default()
     };
+    worker.begin_store();
     let result = pages(directory, options, worker);
     let found = worker.finish();
     source.lines.read = found.read;

@@ -1,9 +1,11 @@
 //! What one thread does: takes the lines of blocks apart and counts them.
 
+use jiff::Timestamp;
+
 use super::Options;
 use crate::analysis::format::detect::Detector;
 use crate::analysis::format::{Entry, Format, Parsed, Reason};
-use crate::analysis::input::Block;
+use crate::analysis::input::{Block, LongLine};
 use crate::analysis::pairing::Pairing;
 use crate::analysis::report::Failed;
 use crate::analysis::statistics::{Statistics, text};
@@ -26,6 +28,8 @@ pub(super) struct Worker<'o> {
     last: Last,
     /// How many sources were begun.
     sources: u64,
+    /// A line that is made of an entry.
+    text: Vec<u8>,
 }
 
 /// What is counted, now and in the time to compare with.
@@ -48,21 +52,32 @@ pub(super) struct Found {
     pub(super) counted: u64,
     pub(super) left_out: u64,
     pub(super) long: u64,
-    pub(super) samples: Vec<Failed>,
+    /// Each with its part, in which its line is numbered.
+    pub(super) samples: Vec<(u64, Failed)>,
+    /// Parts of a file that was read in parts, and how many lines begin in them.
+    pub(super) parts: Vec<(u64, u64)>,
     pub(super) formats: Vec<(Format, u64)>,
     pub(super) source: String,
+}
+
+/// Where a line stands: the source, its part, and the number there.
+#[derive(Clone, Copy, Debug, Eq, Ord, PartialEq, PartialOrd)]
+struct LinePlace {
+    source: u64,
+    part: u64,
+    line: u64,
 }
 
 /// The last lines, and where they stood.
 #[derive(Clone, Debug, Default)]
 struct Last {
-    lines: Vec<((u64, u64), Vec<u8>)>,
+    lines: Vec<(LinePlace, Vec<u8>)>,
     next: usize,
 }
 
 impl Last {
     #[inline]
-    fn keep(&mut self, place: (u64, u64), line: &[u8], most: usize) {
+    fn keep(&mut self, place: LinePlace, line: &[u8], most: usize) {
         let line = &line[..line.len().min(LINE)];
         match self.lines.get_mut(self.next) {
             Some((own, text)) => {
@@ -135,6 +150,7 @@ impl<'o> Worker<'o> {
             found: Found::default(),
             last: Last::default(),
             sources: 0,
+            text: Vec::new(),
         }
     }
 
@@ -150,12 +166,16 @@ impl<'o> Worker<'o> {
 
     /// Takes the lines of a block.
     pub(super) fn take(&mut self, block: &Block) {
-        for long in &block.long {
-            self.found.read += 1;
-            self.found.long += 1;
-            self.found.fail(long.line, &long.begin, Reason::TooLong);
-        }
-        let mut number = block.first_line;
+        let (before, behind): (Vec<&LongLine>, Vec<&LongLine>) = block
+            .long
+            .iter()
+            .partition(|long| long.line < block.first_line);
+        self.pass_over(block.part, &before);
+        let mut place = LinePlace {
+            source: self.sources,
+            part: block.part,
+            line: block.first_line,
+        };
         let mut rest = block.lines();
         while !rest.is_empty() {
             let line = match memchr::memchr(b'\n', rest) {
@@ -166,13 +186,27 @@ impl<'o> Worker<'o> {
                 }
                 None => std::mem::take(&mut rest),
             };
-            self.line(number, line);
-            number += 1;
+            self.line(place, line);
+            place.line += 1;
+        }
+        self.pass_over(block.part, &behind);
+        if block.first_line == 1 {
+            let lines = place.line - 1 + behind.len() as u64;
+            self.found.parts.push((block.part, lines));
+        }
+    }
+
+    fn pass_over(&mut self, part: u64, lines: &[&LongLine]) {
+        for long in lines {
+            self.found.read += 1;
+            self.found.long += 1;
+            self.found
+                .fail((part, long.line), &long.begin, Reason::TooLong);
         }
     }
 
     #[inline]
-    fn line(&mut self, number: u64, line: &[u8]) {
+    fn line(&mut self, place: LinePlace, line: &[u8]) {
         let Self {
             options,
             counters,
@@ -180,15 +214,15 @@ impl<'o> Worker<'o> {
             detector: Some(detector),
             found,
             last,
-            sources,
+            ..
         } = self
         else {
             return;
         };
         let line = line.strip_suffix(b"\r").unwrap_or(line);
         // A mark of the order of bytes, before the first line.
-        let line = match number {
-            1 => line.strip_prefix(b"\xef\xbb\xbf").unwrap_or(line),
+        let line = match (place.part, place.line) {
+            (0, 1) => line.strip_prefix(b"\xef\xbb\xbf").unwrap_or(line),
             _ => line,
         };
         found.read += 1;
@@ -206,18 +240,33 @@ impl<'o> Worker<'o> {
             Ok(Some(is_counted)) => {
                 found.parsed += 1;
                 if is_counted {
-                    last.keep((*sources, number), line, options.last);
+                    last.keep(place, line, options.last);
                 }
             }
-            Err(reason) => found.fail(number, line, reason),
+            Err(reason) => found.fail((place.part, place.line), line, reason),
         }
     }
 
-    /// Counts an entry that comes from no line.
+    /// Begins with a store, whose entries come from no lines.
+    pub(super) fn begin_store(&mut self) {
+        self.sources += 1;
+        self.found = Found::default();
+    }
+
+    /// Counts an entry that comes from no line; it is shown as a combined one.
     pub(super) fn entry(&mut self, entry: &Entry<'_>) {
         self.found.read += 1;
         self.found.parsed += 1;
-        self.counters.count(entry, self.options);
+        if self.counters.count(entry, self.options) {
+            self.text.clear();
+            combined(entry, &mut self.text);
+            let place = LinePlace {
+                source: self.sources,
+                part: 0,
+                line: self.found.read,
+            };
+            self.last.keep(place, &self.text, self.options.last);
+        }
     }
 
     /// Ends with a source.
@@ -270,17 +319,46 @@ impl<'o> Worker<'o> {
     }
 }
 
+/// Writes an entry as a line of the combined format with microseconds behind.
+fn combined(entry: &Entry<'_>, line: &mut Vec<u8>) {
+    let or_dash = |text: &'_ [u8]| match text {
+        [] => b"-".to_vec(),
+        text => text.to_vec(),
+    };
+    let number = |number: Option<u64>| match number {
+        Some(number) => number.to_string(),
+        None => "-".to_owned(),
+    };
+    let time = entry
+        .time_us
+        .and_then(|time| Timestamp::from_microsecond(time).ok())
+        .map(|time| time.strftime("%d/%b/%Y:%H:%M:%S +0000").to_string());
+    line.extend_from_slice(&or_dash(entry.client));
+    line.extend_from_slice(format!(" - - [{}] \"", time.unwrap_or_default()).as_bytes());
+    line.extend_from_slice(&or_dash(entry.method));
+    line.push(b' ');
+    line.extend_from_slice(&or_dash(entry.target));
+    let status = number(entry.status.map(u64::from));
+    let rest = format!(" HTTP/1.1\" {status} {} \"", number(entry.bytes));
+    line.extend_from_slice(rest.as_bytes());
+    line.extend_from_slice(&or_dash(entry.referrer));
+    line.extend_from_slice(b"\" \"");
+    line.extend_from_slice(&or_dash(entry.user_agent));
+    line.extend_from_slice(format!("\" {}", number(entry.latency_us)).as_bytes());
+}
+
 impl Found {
     #[cold]
-    fn fail(&mut self, line: u64, begin: &[u8], reason: Reason) {
+    fn fail(&mut self, (part, line): (u64, u64), begin: &[u8], reason: Reason) {
         self.failed += 1;
         if self.samples.len() < SAMPLES {
-            self.samples.push(Failed {
+            let failed = Failed {
                 source: self.source.clone(),
                 line,
                 text: text(&begin[..begin.len().min(SAMPLE)]),
                 reason: reason.to_string(),
-            });
+            };
+            self.samples.push((part, failed));
         }
     }
 }

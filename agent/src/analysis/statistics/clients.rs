@@ -186,7 +186,7 @@ impl Clients {
         });
     }
 
-    /// Keeps the minutes that go on.
+    /// Keeps the minutes that go on, before they are merged with those of others.
     pub(crate) fn end(&mut self) {
         let mut last = Vec::new();
         for (client, value) in self.table.values_mut() {
@@ -208,9 +208,19 @@ impl Clients {
         }
     }
 
-    /// The minutes, the earliest first.
+    /// The minutes, the earliest first; those that go on as far as they went.
     pub(crate) fn windows(&self, text: impl Fn(&[u8]) -> String) -> Vec<ClientWindow> {
-        let mut windows: Vec<&RawWindow> = self.windows.iter().collect();
+        let is_kept = |minute: &Minute| minute.is_of_note() && minute.weight() >= self.least;
+        let open: Vec<RawWindow> = self
+            .table
+            .values()
+            .filter(|(_, value)| is_kept(&value.minute))
+            .map(|(client, value)| RawWindow {
+                client: client.into(),
+                minute: value.minute,
+            })
+            .collect();
+        let mut windows: Vec<&RawWindow> = self.windows.iter().chain(&open).collect();
         windows.sort_by(|left, right| {
             let numbers = left.minute.number.cmp(&right.minute.number);
             numbers.then_with(|| left.client.cmp(&right.client))

@@ -20,10 +20,10 @@ use crate::sink::log::text::append_plain;
 const SHARE_OF_BUSIEST: f64 = 0.01;
 
 impl Statistics {
-    /// Ends counting; lists have at most `top` rows. What was asked for and read is not in it.
+    /// What was counted so far; lists have at most `top` rows. What was asked for and read is not in
+    /// it. More may be counted afterwards.
     #[must_use]
-    pub fn report(mut self, top: usize) -> Report {
-        self.clients.end();
+    pub fn report(&mut self, top: usize) -> Report {
         self.endpoints.settle();
         let covered = self.covered();
         Report {

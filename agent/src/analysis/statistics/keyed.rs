@@ -188,6 +188,11 @@ impl<V: Tallied> Keyed<V> {
         rows
     }
 
+    pub(crate) fn values(&self) -> impl Iterator<Item = (&[u8], &V)> {
+        let slots = self.slots.iter();
+        slots.map(|slot| (text_of(&self.texts, slot), &slot.value))
+    }
+
     pub(crate) fn values_mut(&mut self) -> impl Iterator<Item = (&[u8], &mut V)> {
         let texts = &self.texts;
         self.slots.iter_mut().map(move |slot| {

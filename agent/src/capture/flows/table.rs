@@ -12,7 +12,7 @@ use agent_common::shared::Shared;
 use super::super::mapped::Mapped;
 use super::{Taken, visit_bucket};
 
-/// Buckets read at once: not quite a third of a MiB.
+/// Buckets read at once: not quite half a MiB.
 pub const SLICE: u32 = 128;
 
 /// The table of flows.
@@ -26,6 +26,8 @@ pub struct FlowTable {
     next: u32,
     keys: Vec<u32>,
     buckets_read: Vec<FlowBucketImage>,
+    /// The same, read behind the lines.
+    buckets_again: Vec<FlowBucketImage>,
     lines_read: [Vec<FlowLinesImage>; 2],
 }
 
@@ -73,6 +75,7 @@ impl FlowTable {
             next: 0,
             keys: Vec::new(),
             buckets_read: Vec::new(),
+            buckets_again: Vec::new(),
             lines_read: [Vec::new(), Vec::new()],
         }
     }
@@ -96,10 +99,14 @@ impl FlowTable {
             let first = line_index(self.buckets - 1, side, first);
             read = read.min(look_up(&self.maps.lines, first, count, keys, lines)?);
         }
+        let again = &mut self.buckets_again;
+        read = read.min(look_up(&self.maps.flows, first, count, keys, again)?);
         let [low, high] = &self.lines_read;
-        let images = self.buckets_read.iter().zip(low.iter().zip(high));
-        for (index, (bucket, (low, high))) in (first..first + read).zip(images) {
-            let flows = (bucket.bucket(), [low.lines(), high.lines()]);
+        let buckets = self.buckets_read.iter().zip(&self.buckets_again);
+        let images = buckets.zip(low.iter().zip(high));
+        for (index, ((bucket, later), (low, high))) in (first..first + read).zip(images) {
+            let lines = [low.lines(), high.lines()];
+            let flows = (bucket.bucket(), lines, later.bucket());
             visit_bucket(flows, index, self.tick_ns, visit, |slot, word| {
                 if let Some(known) = self.known.get(slot as usize) {
                     known.set(word);

@@ -5,8 +5,9 @@ use std::io::{self, Write as _};
 use std::sync::atomic::Ordering;
 use std::time::{Duration, Instant};
 
-use agent_common::counters::Counters;
+use agent_common::counters::{Counters, Lost};
 
+use super::losses::{self, RingLosses};
 use crate::capture::reader::Progress;
 use crate::sink::log::SinkCounts;
 
@@ -22,6 +23,7 @@ pub(super) struct Status {
     last_statistics: Instant,
     last: Seen,
     shown: bool,
+    losses: RingLosses,
 }
 
 /// Totals at one moment.
@@ -42,6 +44,7 @@ impl Status {
             last_statistics: Instant::now(),
             last: Seen::default(),
             shown: false,
+            losses: RingLosses::default(),
         }
     }
 
@@ -80,12 +83,25 @@ impl Status {
                 "statistics"
             );
         }
+        let lost = total.lost[Lost::Ring as usize];
+        if let Some(records) = self.losses.due(lost, Instant::now()) {
+            self.clear();
+            losses::say(records);
+        }
         now.packets
     }
 
     /// Leaves the terminal clean.
     pub(super) fn end(&mut self) {
         self.clear();
+    }
+
+    /// Says of the last counts what was not said before.
+    pub(super) fn say_rest(&mut self, counters: &[Counters]) {
+        let lost = sum(counters).lost[Lost::Ring as usize];
+        if let Some(records) = self.losses.rest(lost, Instant::now()) {
+            losses::say(records);
+        }
     }
 
     fn line(&mut self, now: Seen, seconds: f64) {

@@ -55,6 +55,8 @@ pub(super) struct LogWriter {
     live: Arc<LiveFiles>,
     /// What stands around the lines of a file.
     frame: Frame,
+    /// Whether closing waits for the disk.
+    sync: bool,
     tidy: SyncSender<()>,
     today: Date,
     aside_not_before: Option<Instant>,
@@ -97,6 +99,7 @@ impl LogWriter {
             numbers: Vec::new(),
             live,
             frame: Frame::None,
+            sync: true,
             tidy,
             today,
             aside_not_before: None,
@@ -109,6 +112,12 @@ impl LogWriter {
     /// The same with `frame` around the lines of every file.
     pub(super) fn framed(mut self, frame: Frame) -> Self {
         self.frame = frame;
+        self
+    }
+
+    /// The same, closing without a wait for the disk unless `sync`.
+    pub(super) fn synced(mut self, sync: bool) -> Self {
+        self.sync = sync;
         self
     }
 
@@ -151,13 +160,16 @@ impl LogWriter {
         self.lock = None;
     }
 
-    /// Brings all to the disk and closes the files.
+    /// Brings all to the disk, where that was asked for, and closes the files.
     pub(super) fn close(mut self) -> io::Result<()> {
         let mut result = Ok(());
         for file in &mut self.open {
             file.end();
-            let synced = file.mend().and_then(|()| file.file.sync_all());
-            result = result.and(synced);
+            let mut ended = file.mend();
+            if self.sync {
+                ended = ended.and_then(|()| file.file.sync_all());
+            }
+            result = result.and(ended);
         }
         self.reopen();
         result

@@ -89,6 +89,9 @@ pub struct LogSettings {
     pub queue_batches: usize,
     /// What happens when that many wait. Default: lines are dropped and counted.
     pub on_full: OnFull,
+    /// Whether closing waits until the files are on the disk. Default: yes. No where the lines can be
+    /// made again: the kernel brings them to the disk when it has time.
+    pub sync: bool,
     /// The zone of classic times, and of the day of a file in every format. None, the default: the
     /// zone of the host.
     pub zone: Option<TimeZone>,
@@ -111,6 +114,7 @@ impl Default for LogSettings {
             batch_bytes: 64 * 1024,
             queue_batches: 128,
             on_full: OnFull::Drop,
+            sync: true,
             zone: None,
         }
     }

@@ -45,7 +45,9 @@ impl LogSink {
             .name("tapline-tidy".to_owned())
             .spawn(move || tidy.run(&woken, &tidy_zone))
             .map_err(|source| LogError::Thread { source })?;
-        let files = files.framed(frame(settings.format, &zone));
+        let files = files
+            .framed(frame(settings.format, &zone))
+            .synced(settings.sync);
         let target = Target::Files(files, directory.clone());
         Self::start_writer(settings, target, zone, Some((tidy, stop)))
     }

@@ -36,6 +36,10 @@ use super::{
 /// Without being woken it looks at the folder so often: a disk may have room again, a day be over.
 const PERIOD: Duration = Duration::from_secs(600);
 
+/// How often files are compressed before old ones are deleted: if more come all the time, the disk is
+/// filled faster than it is given back.
+const ROUNDS: u32 = 5;
+
 /// How far below others the thread stands: compression must not take the CPU from the capture.
 const NICENESS: libc::c_int = 10;
 
@@ -77,21 +81,31 @@ impl Tidy {
     /// Tidies once. One file that fails does not keep the others from their turn; gives the first
     /// error.
     pub(super) fn once(&self, today: Date) -> io::Result<()> {
-        let entries = match folder::list(&self.directory) {
-            // Not there: nothing to do until the writer makes it again.
-            Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(()),
-            other => other?,
-        };
         let mut result = Ok(());
-        for name in entries.iter().map(|entry| entry.name) {
-            let done = match name.form {
-                Form::Unfinished(_) => delete(&self.path(name)),
-                Form::Aside(number) if self.compress && !self.stop.load(Relaxed) => {
-                    self.compress(name, number)
-                }
-                _ => Ok(()),
+        // Files that are put aside while others are compressed come next: none is to be deleted for the
+        // room that it takes only as long as it is plain.
+        for _ in 0..ROUNDS {
+            let entries = match folder::list(&self.directory) {
+                // Not there: nothing to do until the writer makes it again.
+                Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(()),
+                other => other?,
             };
-            result = result.and(done);
+            let mut compressed = false;
+            for name in entries.iter().map(|entry| entry.name) {
+                let done = match name.form {
+                    Form::Unfinished(_) => delete(&self.path(name)),
+                    Form::Aside(number) if self.compress && !self.stop.load(Relaxed) => {
+                        let done = self.compress(name, number);
+                        compressed |= done.is_ok();
+                        done
+                    }
+                    _ => Ok(()),
+                };
+                result = result.and(done);
+            }
+            if !compressed || result.is_err() {
+                break;
+            }
         }
         let deleted = self.delete_oldest(today);
         result.and(deleted)
@@ -201,16 +215,24 @@ impl Tidy {
         });
         let mut total: u64 = entries.iter().map(|entry| entry.bytes).sum();
         let mut result = Ok(());
+        let (mut files, mut bytes) = (0_u64, 0_u64);
         for entry in &entries {
             let too_old = oldest_kept.is_some_and(|oldest| entry.name.series.day < oldest);
             let too_much = self.retain.bytes.is_some_and(|most| total > most);
             if too_old || too_much {
                 match self.delete_unless_live(entry.name, &entries, today) {
-                    Ok(true) => total -= entry.bytes,
+                    Ok(true) => {
+                        total -= entry.bytes;
+                        (files, bytes) = (files + 1, bytes + entry.bytes);
+                    }
                     Ok(false) => {}
                     Err(error) => result = result.and(Err(error)),
                 }
             }
+        }
+        if files > 0 {
+            let path = self.directory.display();
+            tracing::info!(%path, files, bytes, "old log files were deleted, as `log.retain` asks");
         }
         result
     }

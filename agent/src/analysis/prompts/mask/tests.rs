@@ -47,6 +47,21 @@ fn persons_are_taken_out() {
     check("http://192.0.2.1/x", "http://address-1/x");
     check("/a?eyJhbGciOi", "/a?…");
     check("/a#access_token=1", "/a#access_token=…");
+    check("/u/bob@example.org/x", "/u/e-mail/x");
+    check("/x/bob%40example.org", "/x/e-mail");
+    check(
+        "\"https://bob:hunter2@ref.example/x\"",
+        "\"https://secret@ref.example/x\"",
+    );
+    check("postgres://bob:hunter2@db/x", "postgres://secret@db/x");
+    check("key is AKIAIOSFODNN7EXAMPLE", "key is token");
+    check(
+        "/reset/eyJhbGciOiJIUzI1NiJ9.eyJzdWIiOiIxIn0.abc-DEF_123456789",
+        "/reset/token",
+    );
+    check("/pay/4111111111111111", "/pay/number");
+    check("paid with 4111 1111 1111 1111.", "paid with number.");
+    check("/850101-1234567 /010-1234-5678", "/number /number");
     check("id 123e4567-e89b-12d3-a456-426614174000", "id token");
 }
 
@@ -60,6 +75,16 @@ fn the_rest_stays() {
     check("Mozilla/5.0 (X11; Linux x86_64)");
     check("token expired");
     check("한국어 줄 \u{1f600}");
+}
+
+#[test]
+fn a_known_user_is_one_everywhere() {
+    let mut mask = Mask::new(false);
+    mask.learn("192.0.2.1 - alice [21/Nov/2026:10:00:55 +0000] \"GET / HTTP/1.1\" 200 1");
+    mask.learn("192.0.2.1 - admin [21/Nov/2026:10:00:55 +0000] \"GET / HTTP/1.1\" 200 1");
+    assert_eq!(mask.text("GET /home/alice/x"), "GET /home/user-1/x");
+    assert_eq!(mask.text("alice's, malice"), "user-1's, malice");
+    assert_eq!(mask.text("GET /admin"), "GET /admin");
 }
 
 #[test]

@@ -1,0 +1,67 @@
+//! What a start line makes of its direction and its connection.
+
+use super::Copier;
+use crate::connection::state;
+use crate::counters::Escalated;
+use crate::host::Host;
+use crate::packet::Packet;
+use crate::record::flag;
+use crate::scratch::mark;
+use crate::start::Start;
+use crate::track::escalate;
+
+impl<P: Packet, H: Host> Copier<'_, P, H> {
+    /// Counts a start line; what it makes of the connection may escalate it.
+    #[inline(always)]
+    pub(super) fn count_start(&mut self) {
+        let work = self.work;
+        self.counters.candidates += 1;
+        if work.captured.get() == 1
+            && self.peer().state.get() & state::REQUESTS == 0
+            && self.direction.state.get() & state::RESPONSES == 0
+        {
+            // "H" alone begins HEAD as well.
+            work.kind.set(Start::RequestWithBody as u32);
+        }
+        if !self.takes_role() {
+            // The peer's part: body bytes that look like a start line. The reader decides.
+            return;
+        }
+        let messages = self.direction.messages.get();
+        let peers = self.peer().messages.get();
+        if work.kind.get() == Start::Response as u32 {
+            // "HTTP/1.1 1xx": the first digit is the tenth byte, index 13 of the window.
+            if work.captured.get() < 10 || self.scratch.window_byte(13) == b'1' {
+                escalate(self.connection, work, self.counters, Escalated::Interim);
+            } else if peers.wrapping_sub(messages) as i32 > 0 {
+                self.direction.messages.set(messages.wrapping_add(1));
+            }
+        } else {
+            self.direction.messages.set(messages.wrapping_add(1));
+            if messages.wrapping_sub(peers) as i32 >= 1 {
+                self.escalate(Escalated::Pipelined);
+            }
+        }
+        if work.is(mark::ESCALATED) {
+            work.flags.set(work.flags.get() | u32::from(flag::ALL));
+        }
+    }
+
+    /// Takes the direction for the one of requests, or of responses, by what begins here. It may turn
+    /// out to be the other one only by a whole token, and when the peer's part was taken as well.
+    #[inline(always)]
+    fn takes_role(&self) -> bool {
+        let (role, other) = if self.work.kind.get() == Start::Response as u32 {
+            (state::RESPONSES, state::REQUESTS)
+        } else {
+            (state::REQUESTS, state::RESPONSES)
+        };
+        let seen = self.direction.state.get();
+        let certain = self.work.captured.get() >= 8 && self.peer().state.get() & other != 0;
+        if seen & other != 0 && !certain {
+            return false;
+        }
+        self.direction.state.set(seen & !other | role);
+        true
+    }
+}

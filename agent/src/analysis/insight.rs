@@ -5,6 +5,7 @@
 //! Report ─┬─► facts      the documented sections: slowest endpoint, where errors gather, hours
 //!         ├─► changes    steps of time against the hours before: medians and odds
 //!         ├─► clients    scanners, attempts to get in, one client's share
+//!         │              (joined: alarms of one fault become one insight)
 //!         └─► compared   against the time that was asked for
 //! ```
 //!
@@ -15,6 +16,7 @@ pub mod changes;
 mod clients;
 mod command;
 mod facts;
+mod joined;
 mod over_time;
 pub mod robust;
 pub mod series;
@@ -37,6 +39,7 @@ pub fn find(report: &Report) -> Vec<Insight> {
     let mut found = over_time::find(report);
     found.extend(clients::find(report));
     found.extend(facts::compared(report));
+    found = joined::join(found);
     found.sort_by_key(|insight| (std::cmp::Reverse(insight.severity), insight.from));
     found.truncate(MOST);
     found.extend(facts::find(report));
@@ -64,9 +67,24 @@ pub struct Insight {
     pub subject: Option<Subject>,
     /// The numbers that led to it.
     pub numbers: Vec<Number>,
+    /// What else was found at the same time and is likely of the same cause.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    pub also: Vec<Also>,
     /// What lists the lines, for a shell; absent where nothing can.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub command: Option<String>,
+}
+
+/// A part of a fault that another insight is about.
+#[derive(Clone, Debug, PartialEq, Serialize)]
+pub struct Also {
+    /// What it is.
+    pub kind: Kind,
+    /// What it is about.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub subject: Option<Subject>,
+    /// The numbers that led to it.
+    pub numbers: Vec<Number>,
 }
 
 /// What an insight is.
@@ -167,6 +185,7 @@ impl Insight {
             to: None,
             subject: None,
             numbers: Vec::new(),
+            also: Vec::new(),
             command: None,
         }
     }

@@ -1,9 +1,11 @@
 //! The languages of reports: every text that a person reads stands in one table, in all of them.
 
 mod texts;
+mod warnings;
 
 use std::ffi::OsStr;
 pub use texts::Texts;
+pub use warnings::said;
 
 use crate::config::{Word, words};
 

@@ -351,6 +351,16 @@ impl Statistics {
     }
 }
 
+/// The family of a user agent, and whether it is a robot's.
+#[must_use]
+pub fn family(agent: &[u8]) -> (&'static str, bool) {
+    let family = agents::family(match agent {
+        b"" | b"-" => 0,
+        agent => classify(agent),
+    });
+    (family.name, family.bot)
+}
+
 /// Whether a user agent is a robot's.
 #[must_use]
 pub fn is_bot(agent: &[u8]) -> bool {

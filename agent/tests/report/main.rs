@@ -3,9 +3,11 @@
 
 #![expect(clippy::unwrap_used, reason = "a test that cannot go on fails")]
 
+mod follow;
 mod hostile;
 mod servers;
 mod sources;
+mod store;
 
 use std::fs;
 use std::path::PathBuf;

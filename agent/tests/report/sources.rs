@@ -210,3 +210,39 @@ fn what_cannot_be_asked_for() {
         assert!(said.contains(expected), "{arguments:?}: {said}");
     }
 }
+
+/// Threads that read parts of a file count what one does, whatever the lines and their lengths.
+#[test]
+fn threads_do_not_change_the_report() {
+    let mut text = String::new();
+    for second in 0..40_000 {
+        text += &line(
+            second,
+            &format!("/p/{}", second * 7919 % 501),
+            200 + (second % 7) as u16 * 50,
+        );
+        if second % 9973 == 5 {
+            text += "nonsense\n";
+        }
+        if second % 17_001 == 9 {
+            text += &"x".repeat((1 << 20) + 5);
+            text.push('\n');
+        }
+    }
+    let folder = Folder::new(&[("a", text.as_bytes()), ("packed", &gzip(&text))]);
+    let report = |name: &str, jobs: &str| {
+        let (mut report, code) = folder.json(&[name, "--jobs", jobs]);
+        assert_eq!(code, 0);
+        let plain = report.to_string().replace("packed", "a");
+        report = serde_json::from_str(&plain).unwrap();
+        report["lines"]["bytes"] = json!(text.len());
+        report
+    };
+    let one = report("a", "1");
+    assert_eq!(one["lines"]["read"], 40_000 + 5 + 3);
+    assert_eq!(one["lines"]["failed_samples"][0]["line"], 7);
+    assert_eq!(one, report("a", "2"));
+    assert_eq!(one, report("a", "3"));
+    assert_eq!(one, report("packed", "1"));
+    assert_eq!(one, report("packed", "2"));
+}

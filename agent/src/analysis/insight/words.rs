@@ -1,7 +1,10 @@
 //! An insight in words.
 
-use super::{Insight, Kind, Number, Severity, Subject, Unit};
+use super::{Also, Insight, Kind, Number, Severity, Subject, Unit};
 use crate::analysis::language::{Language, Texts, fill};
+
+/// Parts of a fault that are named, of all that were found.
+const ALSO: usize = 6;
 
 /// A text of the log within what is said.
 #[derive(Clone, Copy, Debug)]
@@ -58,11 +61,33 @@ impl Insight {
                 .iter()
                 .map(|number| (number.name, number.said())),
         );
+        let mut text = fill(text, &values);
+        if !self.also.is_empty() {
+            let list: Vec<String> = self
+                .also
+                .iter()
+                .take(ALSO)
+                .map(|also| also.words(language, show))
+                .collect();
+            text.push(' ');
+            text.push_str(&fill(texts.also, &[("list", list.join(", "))]));
+        }
         Words {
             severity: severity(texts, self.severity),
             title,
-            text: fill(text, &values),
+            text,
             advice,
+        }
+    }
+}
+
+impl Also {
+    /// Its title, and what it is about.
+    fn words(&self, language: Language, show: &mut dyn FnMut(Part<'_>) -> String) -> String {
+        let (title, _, _) = of_kind(language.texts(), self.kind);
+        match &self.subject {
+            Some(subject) => format!("{title} ({})", say(subject, language, show)),
+            None => title.to_owned(),
         }
     }
 }

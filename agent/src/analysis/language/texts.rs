@@ -29,6 +29,7 @@ texts! {
     sources: "Sources", "입력";
     insights: "What matters", "주요 인사이트";
     no_insights: "Nothing stands out.", "특이사항이 없습니다.";
+    also: "At the same time: {list}.", "같은 시간: {list}.";
     advice_command: "lines", "로그 보기";
     period: "Period", "기간";
     until: "to", "~";

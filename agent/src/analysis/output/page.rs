@@ -5,7 +5,7 @@ mod tables;
 use super::Style;
 use super::chart::{Chart, Line};
 use crate::analysis::insight::{Insight, Severity, Words, milliseconds};
-use crate::analysis::language::{Language, Texts, fill};
+use crate::analysis::language::{Language, Texts, fill, said};
 use crate::analysis::report::{Report, SourceState};
 
 /// A report that is ready to be written out. All texts may be a stranger's.
@@ -69,7 +69,7 @@ pub(super) fn page(report: &Report, insights: &[Insight], style: &Style) -> Page
         figures: figures(report, texts),
         insights: insights.iter().map(finding).collect(),
         sections,
-        notes: notes(report, texts),
+        notes: notes(report, style.language),
     }
 }
 
@@ -166,10 +166,19 @@ fn figures(report: &Report, texts: &Texts) -> Vec<(String, String)> {
     figures
 }
 
-fn notes(report: &Report, texts: &Texts) -> Vec<String> {
-    let warnings = report.warnings.iter().map(|warning| warning.text.clone());
+fn notes(report: &Report, language: Language) -> Vec<String> {
+    let texts = language.texts();
+    let warnings = report
+        .warnings
+        .iter()
+        .map(|warning| said(warning, language));
+    // What a warning tells is not told again.
+    let is_told = |name: &String| {
+        let mut warnings = report.warnings.iter();
+        warnings.any(|warning| warning.source.as_ref() == Some(name))
+    };
     let problems = report.sources.iter().filter_map(|source| {
-        let problem = source.problem.as_ref()?;
+        let problem = source.problem.as_ref().filter(|_| !is_told(&source.name))?;
         (source.state != SourceState::Whole).then(|| format!("{}: {problem}", source.name))
     });
     let mut notes: Vec<String> = warnings.chain(problems).collect();

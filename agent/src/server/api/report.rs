@@ -1,8 +1,12 @@
 //! `GET /api/report`: the analysis report of what is stored; of `tapline watch`, that of the files it
 //! follows.
 //!
-//! Of a store the newest exchanges are read, as many as the bounds allow; a report that does not
-//! cover all says so. It is kept for some seconds, so that many viewers cost what one does.
+//! That of a store is made of roll-ups ([`of_store`]), of one time after the other: whoever asks for
+//! the same meanwhile waits for that one. It is kept for some seconds, so that many viewers cost what
+//! one does.
+
+mod of_store;
+mod tallies;
 
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::{Duration, Instant};
@@ -12,45 +16,40 @@ use axum::http::HeaderValue;
 use axum::http::header::{CONTENT_SECURITY_POLICY, CONTENT_TYPE};
 use axum::response::{IntoResponse as _, Response};
 use axum::routing::get;
-use jiff::Timestamp;
+use jiff::{SignedDuration, Timestamp};
+use tokio::sync::Mutex as Turn;
 
 use super::parameters::Parameters;
 use super::refusal::Refusal;
 use super::{Api, OF_SEARCHES};
-use crate::analysis::format::Entry;
 use crate::analysis::insight::{self, Insight};
 use crate::analysis::language::Language;
 use crate::analysis::output::{self, Format, Style};
-use crate::analysis::report::{Lines, Report, Source, SourceState, Warning, WarningKind};
-use crate::analysis::statistics::Statistics;
+use crate::analysis::report::Report;
 use crate::config::Word as _;
-use crate::http::exchange::record::{ExchangeRecord, Outcome};
 use crate::server::table::Route;
-use crate::store::{ExchangeFilter, Order, ReadError, Store};
+use crate::store::{ExchangeFilter, Question};
+
+/// The parameters of its query.
+const PARAMETERS: &[&str] = &["lang", "format", "start_time", "end_time"];
 
 /// What is answered.
 pub(in crate::server) const OF_REPORT: [Route<Api>; 1] = [Route {
     method: "GET",
     path: "/api/report",
     handler: || get(show),
-    parameters: &["lang", "format"],
+    parameters: PARAMETERS,
     statuses: &OF_SEARCHES,
 }];
 
-/// Exchanges that are read for a report at most.
-const MOST: u64 = 200_000;
+/// Seconds that are told of where no time is given.
+const LATELY: i64 = 86_400;
 
-/// Exchanges of a page.
-const PAGE: usize = 5000;
+/// How long a report is kept, in seconds: times are taken as multiples of it.
+const KEPT: i64 = 5;
 
-/// How long reading may take.
-const TIME: Duration = Duration::from_secs(2);
-
-/// How long a report is kept.
-const KEPT: Duration = Duration::from_secs(5);
-
-/// Rows of a table.
-const ROWS: usize = 50;
+/// Reports that are kept.
+const MOST: usize = 16;
 
 /// What an HTML report may do: show itself. Its style stands in it.
 const POLICY: &str = "default-src 'none'; style-src 'unsafe-inline'; base-uri 'none'; form-action 'none'; \
@@ -59,13 +58,20 @@ const POLICY: &str = "default-src 'none'; style-src 'unsafe-inline'; base-uri 'n
 /// A report with its insights.
 type Made = Arc<(Report, Vec<Insight>)>;
 
-/// The report that was made last.
+/// The reports that were made last.
 #[derive(Debug, Default)]
 pub(super) struct Reports {
     /// Made by somebody else, for ever newer than the store.
     given: Mutex<Option<Made>>,
-    /// Made of the store, and when.
-    of_store: Mutex<Option<(Instant, Made)>>,
+    /// Made of the store: when, and of which time. Held while one is made.
+    of_store: Turn<Vec<Kept>>,
+}
+
+#[derive(Debug)]
+struct Kept {
+    asked: (Timestamp, Timestamp),
+    when: Instant,
+    made: Made,
 }
 
 impl Reports {
@@ -74,12 +80,6 @@ impl Reports {
             .lock()
             .unwrap_or_else(PoisonError::into_inner)
             .clone()
-    }
-
-    fn kept(&self) -> Option<Made> {
-        let kept = self.of_store.lock().unwrap_or_else(PoisonError::into_inner);
-        let (when, made) = kept.as_ref()?;
-        (when.elapsed() < KEPT).then(|| Arc::clone(made))
     }
 }
 
@@ -97,28 +97,14 @@ impl Api {
 }
 
 async fn show(State(api): State<Api>, RawQuery(query): RawQuery) -> Result<Response, Refusal> {
-    let mut parameters = Parameters::new(query.as_deref(), &["lang", "format"]);
+    let mut parameters = Parameters::new(query.as_deref(), PARAMETERS);
     let language = parameters.word("lang", Language::ALL, Language::word);
     let format = parameters.word("format", Format::ALL, Format::word);
+    let question = question(&mut parameters, Timestamp::now());
     parameters.end()?;
-    let reports = &api.0.reports;
-    let made = match reports.given().or_else(|| reports.kept()) {
+    let made = match api.0.reports.given() {
         Some(made) => made,
-        None => {
-            let name = api.0.readers.directory().display().to_string();
-            let made = api
-                .0
-                .readers
-                .search(move |store| read(store, &name))
-                .await?;
-            let made = Arc::new(made);
-            let mut kept = reports
-                .of_store
-                .lock()
-                .unwrap_or_else(PoisonError::into_inner);
-            *kept = Some((Instant::now(), Arc::clone(&made)));
-            made
-        }
+        None => of_store(&api, question).await?,
     };
     let format = format.unwrap_or(Format::Json);
     let style = Style::plain(language.unwrap_or(Language::English));
@@ -140,71 +126,51 @@ async fn show(State(api): State<Api>, RawQuery(query): RawQuery) -> Result<Respo
     Ok(answer)
 }
 
-/// The report of the newest exchanges of the store.
-fn read(store: &Store, name: &str) -> Result<(Report, Vec<Insight>), ReadError> {
-    let until = Instant::now() + TIME;
-    let mut statistics = Statistics::new(Timestamp::now().as_second());
-    let mut count = 0;
-    let mut after = None;
-    let is_whole = loop {
-        let page = store.exchanges(&ExchangeFilter::default(), Order::Newest, after, PAGE)?;
-        for exchange in page.exchanges() {
-            let client = exchange.src_ip.to_string();
-            statistics.add(&entry(&exchange, &client));
-        }
-        count += page.len() as u64;
-        if page.len() < PAGE {
-            break true;
-        }
-        if count >= MOST || Instant::now() >= until {
-            break false;
-        }
-        after = page.next();
+/// What is asked about, in times that many ask about.
+fn question(parameters: &mut Parameters, now: Timestamp) -> Question {
+    let rounded = |time: Timestamp, up: i64| {
+        let second = time.as_second().saturating_add(up).div_euclid(KEPT) * KEPT;
+        Timestamp::from_second(second).unwrap_or(time)
     };
-    let mut report = statistics.report(ROWS);
-    report.lines = Lines {
-        read: count,
-        parsed: count,
-        counted: count,
-        ..Lines::default()
-    };
-    report.sources = vec![Source {
-        name: name.to_owned(),
-        lines: report.lines.clone(),
-        state: match (count, is_whole) {
-            (0, _) => SourceState::Empty,
-            (_, true) => SourceState::Whole,
-            (_, false) => SourceState::Partial,
-        },
-        ..Source::default()
-    }];
-    if !is_whole {
-        report.warnings.push(Warning {
-            kind: WarningKind::Partial,
-            source: Some(name.to_owned()),
-            count,
-            text: format!("of the store only the newest {count} exchanges were read"),
-        });
+    let to = rounded(parameters.time("end_time").unwrap_or(now), KEPT - 1);
+    let from = parameters.time("start_time").unwrap_or_else(|| {
+        to.checked_sub(SignedDuration::from_secs(LATELY))
+            .unwrap_or(to)
+    });
+    let from = rounded(from, 0);
+    Question {
+        from,
+        to: to.max(from),
+        filter: ExchangeFilter::default(),
+        after: None,
     }
-    let insights = insight::find(&report);
-    Ok((report, insights))
 }
 
-/// An exchange as an entry of a log.
-fn entry<'a>(exchange: &ExchangeRecord<'a>, client: &'a str) -> Entry<'a> {
-    let text = |text: Option<&'a str>| text.unwrap_or_default().as_bytes();
-    Entry {
-        time_us: Some(exchange.ts.as_microsecond()),
-        client: client.as_bytes(),
-        method: text(exchange.method),
-        target: text(exchange.target),
-        host: text(exchange.host),
-        referrer: text(exchange.referer),
-        user_agent: text(exchange.user_agent),
-        status: exchange.status,
-        bytes: exchange.response_bytes,
-        latency_us: exchange.ttfb_us,
-        unanswered: exchange.outcome == Outcome::Unanswered,
-        event: None,
+/// The report of a store: the one that is kept, or a new one.
+async fn of_store(api: &Api, question: Question) -> Result<Made, Refusal> {
+    let asked = (question.from, question.to);
+    let turn = api.0.reports.of_store.lock();
+    let Ok(mut kept) = tokio::time::timeout(api.0.bounds.search_time, turn).await else {
+        return Err(Refusal::Busy("Too many reports are under way."));
+    };
+    kept.retain(|one| one.when.elapsed() < Duration::from_secs(KEPT.unsigned_abs()));
+    if let Some(one) = kept.iter().find(|one| one.asked == asked) {
+        return Ok(Arc::clone(&one.made));
     }
+    let name = api.0.readers.directory().display().to_string();
+    let made = api.0.readers.search(move |store| {
+        let report = of_store::report(store, &name, &question, Timestamp::now())?;
+        let insights = insight::find(&report);
+        Ok((report, insights))
+    });
+    let made = Arc::new(made.await?);
+    if kept.len() >= MOST {
+        kept.remove(0);
+    }
+    kept.push(Kept {
+        asked,
+        when: Instant::now(),
+        made: Arc::clone(&made),
+    });
+    Ok(made)
 }

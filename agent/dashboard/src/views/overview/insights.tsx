@@ -1,13 +1,13 @@
 // Hours of the day, and what the report found.
 
 import type { Top } from "../../api/types";
-import { localHour, number, visible } from "../../format";
+import { dayAndTime, localHour, number, visible } from "../../format";
 import { AnswerPanel, Panel } from "../../parts/panel";
 import { Text } from "../../parts/value";
 import { useAnswer } from "../../state/answer";
 import type { Filters } from "../../state/fields";
 import { joinTop } from "../../state/partial";
-import { type Insight, readInsights } from "../../state/report";
+import { type Covered, type Insight, readCovered, readInsights } from "../../state/report";
 import { language, t } from "../../words";
 
 /** Requests by hour of the day. */
@@ -68,15 +68,25 @@ function Hours({ top }: { top: Top }) {
 
 /** What the report says; nothing where there is none. */
 export function Insights() {
-  const answer = useAnswer<unknown>("/api/report", { format: "json", lang: language() });
+  const answer = useAnswer<unknown>(
+    "/api/report",
+    { format: "json", lang: language() },
+    { ranged: true, live: true },
+  );
   const insights = readInsights(answer.data);
+  const covered = readCovered(answer.data);
   if (insights.length === 0) {
     return null;
   }
   return (
     <Panel
       title={t("insights")}
-      note={<a href={`/api/report?format=html&lang=${language()}`}>{t("whole_report")}</a>}
+      note={
+        <>
+          {covered !== null && `${dayAndTime(covered.from)} – ${dayAndTime(covered.to)} · `}
+          <a href={`/api/report?format=html&lang=${language()}${query(covered)}`}>{t("whole_report")}</a>
+        </>
+      }
     >
       <ul class="insights">
         {insights.map((insight, index) => (
@@ -85,6 +95,13 @@ export function Insights() {
       </ul>
     </Panel>
   );
+}
+
+function query(covered: Covered | null): string {
+  if (covered === null) {
+    return "";
+  }
+  return `&start_time=${encodeURIComponent(covered.from)}&end_time=${encodeURIComponent(covered.to)}`;
 }
 
 function InsightItem({ insight }: { insight: Insight }) {

@@ -41,8 +41,8 @@ pub(super) fn is_token(word: &str) -> bool {
     if !word.chars().all(is_of_token) {
         return false;
     }
-    let is_key = |begin: &&str| word.starts_with(**begin) && word.len() >= begin.len() + KEY;
-    if KEYS.iter().any(|begin| is_key(&begin)) {
+    let is_key = |begin: &str| word.starts_with(begin) && word.len() >= begin.len() + KEY;
+    if KEYS.iter().any(|begin| is_key(begin)) {
         return true;
     }
     let digits = word.bytes().filter(u8::is_ascii_digit).count();

@@ -170,6 +170,17 @@ fn report(
         log_format: options.format_text.clone(),
         flags: options.flags.clone(),
     };
+    if lines.counted == 0 && lines.left_out > 0 {
+        warnings.push(Warning {
+            kind: WarningKind::NothingAsked,
+            source: None,
+            count: lines.left_out,
+            text: format!(
+                "none of the {} lines that were read lies in the time, or meets the condition, that was asked for",
+                lines.left_out
+            ),
+        });
+    }
     let last_lines = worker.last_lines();
     let (mut current, before) = worker.statistics();
     let before = before.zip(options.before).map(|(mut before, range)| {

@@ -37,6 +37,7 @@ mod record;
 pub(crate) mod refusal;
 mod report;
 mod requests;
+mod searches;
 mod sessions;
 mod shared;
 mod stats;
@@ -63,6 +64,7 @@ use self::body::Budget;
 use self::readers::Readers;
 use self::refusal::Refusal;
 use self::requests::Requests;
+use self::searches::Searches;
 use super::ProcessReader;
 use super::table::{self, Route};
 use crate::ledger::RequestCounts;
@@ -112,6 +114,7 @@ pub struct Api(Arc<Inner>);
 struct Inner {
     intake: Intake,
     readers: Readers,
+    searches: Searches,
     reports: report::Reports,
     shared: shared::Shared,
     budget: Budget,
@@ -136,6 +139,7 @@ impl Api {
         Self(Arc::new(Inner {
             intake,
             readers: Readers::new(directory, &bounds),
+            searches: Searches::default(),
             reports: report::Reports::default(),
             shared: shared::Shared::default(),
             budget: Budget::new(bounds.all_bodies_bytes),

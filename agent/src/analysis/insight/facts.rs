@@ -25,15 +25,22 @@ pub(super) fn find(report: &Report) -> Vec<Insight> {
     found
 }
 
-/// The endpoint with the highest mean of those that are asked for at all.
+/// The endpoint with the highest mean of those that are asked for at all: of a method, or of all methods
+/// of a path together where each alone is asked for too seldom.
 fn slowest_endpoint(report: &Report) -> Option<Insight> {
     let slowest = report.slowest_endpoints();
     let timed: u64 = slowest.iter().map(|(_, latency)| latency.timed).sum();
     let enough = FEWEST.max(timed / 1000);
-    let (endpoint, latency) = slowest
+    let all_methods = report
+        .templates
         .iter()
-        .find(|(_, latency)| latency.timed >= enough)
-        .or_else(|| slowest.first())?;
+        .filter_map(|template| Some((template, template.latency.as_ref()?)));
+    // Of the same mean, the last is taken: that of a method.
+    let (endpoint, latency) = all_methods
+        .chain(slowest.iter().copied())
+        .filter(|(_, latency)| latency.timed >= enough)
+        .max_by(|one, other| one.1.mean_us.total_cmp(&other.1.mean_us))
+        .or_else(|| slowest.first().copied())?;
     let fact = Insight::new(Kind::SlowestEndpoint, Severity::Info)
         .about(Some(Subject::Endpoint(endpoint.name())))
         .with("mean", latency.mean_us, Unit::Microseconds)

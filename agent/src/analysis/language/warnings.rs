@@ -57,6 +57,9 @@ fn korean(warning: &Warning) -> String {
         WarningKind::Bounded => {
             format!("종류가 너무 많아 구분하는 수에 한도가 있습니다 ({count}건이 해당): {rest}")
         }
+        WarningKind::NothingAsked => {
+            format!("읽은 {count}줄 가운데 요청한 시간이나 조건에 맞는 것이 없습니다")
+        }
         WarningKind::Unpaired => {
             format!("{count}개의 응답은 로그에 요청이 없어 집계하지 않았습니다")
         }

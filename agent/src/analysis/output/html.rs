@@ -1,6 +1,8 @@
 //! A page as one HTML file that needs nothing else: charts are SVG within it, there is no script, and
 //! nothing is fetched; a policy in it forbids both. Light or dark as the reader has it, and fit to print.
 
+use std::borrow::Cow;
+
 use super::Style;
 use super::chart::svg;
 use super::escape::html as safe;
@@ -14,6 +16,9 @@ const STYLE: &str = include_str!("report.css");
 /// What the page may do: show itself.
 const POLICY: &str =
     "default-src 'none'; style-src 'unsafe-inline'; base-uri 'none'; form-action 'none'";
+
+/// Characters of a cell.
+const LONG: usize = 200;
 
 /// The page.
 pub(super) fn html(page: &Page, style: &Style) -> String {
@@ -91,7 +96,10 @@ fn of_finding(html: &mut String, finding: &Finding) {
         safe(words.advice)
     ));
     if let Some(command) = &finding.command {
-        html.push_str(&format!("<pre><code>{}</code></pre>", safe(command)));
+        html.push_str(&format!(
+            "<pre tabindex=\"0\"><code>{}</code></pre>",
+            safe(command)
+        ));
     }
     html.push_str("</li>\n");
 }
@@ -121,13 +129,21 @@ fn of_section(html: &mut String, section: &Section) {
     html.push_str("</section>\n");
 }
 
+/// A text of a cell, cut where it would fill a page.
+fn shortened(text: &str) -> Cow<'_, str> {
+    match text.char_indices().nth(LONG) {
+        None => Cow::Borrowed(text),
+        Some((end, _)) => Cow::Owned(format!("{}…", &text[..end])),
+    }
+}
+
 fn of_table(html: &mut String, section: &Section) {
     let class = |column: Option<&Column>| match column {
         Some(column) if column.is_number => " class=\"n\"",
         _ => "",
     };
     let has_bars = section.bars.len() == section.rows.len();
-    html.push_str("<div class=\"scroll\"><table>\n<thead><tr>");
+    html.push_str("<div class=\"scroll\" tabindex=\"0\"><table>\n<thead><tr>");
     for column in &section.columns {
         html.push_str(&format!(
             "<th scope=\"col\"{}>{}</th>",
@@ -143,7 +159,7 @@ fn of_table(html: &mut String, section: &Section) {
         html.push_str("<tr>");
         for (place, cell) in row.iter().enumerate() {
             let class = class(section.columns.get(place));
-            html.push_str(&format!("<td{class}>{}</td>", safe(cell)));
+            html.push_str(&format!("<td{class}>{}</td>", safe(&shortened(cell))));
         }
         if let (true, Some(share)) = (has_bars, section.bars.get(index)) {
             let width = match share.is_finite() {

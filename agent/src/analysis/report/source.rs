@@ -109,4 +109,6 @@ pub enum WarningKind {
     Bounded,
     /// Requests or responses without the other.
     Unpaired,
+    /// Nothing of what was read lies in the time, or meets the condition, that was asked for.
+    NothingAsked,
 }

@@ -8,7 +8,7 @@ use super::record::time;
 use super::refusal::Refusal;
 use crate::http::exchange::record::{Outcome, Role};
 use crate::session::record::Protocol;
-use crate::store::{Common, Cursor, ExchangeFilter, Order, Question, SessionFilter};
+use crate::store::{Common, Cursor, ExchangeFilter, Order, Pinned, Question, SessionFilter};
 
 /// Names of parameters: these, and those of the filters of exchanges.
 macro_rules! with_exchange_filters {
@@ -93,16 +93,19 @@ pub(super) fn sessions(parameters: &mut Parameters) -> SessionFilter {
 /// Takes what an answer is about: the filters, and the last minutes where no time is given.
 pub(super) fn question(parameters: &mut Parameters, now: Timestamp) -> Question {
     let filter = exchanges(parameters);
+    let after: Option<Pinned> = parameters.parsed("after", "the next of another answer");
     let to = filter.common.until.unwrap_or(now);
     let lately = to
         .checked_sub(SignedDuration::from_secs(LATELY))
         .unwrap_or(to);
     let from = filter.common.since.unwrap_or(lately);
+    // Where a search goes on, its times are those with which it began.
+    let (from, to) = after.map_or((from, to), |after| (after.from(), after.to()));
     Question {
         from,
         to: to.max(from),
         filter,
-        after: cursor(parameters),
+        after,
     }
 }
 

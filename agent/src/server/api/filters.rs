@@ -4,6 +4,7 @@ use jiff::{SignedDuration, Timestamp};
 
 use super::logs::behind;
 use super::parameters::Parameters;
+use super::record::time;
 use super::refusal::Refusal;
 use crate::http::exchange::record::{Outcome, Role};
 use crate::session::record::Protocol;
@@ -41,9 +42,13 @@ const ADDRESS: &str = "an IPv4 or IPv6 address";
 const IDENTIFIER: &str = "32 hexadecimal digits";
 
 fn common(parameters: &mut Parameters) -> Common {
+    let since = parameters.time("start_time");
+    let until = parameters.read("end_time", "a time that is not before start_time", |text| {
+        time(text).filter(|until| since.is_none_or(|since| *until >= since))
+    });
     Common {
-        since: parameters.time("start_time"),
-        until: parameters.time("end_time").map(behind),
+        since,
+        until: until.map(behind),
         ip: parameters.parsed("ip", ADDRESS),
         src_ip: parameters.parsed("src_ip", ADDRESS),
         dst_ip: parameters.parsed("dst_ip", ADDRESS),

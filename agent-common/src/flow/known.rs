@@ -24,7 +24,7 @@ const PACKETS: u64 = (1 << (32 - PACKETS_SHIFT)) - 1;
 #[inline(always)]
 #[must_use]
 pub fn known_word(generation: u32, packets: u64, last: bool) -> u64 {
-    u64::from(generation) << 32 | (packets & PACKETS) << PACKETS_SHIFT | last as u64 * LAST
+    u64::from(generation) << 32 | (packets & PACKETS) << PACKETS_SHIFT | (last as u64 * LAST)
 }
 
 /// The word while the reader looks at a flow of this generation; `None`: it has left, or one that came later

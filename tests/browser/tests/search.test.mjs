@@ -70,6 +70,11 @@ test("a search goes on by itself, is said once, and comes to what a plain count 
   const number = async () => Number((await card(page, "Requests")).replaceAll(",", ""));
   const part = await number();
   assert.ok(part > 0 && part < found.length, `${part} of ${found.length}`);
+  // All of them are about the same rows.
+  const first = async (title) => Number((await panel(page, title).locator("tbody td").first().innerText()).replaceAll(",", ""));
+  assert.equal(await first("User agents"), part);
+  const shares = (await panel(page, "Methods").innerText()).match(/^[\d,]+$/gm).map((text) => Number(text.replaceAll(",", "")));
+  assert.equal(shares.reduce((sum, requests) => sum + requests, 0), part);
   await keep(page, "overview-search");
 
   // Stopped it stands still, and goes on when it is told to.

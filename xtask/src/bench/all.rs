@@ -39,6 +39,9 @@ pub(crate) struct Options {
     /// Leave these out
     #[arg(long, value_name = "NAME,…", value_delimiter = ',')]
     skip: Vec<String>,
+    /// Measure this program instead of building one
+    #[arg(long, value_name = "FILE")]
+    program: Option<PathBuf>,
     /// Write the result as one JSON document to stdout
     #[arg(long)]
     json: bool,
@@ -93,7 +96,13 @@ pub(crate) fn run(workspace: &Workspace, options: &Options) -> Result<bool> {
         markdown::between(&read(file)?).with_context(|| format!("use {}", file.display()))?;
     }
     let host = Host::read(workspace)?;
-    build::run(workspace)?;
+    let tapline = match &options.program {
+        Some(_) => build::given_or_release(workspace, options.program.as_deref())?,
+        None => {
+            build::run(workspace)?;
+            workspace.tapline()
+        }
+    };
     let program = std::env::current_exe().context("find this program")?;
     if suites.iter().any(|suite| suite.name == code::NAME) {
         code::build(workspace)?;
@@ -105,7 +114,7 @@ pub(crate) fn run(workspace: &Workspace, options: &Options) -> Result<bool> {
             break;
         }
         say(format_args!("benchmark {}", suite.name));
-        let result = measure(suite, workspace, &program, options.quick);
+        let result = measure(suite, &tapline, &program, options.quick);
         match &result.failed {
             // It was stopped: that says nothing of it.
             Some(_) if interrupt::signal().is_some() => break,
@@ -123,7 +132,11 @@ pub(crate) fn run(workspace: &Workspace, options: &Options) -> Result<bool> {
         met: interrupted.is_none() && measured.iter().all(Measured::is_met),
         suites: measured,
     };
-    if let Some(file) = &options.write {
+    if let Some(file) = options
+        .write
+        .as_ref()
+        .filter(|_| !document.suites.is_empty())
+    {
         let text = read(file)?;
         let figures = markdown::of(&document, markdown::between(&text)?);
         let text = markdown::put(&text, &figures)
@@ -167,14 +180,14 @@ fn chosen(only: &[String], skip: &[String]) -> Result<Vec<&'static Suite>> {
     Ok(SUITES.iter().filter(is_chosen).collect())
 }
 
-fn measure(suite: &'static Suite, workspace: &Workspace, program: &Path, quick: bool) -> Measured {
+fn measure(suite: &'static Suite, tapline: &Path, program: &Path, quick: bool) -> Measured {
     let started = Instant::now();
     let mut step = Step::new(program)
         .args(["bench", suite.name, "--json"])
         .args(if quick { suite.quick } else { suite.full })
         .time_limit(suite.time_limit);
     if let Some(flag) = suite.program_flag {
-        step = step.arg(flag).arg(workspace.tapline());
+        step = step.arg(flag).arg(tapline);
     }
     let mut printed = String::new();
     let ended = step.lines(|line| {

@@ -150,6 +150,8 @@ impl Target {
 
     /// With how far its rounds lie apart.
     pub(crate) fn over(self, rounds: Option<Summary>) -> Self {
+        // One round lies nowhere apart.
+        let rounds = rounds.filter(|rounds| rounds.lowest < rounds.highest);
         let spread = rounds.map(|rounds| [rounds.lower_quarter, rounds.upper_quarter]);
         Self { spread, ..self }
     }

@@ -198,8 +198,10 @@ mod tests {
         bucket
     }
 
-    /// What was said: slot, generation, and what is on record.
-    struct Known(Option<(u32, u32, Option<(u64, bool)>)>);
+    /// What was said of a flow: slot, generation, and what is on record.
+    type Looked = (u32, u32, Option<(u64, bool)>);
+
+    struct Known(Option<Looked>);
 
     impl Words for Known {
         fn look(&mut self, _slot: u32, _generation: u32) -> bool {

@@ -73,7 +73,7 @@ function columns(): Column<Exchange>[] {
   return [
     { name: t("col_time"), class: "time", cell: (row) => <When time={row.ts} /> },
     { name: t("col_client"), extra: true, class: "address", cell: (row) => <FilterValue field="src_ip" value={row.src_ip} /> },
-    { name: t("col_method"), cell: (row) => <FilterValue field="method" value={row.method} /> },
+    { name: t("col_method"), extra: true, cell: (row) => <FilterValue field="method" value={row.method} /> },
     { name: t("col_host"), extra: true, class: "medium", cell: (row) => <FilterValue field="host" value={row.host} /> },
     { name: t("col_target"), class: "long", cell: (row) => <FilterValue field="target" value={row.target} /> },
     { name: t("col_status"), cell: (row) => <StatusOrOutcome row={row} /> },

@@ -37,7 +37,7 @@ fn what_takes_long_is_answered_in_part() {
     };
     assert_eq!(total, 20);
     assert!(parts > 5, "{parts}");
-    let from = after.clone();
+    let from = after;
     // Whoever asks the same from the same place is given the same part.
     let end = Timestamp::now();
     let start = end - SignedDuration::from_hours(1);

@@ -12,13 +12,15 @@ use crate::shared::Shared;
 
 #[cfg(feature = "user")]
 pub use self::image::{FlowBucketImage, FlowLinesImage};
+pub use self::known::{known_word, looked, looked_at};
 pub use self::parts::FlowParts;
-pub use self::record::{FLOW_VERSION, FlowRecord, flow_name, known_word, slot_of, why};
+pub use self::record::{FLOW_VERSION, FlowRecord, flow_name, slot_of, why};
 
 pub mod count;
 mod follow;
 #[cfg(feature = "user")]
 mod image;
+mod known;
 mod parts;
 mod place;
 mod record;

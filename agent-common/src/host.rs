@@ -59,8 +59,8 @@ pub unsafe trait Host {
     fn flow_bucket(&self, index: u32) -> Option<&FlowBucket>;
     /// The lines of one side of the flows of a bucket.
     fn flow_lines(&self, side: u32, bucket: u32) -> Option<&FlowLines>;
-    /// What the reader wrote of the flow in a slot: see [`crate::flow::known_word`]; 0 when nothing.
-    fn flow_known(&self, slot: u32) -> u64;
+    /// The word about the flow in a slot: see [`crate::flow::known_word`]; 0 when nothing was said.
+    fn flow_known(&self, slot: u32) -> Option<&Shared<u64>>;
     /// Adds to a word, atomically. Gives what it was.
     fn add(&self, word: &Shared<u64>, by: u64) -> u64;
     /// Sets bits of a word, atomically. Gives what it was.

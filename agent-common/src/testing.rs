@@ -233,8 +233,8 @@ unsafe impl Host for Kernel {
         self.flow_lines.get(index as usize)
     }
 
-    fn flow_known(&self, slot: u32) -> u64 {
-        self.flows_known.get(slot as usize).map_or(0, Shared::get)
+    fn flow_known(&self, slot: u32) -> Option<&Shared<u64>> {
+        self.flows_known.get(slot as usize)
     }
 
     fn add(&self, word: &Shared<u64>, by: u64) -> u64 {

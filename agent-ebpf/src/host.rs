@@ -158,8 +158,8 @@ unsafe impl Host for Kernel {
     }
 
     #[inline(always)]
-    fn flow_known(&self, slot: u32) -> u64 {
-        FLOWS_KNOWN.get(slot).map_or(0, Shared::get)
+    fn flow_known(&self, slot: u32) -> Option<&Shared<u64>> {
+        FLOWS_KNOWN.get(slot)
     }
 
     #[inline(always)]

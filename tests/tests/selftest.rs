@@ -120,6 +120,44 @@ fn a_signal_ends_it_and_nothing_is_left() {
     }
 }
 
+#[test]
+fn the_capture_of_a_selftest_that_is_killed_ends_with_it() {
+    let folder = tempfile::tempdir().unwrap();
+    let process = Program::new(selftest(folder.path(), "--attach tc --load 20s")).start();
+    let selftest = process.id();
+    let capture = within("the capture of the selftest", || child_of(selftest));
+    within("its first lines", || {
+        let mut found = fs::read_dir(folder.path().join("tmp")).unwrap().flatten();
+        found
+            .any(|entry| entry.path().join("log").exists())
+            .then_some(())
+    });
+    process.signal(libc::SIGKILL);
+    let done = process.end_within(5);
+    assert_eq!(done.signal, Some(libc::SIGKILL));
+    within("the end of its capture", || {
+        (state_of(capture).is_none_or(|(_, state)| state == "Z")).then_some(())
+    });
+}
+
+/// A process that this one has started.
+fn child_of(parent: u32) -> Option<u32> {
+    let processes = fs::read_dir("/proc").unwrap().flatten();
+    processes
+        .filter_map(|process| process.file_name().to_str()?.parse().ok())
+        .find(|id| state_of(*id).is_some_and(|(of, _)| of == parent))
+}
+
+/// The parent of a process, and its state; `None`: it is gone.
+fn state_of(process: u32) -> Option<(u32, String)> {
+    let stat = fs::read_to_string(format!("/proc/{process}/stat")).ok()?;
+    // The name may have blanks and brackets of its own.
+    let (_, fields) = stat.rsplit_once(')')?;
+    let mut fields = fields.split_whitespace();
+    let state = fields.next()?.to_owned();
+    Some((fields.next()?.parse().ok()?, state))
+}
+
 /// The interfaces of the processes that are in these namespaces.
 fn interfaces_of(namespaces: &[String]) -> String {
     let processes = fs::read_dir("/proc").unwrap().flatten();

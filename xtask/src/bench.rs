@@ -3,6 +3,7 @@
 
 mod all;
 mod capture;
+mod code;
 mod dashboard;
 mod generators;
 mod insights;
@@ -58,6 +59,8 @@ enum Bench {
     Read(read::Options),
     /// Lines a second that `tapline report` takes from an access log, beside goaccess
     Report(report::Options),
+    /// Lines, heads, rows of the store and records to an HTTP API, by the benchmarks of the code itself
+    Code(code::Options),
     /// Faults in logs that `tapline report` finds, and alarms that are false
     Insights(insights::Options),
     /// The client of a known number of requests, which `capture` starts
@@ -88,6 +91,7 @@ pub(crate) fn run(workspace: &Workspace, options: &Options) -> Result<bool> {
         Bench::Load(options) => load::run(workspace, options),
         Bench::Read(options) => read::run(workspace, options),
         Bench::Report(options) => report::run(workspace, options),
+        Bench::Code(options) => code::run(workspace, options),
         Bench::Insights(options) => insights::run(workspace, options),
         Bench::Client(options) => capture::client::run(options).map(|()| true),
         Bench::Crowd(options) => sessions::crowd::send(options).map(|()| true),

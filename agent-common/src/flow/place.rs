@@ -1,8 +1,8 @@
 //! The table of flows: finding a flow, putting a new one there, and what leaves.
 
 use super::follow::note;
+use super::known::{left, unknown};
 use super::parts::Counted;
-use super::record::unknown;
 use super::zeek::Letter;
 use super::{
     FLOW_VERSION, FLOW_WAYS, FlowBucket, FlowLines, FlowParts, FlowRecord, elapsed, seen, why,
@@ -12,6 +12,7 @@ use crate::connection::Key;
 use crate::counters::{Counters, Lost, Protocol};
 use crate::host::Host;
 use crate::scratch::Work;
+use crate::shared::Shared;
 use crate::table::{CLAIMED, hash};
 
 /// What a packet says of its flow.
@@ -273,16 +274,38 @@ fn leave<H: Host>(
     };
     let total = counted.total();
     let unsent = total.wrapping_sub(flow.sent.get());
-    let (unknown, last) = unknown(host.flow_known(slot), flow.generation.get(), total);
+    let generation = flow.generation.get();
+    let known = host.flow_known(slot);
+    let word = known.map_or(0, Shared::get);
+    let (unknown, last) = unknown(word, generation, total);
     if unsent == 0 || (unknown == 0 && last) {
         // The reader has all of it.
         return;
     }
-    if !send(host, parts, slot, why, &counted, counters, record) {
-        counters.flows_left_out += 1;
-        counters.packets_left_out += unsent.min(unknown);
+    if send(host, parts, slot, why, &counted, counters, record) {
+        return;
     }
+    // What the reader says of it at this very moment counts: it says one thing and then another of each flow.
+    let mut lost = unsent.min(total);
+    let mut tries = 0;
+    while let Some(known) = known
+        && tries < TRIES
+    {
+        let word = known.get();
+        let (unread, said) = left(word, generation, total, unsent);
+        lost = unread;
+        if said == word || host.claim(known, word, said) {
+            break;
+        }
+        tries += 1;
+    }
+    counters.flows_left_out += 1;
+    counters.packets_left_out += lost;
 }
+
+/// The reader changes the word of a slot before it looks and when it has looked, and makes a record in between:
+/// longer than one try takes.
+const TRIES: u32 = 2;
 
 /// Sends a flow as it is now. False: there was no room.
 #[inline(always)]

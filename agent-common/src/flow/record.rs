@@ -128,30 +128,6 @@ const SLOT_BITS: u32 = 22;
 const SLOT_MASK: u32 = (1 << SLOT_BITS) - 1;
 const GENERATIONS: u32 = 1023;
 
-/// The word by which the reader says what it has of the flow in a slot: of this generation, so many packets
-/// (both directions). `last`: it takes the flow as over; if no more packets came, the kernel sends no
-/// record when it leaves. Otherwise the word tells how many packets are lost where there is no room for
-/// that record.
-#[inline(always)]
-#[must_use]
-pub fn known_word(generation: u32, packets: u64, last: bool) -> u64 {
-    u64::from(generation) << 32 | (packets & KNOWN_PACKETS) << 1 | last as u64
-}
-
-/// How many of so many packets the reader does not have, and whether it takes the flow as over.
-#[inline(always)]
-pub(crate) fn unknown(word: u64, generation: u32, packets: u64) -> (u64, bool) {
-    if (word >> 32) as u32 != generation {
-        return (packets, false);
-    }
-    (
-        packets.wrapping_sub(word >> 1) & KNOWN_PACKETS,
-        word & 1 != 0,
-    )
-}
-
-const KNOWN_PACKETS: u64 = 0x7fff_ffff;
-
 #[cfg(feature = "user")]
 // SAFETY: `repr(C)`, and `IntoBytes` proves that there is no padding; every bit pattern is valid.
 unsafe impl aya::Pod for FlowRecord {}

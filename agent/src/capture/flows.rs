@@ -11,9 +11,7 @@
 
 use std::time::Duration;
 
-use agent_common::flow::{
-    FLOW_VERSION, FLOW_WAYS, FlowBucket, FlowLines, FlowParts, FlowRecord, known_word,
-};
+use agent_common::flow::{FLOW_VERSION, FLOW_WAYS, FlowBucket, FlowLines, FlowParts, FlowRecord};
 use agent_common::record::{RecordHeader, VERSION};
 use agent_common::settings::Settings;
 use zerocopy::FromBytes as _;
@@ -77,6 +75,10 @@ pub trait TakeFlow: std::fmt::Debug + Send {
     /// becomes of it.
     fn found(&mut self, record: &FlowRecord, news: bool, now_ns: u64, engine: &Engine) -> Taken;
 
+    /// So many packets that were put on record in [`TakeFlow::found`] are among those that the kernel side counts as
+    /// left out: their flow left at the same moment, when the ring had no room for it.
+    fn counted_twice(&mut self, packets: u64);
+
     /// All flows of the table have been found once more.
     fn walked(&mut self);
 
@@ -132,16 +134,28 @@ impl<'a> Item<'a> {
     }
 }
 
-/// Shows the flows of a bucket to `visit`, with whether there is news; gives slots with the words that say
-/// what is on record. The lines were copied between `bucket` and `later`, which is the same bucket: a flow
-/// that left its place meanwhile is passed over, since its counts may be those of the next.
+/// The words in which is said what of each flow is on record: see [`agent_common::flow::known_word`].
+pub(super) trait Words {
+    /// The flow of this generation is looked at. False: it has left.
+    fn look(&mut self, slot: u32, generation: u32) -> bool;
+
+    /// So much of it is on record now (packets, and whether it is taken as over); `None`: nothing new. Gives how
+    /// many of the packets are counted as left out nevertheless.
+    fn looked(&mut self, slot: u32, generation: u32, told: Option<(u64, bool)>) -> u64;
+}
+
+/// Shows the flows of a bucket to `visit`, with whether there is news, and says what became of them. The lines were
+/// copied between `bucket` and `later`, which is the same bucket: a flow that left its place meanwhile is
+/// passed over, since its counts may be those of the next. Gives how many packets are on record and counted as
+/// left out.
 pub(super) fn visit_bucket(
     (bucket, lines, later): (&FlowBucket, [&FlowLines; 2], &FlowBucket),
     index: u32,
     tick_ns: u32,
     visit: &mut dyn FnMut(&FlowRecord, bool) -> Taken,
-    mut known: impl FnMut(u32, u64),
-) {
+    words: &mut impl Words,
+) -> u64 {
+    let mut twice = 0;
     for (place, later) in (0..).zip(&later.places) {
         let slot = index * FLOW_WAYS as u32 + place;
         let flow = FlowParts::of(bucket, lines, place);
@@ -151,13 +165,15 @@ pub(super) fn visit_bucket(
         let Some(record) = flow.read(slot, tick_ns) else {
             continue;
         };
-        let taken = visit(&record, flow.has_news());
-        if taken != Taken::No {
-            let packets = record.packets[0].wrapping_add(record.packets[1]);
-            let last = taken == Taken::Final;
-            known(slot, known_word(record.generation, packets, last));
+        if !words.look(slot, record.generation) {
+            continue;
         }
+        let taken = visit(&record, flow.has_news());
+        let packets = record.packets[0].wrapping_add(record.packets[1]);
+        let told = (taken != Taken::No).then_some((packets, taken == Taken::Final));
+        twice += words.looked(slot, record.generation, told);
     }
+    twice
 }
 
 /// Buckets for so many flows: a power of two.
@@ -182,6 +198,22 @@ mod tests {
         bucket
     }
 
+    /// What was said of a flow: slot, generation, and what is on record.
+    type Looked = (u32, u32, Option<(u64, bool)>);
+
+    struct Known(Option<Looked>);
+
+    impl Words for Known {
+        fn look(&mut self, _slot: u32, _generation: u32) -> bool {
+            true
+        }
+
+        fn looked(&mut self, slot: u32, generation: u32, told: Option<(u64, bool)>) -> u64 {
+            self.0 = Some((slot, generation, told));
+            0
+        }
+    }
+
     /// Packets of the flow that was found between two looks at its bucket.
     fn found(before: &FlowBucket, later: &FlowBucket) -> Option<[u64; 2]> {
         let lines = [FlowLines::default(), FlowLines::default()];
@@ -189,8 +221,8 @@ mod tests {
             line.places[3].packets.set(packets);
         }
         let mut packets = None;
-        let mut known = None;
-        visit_bucket(
+        let mut known = Known(None);
+        let twice = visit_bucket(
             (before, [&lines[0], &lines[1]], later),
             5,
             1,
@@ -199,10 +231,11 @@ mod tests {
                 packets = Some(record.packets);
                 Taken::Final
             },
-            |slot, word| known = Some((slot, word)),
+            &mut known,
         );
-        let word = known_word(before.places[3].generation.get(), 8, true);
-        assert_eq!(known, packets.map(|_| (SLOT, word)));
+        let generation = before.places[3].generation.get();
+        let told = packets.map(|_| (SLOT, generation, Some((8, true))));
+        assert_eq!((known.0, twice), (told, 0));
         packets
     }
 

@@ -4,6 +4,7 @@ use std::io;
 use std::marker::PhantomData;
 use std::os::fd::{AsRawFd as _, BorrowedFd};
 use std::ptr::NonNull;
+use std::sync::atomic::{AtomicU64, Ordering};
 
 use agent_common::shared::Shared;
 
@@ -71,6 +72,21 @@ impl<T: Mappable> Mapped<T> {
         // SAFETY: inside the mapping, which lives as long as `self`; page-aligned at its start, and
         // sizes are multiples of the alignment. Any bits are a `T`.
         (index < self.entries).then(|| unsafe { self.start.add(index).as_ref() })
+    }
+}
+
+impl Mapped<Shared<u64>> {
+    /// Changes the word at `index` in one step that nobody comes between. `change` gives the new word for the old
+    /// one, perhaps several times; `None`: it stays. False: it stays, or there is none.
+    pub(super) fn change(&self, index: usize, change: impl FnMut(u64) -> Option<u64>) -> bool {
+        let Some(word) = self.get(index) else {
+            return false;
+        };
+        // SAFETY: a shared word is a transparent `UnsafeCell` of an aligned `u64` in a mapping that lives as long as
+        // `self`; whoever else uses it does so by single accesses too.
+        let word = unsafe { AtomicU64::from_ptr(std::ptr::from_ref(word).cast_mut().cast()) };
+        word.fetch_update(Ordering::SeqCst, Ordering::SeqCst, change)
+            .is_ok()
     }
 }
 

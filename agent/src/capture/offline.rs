@@ -8,7 +8,7 @@ use std::cell::{Cell, RefCell, UnsafeCell};
 
 use agent_common::connection::Release;
 use agent_common::counters::Counters;
-use agent_common::flow::{FLOW_WAYS, FlowBucket, FlowLines, FlowRecord, line_index};
+use agent_common::flow::{FLOW_WAYS, FlowBucket, FlowLines, FlowRecord, known_word, line_index};
 use agent_common::host::Host;
 use agent_common::observe::observe;
 use agent_common::packet::{Origin, Packet};
@@ -21,7 +21,7 @@ use ipnet::IpNet;
 
 use zerocopy::IntoBytes as _;
 
-use super::flows::{IdleLimits, Item, Taken, flow_buckets, visit_bucket};
+use super::flows::{IdleLimits, Item, Taken, Words, flow_buckets, visit_bucket};
 
 /// A tick of the coarse clock, in nanoseconds of the capture's clock: as short as kernels have it.
 pub const TICK_NS: u64 = 1_000_000;
@@ -176,11 +176,9 @@ impl Offline {
                 break;
             };
             let flows = (bucket, [low, high], bucket);
-            visit_bucket(flows, index, TICK_NS as u32, visit, |slot, word| {
-                if let Some(known) = surroundings.flows_known.get(slot as usize) {
-                    known.set(word);
-                }
-            });
+            // Nothing is ever left out: there is room for every record.
+            let mut words = Known(&surroundings.flows_known);
+            visit_bucket(flows, index, TICK_NS as u32, visit, &mut words);
         }
         let last = end as usize == surroundings.flows.len();
         surroundings.next_bucket.set(if last { 0 } else { end });
@@ -262,6 +260,22 @@ impl Packet for Slice<'_> {
             .min(agent_common::record::PIECE_MAX);
         scratch.data[..length].copy_from_slice(&bytes[..length]);
         length as u32
+    }
+}
+
+/// What is said of flows, where nothing leaves while it is looked at.
+struct Known<'a>(&'a [Shared<u64>]);
+
+impl Words for Known<'_> {
+    fn look(&mut self, _slot: u32, _generation: u32) -> bool {
+        true
+    }
+
+    fn looked(&mut self, slot: u32, generation: u32, told: Option<(u64, bool)>) -> u64 {
+        if let (Some(word), Some((packets, last))) = (self.0.get(slot as usize), told) {
+            word.set(known_word(generation, packets, last));
+        }
+        0
     }
 }
 
@@ -389,8 +403,8 @@ unsafe impl Host for Surroundings {
         self.flow_lines.get(index as usize)
     }
 
-    fn flow_known(&self, slot: u32) -> u64 {
-        self.flows_known.get(slot as usize).map_or(0, Shared::get)
+    fn flow_known(&self, slot: u32) -> Option<&Shared<u64>> {
+        self.flows_known.get(slot as usize)
     }
 
     fn add(&self, word: &Shared<u64>, by: u64) -> u64 {

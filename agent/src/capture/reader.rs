@@ -366,8 +366,12 @@ impl Work {
         while self.scan_ns <= now_ns && started.elapsed() < SCAN_MOST {
             self.scan_ns += step.max(1);
             match table.read_slice(&mut |record, news| flows.found(record, news, now_ns, engine)) {
-                Ok(true) => flows.walked(),
-                Ok(false) => {}
+                Ok(read) => {
+                    flows.counted_twice(read.counted_twice);
+                    if read.last {
+                        flows.walked();
+                    }
+                }
                 Err(error) => {
                     tracing::warn!(%error, "cannot read the table of flows");
                     self.scan_ns = now_ns + SCAN_NS;
@@ -387,8 +391,12 @@ impl Work {
         flows.end();
         loop {
             match table.read_slice(&mut |record, news| flows.found(record, news, now_ns, engine)) {
-                Ok(false) => {}
-                Ok(true) => return,
+                Ok(read) => {
+                    flows.counted_twice(read.counted_twice);
+                    if read.last {
+                        return;
+                    }
+                }
                 Err(error) => {
                     tracing::error!(%error, "cannot read the table of flows");
                     return;

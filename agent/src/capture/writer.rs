@@ -371,6 +371,12 @@ impl TakeFlow for Writer {
         taken
     }
 
+    fn counted_twice(&mut self, packets: u64) {
+        if let Some(sessions) = &mut self.sessions {
+            sessions.counted_twice(packets);
+        }
+    }
+
     fn walked(&mut self) {
         if let Some(sessions) = &mut self.sessions {
             sessions.walked();

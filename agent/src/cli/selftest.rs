@@ -36,14 +36,14 @@ Examples:
   sudo tapline selftest --attach tc --load 10s
   tapline selftest                           without root: every shape, by the code of tapline read
 
-As root it makes two network namespaces and a pair of interfaces, runs `tapline run` there, sends every
-shape of `tapline gen packets` and then real requests as fast as they go, and holds what was written
-against what was sent. Nothing is left of it, however it ends. It takes less than a minute.
+As root it makes two network namespaces and a pair of interfaces, runs `tapline run` there, sends every \
+shape of `tapline gen packets` and then real requests as fast as they go, and holds what was written \
+against what was sent. Nothing is left of it, however it ends. It takes less than a minute, with a longer --load more.
 
-The last result is kept in the data folder (selftest.json); /metrics and /api/ledger show it. One of hooks
+The last result is kept in the data folder (selftest.json); /metrics and /api/ledger show it. One of hooks \
 and of all shapes stays until another such comes.
 
-Exit codes: 0 everything that was on the wire was written as it was, 1 it was not, or the test could not
+Exit codes: 0 everything that was on the wire was written as it was, 1 it was not, or the test could not \
 be done, 2 wrong usage.";
 
 /// Flags of `tapline selftest`.
@@ -168,7 +168,14 @@ pub fn selftest(config: &Config, arguments: &SelftestArguments) -> anyhow::Resul
         let what = match arguments.plan.hooks.as_slice() {
             [] => "no hook: the shapes go to a capture file (root tests the kernel programs)"
                 .to_owned(),
-            hooks => format!("{}; it takes less than a minute", hooks.join(", ")),
+            // The shapes take a few seconds a hook.
+            hooks if arguments.plan.load <= LOAD => {
+                format!("{}; it takes less than a minute", hooks.join(", "))
+            }
+            hooks => {
+                let load = arguments.plan.load.as_secs_f64();
+                format!("{}; {load} s of load each", hooks.join(", "))
+            }
         };
         crate::generate::summary::note(&format!("selftest of {what}"));
     }

@@ -342,6 +342,20 @@ fn wrong_usage_is_named() {
         "tapline run --config /nonexistent.yaml",
         "cannot read the configuration file /nonexistent.yaml",
     );
+    for load in ["500ms", "61s", "1h"] {
+        check(
+            &format!("tapline selftest --load {load}"),
+            "--load is from 1s to 60s, or 0: no load",
+        );
+    }
+}
+
+#[test]
+fn a_load_of_the_selftest_has_bounds() {
+    for load in ["0", "1s", "60s"] {
+        let task = task(&format!("tapline selftest --load {load}"), &[]).unwrap();
+        assert!(matches!(task.command, Command::Selftest(..)), "{load}");
+    }
 }
 
 #[test]

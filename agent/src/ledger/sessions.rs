@@ -39,7 +39,7 @@ impl Sessions {
             evicted: total.flows_evicted,
             left_out: total.flows_left_out,
             packets: counts.packets,
-            packets_left_out: total.packets_left_out,
+            packets_left_out: total.packets_left_out.saturating_sub(counts.counted_twice),
             late_heads: counts.late_heads,
         }
     }

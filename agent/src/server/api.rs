@@ -37,6 +37,7 @@ mod record;
 pub(crate) mod refusal;
 mod report;
 mod requests;
+mod searches;
 mod sessions;
 mod shared;
 mod stats;
@@ -63,6 +64,7 @@ use self::body::Budget;
 use self::readers::Readers;
 use self::refusal::Refusal;
 use self::requests::Requests;
+use self::searches::Searches;
 use super::ProcessReader;
 use super::table::{self, Route};
 use crate::ledger::RequestCounts;
@@ -112,6 +114,7 @@ pub struct Api(Arc<Inner>);
 struct Inner {
     intake: Intake,
     readers: Readers,
+    searches: Searches,
     reports: report::Reports,
     shared: shared::Shared,
     budget: Budget,
@@ -136,6 +139,7 @@ impl Api {
         Self(Arc::new(Inner {
             intake,
             readers: Readers::new(directory, &bounds),
+            searches: Searches::default(),
             reports: report::Reports::default(),
             shared: shared::Shared::default(),
             budget: Budget::new(bounds.all_bodies_bytes),
@@ -194,122 +198,66 @@ const OF_ONE: [u16; 6] = [200, 404, 422, 429, 500, 503];
 
 /// What is answered of a store.
 pub(super) const OF_STORE: [Route<Api>; 14] = [
-    Route {
-        method: "GET",
-        path: "/api/stats",
-        handler: || get(stats::show),
-        parameters: stats::PARAMETERS,
-        statuses: &OF_SEARCHES,
-    },
-    Route {
-        method: "GET",
-        path: "/api/timeseries",
-        handler: || get(timeseries::show),
-        parameters: timeseries::PARAMETERS,
-        statuses: &OF_SEARCHES,
-    },
-    Route {
-        method: "GET",
-        path: "/api/top",
-        handler: || get(top::show),
-        parameters: top::PARAMETERS,
-        statuses: &OF_SEARCHES,
-    },
-    Route {
-        method: "GET",
-        path: "/api/slow",
-        handler: || get(top::slow),
-        parameters: top::OF_SLOW,
-        statuses: &OF_SEARCHES,
-    },
-    Route {
-        method: "GET",
-        path: "/api/exchanges/{exchange_id}",
-        handler: || get(exchanges::one),
-        parameters: &exchanges::OF_ONE,
-        statuses: &OF_ONE,
-    },
-    Route {
-        method: "GET",
-        path: "/api/exchanges/{exchange_id}/around",
-        handler: || get(exchanges::around),
-        parameters: &exchanges::OF_AROUND,
-        statuses: &OF_ONE,
-    },
-    Route {
-        method: "GET",
-        path: "/api/sessions",
-        handler: || get(sessions::list),
-        parameters: sessions::PARAMETERS,
-        statuses: &OF_SEARCHES,
-    },
-    Route {
-        method: "GET",
-        path: "/api/sessions/{session_id}",
-        handler: || get(sessions::one),
-        parameters: &sessions::OF_ONE,
-        statuses: &OF_ONE,
-    },
-    Route {
-        method: "GET",
-        path: "/api/logs",
-        handler: || get(logs::list),
-        parameters: &logs::PARAMETERS,
-        statuses: &OF_SEARCHES,
-    },
-    Route {
-        method: "POST",
-        path: "/api/logs",
-        handler: || post(logs::take),
-        parameters: &[],
-        statuses: &OF_TAKING,
-    },
-    Route {
-        method: "GET",
-        path: "/api/logs/{id}",
-        handler: || get(logs::one),
-        parameters: &[],
-        statuses: &OF_ONE,
-    },
-    Route {
-        method: "GET",
-        path: "/api/exchanges",
-        handler: || get(exchanges::list),
-        parameters: exchanges::PARAMETERS,
-        statuses: &OF_SEARCHES,
-    },
-    Route {
-        method: "POST",
-        path: "/api/exchanges",
-        handler: || post(exchanges::take),
-        parameters: &[],
-        statuses: &OF_TAKING,
-    },
-    Route {
-        method: "GET",
-        path: "/ready",
-        handler: || get(ready),
-        parameters: &[],
-        statuses: &[200, 503],
-    },
+    Route::get(
+        "/api/stats",
+        || get(stats::show),
+        stats::PARAMETERS,
+        &OF_SEARCHES,
+    ),
+    Route::get(
+        "/api/timeseries",
+        || get(timeseries::show),
+        timeseries::PARAMETERS,
+        &OF_SEARCHES,
+    ),
+    Route::get("/api/top", || get(top::show), top::PARAMETERS, &OF_SEARCHES),
+    Route::get("/api/slow", || get(top::slow), top::OF_SLOW, &OF_SEARCHES),
+    Route::get(
+        "/api/exchanges/{exchange_id}",
+        || get(exchanges::one),
+        &exchanges::OF_ONE,
+        &OF_ONE,
+    ),
+    Route::get(
+        "/api/exchanges/{exchange_id}/around",
+        || get(exchanges::around),
+        &exchanges::OF_AROUND,
+        &OF_ONE,
+    ),
+    Route::get(
+        "/api/sessions",
+        || get(sessions::list),
+        sessions::PARAMETERS,
+        &OF_SEARCHES,
+    ),
+    Route::get(
+        "/api/sessions/{session_id}",
+        || get(sessions::one),
+        &sessions::OF_ONE,
+        &OF_ONE,
+    ),
+    Route::get(
+        "/api/logs",
+        || get(logs::list),
+        &logs::PARAMETERS,
+        &OF_SEARCHES,
+    ),
+    Route::post("/api/logs", || post(logs::take), &[], &OF_TAKING),
+    Route::get("/api/logs/{id}", || get(logs::one), &[], &OF_ONE),
+    Route::get(
+        "/api/exchanges",
+        || get(exchanges::list),
+        exchanges::PARAMETERS,
+        &OF_SEARCHES,
+    ),
+    Route::post("/api/exchanges", || post(exchanges::take), &[], &OF_TAKING),
+    Route::get("/ready", || get(ready), &[], &[200, 503]),
 ];
 
 /// What is answered whether there is a store or not.
 pub(super) const EVERYWHERE: [Route<()>; 2] = [
-    Route {
-        method: "GET",
-        path: "/api/health",
-        handler: || get(health),
-        parameters: &[],
-        statuses: &[200],
-    },
-    Route {
-        method: "GET",
-        path: "/api/openapi.json",
-        handler: || get(description::show),
-        parameters: &[],
-        statuses: &[200],
-    },
+    Route::get("/api/health", || get(health), &[], &[200]),
+    Route::get("/api/openapi.json", || get(description::show), &[], &[200]),
 ];
 
 fn everywhere() -> Router {

@@ -27,73 +27,24 @@ use crate::sink::log::SinkCounts;
 
 /// What every server of numbers answers, with a capture and without.
 pub(super) const OF_BOTH: [Route<Hub>; 6] = [
-    Route {
-        method: "GET",
-        path: "/api/agent",
-        handler: || get(agent::show),
-        parameters: &[],
-        statuses: &[200, 503],
-    },
-    Route {
-        method: "GET",
-        path: "/api/alerts",
-        handler: || get(alerts::show),
-        parameters: &[],
-        statuses: &[200, 500],
-    },
-    Route {
-        method: "GET",
-        path: "/api/live",
-        handler: || get(events::stream),
-        parameters: &[],
-        statuses: &[200, 503],
-    },
-    Route {
-        method: "GET",
-        path: "/ws/live",
-        handler: || get(socket::open),
-        parameters: &[],
-        statuses: &[101, 403, 426, 503],
-    },
-    Route {
-        method: "POST",
-        path: "/api/login",
-        handler: || post(login::log_in),
-        parameters: &[],
-        statuses: &[204, 400, 401, 408, 413, 415, 429, 500],
-    },
-    Route {
-        method: "POST",
-        path: "/api/logout",
-        handler: || post(login::log_out),
-        parameters: &[],
-        statuses: &[204],
-    },
+    Route::get("/api/agent", || get(agent::show), &[], &[200, 503]),
+    Route::get("/api/alerts", || get(alerts::show), &[], &[200, 500]),
+    Route::get("/api/live", || get(events::stream), &[], &[200, 503]),
+    Route::get("/ws/live", || get(socket::open), &[], &[101, 403, 426, 503]),
+    Route::post(
+        "/api/login",
+        || post(login::log_in),
+        &[],
+        &[204, 400, 401, 408, 413, 415, 429, 500],
+    ),
+    Route::post("/api/logout", || post(login::log_out), &[], &[204]),
 ];
 
 /// What only a capture answers.
 pub(super) const OF_CAPTURE: [Route<Hub>; 3] = [
-    Route {
-        method: "GET",
-        path: "/metrics",
-        handler: || get(show_metrics),
-        parameters: &[],
-        statuses: &[200, 500, 503],
-    },
-    Route {
-        method: "GET",
-        path: "/health",
-        handler: || get(show_health),
-        parameters: &[],
-        statuses: &[200, 503],
-    },
-    Route {
-        method: "GET",
-        path: "/api/ledger",
-        handler: || get(show_ledger),
-        parameters: &[],
-        statuses: &[200, 503],
-    },
+    Route::get("/metrics", || get(show_metrics), &[], &[200, 500, 503]),
+    Route::get("/health", || get(show_health), &[], &[200, 503]),
+    Route::get("/api/ledger", || get(show_ledger), &[], &[200, 503]),
 ];
 
 /// All resources of a server, without a guard, and a sentence for all else.

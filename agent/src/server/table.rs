@@ -22,6 +22,37 @@ pub(crate) struct Route<S> {
     pub(crate) statuses: &'static [u16],
 }
 
+impl<S> Route<S> {
+    /// What is asked for.
+    pub(crate) const fn get(
+        path: &'static str,
+        handler: fn() -> MethodRouter<S>,
+        parameters: &'static [&'static str],
+        statuses: &'static [u16],
+    ) -> Self {
+        Self {
+            method: "GET",
+            path,
+            handler,
+            parameters,
+            statuses,
+        }
+    }
+
+    /// What something is sent to.
+    pub(crate) const fn post(
+        path: &'static str,
+        handler: fn() -> MethodRouter<S>,
+        parameters: &'static [&'static str],
+        statuses: &'static [u16],
+    ) -> Self {
+        Self {
+            method: "POST",
+            ..Self::get(path, handler, parameters, statuses)
+        }
+    }
+}
+
 /// The statuses that every path may answer with: not one Host, another host.
 #[cfg(test)]
 pub(super) const UNGUARDED: [u16; 2] = [400, 421];

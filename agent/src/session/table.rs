@@ -69,6 +69,8 @@ pub struct SessionCounts {
     pub interim: u64,
     /// Packets that are in the last record of a session.
     pub packets: u64,
+    /// Those of them that the kernel side counts as left out nevertheless: their flow was found as it left.
+    pub counted_twice: u64,
     /// Requests and errors that came after the last record of their session: they are in no record's count.
     pub late_heads: u64,
     /// Sessions whose two directions met different CPUs.
@@ -270,6 +272,11 @@ impl SessionTable {
         // What has not ended and is not idle may go on, whatever the end of this run makes of it.
         let taken = if over { taken } else { Taken::SoFar };
         (Some(due), taken)
+    }
+
+    /// So many packets of flows that were found are among those that the kernel side counts as left out.
+    pub fn counted_twice(&mut self, packets: u64) {
+        self.counts.counted_twice += packets;
     }
 
     /// All flows have been shown to [`SessionTable::found`] once more.

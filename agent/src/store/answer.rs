@@ -1,8 +1,11 @@
 //! Questions about many exchanges at once, and where their answers come from: roll-ups where these
 //! know what is asked for, else the rows themselves, as far as the time reaches.
 
+use std::fmt;
+
 use jiff::Timestamp;
 
+use super::search::Pinned;
 use super::{Cursor, ExchangeFilter, Order};
 use crate::http::exchange::record::Role;
 use crate::sink::sqlite::groups::{Kind, MINUTE, floor};
@@ -16,8 +19,8 @@ pub struct Question {
     pub from: Timestamp,
     /// They began before then.
     pub to: Timestamp,
-    /// Go on where an answer stopped.
-    pub after: Option<Cursor>,
+    /// An answer that was not complete is asked for again: these are its times.
+    pub after: Option<Pinned>,
 }
 
 /// Where an answer comes from.
@@ -52,7 +55,25 @@ pub struct Covered {
     /// Where it comes from.
     pub source: Source,
     /// Where to go on.
-    pub next: Option<Cursor>,
+    pub next: Option<Next>,
+}
+
+/// Where to go on.
+#[derive(Clone, Copy, Debug, Eq, PartialEq)]
+pub enum Next {
+    /// Behind a row: what follows is the rest.
+    Row(Cursor),
+    /// With a search: what follows is all that it has found by then.
+    Search(Pinned),
+}
+
+impl fmt::Display for Next {
+    fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Row(cursor) => cursor.fmt(formatter),
+            Self::Search(pinned) => pinned.fmt(formatter),
+        }
+    }
 }
 
 impl Covered {
@@ -64,7 +85,7 @@ impl Covered {
             to,
             complete: stopped.is_none(),
             source: Source::Rows,
-            next: stopped,
+            next: stopped.map(Next::Row),
         };
         if let Some(stopped) = stopped {
             let reached = stopped.time();

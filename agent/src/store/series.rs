@@ -1,14 +1,12 @@
 //! Sums of exchanges over time: one for all of it, or one for each step.
 
-use std::ops::RangeInclusive;
 use std::time::Duration;
 
 use jiff::Timestamp;
 
 use super::answer::{Covered, Question, Source, Wanted, Which, time_of, wanted};
-use super::rows::{self, Counted};
-use super::scan::Stretch;
-use super::{Order, ReadError, ReadFile, Store};
+use super::search::Search;
+use super::{ReadError, Store};
 use crate::sink::sqlite::groups::part::{self, Group};
 use crate::sink::sqlite::groups::{Kind, MINUTE, floor};
 use crate::sink::sqlite::tally::Tally;
@@ -16,6 +14,11 @@ use crate::sink::sqlite::tally::Tally;
 /// Minutes that are so new that their roll-ups may still be on their way, in seconds: those are taken
 /// from the sums by second.
 const FRESH: i64 = 2 * MINUTE;
+
+/// Seconds of the steps that can be asked for; each is a multiple of those before it.
+pub const STEPS: [i64; 7] = [1, 5, 10, 60, 300, 600, 3600];
+/// Steps that can be asked for at most.
+pub const POINTS_MOST: i64 = 1500;
 
 /// Sums, a place for each step.
 #[derive(Clone, Debug, Default)]
@@ -31,7 +34,7 @@ pub struct Series {
 impl Series {
     /// Places of this many seconds, at multiples of it, that hold all between these seconds; None: one
     /// place.
-    fn new((from, to): (i64, i64), step: Option<i64>) -> Self {
+    pub(super) fn new((from, to): (i64, i64), step: Option<i64>) -> Self {
         let (first, step) = match step {
             None => (from, to.saturating_sub(from).max(1)),
             Some(step) => (floor(from, step.max(1)), step.max(1)),
@@ -46,20 +49,14 @@ impl Series {
     }
 
     /// The place of a second; None: it is outside.
-    fn at(&mut self, second: i64) -> Option<&mut Tally> {
+    pub(super) fn at(&mut self, second: i64) -> Option<&mut Tally> {
         let place = second.checked_sub(self.from)?.div_euclid(self.step);
         self.tallies.get_mut(usize::try_from(place).ok()?)
     }
 
-    fn add(&mut self, second: i64, tally: &Tally) {
+    pub(super) fn add(&mut self, second: i64, tally: &Tally) {
         if let Some(sum) = self.at(second) {
             sum.merge(tally);
-        }
-    }
-
-    fn merge(&mut self, other: &Self) {
-        for (tally, added) in self.tallies.iter_mut().zip(&other.tallies) {
-            tally.merge(added);
         }
     }
 }
@@ -76,19 +73,34 @@ impl Store {
         step: Option<i64>,
         now: Timestamp,
     ) -> Result<(Series, Covered), ReadError> {
-        if let (Some(wanted), None) = (wanted(&question.filter), question.after) {
-            let answer = match wanted.kind {
-                Kind::All => Some(self.series_of_all(question, &wanted, step, now)?),
-                _ if step.is_none_or(|step| step % MINUTE == 0) => {
-                    self.series_of_groups(question, &wanted, step, now)?
-                }
-                _ => None,
-            };
-            if let Some(answer) = answer {
-                return Ok(answer);
-            }
+        if let Some(answer) = self.series_known(question, step, now)? {
+            return Ok(answer);
         }
-        self.series_of_rows(question, step, now)
+        let mut search = Search::new(question, now);
+        search.advance(self)?;
+        Ok((search.series(step), search.covered()))
+    }
+
+    /// As [`series`](Self::series), where roll-ups know it; None: it must be searched for.
+    ///
+    /// # Errors
+    /// A database cannot be read.
+    pub fn series_known(
+        &self,
+        question: &Question,
+        step: Option<i64>,
+        now: Timestamp,
+    ) -> Result<Option<(Series, Covered)>, ReadError> {
+        let Some(wanted) = wanted(&question.filter) else {
+            return Ok(None);
+        };
+        match wanted.kind {
+            Kind::All => self.series_of_all(question, &wanted, step, now).map(Some),
+            _ if step.is_none_or(|step| step % MINUTE == 0) => {
+                self.series_of_groups(question, &wanted, step, now)
+            }
+            _ => Ok(None),
+        }
     }
 
     fn series_of_all(
@@ -200,66 +212,6 @@ impl Store {
             source: Source::RollUp,
             next: None,
         })
-    }
-
-    fn series_of_rows(
-        &self,
-        question: &Question,
-        step: Option<i64>,
-        now: Timestamp,
-    ) -> Result<(Series, Covered), ReadError> {
-        let series = Series::new(question.seconds(), step);
-        let filter = question.of_rows();
-        let query = filter.query();
-        let mut looking = Looking {
-            sql: rows::select(&query, ""),
-            query: &query,
-            fresh: Series {
-                tallies: vec![Tally::default(); series.tallies.len()],
-                ..series
-            },
-            found: series,
-        };
-        let reach = self.scan(&query, Order::Newest, question.after, &mut looking)?;
-        let to = match question.after {
-            Some(after) => after.time().clamp(question.from, question.to),
-            None => question.to.min(now).max(question.from),
-        };
-        let stopped = reach.cursor(Order::Newest);
-        let covered = Covered::by_rows(question.from, to, Order::Newest, stopped);
-        Ok((looking.found, covered))
-    }
-}
-
-/// Sums up rows.
-struct Looking<'q> {
-    query: &'q super::filter::Query,
-    sql: String,
-    /// Of the stretch that is looked at.
-    fresh: Series,
-    found: Series,
-}
-
-impl Stretch for Looking<'_> {
-    fn look(&mut self, file: &ReadFile, keys: &RangeInclusive<i64>) -> Result<(), ReadError> {
-        let fresh = &mut self.fresh;
-        rows::each(file, self.query, &self.sql, keys, |row| {
-            let Counted { second, addend, .. } = Counted::of(row)?;
-            if let Some(sum) = fresh.at(second) {
-                sum.add(&addend);
-            }
-            Ok(())
-        })
-    }
-
-    fn undo(&mut self) {
-        self.fresh.tallies.fill(Tally::default());
-    }
-
-    fn keep(&mut self) -> bool {
-        self.found.merge(&self.fresh);
-        self.undo();
-        false
     }
 }
 

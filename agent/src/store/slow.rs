@@ -1,15 +1,10 @@
 //! The exchanges that took longest.
 
-use std::ops::RangeInclusive;
-
 use jiff::Timestamp;
-use rusqlite::params_from_iter;
-use rusqlite::types::Value;
 
 use super::answer::{Covered, Question, Wanted, wanted};
 use super::filter::Query;
-use super::read::Table;
-use super::scan::Stretch;
+use super::search::Search;
 use super::{Order, Page, ReadError, ReadFile, Store};
 use crate::sink::sqlite::groups::Kind;
 use crate::sink::sqlite::groups::slowest::{KEPT, Slowest};
@@ -28,22 +23,50 @@ impl Store {
         limit: usize,
         now: Timestamp,
     ) -> Result<(Page, Covered), ReadError> {
-        let known = wanted(&question.filter).filter(|wanted| wanted.kind == Kind::All);
-        let (slowest, covered) = match (known, question.after) {
-            (Some(wanted), None) => {
-                let wanted = Wanted {
-                    kind: Kind::Slowest,
-                    ..wanted
-                };
-                self.slow_of_groups(question, &wanted, now)?
-            }
-            _ => self.slow_of_rows(question, now)?,
+        if let Some(answer) = self.slow_known(question, limit, now)? {
+            return Ok(answer);
+        }
+        let mut search = Search::new(question, now);
+        search.advance(self)?;
+        Ok((self.slow_found(&search, limit)?, search.covered()))
+    }
+
+    /// As [`slow`](Self::slow), where roll-ups know it; None: it must be searched for.
+    ///
+    /// # Errors
+    /// A database cannot be read.
+    pub fn slow_known(
+        &self,
+        question: &Question,
+        limit: usize,
+        now: Timestamp,
+    ) -> Result<Option<(Page, Covered)>, ReadError> {
+        let Some(wanted) = wanted(&question.filter).filter(|wanted| wanted.kind == Kind::All)
+        else {
+            return Ok(None);
         };
+        let wanted = Wanted {
+            kind: Kind::Slowest,
+            ..wanted
+        };
+        let (slowest, covered) = self.slow_of_groups(question, &wanted, now)?;
         let mut page = Page::default();
         for (_, id) in slowest.found().iter().take(limit) {
             self.take_exchange(*id, &question.filter.query(), &mut page)?;
         }
-        Ok((page, covered))
+        Ok(Some((page, covered)))
+    }
+
+    /// The slowest that a search has found, at most `limit`, the slowest first.
+    ///
+    /// # Errors
+    /// A database cannot be read.
+    pub fn slow_found(&self, search: &Search, limit: usize) -> Result<Page, ReadError> {
+        let mut page = Page::default();
+        for id in search.slowest().take(limit) {
+            self.take_exchange(id, search.query(), &mut page)?;
+        }
+        Ok(page)
     }
 
     fn slow_of_groups(
@@ -61,28 +84,6 @@ impl Store {
         Ok((slowest, covered))
     }
 
-    fn slow_of_rows(
-        &self,
-        question: &Question,
-        now: Timestamp,
-    ) -> Result<(Slowest, Covered), ReadError> {
-        let query = question.of_rows().query();
-        let mut looking = Looking {
-            sql: query.columns("ttfb_us") + " AND ttfb_us NOTNULL AND id BETWEEN ? AND ?",
-            query: &query,
-            fresh: Slowest::default(),
-            found: Slowest::default(),
-        };
-        let reach = self.scan(&query, Order::Newest, question.after, &mut looking)?;
-        let to = match question.after {
-            Some(after) => after.time().clamp(question.from, question.to),
-            None => question.to.min(now).max(question.from),
-        };
-        let stopped = reach.cursor(Order::Newest);
-        let covered = Covered::by_rows(question.from, to, Order::Newest, stopped);
-        Ok((looking.found, covered))
-    }
-
     /// Adds the exchange of this key, that of the file of its day where several have one.
     fn take_exchange(&self, id: i64, query: &Query, page: &mut Page) -> Result<(), ReadError> {
         let own = super::Day::of(id.div_euclid(2));
@@ -97,40 +98,5 @@ impl Store {
             }
         }
         Ok(())
-    }
-}
-
-struct Looking<'q> {
-    query: &'q Query,
-    sql: String,
-    /// With the stretch that is looked at.
-    fresh: Slowest,
-    found: Slowest,
-}
-
-impl Stretch for Looking<'_> {
-    fn look(&mut self, file: &ReadFile, keys: &RangeInclusive<i64>) -> Result<(), ReadError> {
-        debug_assert_eq!(self.query.table, Table::Exchanges);
-        let mut read = || {
-            let keys = [*keys.start(), *keys.end()].map(Value::Integer);
-            let mut statement = file.connection.prepare_cached(&self.sql)?;
-            let values = self.query.values.iter().chain(&keys);
-            let mut rows = statement.query(params_from_iter(values))?;
-            while let Some(row) = rows.next()? {
-                let latency: i64 = row.get(1)?;
-                self.fresh.add(latency.unsigned_abs(), row.get(0)?);
-            }
-            Ok(())
-        };
-        read().map_err(|source| file.failed(source))
-    }
-
-    fn undo(&mut self) {
-        self.fresh = self.found.clone();
-    }
-
-    fn keep(&mut self) -> bool {
-        self.found = self.fresh.clone();
-        false
     }
 }

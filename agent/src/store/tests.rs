@@ -2,6 +2,7 @@
 
 mod answers;
 mod one;
+mod search;
 
 use std::net::IpAddr;
 use std::time::{Duration, Instant};

@@ -4,7 +4,11 @@ mod host;
 mod markdown;
 mod suite;
 
-use std::{fs, path::PathBuf, time::Instant};
+use std::{
+    fs,
+    path::{Path, PathBuf},
+    time::Instant,
+};
 
 use anyhow::{Context as _, Result, bail};
 use clap::Args;
@@ -16,7 +20,7 @@ use self::{
     suite::{SUITES, Suite},
 };
 use crate::{
-    bench::target::Figure,
+    bench::{code, target::Figure},
     build, interrupt,
     process::Step,
     report::{print, say},
@@ -32,11 +36,18 @@ pub(crate) struct Options {
     /// Only these benchmarks
     #[arg(long, value_name = "NAME,…", value_delimiter = ',')]
     only: Vec<String>,
+    /// Leave these out
+    #[arg(long, value_name = "NAME,…", value_delimiter = ',')]
+    skip: Vec<String>,
+    /// Measure this program instead of building one
+    #[arg(long, value_name = "FILE")]
+    program: Option<PathBuf>,
     /// Write the result as one JSON document to stdout
     #[arg(long)]
     json: bool,
-    /// Put the figures into this file, between its marks (docs/BENCHMARKS.md)
-    #[arg(long, value_name = "FILE", conflicts_with = "quick")]
+    /// Put the figures into this file, between its marks (docs/BENCHMARKS.md); rows of benchmarks that did not run
+    /// stay
+    #[arg(long, value_name = "FILE")]
     write: Option<PathBuf>,
 }
 
@@ -45,6 +56,10 @@ pub(crate) struct Options {
 struct Document {
     host: Host,
     quick: bool,
+    /// The signal before whose coming this was measured.
+    interrupted: Option<i32>,
+    /// All of it, without what was built before.
+    seconds: f64,
     suites: Vec<Measured>,
     /// Every benchmark ran, and every target was met.
     met: bool,
@@ -68,36 +83,63 @@ struct Targets {
     targets: Vec<Figure>,
 }
 
-/// Measures all. Gives whether all ran and all targets were met.
+/// Measures all. Gives whether all ran and all targets were met. After a signal that is what was measured until
+/// then.
 ///
 /// # Errors
 /// When the program cannot be built, no benchmark has that name, or the result cannot be written. What fails
 /// in one benchmark is told and does not keep the others from running.
 pub(crate) fn run(workspace: &Workspace, options: &Options) -> Result<bool> {
-    let suites = chosen(&options.only)?;
-    build::run(workspace)?;
+    let suites = chosen(&options.only, &options.skip)?;
+    if let Some(file) = &options.write {
+        // Before hours are spent.
+        markdown::between(&read(file)?).with_context(|| format!("use {}", file.display()))?;
+    }
+    let host = Host::read(workspace)?;
+    let tapline = match &options.program {
+        Some(_) => build::given_or_release(workspace, options.program.as_deref())?,
+        None => {
+            build::run(workspace)?;
+            workspace.tapline()
+        }
+    };
     let program = std::env::current_exe().context("find this program")?;
+    if suites.iter().any(|suite| suite.name == code::NAME) {
+        code::build(workspace)?;
+    }
+    let started = Instant::now();
     let mut measured = Vec::new();
     for suite in suites {
-        if let Some(signal) = interrupt::signal() {
-            bail!("interrupted by signal {signal}");
+        if interrupt::signal().is_some() {
+            break;
         }
         say(format_args!("benchmark {}", suite.name));
-        let result = measure(suite, workspace, &program, options.quick);
-        if let Some(failed) = &result.failed {
-            say(format_args!("benchmark {} failed: {failed}", suite.name));
+        let result = measure(suite, &tapline, &program, options.quick);
+        match &result.failed {
+            // It was stopped: that says nothing of it.
+            Some(_) if interrupt::signal().is_some() => break,
+            Some(failed) => say(format_args!("benchmark {} failed: {failed}", suite.name)),
+            None => {}
         }
         measured.push(result);
     }
+    let interrupted = interrupt::signal();
     let document = Document {
-        host: Host::read(workspace)?,
+        host,
         quick: options.quick,
-        met: measured.iter().all(Measured::is_met),
+        interrupted,
+        seconds: started.elapsed().as_secs_f64(),
+        met: interrupted.is_none() && measured.iter().all(Measured::is_met),
         suites: measured,
     };
-    if let Some(file) = &options.write {
-        let text = fs::read_to_string(file).with_context(|| format!("read {}", file.display()))?;
-        let text = markdown::put(&text, &markdown::of(&document))
+    if let Some(file) = options
+        .write
+        .as_ref()
+        .filter(|_| !document.suites.is_empty())
+    {
+        let text = read(file)?;
+        let figures = markdown::of(&document, markdown::between(&text)?);
+        let text = markdown::put(&text, &figures)
             .with_context(|| format!("put the figures into {}", file.display()))?;
         fs::write(file, text).with_context(|| format!("write {}", file.display()))?;
     }
@@ -106,7 +148,16 @@ pub(crate) fn run(workspace: &Workspace, options: &Options) -> Result<bool> {
     } else {
         show(&document);
     }
+    if let Some(signal) = interrupted {
+        say(format_args!(
+            "interrupted by signal {signal}: that is what was measured until then"
+        ));
+    }
     Ok(document.met)
+}
+
+fn read(file: &Path) -> Result<String> {
+    fs::read_to_string(file).with_context(|| format!("read {}", file.display()))
 }
 
 impl Measured {
@@ -115,30 +166,28 @@ impl Measured {
     }
 }
 
-fn chosen(only: &[String]) -> Result<Vec<&'static Suite>> {
+fn chosen(only: &[String], skip: &[String]) -> Result<Vec<&'static Suite>> {
     let known = || SUITES.map(|suite| suite.name).join(", ");
-    for name in only {
+    for name in only.iter().chain(skip) {
         if !SUITES.iter().any(|suite| suite.name == name) {
             bail!("there is no benchmark {name:?}: there are {}", known());
         }
     }
-    let is_chosen = |suite: &&Suite| only.is_empty() || only.iter().any(|name| name == suite.name);
+    let is_chosen = |suite: &&Suite| {
+        let named = |names: &[String]| names.iter().any(|name| name == suite.name);
+        (only.is_empty() || named(only)) && !named(skip)
+    };
     Ok(SUITES.iter().filter(is_chosen).collect())
 }
 
-fn measure(
-    suite: &'static Suite,
-    workspace: &Workspace,
-    program: &std::path::Path,
-    quick: bool,
-) -> Measured {
+fn measure(suite: &'static Suite, tapline: &Path, program: &Path, quick: bool) -> Measured {
     let started = Instant::now();
     let mut step = Step::new(program)
         .args(["bench", suite.name, "--json"])
         .args(if quick { suite.quick } else { suite.full })
         .time_limit(suite.time_limit);
     if let Some(flag) = suite.program_flag {
-        step = step.arg(flag).arg(workspace.tapline());
+        step = step.arg(flag).arg(tapline);
     }
     let mut printed = String::new();
     let ended = step.lines(|line| {
@@ -164,16 +213,33 @@ fn measure(
 }
 
 fn show(document: &Document) {
-    print(&document.host);
-    for measured in &document.suites {
-        print(format_args!(
-            "\n{} ({:.0} s)",
-            measured.name, measured.seconds
-        ));
-        for target in &measured.targets {
-            print(format_args!("  {target}"));
+    print(format_args!("{}; {:.0} s", document.host, document.seconds));
+    let figures = || document.suites.iter().flat_map(|suite| &suite.targets);
+    let width = |text: fn(&Figure) -> String| {
+        let widths = figures().map(|figure| text(figure).chars().count());
+        widths.max().unwrap_or(0)
+    };
+    let name = width(|figure| figure.name.clone()).max(6);
+    let measured = width(Figure::measured).max(6);
+    let spread = width(Figure::spread).max(11);
+    let asked = width(Figure::asked).max(6);
+    print(format_args!(
+        "  {:<name$}  {:>measured$}  {:>spread$}  {:<asked$}",
+        "figure", "median", "middle half", "target"
+    ));
+    for suite in &document.suites {
+        print(format_args!("{} ({:.0} s)", suite.name, suite.seconds));
+        for figure in &suite.targets {
+            print(format_args!(
+                "  {:<name$}  {:>measured$}  {:>spread$}  {:<asked$}  {}",
+                figure.name,
+                figure.measured(),
+                figure.spread(),
+                figure.asked(),
+                figure.verdict()
+            ));
         }
-        if let Some(failed) = &measured.failed {
+        if let Some(failed) = &suite.failed {
             print(format_args!("  FAILED  {failed}"));
         }
     }
@@ -185,28 +251,42 @@ mod tests {
 
     #[test]
     fn benchmarks_are_chosen_by_their_names() {
-        let check = |only: &[&str], expected: Option<usize>| {
-            let only: Vec<String> = only.iter().map(ToString::to_string).collect();
+        let check = |only: &[&str], skip: &[&str], expected: Option<usize>| {
+            let [named, skipped] =
+                [only, skip].map(|names| names.iter().map(ToString::to_string).collect::<Vec<_>>());
             assert_eq!(
-                chosen(&only).ok().map(|suites| suites.len()),
+                chosen(&named, &skipped).ok().map(|suites| suites.len()),
                 expected,
-                "{only:?}"
+                "{only:?} {skip:?}"
             );
         };
-        check(&[], Some(SUITES.len()));
-        check(&["kernel"], Some(1));
-        check(&["sinks", "kernel"], Some(2));
-        check(&["kernel", "colonel"], None);
+        check(&[], &[], Some(SUITES.len()));
+        check(&["kernel"], &[], Some(1));
+        check(&["sinks", "kernel"], &[], Some(2));
+        check(&["sinks", "kernel"], &["kernel"], Some(1));
+        check(&[], &["dashboard"], Some(SUITES.len() - 1));
+        check(&["kernel", "colonel"], &[], None);
+        check(&[], &["colonel"], None);
     }
 
     #[test]
     fn what_a_benchmark_prints_is_understood() {
         let text = r#"{"measured": [], "targets": [
-            {"name": "a", "value": 1.5, "bound": "at_most", "limit": 2.0, "unit": "ns", "met": true},
-            {"name": "b", "value": null, "bound": "at_least", "limit": 2.0, "unit": "ns", "met": false}
+            {"name": "a", "value": 1.5, "spread": [1.25, 2000.0], "bound": "at_most", "limit": 2.0, "unit": "ns", "met": true},
+            {"name": "b", "value": null, "bound": "at_least", "limit": 2.0, "unit": "ns", "met": false},
+            {"name": "c", "value": 7.0, "unit": "", "met": true}
         ]}"#;
         let Targets { targets } = serde_json::from_str(text).unwrap();
-        assert_eq!(targets[0].to_string(), "met     a: 1.5 ns (at most 2)");
-        assert_eq!(targets[1].to_string(), "MISSED  b: nothing ns (at least 2)");
+        let shown = |figure: &Figure| {
+            let verdict = figure.verdict().to_owned();
+            [figure.measured(), figure.spread(), figure.asked(), verdict]
+        };
+        let found: Vec<[String; 4]> = targets.iter().map(shown).collect();
+        let expected = [
+            ["1.5 ns", "1.25–2000", "at most 2", "met"],
+            ["nothing ns", "", "at least 2", "MISSED"],
+            ["7", "", "", ""],
+        ];
+        assert_eq!(found, expected.map(|row| row.map(str::to_owned)));
     }
 }

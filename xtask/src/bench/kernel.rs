@@ -125,9 +125,11 @@ pub(crate) fn run(workspace: &Workspace, options: &Options) -> Result<bool> {
         .iter()
         .filter_map(|figure| {
             let name = format!("{}, {}", figure.hook, figure.case);
-            figure
-                .target_ns
-                .map(|limit| Target::new(name, figure.median_ns, Bound::AtMost, limit, "ns"))
+            let spread = Some([figure.quarter_ns, figure.three_quarters_ns]);
+            figure.target_ns.map(|limit| Target {
+                spread,
+                ..Target::new(name, figure.median_ns, Bound::AtMost, limit, "ns")
+            })
         })
         .collect();
     if options.json {

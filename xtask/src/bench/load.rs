@@ -266,7 +266,18 @@ fn targets(pairs: &[Pair], open_loop: &[Open]) -> Vec<Target> {
             RATIO,
             "",
         )
+        .over(Some(ratio))
     });
+    let alone = |name: &str, rate: fn(&Pair) -> f64| {
+        let rates = Summary::of(pairs.iter().map(rate));
+        rates.map(|rates| Target::beside(name, rates.median, "requests/s").over(Some(rates)))
+    };
+    let beside = [
+        alone("gen http, closed loop", |pair| {
+            pair.gen_http_requests_a_second
+        }),
+        alone("wrk", |pair| pair.wrk_requests_a_second),
+    ];
     let even = open_loop.iter().filter(|open| open.arrivals == "constant");
     let even = even.flat_map(|open| {
         let off = (open.started_a_second / open.offered_a_second - 1.0).abs() * 100.0;
@@ -281,7 +292,8 @@ fn targets(pairs: &[Pair], open_loop: &[Open]) -> Vec<Target> {
             ),
         ]
     });
-    ratio.into_iter().chain(even).collect()
+    let beside = beside.into_iter().flatten();
+    beside.chain(ratio).chain(even).collect()
 }
 
 impl Document {

@@ -74,6 +74,7 @@ struct Measured {
     /// Frames a second that arrived, of each round.
     rounds: Vec<f64>,
     median: f64,
+    spread: Option<Summary>,
 }
 
 /// Measures. Gives whether the targets were met.
@@ -107,9 +108,15 @@ pub(crate) fn run(workspace: &Workspace, options: &Options) -> Result<bool> {
         })?,
     ];
     fs::remove_dir_all(&folder).ok();
-    let target =
-        |row: &Measured, limit| Target::new(row.row, row.median, Bound::AtLeast, limit, "frames/s");
-    let targets = [target(&rows[0], TO_FILE), target(&rows[2], BY_XDP)];
+    let target = |row: &Measured, limit| {
+        Target::new(row.row, row.median, Bound::AtLeast, limit, "frames/s").over(row.spread)
+    };
+    let socket = &rows[1];
+    let targets = [
+        target(&rows[0], TO_FILE),
+        Target::beside(socket.row, socket.median, "frames/s").over(socket.spread),
+        target(&rows[2], BY_XDP),
+    ];
     if options.json {
         print_document(&rows, &targets)?;
     } else {
@@ -138,11 +145,13 @@ fn row(name: &'static str, rounds: u32, measure: impl Fn() -> Result<Round>) -> 
         arrived += round.arrived;
         rates.push(round.arrived as f64 / round.seconds);
     }
+    let spread = Summary::of(rates.iter().copied());
     Ok(Measured {
         row: name,
         frames,
         arrived,
-        median: Summary::of(rates.iter().copied()).map_or(f64::NAN, |rates| rates.median),
+        median: spread.map_or(f64::NAN, |rates| rates.median),
+        spread,
         rounds: rates,
     })
 }

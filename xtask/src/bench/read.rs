@@ -1,8 +1,9 @@
 //! `cargo xtask bench read`: packets a second that `tapline read` takes from a capture of keep-alive traffic, beside
-//! tshark on the same file in the same run.
+//! tshark in the same run.
 //!
 //! The capture is made by `tapline gen packets`: connections of 2,000 exchanges each, nearly every packet a head.
-//! What was read must be what the capture holds.
+//! What was read must be what the capture holds. tshark has a smaller capture of the same sort, which both read in
+//! turn, since it would take minutes for one run of the large one; the ratios within these pairs are what counts.
 
 use std::{
     fs,
@@ -44,7 +45,10 @@ pub(crate) struct Options {
     /// Size of the capture, in millions of bytes
     #[arg(long, default_value_t = 1000, value_parser = clap::value_parser!(u64).range(1..=100_000))]
     megabytes: u64,
-    /// Runs of `tapline read`; the median of them is reported
+    /// Size of the capture that tshark reads too, in millions of bytes
+    #[arg(long, default_value_t = 30, value_parser = clap::value_parser!(u64).range(1..=100_000))]
+    tshark_megabytes: u64,
+    /// Runs of each; the median of them is reported
     #[arg(long, default_value_t = 3, value_parser = clap::value_parser!(u32).range(1..=100))]
     rounds: u32,
     /// Measure this program instead of building one
@@ -64,8 +68,26 @@ struct Document {
     packets_a_second: Option<Summary>,
     resident_mib: f64,
     /// None where tshark is not installed.
-    tshark_packets_a_second: Option<f64>,
+    beside_tshark: Option<Beside>,
     targets: Vec<Target>,
+}
+
+/// Both on the smaller capture.
+#[derive(Clone, Copy, Debug, Serialize)]
+struct Beside {
+    file_bytes: u64,
+    packets: u64,
+    packets_a_second: Option<Summary>,
+    tshark_packets_a_second: Option<Summary>,
+    /// Of the pairs.
+    times: Option<Summary>,
+}
+
+/// A capture and what it holds.
+struct Capture {
+    file: PathBuf,
+    bytes: u64,
+    messages: u64,
 }
 
 /// What `tapline read --json` says.
@@ -98,13 +120,89 @@ pub(crate) fn run(workspace: &Workspace, options: &Options) -> Result<bool> {
 }
 
 fn measure(program: &Path, folder: &Path, options: &Options) -> Result<Document> {
-    let file = folder.join("keepalive.pcap");
+    say("making the captures");
+    let capture = make(program, folder, "keepalive", options.megabytes)?;
+    let tshark = find_program("tshark");
+    let small = match tshark {
+        Some(_) => Some(make(program, folder, "small", options.tshark_megabytes)?),
+        None => None,
+    };
+    say("measuring; whatever else runs here disturbs it");
+    let mut rates = Vec::new();
+    let mut memory = 0;
+    let mut account = None;
+    for _ in 0..options.rounds {
+        let (found, seconds, resident) = read(program, &capture, folder)?;
+        rates.push(found.packets as f64 / seconds);
+        memory = memory.max(resident);
+        account = Some(found);
+    }
+    let Some(account) = account else {
+        bail!("nothing was read");
+    };
+    let beside_tshark = match (&tshark, &small) {
+        (Some(tshark), Some(small)) => {
+            Some(beside(program, tshark, small, folder, options.rounds)?)
+        }
+        _ => None,
+    };
+    let rate = Summary::of(rates);
+    let resident_mib = memory as f64 / f64::from(1 << 20);
+    let median = |summary: Option<Summary>| summary.map_or(f64::NAN, |summary| summary.median);
+    let mut targets = vec![
+        Target::new(
+            "packets read",
+            median(rate),
+            Bound::AtLeast,
+            PACKETS,
+            "a second",
+        )
+        .over(rate),
+        Target::new("resident", resident_mib, Bound::AtMost, MEMORY, "MiB"),
+    ];
+    if let Some(beside) = &beside_tshark {
+        targets.extend([
+            Target::beside(
+                format!("tshark, {} MB", beside.file_bytes / 1_000_000),
+                median(beside.tshark_packets_a_second),
+                "a second",
+            )
+            .over(beside.tshark_packets_a_second),
+            Target::beside(
+                "tapline read, the same",
+                median(beside.packets_a_second),
+                "a second",
+            )
+            .over(beside.packets_a_second),
+            Target::new(
+                "speed",
+                median(beside.times),
+                Bound::AtLeast,
+                TIMES_TSHARK,
+                "times tshark's",
+            )
+            .over(beside.times),
+        ]);
+    }
+    Ok(Document {
+        file_bytes: capture.bytes,
+        packets: account.packets,
+        heads: account.heads,
+        packets_a_second: rate,
+        resident_mib,
+        beside_tshark,
+        targets,
+    })
+}
+
+/// Makes a capture of about so many millions of bytes.
+fn make(program: &Path, folder: &Path, name: &str, megabytes: u64) -> Result<Capture> {
+    let file = folder.join(format!("{name}.pcap"));
     let truth = folder.join("truth.ndjson");
-    say("making the capture");
     Step::new(program)
         .args(["gen", "packets", "--shape", "keepalive", "--seed", "7"])
         .args(["--start", "2026-01-01T00:00:00Z", "--quiet", "--count"])
-        .arg((options.megabytes * 1_000_000 / FRAME_BYTES).to_string())
+        .arg((megabytes * 1_000_000 / FRAME_BYTES).to_string())
         .arg("--output")
         .arg(&file)
         .arg("--truth")
@@ -113,50 +211,10 @@ fn measure(program: &Path, folder: &Path, options: &Options) -> Result<Document>
         .stdout()?;
     let messages = messages(&truth)?;
     fs::remove_file(&truth).context("remove the truth")?;
-    say("measuring; whatever else runs here disturbs it");
-    let mut rates = Vec::new();
-    let mut memory = 0;
-    let mut account = None;
-    for _ in 0..options.rounds {
-        let (found, seconds, resident) = read(program, &file, folder)?;
-        if (found.heads, found.lines, found.partial, found.lost) != (messages, messages, 0, 0) {
-            bail!("the capture holds {messages} messages, `tapline read` found {found:?}");
-        }
-        rates.push(found.packets as f64 / seconds);
-        memory = memory.max(resident);
-        account = Some(found);
-    }
-    let Some(account) = account else {
-        bail!("nothing was read");
-    };
-    let tshark = find_program("tshark")
-        .map(|tshark| beside(&tshark, &file, account.packets))
-        .transpose()?;
-    let rate = Summary::of(rates);
-    let resident_mib = memory as f64 / f64::from(1 << 20);
-    let median = rate.map_or(f64::NAN, |rate| rate.median);
-    let mut targets = vec![
-        Target::new("packets read", median, Bound::AtLeast, PACKETS, "a second"),
-        Target::new("resident", resident_mib, Bound::AtMost, MEMORY, "MiB"),
-    ];
-    targets.extend(tshark.map(|tshark| {
-        let times = median / tshark;
-        Target::new(
-            "speed",
-            times,
-            Bound::AtLeast,
-            TIMES_TSHARK,
-            "times tshark's",
-        )
-    }));
-    Ok(Document {
-        file_bytes: fs::metadata(&file).context("look at the capture")?.len(),
-        packets: account.packets,
-        heads: account.heads,
-        packets_a_second: rate,
-        resident_mib,
-        tshark_packets_a_second: tshark,
-        targets,
+    Ok(Capture {
+        bytes: fs::metadata(&file).context("look at the capture")?.len(),
+        file,
+        messages,
     })
 }
 
@@ -171,8 +229,8 @@ fn messages(truth: &Path) -> Result<u64> {
     Ok(messages)
 }
 
-/// Gives the account, the seconds, and the most memory.
-fn read(program: &Path, file: &Path, folder: &Path) -> Result<(Account, f64, u64)> {
+/// Gives the account, which must be that of the capture, the seconds, and the most memory.
+fn read(program: &Path, capture: &Capture, folder: &Path) -> Result<(Account, f64, u64)> {
     let logs = folder.join("logs");
     if logs.exists() {
         fs::remove_dir_all(&logs).context("remove the lines of the run before")?;
@@ -181,7 +239,7 @@ fn read(program: &Path, file: &Path, folder: &Path) -> Result<(Account, f64, u64
     let mut running = Step::new(program)
         .args(["read", "--json", "--quiet", "--log-dir"])
         .arg(&logs)
-        .arg(file)
+        .arg(&capture.file)
         .start(Stdio::piped(), Stdio::inherit())?;
     let mut resident = 0;
     let status = loop {
@@ -201,26 +259,63 @@ fn read(program: &Path, file: &Path, folder: &Path) -> Result<(Account, f64, u64
     if !status.success() {
         bail!("`tapline read` ended with {status}");
     }
-    let account = serde_json::from_str(&printed)
+    let account: Account = serde_json::from_str(&printed)
         .with_context(|| format!("understand the account {printed:?}"))?;
+    let messages = capture.messages;
+    let found = (account.heads, account.lines, account.partial, account.lost);
+    if found != (messages, messages, 0, 0) {
+        bail!("the capture holds {messages} messages, `tapline read` found {account:?}");
+    }
     Ok((account, seconds, resident))
 }
 
-/// Packets a second that tshark takes for the same.
-fn beside(tshark: &Path, file: &Path, packets: u64) -> Result<f64> {
+/// Both read the smaller capture in turn; which comes first changes with the rounds.
+fn beside(
+    program: &Path,
+    tshark: &Path,
+    capture: &Capture,
+    folder: &Path,
+    rounds: u32,
+) -> Result<Beside> {
+    let (mut ours, mut theirs, mut packets) = (Vec::new(), Vec::new(), 0);
+    for round in 0..rounds {
+        for turn in 0..2 {
+            if (round + turn) % 2 == 0 {
+                let (found, seconds, _) = read(program, capture, folder)?;
+                packets = found.packets;
+                ours.push(seconds);
+            } else {
+                theirs.push(by_tshark(tshark, capture)?);
+            }
+        }
+    }
+    let rate = |seconds: &f64| packets as f64 / seconds;
+    Ok(Beside {
+        file_bytes: capture.bytes,
+        packets,
+        packets_a_second: Summary::of(ours.iter().map(rate)),
+        tshark_packets_a_second: Summary::of(theirs.iter().map(rate)),
+        times: Summary::of(theirs.iter().zip(&ours).map(|(theirs, ours)| theirs / ours)),
+    })
+}
+
+/// Seconds that tshark takes for the same.
+fn by_tshark(tshark: &Path, capture: &Capture) -> Result<f64> {
     let started = Instant::now();
     let printed = Step::new(tshark)
         .arg("-r")
-        .arg(file)
+        .arg(&capture.file)
         .args(["-Y", "http", "-T", "fields", "-e", "frame.time_epoch"])
         .args(["-e", "ip.src", "-e", "http.request.method"])
         .args(["-e", "http.request.uri", "-e", "http.response.code"])
         .time_limit(Duration::from_secs(600))
         .stdout()?;
+    let seconds = started.elapsed().as_secs_f64();
+    // A line a packet with HTTP in it, which may be of several messages.
     if printed.is_empty() {
         bail!("tshark found nothing");
     }
-    Ok(packets as f64 / started.elapsed().as_secs_f64())
+    Ok(seconds)
 }
 
 fn show(document: &Document) {
@@ -234,9 +329,8 @@ fn show(document: &Document) {
             rate.median, rate.lower_quarter, rate.upper_quarter, document.resident_mib
         ));
     }
-    match document.tshark_packets_a_second {
-        Some(rate) => print(format_args!("tshark: {rate:.0} packets/s")),
-        None => print("tshark is not installed: the ratio to it is left out"),
+    if document.beside_tshark.is_none() {
+        print("tshark is not installed: the ratio to it is left out");
     }
     for target in &document.targets {
         print(target);

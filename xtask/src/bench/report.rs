@@ -1,6 +1,6 @@
 //! `cargo xtask bench report`: lines a second that `tapline report` takes from a combined log with all its
 //! tables, on one thread and on two, its memory, also for ten times the lines, beside goaccess on the same file in
-//! the same run.
+//! the same run, in turn.
 //!
 //! The log is made by `tapline gen access`. Requests by status, path and client must be those that goaccess counts.
 
@@ -77,7 +77,9 @@ struct Document {
     /// Of ten times the lines; None where it was left out.
     resident_mib_ten_times: Option<f64>,
     /// None where goaccess is not installed.
-    goaccess_lines_a_second: Option<f64>,
+    goaccess_lines_a_second: Option<Summary>,
+    /// Of the rounds.
+    times_goaccess: Option<Summary>,
     /// Statuses, paths and clients whose requests are those of goaccess.
     compared_with_goaccess: Option<u64>,
     targets: Vec<Target>,
@@ -119,6 +121,9 @@ fn measure(program: &Path, folder: &Path, options: &Options) -> Result<Document>
     )?;
     say("measuring; whatever else runs here disturbs it");
     let lines = options.lines as f64;
+    let all = report(program, &[&file.to_string_lossy(), "--top", ALL], "1")?.report;
+    let goaccess = find_program("goaccess");
+    let (mut theirs, mut compared) = (Vec::new(), None);
     let (mut one, mut two) = (Vec::new(), Vec::new());
     let (mut memory, mut memory_two) = (0, 0);
     for _ in 0..options.rounds {
@@ -131,11 +136,15 @@ fn measure(program: &Path, folder: &Path, options: &Options) -> Result<Document>
             rates.push(lines / run.seconds);
             *most = run.resident.max(*most);
         }
+        if let Some(goaccess) = &goaccess {
+            let beside = goaccess::beside(goaccess, &file, folder, &all)?;
+            theirs.push(lines / beside.seconds);
+            compared = Some(beside.compared);
+        }
     }
-    let all = report(program, &[&file.to_string_lossy(), "--top", ALL], "1")?.report;
-    let goaccess = find_program("goaccess")
-        .map(|goaccess| goaccess::beside(&goaccess, &file, folder, &all))
-        .transpose()?;
+    let times = Summary::of(one.iter().zip(&theirs).map(|(ours, theirs)| ours / theirs));
+    let theirs = Summary::of(theirs);
+    let ratio = Summary::of(two.iter().zip(&one).map(|(two, one)| two / one));
     let ten_times = match options.no_ten_times {
         true => None,
         false => Some(ten_times(program, folder, options.lines * 10)?),
@@ -144,15 +153,16 @@ fn measure(program: &Path, folder: &Path, options: &Options) -> Result<Document>
     let (one, two) = (Summary::of(one), Summary::of(two));
     let median = |summary: Option<Summary>| summary.map_or(f64::NAN, |rate| rate.median);
     let mut targets = vec![
-        Target::new("lines", median(one), Bound::AtLeast, LINES, "a second"),
+        Target::new("lines", median(one), Bound::AtLeast, LINES, "a second").over(one),
         Target::new("resident", mib(memory), Bound::AtMost, MEMORY, "MiB"),
         Target::new(
             "two threads",
-            median(two) / median(one),
+            median(ratio),
             Bound::AtLeast,
             TIMES_ONE,
             "times one",
-        ),
+        )
+        .over(ratio),
     ];
     targets.extend(ten_times.map(|bytes| {
         Target::new(
@@ -163,16 +173,19 @@ fn measure(program: &Path, folder: &Path, options: &Options) -> Result<Document>
             "MiB",
         )
     }));
-    targets.extend(goaccess.as_ref().map(|beside| {
-        let times = median(one) / (lines / beside.seconds);
-        Target::new(
-            "speed",
-            times,
-            Bound::AtLeast,
-            TIMES_GOACCESS,
-            "times goaccess's",
-        )
-    }));
+    if theirs.is_some() {
+        targets.extend([
+            Target::beside("goaccess", median(theirs), "lines a second").over(theirs),
+            Target::new(
+                "speed",
+                median(times),
+                Bound::AtLeast,
+                TIMES_GOACCESS,
+                "times goaccess's",
+            )
+            .over(times),
+        ]);
+    }
     Ok(Document {
         lines: options.lines,
         file_bytes: fs::metadata(&file).context("look at the log")?.len(),
@@ -183,8 +196,9 @@ fn measure(program: &Path, folder: &Path, options: &Options) -> Result<Document>
         resident_mib: mib(memory),
         resident_mib_two_threads: mib(memory_two),
         resident_mib_ten_times: ten_times.map(mib),
-        goaccess_lines_a_second: goaccess.as_ref().map(|beside| lines / beside.seconds),
-        compared_with_goaccess: goaccess.map(|beside| beside.compared),
+        goaccess_lines_a_second: theirs,
+        times_goaccess: times,
+        compared_with_goaccess: compared,
         targets,
     })
 }
@@ -302,7 +316,8 @@ fn show(document: &Document) {
         document.compared_with_goaccess,
     ) {
         (Some(rate), Some(compared)) => print(format_args!(
-            "goaccess: {rate:.0} lines/s; {compared} statuses, paths and clients with the same requests"
+            "goaccess: {:.0} lines/s; {compared} statuses, paths and clients with the same requests",
+            rate.median
         )),
         _ => print("goaccess is not installed: the ratio to it is left out"),
     }

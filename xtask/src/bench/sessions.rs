@@ -33,6 +33,9 @@ pub(crate) struct Options {
     /// Connections that wrk keeps open
     #[arg(long, default_value_t = 64, value_parser = clap::value_parser!(u32).range(1..=10_000))]
     connections: u32,
+    /// Leave the 100,000 flows at once out
+    #[arg(long)]
+    no_crowd: bool,
     /// Measure this program instead of building one
     #[arg(long, value_name = "FILE")]
     tapline: Option<PathBuf>,
@@ -57,9 +60,10 @@ pub(crate) fn run(workspace: &Workspace, options: &Options) -> Result<bool> {
         program_time: false,
     };
     let measured = measure::with_store(&site, &plan, &Capturer::tapline_with_store(&tapline))?;
-    let crowd = crowd::measure(&site, &tapline)?;
     let mut targets = measured.targets_with_store();
-    targets.extend(crowd.targets());
+    if !options.no_crowd {
+        targets.extend(crowd::measure(&site, &tapline)?.targets());
+    }
     let all = [measured];
     let document = Document::new(&plan, &all, &targets);
     if options.json {

@@ -6,7 +6,7 @@ use anyhow::{Context as _, Result};
 use serde::{Deserialize, Serialize};
 use serde_json::json;
 
-use crate::report::print;
+use crate::{bench::statistics::Summary, report::print};
 
 /// A [`Target`] as a benchmark's document has it.
 #[derive(Clone, Debug, Deserialize, Serialize)]
@@ -14,8 +14,14 @@ pub(crate) struct Figure {
     pub(crate) name: String,
     /// None: it is no number.
     value: Option<f64>,
-    bound: Bound,
-    limit: f64,
+    /// The middle half of the rounds.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    spread: Option<[f64; 2]>,
+    /// None: nothing is asked of it, it stands beside the others.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    bound: Option<Bound>,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    limit: Option<f64>,
     unit: String,
     pub(crate) met: bool,
 }
@@ -24,20 +30,34 @@ impl Figure {
     /// What was measured, with its unit.
     pub(crate) fn measured(&self) -> String {
         let value = self.value.map_or_else(|| "nothing".to_owned(), short);
-        format!("{value} {}", self.unit)
+        match self.unit.is_empty() {
+            true => value,
+            false => format!("{value} {}", self.unit),
+        }
     }
 
-    /// What is asked for.
+    /// Between what the middle half of the rounds lies; empty where there was one.
+    pub(crate) fn spread(&self) -> String {
+        self.spread.map_or_else(String::new, |[low, high]| {
+            format!("{}–{}", short(low), short(high))
+        })
+    }
+
+    /// What is asked for; empty where nothing is.
     pub(crate) fn asked(&self) -> String {
-        format!("{} {}", self.bound.words(), short(self.limit))
+        match (self.bound, self.limit) {
+            (Some(bound), Some(limit)) => format!("{} {}", bound.words(), short(limit)),
+            _ => String::new(),
+        }
     }
-}
 
-impl fmt::Display for Figure {
-    fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let verdict = if self.met { "met   " } else { "MISSED" };
-        let (name, measured, asked) = (&self.name, self.measured(), self.asked());
-        write!(formatter, "{verdict}  {name}: {measured} ({asked})")
+    /// Whether it is as asked for, in a word; empty where nothing is asked.
+    pub(crate) fn verdict(&self) -> &'static str {
+        match (self.bound, self.met) {
+            (None, _) => "",
+            (Some(_), true) => "met",
+            (Some(_), false) => "MISSED",
+        }
     }
 }
 
@@ -75,13 +95,18 @@ impl Bound {
     }
 }
 
-/// A figure held against its limit.
+/// A figure held against its limit, or beside others.
 #[derive(Clone, Debug, PartialEq, Serialize)]
 pub(crate) struct Target {
     pub(crate) name: String,
     pub(crate) value: f64,
-    pub(crate) bound: Bound,
-    pub(crate) limit: f64,
+    /// The middle half of the rounds, where there were some.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub(crate) spread: Option<[f64; 2]>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub(crate) bound: Option<Bound>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub(crate) limit: Option<f64>,
     pub(crate) unit: &'static str,
     pub(crate) met: bool,
 }
@@ -102,11 +127,33 @@ impl Target {
         Self {
             name: name.into(),
             value,
-            bound,
-            limit,
+            spread: None,
+            bound: Some(bound),
+            limit: Some(limit),
             unit,
             met,
         }
+    }
+
+    /// What stands beside the others: another program on the same work, or where a ratio comes from.
+    pub(crate) fn beside(name: impl Into<String>, value: f64, unit: &'static str) -> Self {
+        Self {
+            name: name.into(),
+            value,
+            spread: None,
+            bound: None,
+            limit: None,
+            unit,
+            met: true,
+        }
+    }
+
+    /// With how far its rounds lie apart.
+    pub(crate) fn over(self, rounds: Option<Summary>) -> Self {
+        // One round lies nowhere apart.
+        let rounds = rounds.filter(|rounds| rounds.lowest < rounds.highest);
+        let spread = rounds.map(|rounds| [rounds.lower_quarter, rounds.upper_quarter]);
+        Self { spread, ..self }
     }
 }
 
@@ -115,11 +162,13 @@ impl fmt::Display for Target {
         let Self {
             name,
             value,
-            bound,
-            limit,
             unit,
             met,
+            ..
         } = self;
+        let (Some(bound), Some(limit)) = (self.bound, self.limit) else {
+            return write!(formatter, "        {name}: {value:.3} {unit}");
+        };
         let verdict = if *met { "met   " } else { "MISSED" };
         let bound = bound.words();
         write!(

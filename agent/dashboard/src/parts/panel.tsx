@@ -4,9 +4,11 @@ import type { ComponentChildren } from "preact";
 import { useId } from "preact/hooks";
 
 import type { ApiError } from "../api/client";
-import type { Answer } from "../state/answer";
+import { type Answer, coveredOf } from "../state/answer";
+import { isPartial } from "../state/search";
 import { t } from "../words";
 import { CoveredNote } from "./covered";
+import { SoFar } from "./search-bar";
 
 /** A part of a view. */
 export function Panel(props: {
@@ -35,23 +37,31 @@ export function AnswerPanel<Data>(props: {
   class?: string;
   /** What to say where nothing is in it; null: something is. */
   empty?: (data: Data) => string | null;
-  /** How far the answer came is said by another part of the view. */
-  coveredElsewhere?: boolean;
+  /** What is shown is no part of the search. */
+  unsearched?: boolean;
   children: (data: Data) => ComponentChildren;
 }) {
   const { answer } = props;
+  const covered = props.unsearched === true ? null : coveredOf(answer.data);
   const nothing = answer.data === null ? null : (props.empty?.(answer.data) ?? null);
+  const note = isPartial(covered) ? (
+    <>
+      <SoFar covered={covered} /> {props.note}
+    </>
+  ) : (
+    props.note
+  );
   return (
-    <Panel title={props.title} note={props.note} class={`${props.class ?? ""}${answer.loading ? " waiting" : ""}`}>
+    <Panel title={props.title} note={note} class={`${props.class ?? ""}${answer.loading ? " waiting" : ""}`}>
       <Failure error={answer.error} again={answer.again} />
       {answer.data === null ? (
         answer.error === null && <p class="empty">{t("loading")}</p>
       ) : nothing !== null ? (
-        <p class="empty">{nothing}</p>
+        <p class="empty">{isPartial(covered) ? t("none_so_far") : nothing}</p>
       ) : (
         props.children(answer.data)
       )}
-      {props.coveredElsewhere === true ? null : <CoveredNote answer={answer} />}
+      <CoveredNote answer={answer} />
     </Panel>
   );
 }

@@ -6,6 +6,7 @@ import { useCallback, useEffect, useRef, useState } from "preact/hooks";
 import { ApiError, type Query, address, ask, isAbort } from "../api/client";
 import type { Covered } from "../api/types";
 import { asParameters } from "./range";
+import { isPartial } from "./search";
 import { useShell } from "./shell";
 
 /** What a view holds. */
@@ -31,12 +32,20 @@ export interface Options<Data> {
   readonly live?: boolean;
   /** Asked for again whenever this changes. */
   readonly pulse?: number;
-  /** Puts two parts together. */
-  readonly join?: (one: Data, other: Data) => Data;
+  /** Puts the rest to a part: it is asked for by itself. */
+  readonly join?: Join<Data>;
 }
 
-interface State<Data> {
-  readonly url: string;
+/** How an answer in parts becomes one. */
+export interface Join<Data> {
+  readonly put: (part: Data, rest: Data) => Data;
+  /** What to ask for beside the place to go on from. */
+  readonly rest: (part: Data) => Query;
+}
+
+/** What is held of an answer. */
+export interface Held<Data> {
+  readonly question: string;
   readonly data: Data | null;
   readonly error: ApiError | null;
 }
@@ -44,9 +53,10 @@ interface State<Data> {
 /** Asks for `path`; null: nothing is asked for. */
 export function useAnswer<Data>(path: string | null, query: Query, options: Options<Data> = {}): Answer<Data> {
   const { place, beat, unauthorized } = useShell();
-  const [state, setState] = useState<State<Data>>({ url: "", data: null, error: null });
+  const [state, setState] = useState<Held<Data>>({ question: "", data: null, error: null });
   const [round, setRound] = useState(0);
   const [goingOn, setGoingOn] = useState(false);
+  const [stopped, setStopped] = useState(false);
   const current = useRef<AbortController | null>(null);
   const going = useRef<AbortController | null>(null);
   const partial = useRef(false);
@@ -71,6 +81,7 @@ export function useAnswer<Data>(path: string | null, query: Query, options: Opti
     going.current?.abort();
     going.current = null;
     setGoingOn(false);
+    setStopped(false);
     const controller = new AbortController();
     const times = options.ranged ? asParameters(place.range, Date.now() / 1000) : {};
     const url = address(path, { ...query, ...times });
@@ -80,7 +91,7 @@ export function useAnswer<Data>(path: string | null, query: Query, options: Opti
       .then((data) => {
         busy.current = false;
         partial.current = coveredOf(data)?.complete === false;
-        setState({ url: question, data, error: null });
+        setState({ question, data, error: null });
       })
       .catch((error: unknown) => {
         if (isAbort(error)) {
@@ -92,7 +103,7 @@ export function useAnswer<Data>(path: string | null, query: Query, options: Opti
         if (failure.status === 401) {
           unauthorized();
         }
-        setState((before) => ({ url: question, data: before.url === question ? before.data : null, error: failure }));
+        setState((held) => ({ question, data: held.question === question ? held.data : null, error: failure }));
       });
     return undefined;
   }, [question, round, pulse]);
@@ -114,17 +125,19 @@ export function useAnswer<Data>(path: string | null, query: Query, options: Opti
     const controller = new AbortController();
     going.current = controller;
     setGoingOn(true);
+    setStopped(false);
     const run = async (data: Data): Promise<void> => {
       let sum = data;
-      for (let next = coveredOf(sum)?.next ?? null; next !== null; next = coveredOf(sum)?.next ?? null) {
-        const bounds = coveredOf(data);
-        const times = { ...asParameters(place.range, Date.now() / 1000), end_time: bounds?.to };
+      for (let covered = coveredOf(sum); isPartial(covered); covered = coveredOf(sum)) {
+        await visible(controller.signal);
+        const times = { ...asParameters(place.range, Date.now() / 1000), end_time: coveredOf(data)?.to };
         const part = await ask<Data>(
-          address(path, { ...query, ...(options.ranged ? times : {}), after: next }),
+          address(path, { ...query, ...(options.ranged ? times : {}), ...join.rest(sum), after: covered.next }),
           controller.signal,
         );
-        sum = join(sum, part);
-        setState({ url: question, data: sum, error: null });
+        sum = join.put(sum, part);
+        partial.current = isPartial(coveredOf(sum));
+        setState({ question, data: sum, error: null });
       }
     };
     const ended = (error: ApiError | null) => {
@@ -133,6 +146,7 @@ export function useAnswer<Data>(path: string | null, query: Query, options: Opti
         setGoingOn(false);
       }
       if (error !== null) {
+        setStopped(true);
         setState((before) => ({ ...before, error }));
       }
     };
@@ -148,22 +162,41 @@ export function useAnswer<Data>(path: string | null, query: Query, options: Opti
     going.current?.abort();
     going.current = null;
     setGoingOn(false);
+    setStopped(true);
   }, []);
+
+  // The rest is asked for by itself, but where somebody has stopped that.
+  useEffect(() => {
+    if (!stopped && state.question === question && isPartial(coveredOf(state.data))) {
+      goOn();
+    }
+  }, [state.data, stopped, question]);
 
   const again = useCallback(() => {
     partial.current = false;
     setRound((before) => before + 1);
   }, []);
 
-  const loading = path !== null && state.url !== question;
+  const loading = path !== null && state.question !== question;
   return { data: state.data, error: loading ? null : state.error, loading, goingOn, goOn, stop, again };
 }
 
-function coveredOf(data: unknown): Covered | null {
+/** What an answer is about, where it says so. */
+export function coveredOf(data: unknown): Covered | null {
   const covered = (data as { covered?: Covered } | null)?.covered;
   return covered ?? null;
 }
 
-function asFailure(error: unknown): ApiError {
+/** Resolves when somebody looks at the page. */
+async function visible(signal: AbortSignal): Promise<void> {
+  while (document.hidden && !signal.aborted) {
+    await new Promise<void>((done) => {
+      document.addEventListener("visibilitychange", () => done(), { once: true });
+    });
+  }
+}
+
+/** What went wrong. */
+export function asFailure(error: unknown): ApiError {
   return error instanceof ApiError ? error : new ApiError(0, String(error));
 }

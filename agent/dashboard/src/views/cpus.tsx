@@ -6,18 +6,25 @@ import { AnswerPanel } from "../parts/panel";
 import { useAnswer } from "../state/answer";
 import { useAgent } from "../state/agent";
 import { format } from "../state/address";
+import type { Filters } from "../state/fields";
+import { SearchContext, useNewSearch } from "../state/search";
 import { useShell } from "../state/shell";
 import { t } from "../words";
 import { PacketsPanel, useSeries } from "./overview/charts";
 import { SessionTable } from "./sessions";
 
+/** All exchanges. */
+const NONE: Filters = {};
+
 /** The view. */
 export function CpusView() {
   const agent = useAgent();
-  const series = useSeries({});
+  const search = useNewSearch(NONE);
   return (
     <>
-      <PacketsPanel answer={series} />
+      <SearchContext.Provider value={search}>
+        <Packets />
+      </SearchContext.Provider>
       <AnswerPanel
         title={t("cpus_table")}
         answer={agent.answer}
@@ -29,6 +36,11 @@ export function CpusView() {
       <Differing agent={agent.answer.data} />
     </>
   );
+}
+
+function Packets() {
+  const series = useSeries(NONE);
+  return <PacketsPanel answer={series} />;
 }
 
 function CpuTable({ agent, before }: { agent: Agent; before: Agent | null }) {

@@ -11,7 +11,7 @@ import { When } from "../parts/when";
 import { format } from "../state/address";
 import { useAnswer } from "../state/answer";
 import { OF_EXCHANGES, applying } from "../state/fields";
-import { joinCovered } from "../state/partial";
+import { joinPages } from "../state/partial";
 import { useShell } from "../state/shell";
 import { t } from "../words";
 
@@ -26,7 +26,7 @@ export function ExchangesView() {
   const answer = useAnswer<ExchangePage>(
     "/api/exchanges",
     { ...query, after: place.after, limit: ROWS },
-    { ranged: true, join: joinPages },
+    { ranged: true, join: { put: (part, rest) => joinPages("exchanges", part, rest), rest: (part) => ({ limit: ROWS - part.exchanges.length }) } },
   );
   return (
     <AnswerPanel
@@ -73,7 +73,7 @@ function columns(): Column<Exchange>[] {
   return [
     { name: t("col_time"), class: "time", cell: (row) => <When time={row.ts} /> },
     { name: t("col_client"), extra: true, class: "address", cell: (row) => <FilterValue field="src_ip" value={row.src_ip} /> },
-    { name: t("col_method"), cell: (row) => <FilterValue field="method" value={row.method} /> },
+    { name: t("col_method"), extra: true, cell: (row) => <FilterValue field="method" value={row.method} /> },
     { name: t("col_host"), extra: true, class: "medium", cell: (row) => <FilterValue field="host" value={row.host} /> },
     { name: t("col_target"), class: "long", cell: (row) => <FilterValue field="target" value={row.target} /> },
     { name: t("col_status"), cell: (row) => <StatusOrOutcome row={row} /> },
@@ -153,10 +153,4 @@ function AroundList({ around }: { around: Around }) {
       </tbody>
     </table>
   );
-}
-
-/** Pages that a search row by row gave in parts. */
-function joinPages(one: ExchangePage, other: ExchangePage): ExchangePage {
-  const covered = other.covered === undefined || one.covered === undefined ? {} : { covered: joinCovered(one.covered, other.covered) };
-  return { exchanges: [...one.exchanges, ...other.exchanges], next: other.next, ...covered };
 }

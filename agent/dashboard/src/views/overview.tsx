@@ -1,6 +1,8 @@
 // The overview: how it is, how it was, and what stands out.
 
-import { OF_EXCHANGES, applying } from "../state/fields";
+import { SearchBar } from "../parts/search-bar";
+import { type Filters, OF_EXCHANGES, applying } from "../state/fields";
+import { SearchContext, useNewSearch } from "../state/search";
 import { useShell } from "../state/shell";
 import { Cards } from "./overview/cards";
 import { Charts } from "./overview/charts";
@@ -14,6 +16,16 @@ import { Endpoints, TopList } from "./overview/top";
 export function Overview() {
   const { place } = useShell();
   const filters = applying(place.filters, OF_EXCHANGES);
+  const search = useNewSearch(filters);
+  return (
+    <SearchContext.Provider value={search}>
+      <SearchBar search={search} />
+      <Parts filters={filters} />
+    </SearchContext.Provider>
+  );
+}
+
+function Parts({ filters }: { filters: Filters }) {
   const stats = useStats(filters);
   return (
     <>

@@ -11,7 +11,7 @@ import { When } from "../parts/when";
 import { format } from "../state/address";
 import { useAnswer } from "../state/answer";
 import { OF_SESSIONS, applying } from "../state/fields";
-import { joinCovered } from "../state/partial";
+import { joinPages } from "../state/partial";
 import { useShell } from "../state/shell";
 import { named, t } from "../words";
 
@@ -26,7 +26,7 @@ export function SessionsView() {
   const answer = useAnswer<SessionPage>(
     "/api/sessions",
     { ...query, after: place.after, limit: ROWS },
-    { ranged: true, join: joinPages },
+    { ranged: true, join: { put: (part, rest) => joinPages("sessions", part, rest), rest: (part) => ({ limit: ROWS - part.sessions.length }) } },
   );
   return (
     <AnswerPanel
@@ -138,9 +138,4 @@ function SessionDetail({ row }: { row: Session }) {
       )}
     </div>
   );
-}
-
-function joinPages(one: SessionPage, other: SessionPage): SessionPage {
-  const covered = other.covered === undefined || one.covered === undefined ? {} : { covered: joinCovered(one.covered, other.covered) };
-  return { sessions: [...one.sessions, ...other.sessions], next: other.next, ...covered };
 }

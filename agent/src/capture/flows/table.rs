@@ -6,11 +6,13 @@ use std::io;
 use std::mem::offset_of;
 use std::os::fd::{AsRawFd as _, BorrowedFd, OwnedFd};
 
-use agent_common::flow::{FLOW_WAYS, FlowBucketImage, FlowLinesImage, FlowRecord, line_index};
+use agent_common::flow::{
+    FLOW_WAYS, FlowBucketImage, FlowLinesImage, FlowRecord, line_index, looked, looked_at,
+};
 use agent_common::shared::Shared;
 
 use super::super::mapped::Mapped;
-use super::{Taken, visit_bucket};
+use super::{Taken, Words, visit_bucket};
 
 /// Buckets read at once: not quite half a MiB.
 pub const SLICE: u32 = 128;
@@ -29,6 +31,31 @@ pub struct FlowTable {
     /// The same, read behind the lines.
     buckets_again: Vec<FlowBucketImage>,
     lines_read: [Vec<FlowLinesImage>; 2],
+}
+
+/// A slice that was read.
+#[derive(Clone, Copy, Debug, Eq, PartialEq)]
+pub struct Read {
+    /// It was the last one, and the next begins from the front.
+    pub last: bool,
+    /// Packets that are on record now, and that the kernel side counts as left out nevertheless.
+    pub counted_twice: u64,
+}
+
+impl Words for Mapped<Shared<u64>> {
+    fn look(&mut self, slot: u32, generation: u32) -> bool {
+        self.change(slot as usize, |word| looked_at(word, generation))
+    }
+
+    fn looked(&mut self, slot: u32, generation: u32, told: Option<(u64, bool)>) -> u64 {
+        let mut twice = 0;
+        self.change(slot as usize, |word| {
+            let (word, counted) = looked(word, generation, told);
+            twice = counted;
+            Some(word)
+        });
+        twice
+    }
 }
 
 /// The maps that the table consists of.
@@ -81,15 +108,14 @@ impl FlowTable {
     }
 
     /// Shows the flows of the next slice ([`SLICE`] buckets) to `visit`, which is told whether there is
-    /// news; see [`super::TakeFlow::found`]. True: that was the last
-    /// slice, and the next call begins from the front.
+    /// news; see [`super::TakeFlow::found`].
     ///
     /// # Errors
     /// What the kernel says; the walk then begins from the front.
     pub fn read_slice(
         &mut self,
         visit: &mut dyn FnMut(&FlowRecord, bool) -> Taken,
-    ) -> io::Result<bool> {
+    ) -> io::Result<Read> {
         let first = self.next;
         let count = SLICE.min(self.buckets - first);
         self.next = 0;
@@ -104,20 +130,20 @@ impl FlowTable {
         let [low, high] = &self.lines_read;
         let buckets = self.buckets_read.iter().zip(&self.buckets_again);
         let images = buckets.zip(low.iter().zip(high));
+        let mut counted_twice = 0;
         for (index, ((bucket, later), (low, high))) in (first..first + read).zip(images) {
             let lines = [low.lines(), high.lines()];
             let flows = (bucket.bucket(), lines, later.bucket());
-            visit_bucket(flows, index, self.tick_ns, visit, |slot, word| {
-                if let Some(known) = self.known.get(slot as usize) {
-                    known.set(word);
-                }
-            });
+            counted_twice += visit_bucket(flows, index, self.tick_ns, visit, &mut self.known);
         }
         let last = read < count || first + count >= self.buckets;
         if !last {
             self.next = first + count;
         }
-        Ok(last)
+        Ok(Read {
+            last,
+            counted_twice,
+        })
     }
 
     /// Begins from the front.

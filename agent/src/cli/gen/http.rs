@@ -36,14 +36,14 @@ Examples:
   tapline gen http http://127.0.0.1:8090 --users config/access.yaml --rate 500 --seed 7
   tapline gen http http://127.0.0.1:8090/ --rate 1000 --fail-if 'p99>5ms' --fail-if 'error_rate>0'
 
-Without --rate the loop is closed: each connection asks again when it has its answer. With --rate it is
-open: requests are started when they are due, whatever the answers do, and latency counts from then. A
-line of --urls is METHOD URL BODY; method and body may be left out, a body @FILE is that of a file.
-Only this host may have load (loopback, and the network namespaces of Tapline's own tests), others where
---target-allowed names them. SIGINT and SIGTERM end the run and say the account; a second one stops at
+Without --rate the loop is closed: each connection asks again when it has its answer. With --rate it is \
+open: requests are started when they are due, whatever the answers do, and latency counts from then. A \
+line of --urls is METHOD URL BODY; method and body may be left out, a body @FILE is that of a file. \
+Only this host may have load (loopback, and the network namespaces of Tapline's own tests), others where \
+--target-allowed names them. SIGINT and SIGTERM end the run and say the account; a second one stops at \
 once. config/http.yaml is the manual of what --serve answers.
 
-Exit codes: 0 done, 1 failed, 2 wrong usage or configuration, 4 the target was never reached, 5 part of
+Exit codes: 0 done, 1 failed, 2 wrong usage or configuration, 4 the target was never reached, 5 part of \
 the requests failed, 6 the rate was not met, 99 a threshold failed.";
 
 /// Descriptors that are needed beside those of connections.

@@ -30,12 +30,12 @@ Examples:
   sudo tapline gen packets --interface veth0 --rate 10000 --duration 10s
   sudo tapline gen packets --interface veth0 --xdp --duration 10s
 
-Shapes: plain, split (heads, at every byte), tiny, pipelined, retransmitted, reordered, overlapping,
-lossy, targets, connect, lookalike, keepalive, interim, upgrade, until-close, reset, long, vlan, ipv6,
-udp, icmp. Without --count and --duration each comes once, with all its cases. Connections are never
+Shapes: plain, split (heads, at every byte), tiny, pipelined, retransmitted, reordered, overlapping, \
+lossy, targets, connect, lookalike, keepalive, interim, upgrade, until-close, reset, long, vlan, ipv6, \
+udp, icmp. Without --count and --duration each comes once, with all its cases. Connections are never \
 cut short: those that are under way when there is enough are brought to their end.
 
-Frames go to a capture file, or to an interface: veth, dummy and loopback ones are taken, others need
+Frames go to a capture file, or to an interface: veth, dummy and loopback ones are taken, others need \
 --interface-allowed. Their addresses are those of networks for measurements (198.18.0.0/15, 2001:2::/48).
 
 Exit codes: 0 done, 1 failed, 2 wrong usage, 6 the rate was not met.";

@@ -341,7 +341,8 @@ fn words(value: &[u8]) -> impl Iterator<Item = &[u8]> {
         .filter(|word| !word.is_empty())
 }
 
-fn number(digits: &[u8]) -> Option<u64> {
+/// What digits say, and nothing but digits; `None` also for a number that no message has (over 18 digits).
+pub(super) fn number(digits: &[u8]) -> Option<u64> {
     if digits.is_empty() || digits.len() > 18 {
         return None;
     }

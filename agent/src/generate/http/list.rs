@@ -1,15 +1,21 @@
 //! A list of requests: one a line, `METHOD URL BODY`, where method and body may be left out. `#` begins a
-//! remark, a body `@FILE` is what is in the file, and a URL may be a path.
+//! remark, a body `@FILE` is what is in the file, and a URL may be a path. A file is read once, however many
+//! lines name it.
 
+use std::collections::HashMap;
 use std::fs::File;
 use std::io::{self, Read as _};
 use std::path::{Path, PathBuf};
+use std::sync::Arc;
 
 use super::place::Url;
 use super::requests::Request;
 
 /// Bytes of a list, and of the file of a body, at most.
 const LIST_MOST: u64 = 64 << 20;
+
+/// Bytes of all files of bodies at most.
+const BODIES_MOST: u64 = 256 << 20;
 
 /// Requests of a list at most.
 const COUNT_MOST: usize = 1_000_000;
@@ -31,6 +37,14 @@ pub enum ListError {
         /// The file.
         path: PathBuf,
         /// What it may have.
+        most: u64,
+    },
+    /// The files of bodies are too large together.
+    #[error("the bodies up to {} have more than {most} bytes together", path.display())]
+    Bodies {
+        /// The file with which they are.
+        path: PathBuf,
+        /// What they may have.
         most: u64,
     },
     /// Something in it is wrong.
@@ -60,6 +74,7 @@ pub fn read_list(path: &Path, base: Option<&Url>) -> Result<(Url, Vec<Request>),
     let bytes = read_file(path)?;
     let mut base = base.cloned();
     let mut requests = Vec::new();
+    let mut bodies = Bodies::default();
     for (number, line) in bytes.split(|byte| *byte == b'\n').enumerate() {
         let wrong = |what: String| ListError::Wrong {
             path: path.to_owned(),
@@ -100,11 +115,8 @@ pub fn read_list(path: &Path, base: Option<&Url>) -> Result<(Url, Vec<Request>),
             }
         };
         let body = match body.strip_prefix('@') {
-            Some(file) => {
-                let file = path.parent().unwrap_or_else(|| Path::new(".")).join(file);
-                read_file(&file)?
-            }
-            None => body.as_bytes().to_vec(),
+            Some(file) => bodies.of(path.parent().unwrap_or_else(|| Path::new(".")).join(file))?,
+            None => body.as_bytes().into(),
         };
         requests.push(Request {
             method: method.to_owned(),
@@ -125,6 +137,31 @@ pub fn read_list(path: &Path, base: Option<&Url>) -> Result<(Url, Vec<Request>),
             what: "it has only paths: say where they belong, with a URL in front of --urls"
                 .to_owned(),
         }),
+    }
+}
+
+/// What is in the files of bodies.
+#[derive(Default)]
+struct Bodies {
+    files: HashMap<PathBuf, Arc<[u8]>>,
+    bytes: u64,
+}
+
+impl Bodies {
+    fn of(&mut self, file: PathBuf) -> Result<Arc<[u8]>, ListError> {
+        if let Some(body) = self.files.get(&file) {
+            return Ok(Arc::clone(body));
+        }
+        let body: Arc<[u8]> = read_file(&file)?.into();
+        self.bytes += body.len() as u64;
+        if self.bytes > BODIES_MOST {
+            return Err(ListError::Bodies {
+                path: file,
+                most: BODIES_MOST,
+            });
+        }
+        self.files.insert(file, Arc::clone(&body));
+        Ok(body)
     }
 }
 
@@ -182,6 +219,16 @@ mod tests {
             ("HEAD", "/", b""),
         ];
         assert_eq!(found, expected);
+    }
+
+    #[test]
+    fn a_file_of_many_lines_is_read_once() {
+        let text = "/a @body\n".repeat(1000);
+        let (_, requests) = read(&text, Some("http://h/")).unwrap();
+        let [first, .., last] = &requests[..] else {
+            panic!("{}", requests.len());
+        };
+        assert!(Arc::ptr_eq(&first.body, &last.body));
     }
 
     #[test]

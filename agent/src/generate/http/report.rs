@@ -157,6 +157,8 @@ impl Account {
             from_send: Latency::of(&tally.service),
             from_intended_start: some(&tally.response),
             start_lateness: some(&tally.lateness),
+            time_unit: "us",
+            until_failed: (!tally.failures.is_empty()).then(|| Latency::of(&tally.failures)),
             histogram: bars(self.times()),
             thresholds: self.judged(),
         }
@@ -231,7 +233,7 @@ impl fmt::Display for Account {
 
 impl Account {
     fn write_times(&self, formatter: &mut fmt::Formatter<'_>, tally: &Tally) -> fmt::Result {
-        if self.times().is_empty() {
+        if self.times().is_empty() && tally.failures.is_empty() {
             return Ok(());
         }
         writeln!(
@@ -240,6 +242,9 @@ impl Account {
             "latency (ms)", "min", "mean", "p50", "p90", "p99", "p99.9", "p99.99", "max"
         )?;
         let mut row = |name: &str, times: &Histogram<u64>| {
+            if times.is_empty() {
+                return Ok(());
+            }
             let latency = Latency::of(times);
             write!(formatter, "  {name:<22}")?;
             for micros in [
@@ -261,6 +266,7 @@ impl Account {
             row("from intended start", &tally.response)?;
             row("starts late by", &tally.lateness)?;
         }
+        row("until it failed", &tally.failures)?;
         let rows = bars(self.times());
         let most = rows.iter().map(|row| row.count).max().unwrap_or(0).max(1);
         for row in rows {

@@ -24,8 +24,9 @@ pub struct Request {
     pub target: String,
     /// Further fields, name and value.
     pub fields: Vec<(String, String)>,
-    /// The body; where there is none there is no Content-Length, but with POST, PUT and PATCH.
-    pub body: Vec<u8>,
+    /// The body, which requests may share; where there is none there is no Content-Length, but with POST, PUT and
+    /// PATCH.
+    pub body: Arc<[u8]>,
 }
 
 /// It cannot be sent.
@@ -51,10 +52,11 @@ pub enum RequestError {
 /// A request that is ready to be sent.
 #[derive(Clone, Debug, Eq, PartialEq)]
 pub struct Prepared {
-    /// Up to the first place of the number; all of it where there is none.
+    /// Up to the first place of the number; the whole head where there is none.
     before: Vec<u8>,
-    /// From there to the second, and to the end.
-    behind: Option<(Vec<u8>, Vec<u8>)>,
+    /// From there to the second; behind that is the end of the head.
+    between: Option<Vec<u8>>,
+    body: Arc<[u8]>,
     is_head: bool,
 }
 
@@ -92,10 +94,10 @@ impl Prepared {
             first.extend_from_slice(VERSION);
             first.extend_from_slice(&fields);
             first.extend_from_slice(b"\r\n");
-            first.extend_from_slice(&request.body);
             return Ok(Self {
                 before: first,
-                behind: None,
+                between: None,
+                body: Arc::clone(&request.body),
                 is_head,
             });
         }
@@ -104,10 +106,10 @@ impl Prepared {
         between.extend_from_slice(&fields);
         between.extend_from_slice(STAMP_FIELD.as_bytes());
         between.extend_from_slice(b": ");
-        let behind = [b"\r\n\r\n", &request.body[..]].concat();
         Ok(Self {
             before: first,
-            behind: Some((between, behind)),
+            between: Some(between),
+            body: Arc::clone(&request.body),
             is_head,
         })
     }
@@ -116,14 +118,15 @@ impl Prepared {
     #[inline]
     fn write(&self, number: u64, out: &mut Vec<u8>) {
         out.extend_from_slice(&self.before);
-        if let Some((between, behind)) = &self.behind {
+        if let Some(between) = &self.between {
             let mut digits = itoa::Buffer::new();
             let digits = digits.format(number).as_bytes();
             out.extend_from_slice(digits);
             out.extend_from_slice(between);
             out.extend_from_slice(digits);
-            out.extend_from_slice(behind);
+            out.extend_from_slice(b"\r\n\r\n");
         }
+        out.extend_from_slice(&self.body);
     }
 }
 
@@ -269,7 +272,7 @@ mod tests {
             written(&post, false, 5),
             "POST / HTTP/1.1\r\nhost: x\r\nUSER-AGENT: y z\r\nContent-Length: 0\r\n\r\n"
         );
-        post.body = b"a=b".to_vec();
+        post.body = b"a=b".as_slice().into();
         assert!(written(&post, false, 5).ends_with("Content-Length: 3\r\n\r\na=b"));
         assert_eq!(
             written(&post, true, 5),

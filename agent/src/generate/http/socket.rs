@@ -201,3 +201,24 @@ pub(super) fn sleep_exactly() {
     // Where that is not possible sleeps are a little longer.
     let _is_set = rustix::thread::set_current_timer_slack(std::num::NonZeroU64::new(1));
 }
+
+#[cfg(test)]
+mod tests {
+    use std::time::Instant;
+
+    use super::*;
+
+    /// Where the kernel is told whole milliseconds, every wait is that long at least.
+    #[test]
+    fn a_wait_is_no_whole_millisecond() {
+        let mut poller = Poller::new().unwrap();
+        let shortest = (0..200).map(|_| {
+            let begun = Instant::now();
+            assert_eq!(poller.wait(Duration::from_micros(200)).unwrap(), 0);
+            begun.elapsed()
+        });
+        let shortest = shortest.min().unwrap();
+        let expected = Duration::from_micros(200)..Duration::from_micros(900);
+        assert!(expected.contains(&shortest), "{shortest:?}");
+    }
+}

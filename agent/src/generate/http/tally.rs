@@ -56,6 +56,12 @@ impl Fault {
         Self::Other,
     ];
 
+    /// Whether it was given up for its timeout: then its time is ours, and the target would have taken longer.
+    #[must_use]
+    pub const fn is_patience(self) -> bool {
+        matches!(self, Self::Timeout | Self::ConnectTimeout)
+    }
+
     /// The name in the account.
     #[must_use]
     pub const fn name(self) -> &'static str {
@@ -160,12 +166,15 @@ pub struct Tally {
     pub late: u64,
     /// Starts that were left out: the target was down, or they would have been later than the timeout.
     pub dropped: u64,
-    /// Nanoseconds from the send to the end of the answer, to the failure, or to the end of the run.
+    /// Nanoseconds from the send to the end of the answer; of those that were given up for their timeout, and of
+    /// those under way at the end of the run, to that: it is the least that they would have taken.
     pub service: Histogram<u64>,
     /// The same from the intended start; open loop only.
     pub response: Histogram<u64>,
     /// Nanoseconds from the intended start to the real one; open loop only.
     pub lateness: Histogram<u64>,
+    /// Nanoseconds from the send to any other failure: who refuses at once is not a fast target.
+    pub failures: Histogram<u64>,
     /// Every request, if that was asked for.
     pub stamped: Vec<Stamped>,
     /// When nothing was started any more, in nanoseconds from the start of the run.
@@ -197,7 +206,8 @@ impl Tally {
             dropped: 0,
             service: histogram.clone(),
             response: histogram.clone(),
-            lateness: histogram,
+            lateness: histogram.clone(),
+            failures: histogram,
             stamped: Vec::new(),
             starts_over: 0,
             last_end: 0,
@@ -226,10 +236,16 @@ impl Tally {
         self.failed() + self.unfinished
     }
 
-    /// Records the time of a request that ended, with an answer or without one; `intended`: when it was due,
-    /// in the open loop.
+    /// Records the time of a request that ended, in the histogram of its ending; `intended`: when it was due, in the
+    /// open loop.
     #[inline]
-    pub fn record(&mut self, sent: u64, intended: Option<u64>, ended: u64) {
+    pub fn record(&mut self, sent: u64, intended: Option<u64>, ended: u64, ending: Ending) {
+        if let Ending::Failed(fault) = ending
+            && !fault.is_patience()
+        {
+            self.failures.saturating_record(ended.saturating_sub(sent));
+            return;
+        }
         self.service.saturating_record(ended.saturating_sub(sent));
         if let Some(intended) = intended {
             self.response
@@ -273,6 +289,7 @@ impl Tally {
         self.service.add(other.service)?;
         self.response.add(other.response)?;
         self.lateness.add(other.lateness)?;
+        self.failures.add(other.failures)?;
         self.stamped.extend(other.stamped);
         self.starts_over = self.starts_over.max(other.starts_over);
         self.last_end = self.last_end.max(other.last_end);
@@ -293,6 +310,29 @@ mod tests {
         names.sort_unstable();
         names.dedup();
         assert_eq!(names.len(), Fault::ALL.len());
+    }
+
+    #[test]
+    fn only_what_the_target_took_is_its_time() {
+        let whole = Whole {
+            status: 200,
+            is_kept: true,
+            body: 0,
+        };
+        let check = |ending: Ending, is_failure: bool| {
+            let mut tally = Tally::new().unwrap();
+            tally.record(10, Some(5), 30, ending);
+            let counts =
+                [&tally.service, &tally.response, &tally.failures].map(|times| times.len());
+            let expected = if is_failure { [0, 0, 1] } else { [1, 1, 0] };
+            assert_eq!(counts, expected, "{ending:?}");
+        };
+        check(Ending::Answered(whole), false);
+        check(Ending::Unfinished, false);
+        for fault in Fault::ALL {
+            let is_failure = !matches!(fault, Fault::Timeout | Fault::ConnectTimeout);
+            check(Ending::Failed(fault), is_failure);
+        }
     }
 
     #[test]

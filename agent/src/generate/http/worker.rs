@@ -78,7 +78,8 @@ impl Slot {
     #[inline]
     fn tell(&self, plan: &LoadPlan, tally: &mut Tally, now: u64, ending: Ending) {
         let is_open_loop = plan.arrivals != Arrivals::Closed;
-        tally.record(self.sent, is_open_loop.then_some(self.intended), now);
+        let intended = is_open_loop.then_some(self.intended);
+        tally.record(self.sent, intended, now, ending);
         if plan.keeps_stamps {
             tally.stamped.push(Stamped {
                 number: self.number,

@@ -17,27 +17,9 @@ use crate::server::{Snapshot, metrics};
 
 /// What only a back end answers.
 pub(in crate::server) const OF_BACK_END: [Route<Hub>; 3] = [
-    Route {
-        method: "GET",
-        path: "/metrics",
-        handler: || get(show_metrics),
-        parameters: &[],
-        statuses: &[200, 500],
-    },
-    Route {
-        method: "GET",
-        path: "/health",
-        handler: || get(show_health),
-        parameters: &[],
-        statuses: &[200],
-    },
-    Route {
-        method: "GET",
-        path: "/api/ledger",
-        handler: || get(show_ledger),
-        parameters: &[],
-        statuses: &[200],
-    },
+    Route::get("/metrics", || get(show_metrics), &[], &[200, 500]),
+    Route::get("/health", || get(show_health), &[], &[200]),
+    Route::get("/api/ledger", || get(show_ledger), &[], &[200]),
 ];
 
 impl Api {

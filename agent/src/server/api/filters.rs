@@ -4,10 +4,11 @@ use jiff::{SignedDuration, Timestamp};
 
 use super::logs::behind;
 use super::parameters::Parameters;
+use super::record::time;
 use super::refusal::Refusal;
 use crate::http::exchange::record::{Outcome, Role};
 use crate::session::record::Protocol;
-use crate::store::{Common, Cursor, ExchangeFilter, Order, Question, SessionFilter};
+use crate::store::{Common, Cursor, ExchangeFilter, Order, Pinned, Question, SessionFilter};
 
 /// Names of parameters: these, and those of the filters of exchanges.
 macro_rules! with_exchange_filters {
@@ -41,9 +42,13 @@ const ADDRESS: &str = "an IPv4 or IPv6 address";
 const IDENTIFIER: &str = "32 hexadecimal digits";
 
 fn common(parameters: &mut Parameters) -> Common {
+    let since = parameters.time("start_time");
+    let until = parameters.read("end_time", "a time that is not before start_time", |text| {
+        time(text).filter(|until| since.is_none_or(|since| *until >= since))
+    });
     Common {
-        since: parameters.time("start_time"),
-        until: parameters.time("end_time").map(behind),
+        since,
+        until: until.map(behind),
         ip: parameters.parsed("ip", ADDRESS),
         src_ip: parameters.parsed("src_ip", ADDRESS),
         dst_ip: parameters.parsed("dst_ip", ADDRESS),
@@ -88,16 +93,19 @@ pub(super) fn sessions(parameters: &mut Parameters) -> SessionFilter {
 /// Takes what an answer is about: the filters, and the last minutes where no time is given.
 pub(super) fn question(parameters: &mut Parameters, now: Timestamp) -> Question {
     let filter = exchanges(parameters);
+    let after: Option<Pinned> = parameters.parsed("after", "the next of another answer");
     let to = filter.common.until.unwrap_or(now);
     let lately = to
         .checked_sub(SignedDuration::from_secs(LATELY))
         .unwrap_or(to);
     let from = filter.common.since.unwrap_or(lately);
+    // Where a search goes on, its times are those with which it began.
+    let (from, to) = after.map_or((from, to), |after| (after.from(), after.to()));
     Question {
         from,
         to: to.max(from),
         filter,
-        after: cursor(parameters),
+        after,
     }
 }
 

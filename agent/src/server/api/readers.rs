@@ -62,6 +62,20 @@ impl Readers {
         self.search_for(Some(self.look), look).await
     }
 
+    /// As [`look`](Self::look), where others may wait for what is found: it takes less of their time.
+    pub(super) async fn look_farther<T: Send + 'static>(
+        &self,
+        look: impl FnOnce(&Store) -> Result<T, ReadError> + Send + 'static,
+    ) -> Result<T, Refusal> {
+        self.search_for(Some(self.look * 2 / 3), look).await
+    }
+
+    /// Waits for this as long as a search may take.
+    pub(super) async fn in_time<T>(&self, wait: impl Future<Output = T>) -> Result<T, Refusal> {
+        let waited = tokio::time::timeout(self.time, wait).await;
+        waited.map_err(|_late| Refusal::Busy("Too many searches are under way."))
+    }
+
     /// Whether the folder is there to be read.
     pub(super) fn can_read(&self) -> bool {
         std::fs::read_dir(&self.directory).is_ok()

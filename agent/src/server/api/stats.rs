@@ -8,18 +8,18 @@ use axum::response::Response;
 use jiff::Timestamp;
 use serde::Serialize;
 
-use super::Api;
 use super::covered::ShownCovered;
 use super::filters::{question, with_exchange_filters};
 use super::logs::json_text;
 use super::parameters::Parameters;
 use super::refusal::Refusal;
+use super::{Api, Inner};
 use crate::http::exchange::record::Outcome;
 use crate::server::routes::Questions;
 use crate::sink::sqlite::tally::{
     COMPLETE, ERRORS, REQUEST_BYTES, RESPONSE_BYTES, STATUS_1XX, TIMED, Tally, histogram,
 };
-use crate::store::{Common, Covered, ExchangeFilter, ReadError, Store, Traffic};
+use crate::store::{Common, Covered, ExchangeFilter, Question, ReadError, Search, Store, Traffic};
 
 /// The parameters of the query.
 pub(super) const PARAMETERS: &[&str] = with_exchange_filters!["after"];
@@ -82,16 +82,26 @@ pub(super) async fn show(
     let question = question(&mut parameters, now);
     parameters.end()?;
     let of_sessions = question.after.is_none() && is_of_time_alone(&question.filter);
-    let found = api.0.readers.look(move |store| {
-        let (series, covered) = store.series(&question, None, now)?;
+    let known = move |store: &Store, question: &Question| {
+        let Some((series, covered)) = store.series_known(question, None, now)? else {
+            return Ok(None);
+        };
         let tally = series.tallies.into_iter().next().unwrap_or_default();
         let traffic = match of_sessions {
             true => Some(traffic(store, question.seconds())?),
             false => None,
         };
-        Ok((tally, covered, traffic))
-    });
-    let (tally, covered, traffic) = found.await?;
+        Ok(Some((tally, covered, traffic)))
+    };
+    let found = move |_store: &Store, search: &Search| {
+        let tally = search.series(None).tallies.into_iter().next();
+        Ok((tally.unwrap_or_default(), search.covered(), None))
+    };
+    let Inner {
+        searches, readers, ..
+    } = &*api.0;
+    let answer = searches.answer(readers, question, now, known, found);
+    let (tally, covered, traffic) = answer.await?;
     let (active, lost) = match questions {
         Some(Extension(questions)) => super::super::routes::gauges(&questions).await?,
         None => (None, None),

@@ -4,6 +4,7 @@ mod answers;
 mod asking;
 mod exchanges;
 mod refusing;
+mod searching;
 mod taking;
 
 use std::io::{Read as _, Write as _};

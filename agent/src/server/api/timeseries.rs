@@ -8,25 +8,23 @@ use axum::response::Response;
 use jiff::Timestamp;
 use serde::Serialize;
 
-use super::Api;
 use super::covered::ShownCovered;
 use super::filters::{question, with_exchange_filters};
 use super::logs::json_text;
 use super::parameters::Parameters;
 use super::refusal::{Input, Place, Refusal, Wrong};
 use super::stats::{is_of_time_alone, round};
+use super::{Api, Inner};
 use crate::sink::sqlite::tally::{ERRORS, REQUEST_BYTES, RESPONSE_BYTES, STATUS_1XX, Tally};
-use crate::store::{Covered, CpuTraffic, Series, Traffic, step_of};
+use crate::store::{
+    Covered, CpuTraffic, POINTS_MOST, Question, STEPS, Search, Series, Store, Traffic, step_of,
+};
 
 /// The parameters of the query.
 pub(super) const PARAMETERS: &[&str] = with_exchange_filters!["after", "step"];
 
-/// Seconds of a step that can be asked for.
-const STEPS: [i64; 7] = [1, 5, 10, 60, 300, 600, 3600];
 /// Points where no step is asked for.
 const POINTS: u64 = 360;
-/// Points that can be asked for.
-const POINTS_MOST: i64 = 1500;
 
 #[derive(Serialize)]
 struct Shown {
@@ -77,8 +75,10 @@ pub(super) async fn show(
         }]));
     }
     let of_sessions = question.after.is_none() && is_of_time_alone(&question.filter);
-    let found = api.0.readers.look(move |store| {
-        let (series, covered) = store.series(&question, Some(step), now)?;
+    let known = move |store: &Store, question: &Question| {
+        let Some((series, covered)) = store.series_known(question, Some(step), now)? else {
+            return Ok(None);
+        };
         let places = series.tallies.len();
         let (traffic, cpus) = match of_sessions {
             true => (
@@ -87,11 +87,26 @@ pub(super) async fn show(
             ),
             false => (Vec::new(), BTreeMap::new()),
         };
-        Ok(serde_json::to_vec(&shown(
-            &series, &covered, &traffic, cpus,
-        )))
-    });
-    json_text(found.await?)
+        let shown = shown(&series, &covered, &traffic, cpus);
+        Ok(Some(serde_json::to_vec(&shown)))
+    };
+    let found = move |_store: &Store, search: &Search| {
+        let shown = shown(
+            &search.series(Some(step)),
+            &search.covered(),
+            &[],
+            BTreeMap::new(),
+        );
+        Ok(serde_json::to_vec(&shown))
+    };
+    let Inner {
+        searches, readers, ..
+    } = &*api.0;
+    json_text(
+        searches
+            .answer(readers, question, now, known, found)
+            .await?,
+    )
 }
 
 fn shown(

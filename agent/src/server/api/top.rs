@@ -7,16 +7,16 @@ use axum::response::Response;
 use jiff::Timestamp;
 use serde::Serialize;
 
-use super::Api;
 use super::covered::ShownCovered;
 use super::filters::{question, with_exchange_filters};
 use super::logs::json_text;
 use super::parameters::Parameters;
 use super::refusal::Refusal;
 use super::stats::round;
+use super::{Api, Inner};
 use crate::http::exchange::record::ExchangeRecord;
 use crate::sink::sqlite::tally::{ERRORS, REQUEST_BYTES, RESPONSE_BYTES, STATUS_1XX, Tally};
-use crate::store::{By, Covered, SLOW_MOST, Top};
+use crate::store::{By, Covered, Page, Question, SLOW_MOST, Search, Store, Top};
 
 /// The parameters of the query of `GET /api/top`.
 pub(super) const PARAMETERS: &[&str] = with_exchange_filters!["after", "by", "sort", "limit"];
@@ -116,11 +116,25 @@ pub(super) async fn show(
         .unwrap_or(Sort::Requests);
     let limit = parameters.number("limit", 1, LIMIT_MOST).unwrap_or(LIMIT);
     parameters.end()?;
-    let found = api.0.readers.look(move |store| {
-        let (top, covered) = store.top(&question, by, now)?;
-        Ok(serde_json::to_vec(&shown(top, &covered, by, sort, limit)))
-    });
-    json_text(found.await?)
+    let known = move |store: &Store, question: &Question| {
+        let known = store.top_known(question, by, now)?;
+        Ok(known.map(|(top, covered)| {
+            let shown = shown(top, &covered, by, sort, limit);
+            serde_json::to_vec(&shown)
+        }))
+    };
+    let found = move |_store: &Store, search: &Search| {
+        let shown = shown(search.top(by), &search.covered(), by, sort, limit);
+        Ok(serde_json::to_vec(&shown))
+    };
+    let Inner {
+        searches, readers, ..
+    } = &*api.0;
+    json_text(
+        searches
+            .answer(readers, question, now, known, found)
+            .await?,
+    )
 }
 
 fn shown(Top(merged): Top, covered: &Covered, by: By, sort: Sort, limit: usize) -> Shown {
@@ -196,12 +210,27 @@ pub(super) async fn slow(
         .number("limit", 1, SLOW_MOST)
         .unwrap_or(SLOW_MOST / 2);
     parameters.end()?;
-    let found = api.0.readers.look(move |store| {
-        let (page, covered) = store.slow(&question, limit, now)?;
-        Ok(serde_json::to_vec(&ShownSlow {
-            covered: (&covered).into(),
-            exchanges: page.exchanges().collect(),
-        }))
-    });
-    json_text(found.await?)
+    let known = move |store: &Store, question: &Question| {
+        let known = store.slow_known(question, limit, now)?;
+        Ok(known.map(|(page, covered)| shown_slow(&page, &covered)))
+    };
+    let found = move |store: &Store, search: &Search| {
+        let page = store.slow_found(search, limit)?;
+        Ok(shown_slow(&page, &search.covered()))
+    };
+    let Inner {
+        searches, readers, ..
+    } = &*api.0;
+    json_text(
+        searches
+            .answer(readers, question, now, known, found)
+            .await?,
+    )
+}
+
+fn shown_slow(page: &Page, covered: &Covered) -> serde_json::Result<Vec<u8>> {
+    serde_json::to_vec(&ShownSlow {
+        covered: covered.into(),
+        exchanges: page.exchanges().collect(),
+    })
 }

@@ -18,9 +18,11 @@ pub(super) struct Wish {
     pub(super) is_paused: bool,
 }
 
+/// What a message may have.
+const NAMES: [&str; 2] = ["filter", "paused"];
+
 /// A message: what is not in it stays as it was.
 #[derive(Deserialize)]
-#[serde(deny_unknown_fields)]
 struct Message {
     filter: Option<Map<String, Value>>,
     paused: Option<bool>,
@@ -32,9 +34,13 @@ impl Wish {
     /// # Errors
     /// What is wrong with it, in words; the wish is as it was.
     pub(super) fn take(&mut self, message: &str) -> Result<(), String> {
-        let message: Message = serde_json::from_str(message).map_err(|error| {
-            format!("A message is {{\"filter\": {{…}}, \"paused\": false}}: {error}")
-        })?;
+        const SHAPE: &str = "A message is {\"filter\": {…}, \"paused\": false}";
+        let shape = |_nonsense| format!("{SHAPE}.");
+        let given: Map<String, Value> = serde_json::from_str(message).map_err(shape)?;
+        if let Some(name) = given.keys().find(|name| !NAMES.contains(&name.as_str())) {
+            return Err(format!("{SHAPE}, and has no {name:.50}."));
+        }
+        let message: Message = serde_json::from_value(Value::Object(given)).map_err(shape)?;
         if let Some(filter) = message.filter {
             self.filter = read(&filter)?;
         }

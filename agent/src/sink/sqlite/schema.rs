@@ -107,13 +107,39 @@ fn add_functions(connection: &Connection) -> Result<(), FileError> {
 }
 
 #[cfg(test)]
-mod tests {
+pub(super) mod tests {
     use proptest::prelude::*;
     use rusqlite::Connection;
 
     use super::*;
 
     const FIRST: &str = include_str!("schema/first.sql");
+
+    /// A file of the second schema, with the tables of the third: so many exchanges over three minutes of 2026
+    /// that begin at a whole one, every tenth an error.
+    pub(in crate::sink::sqlite) fn of_second_schema(exchanges: i64) -> Connection {
+        let connection = Connection::open_in_memory().unwrap();
+        add_functions(&connection).unwrap();
+        connection.execute_batch(STEPS[0]).unwrap();
+        let insert = format!(
+            "WITH RECURSIVE number(n) AS (SELECT 0 UNION ALL SELECT n + 1 FROM number WHERE n + 1 < {exchanges}),
+             made AS (SELECT n, (1795264020 + n * 180 / {exchanges}) * 1000000 AS ts,
+                 iif(n % 10 = 0, 503, 200) AS status, 700 + n * 37 AS took FROM number)
+             INSERT INTO exchanges (id, exchange_id, ts, role, outcome, src_ip, src_port, dst_ip, dst_port, method,
+                 target, version, status, ttfb_us, request_bytes, response_bytes, partial, cpu_id)
+             SELECT 2 * ts + n, printf('%032x', n), ts, 'server', 'complete', '192.0.2.1', 1, '192.0.2.2', 80, 'GET',
+                 '/user/' || n, 'HTTP/1.1', status, took, 10, 20, 0, 0 FROM made;
+             INSERT INTO exchange_minutes
+             SELECT ts / 1000000 / 60 * 60, role, count(*), count(*), 0, 0, 0, 0, sum(status = 200), 0, 0,
+                 sum(status = 503), 0, sum(status >= 400), sum(request_bytes), sum(response_bytes), count(ttfb_us),
+                 sum(ttfb_us) FROM exchanges GROUP BY 1, 2;"
+        );
+        connection.execute_batch(&insert).unwrap();
+        // The second step makes histograms of what is there.
+        connection.execute_batch(STEPS[1]).unwrap();
+        connection.execute_batch(STEPS[2]).unwrap();
+        connection
+    }
 
     fn shape(connection: &Connection) -> Vec<String> {
         let mut statement = connection

@@ -5,27 +5,27 @@ use std::collections::BTreeMap;
 use jiff::Timestamp;
 
 use super::*;
-use crate::sink::sqlite::tally::{ERRORS, RESPONSE_BYTES, Tally};
+use crate::sink::sqlite::tally::Tally;
 use crate::store::answer::Source;
 
 /// What a record of a test is made of.
 #[derive(Clone, Debug)]
-struct Made {
+pub(super) struct Made {
     /// Seconds before the last one.
-    ago: i64,
-    role: Role,
-    outcome: Outcome,
-    status: Option<u16>,
-    method: &'static str,
-    target: String,
-    host: Option<&'static str>,
-    client: u8,
-    agent: Option<&'static str>,
-    latency: Option<u64>,
-    bytes: Option<u64>,
+    pub(super) ago: i64,
+    pub(super) role: Role,
+    pub(super) outcome: Outcome,
+    pub(super) status: Option<u16>,
+    pub(super) method: &'static str,
+    pub(super) target: String,
+    pub(super) host: Option<&'static str>,
+    pub(super) client: u8,
+    pub(super) agent: Option<&'static str>,
+    pub(super) latency: Option<u64>,
+    pub(super) bytes: Option<u64>,
 }
 
-fn made() -> impl Strategy<Value = Made> {
+pub(super) fn made() -> impl Strategy<Value = Made> {
     let status = prop::option::of(prop::sample::select(vec![
         100_u16, 200, 204, 301, 404, 500, 503, 777,
     ]));
@@ -62,12 +62,12 @@ fn made() -> impl Strategy<Value = Made> {
 }
 
 /// The last second of the records of these tests: some time ago, so that all is in its place.
-fn last() -> i64 {
+pub(super) fn last() -> i64 {
     let day = 86_400;
     moment(1, 0).as_second() + day / 2
 }
 
-fn record<'a>(made: &'a Made, number: u64) -> ExchangeRecord<'a> {
+pub(super) fn record<'a>(made: &'a Made, number: u64) -> ExchangeRecord<'a> {
     ExchangeRecord {
         exchange_id: Identifier::new(9, number),
         ts: time((last() - made.ago) * 1_000_000 + number as i64),
@@ -86,7 +86,7 @@ fn record<'a>(made: &'a Made, number: u64) -> ExchangeRecord<'a> {
     }
 }
 
-fn stored(all: &[Made]) -> (tempfile::TempDir, Store) {
+pub(super) fn stored(all: &[Made]) -> (tempfile::TempDir, Store) {
     let folder = tempfile::tempdir().unwrap();
     let mut sink = start(folder.path());
     for (number, made) in all.iter().enumerate() {
@@ -97,7 +97,7 @@ fn stored(all: &[Made]) -> (tempfile::TempDir, Store) {
     (folder, store)
 }
 
-fn question(filter: ExchangeFilter) -> Question {
+pub(super) fn question(filter: ExchangeFilter) -> Question {
     Question {
         filter,
         from: Timestamp::from_second(last() - 10_020 - last() % 60).unwrap(),
@@ -224,7 +224,7 @@ proptest! {
 }
 
 /// One record a second, all of one sort.
-fn many(count: i64) -> Vec<Made> {
+pub(super) fn many(count: i64) -> Vec<Made> {
     let one = |ago| Made {
         ago,
         role: Role::Server,
@@ -239,55 +239,6 @@ fn many(count: i64) -> Vec<Made> {
         bytes: Some(1),
     };
     (0..count).map(one).collect()
-}
-
-/// Asks until all is answered; gives how often.
-fn all_parts(whole: &Question, mut ask: impl FnMut(&Question) -> Covered) -> usize {
-    let mut question = whole.clone();
-    let mut before = question.to;
-    for parts in 1.. {
-        let covered = ask(&question);
-        assert!(
-            covered.to <= before && covered.from <= covered.to,
-            "{covered:?}"
-        );
-        before = covered.from;
-        assert_eq!(covered.complete, covered.next.is_none());
-        question.after = covered.next;
-        if covered.complete {
-            return parts;
-        }
-    }
-    unreachable!()
-}
-
-#[test]
-fn an_answer_in_parts_adds_up_to_the_whole() {
-    let all = many(3000);
-    let (_folder, mut store) = stored(&all);
-    // Each answer looks at one stretch.
-    store.set_deadline(Some(Instant::now()));
-    let whole = of_rows(&question(ExchangeFilter::default()));
-    let mut total = Tally::default();
-    let parts = all_parts(&whole, |question| {
-        let (series, covered) = store.series(question, None, Timestamp::now()).unwrap();
-        total.merge(&series.tallies[0]);
-        covered
-    });
-    let mut by_status: BTreeMap<Box<str>, u64> = BTreeMap::new();
-    all_parts(&whole, |question| {
-        let (top, covered) = store.top(question, By::Status, Timestamp::now()).unwrap();
-        for (status, tally) in top.0.groups {
-            *by_status.entry(status).or_default() += tally.exchanges();
-        }
-        covered
-    });
-    assert!(parts > 3, "{parts}");
-    assert_eq!(total.exchanges(), 3000);
-    assert_eq!(total.sums[ERRORS], 300);
-    assert_eq!(total.sums[RESPONSE_BYTES], 6000);
-    let expected = [("200".into(), 2700), ("500".into(), 300)];
-    assert_eq!(by_status, BTreeMap::from(expected));
 }
 
 #[test]

@@ -8,7 +8,7 @@ use serde::Serialize;
 use crate::{process::Step, workspace::Workspace};
 
 /// The machine, and the source that was built.
-#[derive(Debug, Serialize)]
+#[derive(Debug, Default, Serialize)]
 pub(super) struct Host {
     kernel: String,
     cpu: String,

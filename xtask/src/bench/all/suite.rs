@@ -2,6 +2,8 @@
 
 use std::time::Duration;
 
+use crate::bench::code;
+
 /// One benchmark: `cargo xtask bench NAME`.
 #[derive(Debug)]
 pub(super) struct Suite {
@@ -17,11 +19,11 @@ pub(super) struct Suite {
 }
 
 /// All of them.
-pub(super) const SUITES: [Suite; 11] = [
+pub(super) const SUITES: [Suite; 12] = [
     Suite {
         name: "kernel",
         full: &[],
-        quick: &["--hooks", "tc", "--rounds", "3"],
+        quick: &["--hooks", "tc", "--rounds", "5"],
         program_flag: None,
         time_limit: Duration::from_secs(600),
     },
@@ -44,7 +46,7 @@ pub(super) const SUITES: [Suite; 11] = [
     Suite {
         name: "sessions",
         full: &[],
-        quick: &["--pairs", "1", "--seconds", "2"],
+        quick: &["--pairs", "1", "--seconds", "2", "--no-crowd"],
         program_flag: Some("--tapline"),
         time_limit: Duration::from_secs(600),
     },
@@ -86,7 +88,14 @@ pub(super) const SUITES: [Suite; 11] = [
     Suite {
         name: "read",
         full: &[],
-        quick: &["--megabytes", "64"],
+        quick: &[
+            "--megabytes",
+            "64",
+            "--tshark-megabytes",
+            "10",
+            "--rounds",
+            "2",
+        ],
         program_flag: Some("--program"),
         time_limit: Duration::from_secs(900),
     },
@@ -103,5 +112,12 @@ pub(super) const SUITES: [Suite; 11] = [
         quick: &["--seeds", "1", "--hours", "3"],
         program_flag: Some("--program"),
         time_limit: Duration::from_secs(600),
+    },
+    Suite {
+        name: code::NAME,
+        full: &[],
+        quick: &["--quick"],
+        program_flag: None,
+        time_limit: Duration::from_secs(900),
     },
 ];

@@ -164,7 +164,7 @@ const QUESTIONS: [(&str, &str); 63] = [
     ),
     ("sessions, a protocol", "/api/sessions?protocol=UDP"),
     ("one session", "/api/sessions/{session}?ts={ts}"),
-    ("report", "/api/report?start_time={day}"),
+    ("report", "/api/report"),
     ("ledger", "/api/ledger"),
     ("agent", "/api/agent"),
     ("alerts", "/api/alerts"),

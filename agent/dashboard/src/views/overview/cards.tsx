@@ -3,7 +3,6 @@
 import type { Moment, Stats } from "../../api/types";
 import { microseconds, number, percent, short } from "../../format";
 import { Card } from "../../parts/card";
-import { CoveredNote } from "../../parts/covered";
 import { Failure } from "../../parts/panel";
 import type { Answer } from "../../state/answer";
 import { runOn } from "../../state/running";
@@ -82,7 +81,6 @@ export function Cards({ answer, filtered }: { answer: Answer<Stats>; filtered: b
           now={lost === null ? t("lost_unknown") : lost === 0 ? t("lost_none") : t("lost_some")}
         />
       </div>
-      <CoveredNote answer={answer} />
     </div>
   );
 }

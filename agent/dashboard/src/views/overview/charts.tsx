@@ -6,11 +6,10 @@ import type { TimeSeries } from "../../api/types";
 import { type Line, isEmpty, take, unfinished } from "../../charts/series";
 import { TimeChart } from "../../charts/time-chart";
 import { bytes, microseconds, number, short } from "../../format";
-import { CoveredNote } from "../../parts/covered";
 import { AnswerPanel } from "../../parts/panel";
-import { type Answer, useAnswer } from "../../state/answer";
+import type { Answer } from "../../state/answer";
 import type { Filters } from "../../state/fields";
-import { joinSeries } from "../../state/partial";
+import { usePart } from "../../state/part";
 import { between } from "../../state/range";
 import { useShell } from "../../state/shell";
 import { t } from "../../words";
@@ -26,7 +25,6 @@ export function Charts({ filters }: { filters: Filters }) {
   const answer = useSeries(filters);
   return (
     <div class="grid halves">
-      <CoveredNote answer={answer} />
       <SeriesPanel
         title={t("chart_requests")}
         answer={answer}
@@ -75,7 +73,7 @@ export function Charts({ filters }: { filters: Filters }) {
 
 /** The time series of the page's range. */
 export function useSeries(filters: Filters): Answer<TimeSeries> {
-  return useAnswer<TimeSeries>("/api/timeseries", filters, { ranged: true, live: true, join: joinSeries });
+  return usePart<TimeSeries>("/api/timeseries", filters);
 }
 
 /** Packets a second of each CPU. */
@@ -84,6 +82,7 @@ export function PacketsPanel({ answer }: { answer: Answer<TimeSeries> }) {
     <SeriesPanel
       title={t("chart_packets")}
       answer={answer}
+      unsearched
       empty={t("empty_packets")}
       unit={(value) => `${short(value)}/s`}
       lines={(series, { cut }) =>
@@ -107,6 +106,7 @@ function SeriesPanel(props: {
   logarithmic?: boolean;
   unit: (value: number | null) => string;
   empty?: string;
+  unsearched?: boolean;
   lines: (series: TimeSeries, drawn: Drawn) => Line[];
 }) {
   const { setRange } = useShell();
@@ -125,7 +125,7 @@ function SeriesPanel(props: {
     <AnswerPanel
       title={props.title}
       answer={answer}
-      coveredElsewhere
+      unsearched={props.unsearched ?? false}
       note={step === undefined ? undefined : t("chart_step", { step: stepName(step) })}
       empty={() => (drawn === null || isEmpty(drawn.lines) ? (props.empty ?? t("empty_range")) : null)}
     >

@@ -6,17 +6,13 @@ import { AnswerPanel, Panel } from "../../parts/panel";
 import { Text } from "../../parts/value";
 import { useAnswer } from "../../state/answer";
 import type { Filters } from "../../state/fields";
-import { joinTop } from "../../state/partial";
+import { usePart } from "../../state/part";
 import { type Covered, type Insight, readCovered, readInsights } from "../../state/report";
 import { language, t } from "../../words";
 
 /** Requests by hour of the day. */
 export function HoursOfDay({ filters }: { filters: Filters }) {
-  const answer = useAnswer<Top>(
-    "/api/top",
-    { ...filters, by: "hour", limit: 24 },
-    { ranged: true, live: true, join: (one, other) => joinTop(one, other, (row) => row.requests) },
-  );
+  const answer = usePart<Top>("/api/top", { ...filters, by: "hour", limit: 24 });
   return (
     <AnswerPanel
       title={t("hours")}

@@ -1,11 +1,12 @@
 // Single requests on the overview: the slowest of the range, and the newest.
 
-import type { Exchange, ExchangePage, Slow } from "../../api/types";
+import type { Covered, Exchange, ExchangePage, Slow } from "../../api/types";
 import { clock, dayAndTime, microseconds, whenever } from "../../format";
 import { AnswerPanel, Panel } from "../../parts/panel";
 import { FilterValue, Status, Text } from "../../parts/value";
-import { useAnswer } from "../../state/answer";
 import type { Filters } from "../../state/fields";
+import { usePart } from "../../state/part";
+import { joinPages } from "../../state/partial";
 import { useShell } from "../../state/shell";
 import { t } from "../../words";
 
@@ -14,11 +15,7 @@ const SHOWN = 10;
 
 /** The slowest. */
 export function Slowest({ filters }: { filters: Filters }) {
-  const answer = useAnswer<Slow>(
-    "/api/slow",
-    { ...filters, limit: SHOWN },
-    { ranged: true, live: true, join: joinSlow },
-  );
+  const answer = usePart<Slow>("/api/slow", { ...filters, limit: SHOWN });
   return (
     <AnswerPanel
       title={t("slowest")}
@@ -34,11 +31,7 @@ export function Slowest({ filters }: { filters: Filters }) {
 export function Recent({ filters }: { filters: Filters }) {
   const { tick, place } = useShell();
   const live = Object.keys(filters).length === 0 && place.range.kind === "last" && tick?.recent !== undefined;
-  const answer = useAnswer<ExchangePage>(
-    live ? null : "/api/exchanges",
-    { ...filters, limit: SHOWN },
-    { ranged: true, live: true },
-  );
+  const answer = usePart<ExchangePage>(live ? null : "/api/exchanges", { ...filters, limit: SHOWN }, joinRecent);
   if (!live) {
     return (
       <AnswerPanel
@@ -110,9 +103,9 @@ function Requests({ title, rows }: { title: string; rows: readonly Exchange[] })
   );
 }
 
-function joinSlow(one: Slow, other: Slow): Slow {
-  const rows = [...one.exchanges, ...other.exchanges];
-  const known = new Map(rows.map((row) => [row.exchange_id, row]));
-  const sorted = [...known.values()].sort((a, b) => (b.ttfb_us ?? 0) - (a.ttfb_us ?? 0));
-  return { covered: other.covered, exchanges: sorted.slice(0, SHOWN) };
+function joinRecent(part: ExchangePage, rest: ExchangePage): ExchangePage {
+  const page = joinPages("exchanges", part, rest);
+  // The newest come first: there are enough.
+  const enough = page.exchanges.length >= SHOWN && page.covered !== undefined;
+  return enough ? { ...page, covered: { ...page.covered, complete: true } as Covered } : page;
 }

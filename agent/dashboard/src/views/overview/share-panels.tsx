@@ -4,9 +4,9 @@ import type { Stats, StatusClass, Top } from "../../api/types";
 import { AnswerPanel } from "../../parts/panel";
 import { Shares } from "../../parts/shares";
 import { FilterValue } from "../../parts/value";
-import { type Answer, useAnswer } from "../../state/answer";
+import type { Answer } from "../../state/answer";
 import type { Filters } from "../../state/fields";
-import { joinTop } from "../../state/partial";
+import { usePart } from "../../state/part";
 import { t } from "../../words";
 
 const CLASSES: readonly StatusClass[] = ["2xx", "3xx", "4xx", "5xx", "1xx", "other"];
@@ -17,7 +17,6 @@ export function StatusShares({ answer }: { answer: Answer<Stats> }) {
     <AnswerPanel
       title={t("shares_status")}
       answer={answer}
-      coveredElsewhere
       empty={(stats) => (stats.total_requests === 0 ? t("empty_range") : null)}
     >
       {(stats) => (
@@ -37,11 +36,7 @@ export function StatusShares({ answer }: { answer: Answer<Stats> }) {
 
 /** Methods. */
 export function MethodShares({ filters }: { filters: Filters }) {
-  const answer = useAnswer<Top>(
-    "/api/top",
-    { ...filters, by: "method", limit: 8 },
-    { ranged: true, live: true, join: (one, other) => joinTop(one, other, (row) => row.requests) },
-  );
+  const answer = usePart<Top>("/api/top", { ...filters, by: "method", limit: 8 });
   return (
     <AnswerPanel
       title={t("shares_method")}

@@ -1,11 +1,11 @@
 // The sums of the time range and filters.
 
 import type { Stats } from "../../api/types";
-import { type Answer, useAnswer } from "../../state/answer";
+import type { Answer } from "../../state/answer";
 import type { Filters } from "../../state/fields";
-import { joinStats } from "../../state/partial";
+import { usePart } from "../../state/part";
 
 /** Asks for them. */
 export function useStats(filters: Filters): Answer<Stats> {
-  return useAnswer<Stats>("/api/stats", filters, { ranged: true, live: true, join: joinStats });
+  return usePart<Stats>("/api/stats", filters);
 }

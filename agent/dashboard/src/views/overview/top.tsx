@@ -5,19 +5,11 @@ import { bytes, microseconds, number, percent } from "../../format";
 import { AnswerPanel } from "../../parts/panel";
 import { FilterValue } from "../../parts/value";
 import type { Sort } from "../../state/address";
-import { type Answer, useAnswer } from "../../state/answer";
+import type { Answer } from "../../state/answer";
 import type { Field, Filters } from "../../state/fields";
-import { joinTop } from "../../state/partial";
+import { usePart } from "../../state/part";
 import { useShell } from "../../state/shell";
 import { t } from "../../words";
-
-const ORDER: Record<Sort, (row: TopRow) => number> = {
-  requests: (row) => row.requests,
-  errors: (row) => row.errors,
-  mean: (row) => row.mean_us ?? -1,
-  p99: (row) => row.p99_us ?? -1,
-  bytes: (row) => row.response_bytes,
-};
 
 /** The filter that a value of a list becomes. */
 const FIELD: Partial<Record<TopBy, Field>> = {
@@ -151,11 +143,7 @@ export function TopList({ by, filters }: { by: "host" | "client" | "user_agent";
 }
 
 function useTop(by: TopBy, filters: Filters, sort: Sort, limit: number): Answer<Top> {
-  return useAnswer<Top>(
-    "/api/top",
-    { ...filters, by, sort, limit },
-    { ranged: true, live: true, join: (one, other) => joinTop(one, other, ORDER[sort]) },
-  );
+  return usePart<Top>("/api/top", { ...filters, by, sort, limit });
 }
 
 function ErrorCount({ row }: { row: TopRow }) {

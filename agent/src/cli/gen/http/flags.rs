@@ -181,7 +181,7 @@ impl HttpFlags {
                     method: self.method,
                     target: url.target.clone(),
                     fields: Vec::new(),
-                    body: body(self.body)?,
+                    body: body(self.body)?.into(),
                 };
                 (url, Asked::These(vec![request]))
             }

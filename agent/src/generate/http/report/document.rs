@@ -44,6 +44,10 @@ pub struct Document {
     pub(super) from_intended_start: Option<Latency>,
     #[serde(skip_serializing_if = "Option::is_none")]
     pub(super) start_lateness: Option<Latency>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub(super) until_failed: Option<Latency>,
+    /// Of all times but those in seconds.
+    pub(super) time_unit: &'static str,
     pub(super) histogram: Vec<Row>,
     pub(super) thresholds: Vec<Judged>,
 }

@@ -64,6 +64,20 @@ fn bars_hold_every_answer_once() {
 }
 
 #[test]
+fn a_failure_has_a_row_of_its_own() {
+    let mut account = answered([3_000_000]);
+    let is_there = |account: &Account| {
+        let json = serde_json::to_value(account.document()).unwrap();
+        let count = json["until_failed"]["count"].as_u64();
+        (account.to_string().contains("until it failed"), count)
+    };
+    assert_eq!(is_there(&account), (false, None));
+    account.report.tally.failures.record(9_000).unwrap();
+    assert_eq!(is_there(&account), (true, Some(1)));
+    assert_eq!(account.times().len(), 1);
+}
+
+#[test]
 fn how_it_ends() {
     let check = |account: &Account, exit: Exit| assert_eq!(account.exit(), exit);
     check(&account(), Exit::Done);

@@ -3,6 +3,7 @@
 use std::mem::MaybeUninit;
 
 use super::site::{Asked, Site};
+use crate::generate::http::answer::number;
 use crate::generate::http::chunks::Chunks;
 
 /// Fields of a head at most.
@@ -133,7 +134,7 @@ impl Reader {
                     }
                 }
                 14 if name.eq_ignore_ascii_case("content-length") => {
-                    let length = number(value).ok_or(400_u16)?;
+                    let length = number(value.trim_ascii()).ok_or(400_u16)?;
                     if body_length.is_some_and(|other| other != length) {
                         return Err(400);
                     }
@@ -167,17 +168,6 @@ impl Reader {
         self.asked = asked;
         Ok(Some((length, is_awaited)))
     }
-}
-
-fn number(digits: &[u8]) -> Option<u64> {
-    let digits = digits.trim_ascii();
-    if digits.is_empty() || digits.len() > 18 {
-        return None;
-    }
-    digits.iter().try_fold(0_u64, |number, digit| {
-        let digit = digit.is_ascii_digit().then_some(u64::from(digit & 15))?;
-        Some(number * 10 + digit)
-    })
 }
 
 #[cfg(test)]

@@ -240,13 +240,12 @@ impl Worker<'_> {
         self.gate.failed(now);
         self.tally.fail(fault);
         // How long we were patient says nothing of how fast the target is.
-        if !matches!(fault, Fault::Timeout | Fault::ConnectTimeout) {
+        if !fault.is_patience() {
             self.tally.last_end = now;
         }
         let Some(slot) = self.slots.get_mut(place as usize) else {
             return;
         };
-        // What was not answered took so long all the same: a target that stalls must not hide it.
         slot.tell(self.plan, &mut self.tally, now, Ending::Failed(fault));
         slot.close(self.live);
         self.put_back(place);

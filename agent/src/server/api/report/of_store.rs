@@ -39,6 +39,8 @@ pub(super) fn report(
     question: &Question,
     now: Timestamp,
 ) -> Result<Report, ReadError> {
+    // It goes through the hours one by one.
+    let question = &store.within_days(question);
     let newest = newest(store, question, now)?;
     let near = Question {
         from: question.from.max(back(question.to, STEP * STEPS)),

@@ -113,7 +113,7 @@ impl Groups {
                 counts: counts(&tally),
             })
             .collect();
-        rows.sort_by(|one, other| other.requests.cmp(&one.requests));
+        rows.sort_by_key(|row| std::cmp::Reverse(row.requests));
         Table {
             distinct: rows.len() as u64,
             rows,

@@ -9,7 +9,7 @@ use crate::http::exchange::record::Outcome;
 
 impl Running {
     /// Stores an exchange, of now.
-    fn put(&self, number: u64, change: impl FnOnce(&mut ExchangeRecord<'_>)) {
+    pub(super) fn put(&self, number: u64, change: impl FnOnce(&mut ExchangeRecord<'_>)) {
         let mut record = ExchangeRecord {
             exchange_id: Identifier::new(7, number),
             ts: Timestamp::from_microsecond(Timestamp::now().as_microsecond()).unwrap(),
@@ -26,7 +26,7 @@ impl Running {
         assert_eq!(answer.status, 201, "{answer:?}");
     }
 
-    fn value(&self, target: &str) -> Value {
+    pub(super) fn value(&self, target: &str) -> Value {
         let answer = self.get(target);
         assert_eq!(answer.status, 200, "{target} {answer:?}");
         answer.value()
@@ -352,55 +352,4 @@ fn pages_are_complete_and_without_doubles_while_records_come() {
         }
         done.store(true, Ordering::Relaxed);
     });
-}
-
-#[test]
-fn what_takes_long_is_answered_in_part() {
-    let bounds = Bounds {
-        look_time: Duration::ZERO,
-        ..Bounds::default()
-    };
-    let running = Running::with(bounds, None, |_| ());
-    for number in 0..20 {
-        running.put(number, |record| {
-            record.ts = Timestamp::from_microsecond(
-                Timestamp::now().as_microsecond() - number as i64 * 20_000_000,
-            )
-            .unwrap();
-        });
-    }
-    let mut total = 0;
-    let mut parts = 0;
-    let mut after = String::new();
-    loop {
-        let stats = running.value(&format!("/api/stats?target=/{after}"));
-        total += stats["total_requests"].as_u64().unwrap();
-        parts += 1;
-        let covered = &stats["covered"];
-        assert_eq!(covered["complete"], covered["next"].is_null());
-        match covered["next"].as_str() {
-            Some(next) => after = format!("&after={next}"),
-            None => break,
-        }
-    }
-    assert_eq!(total, 20);
-    assert!(parts > 5, "{parts}");
-    // One that is not found in time says so, and where to go on, until all was looked through.
-    let look = |identifier: Identifier| {
-        let mut after = String::new();
-        for asked in 1.. {
-            let answer = running.get(&format!("/api/exchanges/{identifier}{after}"));
-            if answer.status != 503 {
-                return (answer.status, asked);
-            }
-            let next = answer.value()["next"].as_str().unwrap().to_owned();
-            assert!(answer.body.contains("next as after"), "{answer:?}");
-            after = format!("?after={next}");
-        }
-        unreachable!()
-    };
-    let (status, asked) = look(Identifier::new(1, 1));
-    assert!(status == 404 && asked > 5, "{status} {asked}");
-    // Those of a run are found by their number.
-    assert_eq!(look(Identifier::new(7, 19)).0, 200);
 }

@@ -9,15 +9,20 @@ use crate::bench::{
 /// What is asked for: a name, the value measured, the bound, and its unit.
 type Asked = (&'static str, f64, Bound, f64, &'static str);
 
+/// What is measured in rounds.
+const CPU_TIME: &str = "CPU time of the agent";
+const THROUGHPUT: &str = "throughput of the server";
+const BULK: &str = "bulk transfer";
+
 impl Measured {
     /// Its figures against the targets of an agent that captures.
     pub(crate) fn targets(&self) -> Vec<Target> {
         if !self.judged {
-            return Vec::new();
+            return self.beside();
         }
         let bulk = [
             (
-                "bulk transfer",
+                BULK,
                 median(self.bulk_ratio),
                 Bound::AtLeast,
                 0.93,
@@ -43,6 +48,23 @@ impl Measured {
         let missed = known(|known| known.missed());
         let lost = known(|known| known.lost);
         self.named(self.under_load(missed, lost, 1.0, 0.95).chain(bulk))
+    }
+
+    /// Its figures where nothing is asked of it: another program, or a hook that is not taken by itself.
+    fn beside(&self) -> Vec<Target> {
+        let named =
+            |what: &str, value, unit| Target::beside(format!("{}: {what}", self.name), value, unit);
+        let (ratio, cpu) = (self.throughput_ratio, self.cpu_microseconds_per_head);
+        let recall = self
+            .recall
+            .map(|recall| named("heads written", recall, "of those on the wire"));
+        [
+            named("throughput of the server", median(ratio), "of that without").over(ratio),
+            named("CPU time", median(cpu), "µs a head").over(cpu),
+        ]
+        .into_iter()
+        .chain(recall)
+        .collect()
     }
 
     /// Its figures against the targets of an agent with all that it does.
@@ -76,14 +98,14 @@ impl Measured {
                 "records",
             ),
             (
-                "CPU time of the agent",
+                CPU_TIME,
                 median(self.cpu_microseconds_per_head),
                 Bound::AtMost,
                 cpu,
                 "µs a head",
             ),
             (
-                "throughput of the server",
+                THROUGHPUT,
                 median(self.throughput_ratio),
                 Bound::AtLeast,
                 throughput,
@@ -96,7 +118,14 @@ impl Measured {
     fn named(&self, asked: impl Iterator<Item = Asked>) -> Vec<Target> {
         asked
             .map(|(name, value, bound, limit, unit)| {
-                Target::new(format!("{}: {name}", self.name), value, bound, limit, unit)
+                let rounds = match name {
+                    CPU_TIME => self.cpu_microseconds_per_head,
+                    THROUGHPUT => self.throughput_ratio,
+                    BULK => self.bulk_ratio,
+                    _ => None,
+                };
+                let name = format!("{}: {name}", self.name);
+                Target::new(name, value, bound, limit, unit).over(rounds)
             })
             .collect()
     }

@@ -225,7 +225,7 @@ fn parts_do_not_change_the_report() {
             text += "nonsense\n";
         }
         if second % 17_001 == 9 {
-            text += &"x".repeat((1 << 20) + 5);
+            text += &"x".repeat(3 << 20);
             text.push('\n');
         }
     }

@@ -69,7 +69,7 @@ fn exchange(number: u64, ts: Timestamp, status: u16) -> String {
         "{{\"exchange_id\":\"{number:032x}\",\"ts\":\"{ts}\",\"role\":\"server\",\"outcome\":\"complete\",\
          \"src_ip\":\"192.0.2.{}\",\"src_port\":5000,\"dst_ip\":\"198.51.100.1\",\"dst_port\":80,\
          \"method\":\"GET\",\"target\":\"/item/{number}?x=1\",\"version\":\"HTTP/1.1\",\"host\":\"example.com\",\
-         \"user_agent\":\"curl/8\",\"status\":{status},\"ttfb_us\":{},\"response_bytes\":100}}\n",
+         \"user_agent\":\"curl/8\",\"status\":{status},\"ttfb_us\":{},\"response_bytes\":100,\"cpu_id\":0}}\n",
         number % 5 + 1,
         1000 + number,
     )

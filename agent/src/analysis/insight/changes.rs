@@ -145,7 +145,10 @@ fn share(series: &Series, signal: Signal, count: Count) -> Vec<Change> {
     let mut odd: Vec<Option<Odd>> = vec![None; points.len()];
     for index in 0..points.len() {
         let point = points[index];
-        if point.records == 0 {
+        let before = index.checked_sub(1).filter(|before| odd[*before].is_none());
+        let others = before.map_or(0, |before| count(&points[before]));
+        // With so few, nothing is odd: what is usual need not be known.
+        if point.records == 0 || count(&point).saturating_add(others) < FEWEST {
             continue;
         }
         let history: Vec<usize> = history(series, &odd, index, |point| point.records > 0);
@@ -164,7 +167,6 @@ fn share(series: &Series, signal: Signal, count: Count) -> Vec<Change> {
             odd[index] = Some(alone);
             continue;
         }
-        let before = index.checked_sub(1).filter(|before| odd[*before].is_none());
         if let Some((before, other)) = before.map(|before| (before, points[before]))
             && let Some(both) = judge(
                 point.records.saturating_add(other.records),
@@ -220,6 +222,9 @@ fn slower(series: &Series) -> Vec<Change> {
         else {
             continue;
         };
+        if mean < FELT {
+            continue;
+        }
         let history = history(series, &odd, index, is_measured);
         let mut means: Vec<f64> = history
             .iter()

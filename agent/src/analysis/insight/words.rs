@@ -69,7 +69,7 @@ impl Insight {
                 .take(ALSO)
                 .map(|also| also.words(language, show))
                 .collect();
-            text.push(' ');
+            text.push_str(". ");
             text.push_str(&fill(texts.also, &[("list", list.join(", "))]));
         }
         Words {

@@ -54,15 +54,42 @@ fn korean(warning: &Warning) -> String {
         WarningKind::UndeclaredNumber => format!(
             "{source}: 줄 끝에 숫자가 있습니다. 처리 시간이라면 --log-format combined_time(마이크로초) 또는 combined_seconds(초)로 알려 주세요"
         ),
-        WarningKind::Bounded => {
-            format!("종류가 너무 많아 구분하는 수에 한도가 있습니다 ({count}건이 해당): {rest}")
-        }
+        WarningKind::Bounded => bounded(rest, *count),
         WarningKind::NothingAsked => {
             format!("읽은 {count}줄 가운데 요청한 시간이나 조건에 맞는 것이 없습니다")
         }
         WarningKind::Unpaired => {
             format!("{count}개의 응답은 로그에 요청이 없어 집계하지 않았습니다")
         }
+    }
+}
+
+/// What there is a bound for, in Korean.
+const BOUNDED: [(&str, &str); 6] = [
+    ("paths", "경로"),
+    ("clients", "클라이언트"),
+    ("user agents", "사용자 에이전트"),
+    ("referrers", "리퍼러"),
+    ("hosts", "호스트"),
+    ("endpoints", "엔드포인트"),
+];
+
+fn bounded(english: &str, count: u64) -> String {
+    let name = english
+        .strip_prefix("there are more ")
+        .and_then(|rest| rest.split_once(" than "))
+        .and_then(|(name, _)| BOUNDED.iter().find(|(known, _)| *known == name));
+    match name {
+        Some((_, name)) => {
+            format!("{name}의 종류가 구분하는 한도보다 많습니다: {count}건은 그 외로 집계했습니다")
+        }
+        None if english.contains("48 hours") => {
+            "로그가 48시간보다 깁니다: 분 단위 통계는 가장 최근 48시간만 있습니다".to_owned()
+        }
+        None if english.starts_with("paths, referrers") => {
+            format!("경로, 리퍼러, 클라이언트의 분 단위 통계는 가장 최근 {count}건의 것입니다")
+        }
+        None => english.to_owned(),
     }
 }
 
@@ -99,6 +126,12 @@ mod tests {
             Some("a"),
             "a has lines of several formats: COMBINED, simple",
             "a: 여러 형식의 줄이 섞여 있습니다 (COMBINED, simple)",
+        );
+        check(
+            WarningKind::Bounded,
+            None,
+            "there are more user agents than are told apart: 3 requests are counted as those of others",
+            "사용자 에이전트의 종류가 구분하는 한도보다 많습니다: 3건은 그 외로 집계했습니다",
         );
         check(
             WarningKind::Unpaired,

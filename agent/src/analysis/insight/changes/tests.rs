@@ -55,6 +55,22 @@ fn ordinary_traffic_has_at_most_a_change_an_hour() {
 }
 
 #[test]
+fn what_nobody_feels_is_no_change() {
+    let mut minutes = ordinary(600, 77);
+    for minute in &mut minutes {
+        minute.time_sum_us /= 100.0;
+    }
+    for minute in &mut minutes[400..410] {
+        minute.time_sum_us *= 3.0;
+    }
+    let found = found(&minutes);
+    assert!(
+        found.iter().all(|change| change.signal != Signal::Slower),
+        "{found:?}"
+    );
+}
+
+#[test]
 fn faults_are_found_where_they_are() {
     type Fault = fn(&mut Point);
     let faults: [(Signal, Fault); 6] = [

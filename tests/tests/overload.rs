@@ -93,7 +93,6 @@ fn overload(hook: &str) {
         ended.count("records/lost/ring"),
         ended.count("records/numbered")
     );
-    println!("{summary}");
     assert!(memory < MEMORY_KIB, "{summary}");
     // It was too much, and yet whatever the cable brought was seen and counted.
     assert!(ended.count("records/lost/ring") > 0, "{summary}");

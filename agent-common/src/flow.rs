@@ -14,6 +14,7 @@ use crate::shared::Shared;
 pub use self::image::{FlowBucketImage, FlowLinesImage};
 pub use self::known::{known_word, looked, looked_at};
 pub use self::parts::FlowParts;
+pub use self::place::left_out;
 pub use self::record::{FLOW_VERSION, FlowRecord, flow_name, slot_of, why};
 
 pub mod count;

@@ -1,7 +1,7 @@
 //! Where connections, counters and records live: maps in the kernel, vectors in the agent.
 
 use crate::flow::count::{count, count_new, end};
-use crate::flow::{FlowBucket, FlowLines, FlowRecord};
+use crate::flow::{FlowBucket, FlowLines, FlowRecord, left_out};
 use crate::scratch::{Scratch, Workplace};
 use crate::search::{Body, head_end, request_body};
 use crate::shared::Shared;
@@ -86,6 +86,14 @@ pub unsafe trait Host {
         Self: Sized,
     {
         count_new(self, workplace);
+    }
+
+    /// [`crate::flow::left_out`].
+    fn left_out(&self, slot: u32, generation: u32, packets: u64, unsent: u64) -> u64
+    where
+        Self: Sized,
+    {
+        left_out(self, slot, generation, packets, unsent)
     }
 
     /// [`crate::flow::count::end`].

@@ -2,7 +2,10 @@
 //! state in which it is called. All loops over bytes live here.
 
 use agent_common::{
-    flow::count::{count, count_new, end},
+    flow::{
+        count::{count, count_new, end},
+        left_out,
+    },
     scratch::{Scratch, Workplace},
     search, start,
 };
@@ -106,6 +109,13 @@ pub extern "C" fn count_new_flow(workplace: *mut Workplace) -> u32 {
         count_new(&Kernel, workplace);
     }
     0
+}
+
+/// [`left_out`].
+#[inline(never)]
+#[unsafe(no_mangle)]
+pub extern "C" fn left_out_flow(slot: u32, generation: u32, packets: u64, unsent: u64) -> u64 {
+    left_out(&Kernel, slot, generation, packets, unsent)
 }
 
 /// [`end`]: as above.

@@ -216,6 +216,11 @@ unsafe impl Host for Kernel {
     }
 
     #[inline(always)]
+    fn left_out(&self, slot: u32, generation: u32, packets: u64, unsent: u64) -> u64 {
+        functions::left_out_flow(slot, generation, packets, unsent)
+    }
+
+    #[inline(always)]
     fn end_flow(&self, workplace: &mut Workplace) {
         functions::end_flow(workplace);
     }

@@ -275,8 +275,7 @@ fn leave<H: Host>(
     let total = counted.total();
     let unsent = total.wrapping_sub(flow.sent.get());
     let generation = flow.generation.get();
-    let known = host.flow_known(slot);
-    let word = known.map_or(0, Shared::get);
+    let word = host.flow_known(slot).map_or(0, Shared::get);
     let (unknown, last) = unknown(word, generation, total);
     if unsent == 0 || (unknown == 0 && last) {
         // The reader has all of it.
@@ -285,22 +284,29 @@ fn leave<H: Host>(
     if send(host, parts, slot, why, &counted, counters, record) {
         return;
     }
+    counters.flows_left_out += 1;
+    counters.packets_left_out += host.left_out(slot, generation, total, unsent);
+}
+
+/// Of a flow that leaves its slot with so many packets, `unsent` of which no record has that was sent, and for
+/// whose record there is no room: says so in the word of the slot, and gives how many packets are lost.
+#[inline(always)]
+pub fn left_out<H: Host>(host: &H, slot: u32, generation: u32, packets: u64, unsent: u64) -> u64 {
+    let mut lost = unsent.min(packets);
     // What the reader says of it at this very moment counts: it says one thing and then another of each flow.
-    let mut lost = unsent.min(total);
     let mut tries = 0;
-    while let Some(known) = known
+    while let Some(known) = host.flow_known(slot)
         && tries < TRIES
     {
         let word = known.get();
-        let (unread, said) = left(word, generation, total, unsent);
+        let (unread, said) = left(word, generation, packets, unsent);
         lost = unread;
         if said == word || host.claim(known, word, said) {
             break;
         }
         tries += 1;
     }
-    counters.flows_left_out += 1;
-    counters.packets_left_out += lost;
+    lost
 }
 
 /// The reader changes the word of a slot before it looks and when it has looked, and makes a record in between:

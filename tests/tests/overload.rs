@@ -23,6 +23,9 @@ const MEMORY_KIB: u64 = 256 << 10;
 /// everybody, and TCP sends them again after a while.
 const ANSWERED_WITHIN: Duration = Duration::from_secs(2);
 
+/// So many frames at least, in [`SECONDS`].
+const A_FLOOD: u64 = 500_000;
+
 /// Packets of the host itself (neighbours, IPv6) that come while counters are read.
 const CHATTER: u64 = 50;
 
@@ -94,9 +97,10 @@ fn overload(hook: &str) {
         ended.count("records/numbered")
     );
     assert!(memory < MEMORY_KIB, "{summary}");
-    // It was too much, and yet whatever the cable brought was seen and counted.
+    // It was too much, and yet whatever the cable brought was seen and counted. What its end has no room
+    // for, the kernel drops before anybody sees it.
     assert!(ended.count("records/lost/ring") > 0, "{summary}");
-    assert!(delivered > sent / 2, "{summary}");
+    assert!(delivered > A_FLOOD, "{summary}");
     assert!(incoming.abs_diff(delivered) <= CHATTER, "{summary}");
 }
 

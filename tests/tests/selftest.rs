@@ -6,6 +6,7 @@ use std::collections::BTreeSet;
 use std::fs;
 use std::path::Path;
 use std::process::Command;
+use std::sync::{Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
 use serde_json::Value;
@@ -38,6 +39,12 @@ fn without_variables(command: &mut Command) {
     }
 }
 
+/// Loads share the CPUs: one selftest at a time.
+fn alone() -> MutexGuard<'static, ()> {
+    static ALONE: Mutex<()> = Mutex::new(());
+    ALONE.lock().unwrap_or_else(PoisonError::into_inner)
+}
+
 /// The network namespaces of all processes.
 fn namespaces() -> BTreeSet<String> {
     let processes = fs::read_dir("/proc").unwrap().flatten();
@@ -51,6 +58,7 @@ fn is_empty(folder: &Path) -> bool {
 
 #[test]
 fn every_hook_writes_all_that_was_sent() {
+    let _alone = alone();
     let folder = tempfile::tempdir().unwrap();
     let done = Program::new(selftest(folder.path(), "--load 1s --exchanges 500")).output();
     let report: Value = serde_json::from_str(&done.stdout)
@@ -93,6 +101,7 @@ fn every_hook_writes_all_that_was_sent() {
 
 #[test]
 fn a_signal_ends_it_and_nothing_is_left() {
+    let _alone = alone();
     for signal in [libc::SIGINT, libc::SIGTERM] {
         let folder = tempfile::tempdir().unwrap();
         let before = namespaces();
@@ -129,6 +138,7 @@ fn a_signal_ends_it_and_nothing_is_left() {
 
 #[test]
 fn the_capture_of_a_selftest_that_is_killed_ends_with_it() {
+    let _alone = alone();
     let folder = tempfile::tempdir().unwrap();
     let process = Program::new(selftest(folder.path(), "--attach tc --load 20s")).start();
     let selftest = process.id();

@@ -70,10 +70,9 @@ pub trait TakeFlow: std::fmt::Debug + Send {
     /// that was sent before.
     fn sent(&mut self, record: &FlowRecord, engine: &Engine);
 
-    /// A flow as it was found in the table at `now_ns` (on the clock of the records). `news`: something was
-    /// counted since the kernel side last sent it. `engine` has read what was sent up to then. Gives what
-    /// becomes of it.
-    fn found(&mut self, record: &FlowRecord, news: bool, now_ns: u64, engine: &Engine) -> Taken;
+    /// A flow as it was found in the table. `news`: something was counted since the kernel side last sent it.
+    /// `engine` has read what `when` says. Gives what becomes of it.
+    fn found(&mut self, record: &FlowRecord, news: bool, when: When, engine: &Engine) -> Taken;
 
     /// So many packets that were put on record in [`TakeFlow::found`] are among those that the kernel side counts as
     /// left out: their flow left at the same moment, when the ring had no room for it.
@@ -84,6 +83,27 @@ pub trait TakeFlow: std::fmt::Debug + Send {
 
     /// The programs are detached and the ring is empty: what is found from now on is all there will be.
     fn end(&mut self);
+}
+
+/// When a flow was found in the table, on the clock of the records.
+#[derive(Clone, Copy, Debug, Eq, PartialEq)]
+pub struct When {
+    /// The time itself, in nanoseconds.
+    pub now_ns: u64,
+    /// What was sent of packets up to this time is read. A flow whose last packet came later is ahead of its
+    /// heads.
+    pub read_ns: u64,
+}
+
+impl When {
+    /// Everything that was sent is read.
+    #[must_use]
+    pub fn all_is_read(now_ns: u64) -> Self {
+        Self {
+            now_ns,
+            read_ns: u64::MAX,
+        }
+    }
 }
 
 /// What was done with a flow that was found.
@@ -130,6 +150,15 @@ impl<'a> Item<'a> {
         match self {
             Self::Piece(header, _) => header.cpu,
             Self::Flow(record) => record.cpu,
+        }
+    }
+
+    /// When it was sent: of a piece, when its packet came. Nanoseconds of the clock of the records.
+    #[must_use]
+    pub fn time_ns(&self) -> u64 {
+        match self {
+            Self::Piece(header, _) => header.time_ns,
+            Self::Flow(record) => record.time_ns,
         }
     }
 }

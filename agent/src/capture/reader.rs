@@ -18,7 +18,7 @@ use aya::maps::{MapData, RingBuf};
 
 pub use self::progress::{Finished, Progress};
 use super::flows::table::{FlowTable, SLICE};
-use super::flows::{Item, TakeFlow as _};
+use super::flows::{Item, TakeFlow as _, When};
 use super::mapped::Mapped;
 use super::offline::Slot;
 use super::writer::{Closed, Writer};
@@ -49,6 +49,10 @@ const SCAN_NS: u64 = 4_000_000_000;
 /// How long slices are read at the most before the ring is looked at again; the last may take a little
 /// longer.
 const SCAN_MOST: Duration = Duration::from_millis(2);
+
+/// A record may come so long after one of a later packet: its program read the clock and has yet to send it. Twice
+/// the coarsest tick (100 Hz), because flows have the times of their last packets to a tick.
+const IN_FLIGHT_NS: u64 = 20_000_000;
 
 /// The reader's end of the kernel programs.
 #[expect(missing_debug_implementations, reason = "aya's ring has none")]
@@ -145,6 +149,7 @@ impl Reader {
             named,
             received: vec![0; cpus],
             expired_ns: 0,
+            read_ns: 0,
             scan_ns: 0,
         };
         let thread = std::thread::Builder::new()
@@ -202,6 +207,8 @@ struct Work {
     /// As in [`Progress`].
     received: Vec<u64>,
     expired_ns: u64,
+    /// What was sent of packets up to this time was taken.
+    read_ns: u64,
     /// When the next slice of the table of flows is due.
     scan_ns: u64,
 }
@@ -264,11 +271,15 @@ impl Work {
         while let Ok((index, name)) = self.named.try_recv() {
             self.writer.name_interface(index, &name);
         }
+        let started_ns = monotonic_ns();
+        let mut is_empty = false;
+        let mut sent_ns = 0;
         let mut taken = 0;
         let mut taken_bytes = 0;
         let mut foreign = 0;
         while taken < TAKEN_MAX {
             let Some(item) = self.kernel.records.next() else {
+                is_empty = true;
                 break;
             };
             taken += 1;
@@ -278,6 +289,7 @@ impl Work {
             match record {
                 Some((record, received)) => {
                     *received += 1;
+                    sent_ns = record.time_ns();
                     match record {
                         Item::Piece(header, bytes) => {
                             self.engine.record(header, bytes, &mut self.writer);
@@ -296,6 +308,8 @@ impl Work {
                 self.kernel.release(slot);
             }
         }
+        let taken_ns = if is_empty { started_ns } else { sent_ns };
+        self.read_ns = self.read_ns.max(taken_ns.saturating_sub(IN_FLIGHT_NS));
         let now_ns = monotonic_ns();
         if now_ns.saturating_sub(self.expired_ns) >= EXPIRE_NS {
             self.expired_ns = now_ns;
@@ -360,12 +374,16 @@ impl Work {
             return;
         };
         let started = Instant::now();
+        let when = When {
+            now_ns,
+            read_ns: self.read_ns,
+        };
         let step = SCAN_NS / u64::from(table.buckets().div_ceil(SLICE).max(1));
         // No more than one walk is caught up with.
         self.scan_ns = self.scan_ns.max(now_ns.saturating_sub(SCAN_NS));
         while self.scan_ns <= now_ns && started.elapsed() < SCAN_MOST {
             self.scan_ns += step.max(1);
-            match table.read_slice(&mut |record, news| flows.found(record, news, now_ns, engine)) {
+            match table.read_slice(&mut |record, news| flows.found(record, news, when, engine)) {
                 Ok(read) => {
                     flows.counted_twice(read.counted_twice);
                     if read.last {
@@ -382,7 +400,7 @@ impl Work {
 
     /// Reads all of the table of flows, after the hooks are detached and the ring is empty.
     fn scan_all(&mut self) {
-        let now_ns = monotonic_ns();
+        let when = When::all_is_read(monotonic_ns());
         let engine = &self.engine;
         let (Some(table), Some(flows)) = (&mut self.kernel.flows, self.writer.flows()) else {
             return;
@@ -390,7 +408,7 @@ impl Work {
         table.rewind();
         flows.end();
         loop {
-            match table.read_slice(&mut |record, news| flows.found(record, news, now_ns, engine)) {
+            match table.read_slice(&mut |record, news| flows.found(record, news, when, engine)) {
                 Ok(read) => {
                     flows.counted_twice(read.counted_twice);
                     if read.last {

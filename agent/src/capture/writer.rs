@@ -7,9 +7,9 @@ use std::sync::Arc;
 use std::time::Instant;
 
 use agent_common::connection::Release;
-use agent_common::flow::FlowRecord;
+use agent_common::flow::{FlowRecord, seen};
 
-use crate::capture::flows::{TakeFlow, Taken};
+use crate::capture::flows::{TakeFlow, Taken, When};
 use crate::capture::offline::Slot;
 use crate::host::addresses::LocalAddresses;
 use crate::host::clock::ClockMap;
@@ -359,12 +359,17 @@ impl TakeFlow for Writer {
         }
     }
 
-    fn found(&mut self, record: &FlowRecord, _news: bool, now_ns: u64, engine: &Engine) -> Taken {
-        self.end_exchanges(record, now_ns, engine);
+    fn found(&mut self, record: &FlowRecord, _news: bool, when: When, engine: &Engine) -> Taken {
+        if record.last_ns <= when.read_ns {
+            self.end_exchanges(record, when.now_ns, engine);
+        } else if record.state & seen::ENDED != 0 {
+            // Heads of it are still in the ring, and what is taken as final may not come again: the next walk.
+            return Taken::No;
+        }
         let Some(sessions) = &mut self.sessions else {
             return Taken::No;
         };
-        let (due, taken) = sessions.found(record, now_ns);
+        let (due, taken) = sessions.found(record, when.now_ns);
         if let Some(due) = due {
             self.session(record, due);
         }

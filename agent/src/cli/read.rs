@@ -17,7 +17,7 @@ use anyhow::Context as _;
 use self::parser::{Parser, Parsing};
 use self::summary::{Summary, in_words};
 use super::settings;
-use crate::capture::flows::TakeFlow as _;
+use crate::capture::flows::{TakeFlow as _, When};
 use crate::capture::offline::{Offline, OfflineSettings, Slice, TICK_NS};
 use crate::capture::pcap::{CaptureFile, Frame, Link as FrameLink};
 use crate::capture::writer::{Exchanges, Local, Wall, Writer};
@@ -345,7 +345,7 @@ impl Reading {
             return Ok(true);
         };
         Ok(self.offline.read_flows(buckets, &mut |flow, news| {
-            flows.found(flow, news, now_ns, engine)
+            flows.found(flow, news, When::all_is_read(now_ns), engine)
         }))
     }
 

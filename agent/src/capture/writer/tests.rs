@@ -1,7 +1,10 @@
 //! What becomes of a head, and of a flow, on its way to the sinks.
 
 use std::fs;
+use std::path::Path;
 
+use agent_common::flow::flow_name;
+use agent_common::record::FIRST_POSITION;
 use jiff::Timestamp;
 use jiff::tz::TimeZone;
 
@@ -15,7 +18,7 @@ use crate::http::redact::RedactSettings;
 use crate::session::table::SessionSettings;
 use crate::sink::log::{Format, LogSettings, Output as Place};
 use crate::sink::sqlite::{SqliteSettings, SqliteSink};
-use crate::store::{Order, SessionFilter, Store};
+use crate::store::{ExchangeFilter, Order, SessionFilter, Store};
 
 const RAW: &[u8] = b"Authorization: Basic c2VjcmV0\r\nCookie: c=c2VjcmV0\r\n\
     Location: http://c2VjcmV0@h/?sig=c2VjcmV0\r\nReferer: http://c2VjcmV0@r/?pwd=c2VjcmV0\r\n";
@@ -138,30 +141,7 @@ fn times_of_sessions_are_right_across_a_step_of_the_clock() {
     let mut clock = ClockMap::new(offset);
     let (publisher, reader) = shared(clock.clone());
     let logs = tempfile::tempdir().unwrap();
-    let sink = LogSink::start(LogSettings {
-        output: Place::Directory(logs.path().to_owned()),
-        ..LogSettings::default()
-    });
-    let local = Local::Fixed(LocalAddresses::new([]));
-    let store = SqliteSink::start(SqliteSettings {
-        directory: folder.path().to_owned(),
-        ..SqliteSettings::default()
-    });
-    let wall = Wall::Monotonic(reader);
-    let redactor = Redactor::new(&RedactSettings::default(), &[]);
-    let mut writer = Writer::new(sink.unwrap(), local, wall, false, redactor)
-        .with_exchanges(Exchanges::new(
-            Pairing::new(7, Limits::default()),
-            FanOut::new(vec![Box::new(store.unwrap())]),
-        ))
-        .with_sessions(SessionTable::new(
-            7,
-            SessionSettings {
-                idle: IdleLimits::default(),
-                interim_ns: Some(SECOND),
-                tick_ns: 4_000_000,
-            },
-        ));
+    let mut writer = storing(folder.path(), logs.path(), Wall::Monotonic(reader));
     let engine = Engine::new(EngineLimits::default());
     let flow = |slot: u32, first_s: u64, last_s: u64, packets: u64| FlowRecord {
         slot,
@@ -172,7 +152,7 @@ fn times_of_sessions_are_right_across_a_step_of_the_clock() {
         packets: [packets, 0],
         protocol: agent_common::counters::Protocol::Tcp as u8,
         why: agent_common::flow::why::ENDED,
-        state: agent_common::flow::seen::ENDED,
+        state: seen::ENDED,
         ..FlowRecord::default()
     };
     // A record before the step, and the last one behind it; beside it a session of after the step.
@@ -181,7 +161,7 @@ fn times_of_sessions_are_right_across_a_step_of_the_clock() {
         ..flow(1, 1_000, 1_010, 3)
     };
     assert_eq!(
-        writer.found(&before, true, 1_010 * SECOND, &engine),
+        writer.found(&before, true, When::all_is_read(1_010 * SECOND), &engine),
         Taken::SoFar
     );
     assert!(clock.push(1_020 * SECOND, offset + STEP));
@@ -220,4 +200,101 @@ fn times_of_sessions_are_right_across_a_step_of_the_clock() {
             (925 * second, 926 * second, second as u64, 1),
         ]
     );
+}
+
+/// A walk sees that a connection has ended before its last heads are read from the ring.
+#[test]
+fn a_flow_that_is_ahead_of_its_heads_waits() {
+    const TIME_NS: u64 = 1_567_315_011_002_000_000;
+    let folder = tempfile::tempdir().unwrap();
+    let logs = tempfile::tempdir().unwrap();
+    let mut writer = storing(folder.path(), logs.path(), Wall::Records);
+    let engine = Engine::new(EngineLimits::default());
+    let exchange = |writer: &mut Writer, number: u64, response_at: u64| {
+        let request = FoundHead {
+            exchange: Some(number as u32),
+            flow: flow_name(0, 0),
+            position: FIRST_POSITION + number * 100,
+            peer_position: response_at,
+            ..found()
+        };
+        writer.head(&request);
+        writer.head(&FoundHead {
+            start: StartLine::Response {
+                status: 200,
+                reason: b"OK",
+            },
+            line: b"HTTP/1.1 200 OK",
+            source_port: request.destination_port,
+            destination_port: request.source_port,
+            position: response_at,
+            peer_position: FIRST_POSITION + number * 100 + 100,
+            segment_end: response_at + 50,
+            side: 1,
+            ..request
+        });
+    };
+    exchange(&mut writer, 0, FIRST_POSITION);
+    let flow = FlowRecord {
+        slot: 0,
+        generation: 0,
+        source: Ipv6Addr::LOCALHOST.octets(),
+        destination: Ipv6Addr::LOCALHOST.octets(),
+        source_port_be: 50_905_u16.to_be_bytes(),
+        destination_port_be: 80_u16.to_be_bytes(),
+        first_ns: TIME_NS,
+        last_ns: TIME_NS,
+        packets: [6, 6],
+        payload: [200, 1_000],
+        protocol: agent_common::counters::Protocol::Tcp as u8,
+        state: seen::ENDED | seen::SYN | seen::ANSWER << seen::SIDE_SHIFT,
+        ..FlowRecord::default()
+    };
+    let when = |read_ns| When {
+        now_ns: TIME_NS,
+        read_ns,
+    };
+    let taken = writer.found(&flow, true, when(TIME_NS - 1), &engine);
+    assert_eq!(taken, Taken::No);
+    exchange(&mut writer, 1, FIRST_POSITION + 400);
+    let taken = writer.found(&flow, true, when(TIME_NS), &engine);
+    assert_eq!(taken, Taken::Final);
+    let closed = writer.close();
+    assert_eq!(closed.sinks[0].1.stored, 3);
+    let store = Store::open(folder.path()).unwrap();
+    let page = store
+        .exchanges(&ExchangeFilter::default(), Order::Oldest, None, 10)
+        .unwrap();
+    let bytes: Vec<Option<u64>> = page
+        .exchanges()
+        .map(|record| record.response_bytes)
+        .collect();
+    assert_eq!(bytes, [Some(400), Some(600)]);
+}
+
+/// A writer whose lines go to `logs` and whose exchanges and sessions go to a store in `folder`.
+fn storing(folder: &Path, logs: &Path, clock: Wall) -> Writer {
+    let sink = LogSink::start(LogSettings {
+        output: Place::Directory(logs.to_owned()),
+        ..LogSettings::default()
+    });
+    let local = Local::Fixed(LocalAddresses::new([]));
+    let store = SqliteSink::start(SqliteSettings {
+        directory: folder.to_owned(),
+        ..SqliteSettings::default()
+    });
+    let redactor = Redactor::new(&RedactSettings::default(), &[]);
+    Writer::new(sink.unwrap(), local, clock, false, redactor)
+        .with_exchanges(Exchanges::new(
+            Pairing::new(7, Limits::default()),
+            FanOut::new(vec![Box::new(store.unwrap())]),
+        ))
+        .with_sessions(SessionTable::new(
+            7,
+            SessionSettings {
+                idle: IdleLimits::default(),
+                interim_ns: Some(1_000_000_000),
+                tick_ns: 4_000_000,
+            },
+        ))
 }

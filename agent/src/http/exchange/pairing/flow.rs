@@ -18,12 +18,13 @@ use super::Pairing;
 /// that waits for missing bytes.
 pub(super) const GRACE_NS: u64 = 1_500_000_000;
 
-/// How long a flow has rested when all of its records are read for certain.
+/// How long a flow has rested when its last byte is acknowledged (Linux delays that by 40 ms, seldom 200).
 const QUIET_NS: u64 = 100_000_000;
 
 impl Pairing {
-    /// Takes a flow as it was at `now_ns`, on the clock of the records. `holds_back` says whether bytes of the
-    /// connection with this slot and generation wait to be read. Exchanges that are over go to `out`.
+    /// Takes a flow at `now_ns`, on the clock of the records; all heads up to its last packet were given to
+    /// [`Self::head`], but for what waits: `holds_back` says whether bytes of the connection with this slot and
+    /// generation wait to be read. Exchanges that are over go to `out`.
     pub fn flow(
         &mut self,
         flow: &FlowRecord,

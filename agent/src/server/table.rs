@@ -23,32 +23,20 @@ pub(crate) struct Route<S> {
 }
 
 impl<S> Route<S> {
-    /// What is asked for.
-    pub(crate) const fn get(
+    /// What `method` of `path` does.
+    pub(crate) const fn new(
+        method: &'static str,
         path: &'static str,
         handler: fn() -> MethodRouter<S>,
         parameters: &'static [&'static str],
         statuses: &'static [u16],
     ) -> Self {
         Self {
-            method: "GET",
+            method,
             path,
             handler,
             parameters,
             statuses,
-        }
-    }
-
-    /// What something is sent to.
-    pub(crate) const fn post(
-        path: &'static str,
-        handler: fn() -> MethodRouter<S>,
-        parameters: &'static [&'static str],
-        statuses: &'static [u16],
-    ) -> Self {
-        Self {
-            method: "POST",
-            ..Self::get(path, handler, parameters, statuses)
         }
     }
 }

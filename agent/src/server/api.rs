@@ -26,7 +26,7 @@
 pub(super) mod back_end;
 mod body;
 mod covered;
-mod description;
+pub(super) mod description;
 mod exchanges;
 mod export;
 pub(super) mod filters;

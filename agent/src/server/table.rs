@@ -41,9 +41,9 @@ impl<S> Route<S> {
     }
 }
 
-/// The statuses that every path may answer with: not one Host, another host.
+/// The statuses that every path may answer with: not one Host, another host, a head too large.
 #[cfg(test)]
-pub(super) const UNGUARDED: [u16; 2] = [400, 421];
+pub(super) const UNGUARDED: [u16; 3] = [400, 421, 431];
 
 /// The status that is the answer to a page of another site that would change something.
 #[cfg(test)]

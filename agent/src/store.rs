@@ -37,7 +37,6 @@ pub use filter::{Common, ExchangeFilter, SessionFilter};
 pub use follow::{Follower, Fresh};
 pub use one::Found;
 pub use page::Page;
-pub use recent::{CLASSES, Sums};
 pub use search::{Pinned, Search, SearchKey};
 pub use series::{POINTS_MOST, STEPS, Series, step_of};
 pub use slow::SLOW_MOST;

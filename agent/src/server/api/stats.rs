@@ -17,7 +17,7 @@ use super::{Api, Inner};
 use crate::http::exchange::record::Outcome;
 use crate::server::routes::Questions;
 use crate::sink::sqlite::tally::{
-    COMPLETE, ERRORS, REQUEST_BYTES, RESPONSE_BYTES, STATUS_1XX, TIMED, Tally, histogram,
+    COMPLETE, ERRORS, REQUEST_BYTES, RESPONSE_BYTES, TIMED, Tally, histogram,
 };
 use crate::store::{Common, Covered, ExchangeFilter, Question, ReadError, Search, Store, Traffic};
 
@@ -148,10 +148,8 @@ fn shown(
     sessions: Option<Sessions>,
     lost: Option<u64>,
 ) -> Shown {
-    let statuses = &tally.sums[STATUS_1XX..STATUS_1XX + CLASSES.len()];
-    let answered: u64 = statuses
-        .iter()
-        .fold(0, |sum, count| sum.saturating_add(*count));
+    let statuses = tally.statuses();
+    let answered = tally.answered();
     let percent = |count: u64| {
         (answered > 0).then(|| (count as f64 / answered as f64 * 10_000.0).round() / 100.0)
     };
@@ -171,7 +169,7 @@ fn shown(
         errors: tally.sums[ERRORS],
         answered,
         timed: tally.sums[TIMED],
-        by_status: CLASSES.into_iter().zip(statuses.iter().copied()).collect(),
+        by_status: CLASSES.into_iter().zip(statuses).collect(),
         by_outcome: Outcome::ALL
             .into_iter()
             .map(|outcome| (outcome.name(), tally.sums[COMPLETE + outcome as usize]))

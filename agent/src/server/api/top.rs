@@ -14,7 +14,7 @@ use super::parameters::Parameters;
 use super::refusal::Refusal;
 use super::stats::round;
 use crate::http::exchange::record::ExchangeRecord;
-use crate::sink::sqlite::tally::{ERRORS, REQUEST_BYTES, RESPONSE_BYTES, STATUS_1XX, Tally};
+use crate::sink::sqlite::tally::{ERRORS, REQUEST_BYTES, RESPONSE_BYTES, Tally};
 use crate::store::{By, Covered, Page, Question, SLOW_MOST, Search, Store, Top};
 
 /// The parameters of the query of `GET /api/top`.
@@ -163,9 +163,7 @@ fn shown(Top(merged): Top, covered: &Covered, by: By, sort: Sort, limit: usize) 
 }
 
 fn row(value: Box<str>, tally: &Tally) -> Row {
-    let answered: u64 = tally.sums[STATUS_1XX..ERRORS]
-        .iter()
-        .fold(0, |sum, count| sum.saturating_add(*count));
+    let answered = tally.answered();
     let errors = tally.sums[ERRORS];
     let quantile = |part| tally.quantile_us(part);
     Row {

@@ -6,7 +6,9 @@ use std::collections::{BTreeMap, VecDeque};
 use serde::Serialize;
 
 use crate::server::Snapshot;
-use crate::store::{CLASSES, Sums};
+use crate::sink::sqlite::tally::{
+    ERRORS, EXCHANGES, REQUEST_BYTES, RESPONSE_BYTES, STATUS_1XX, TIMED, TTFB_US, Tally,
+};
 
 /// Seconds of the longer stretch.
 pub(super) const MINUTE: i64 = 60;
@@ -54,8 +56,8 @@ struct Statuses {
     other: u64,
 }
 
-impl From<[u64; CLASSES]> for Statuses {
-    fn from(counts: [u64; CLASSES]) -> Self {
+impl From<[u64; ERRORS - STATUS_1XX]> for Statuses {
+    fn from(counts: [u64; ERRORS - STATUS_1XX]) -> Self {
         let [
             informational,
             successful,
@@ -77,34 +79,34 @@ impl From<[u64; CLASSES]> for Statuses {
 
 impl Seen {
     /// Of the store, from `time_s` on.
-    pub(super) fn of(time_s: i64, sums: &Sums) -> Self {
+    pub(super) fn of(time_s: i64, tally: &Tally) -> Self {
         Self {
             time_s: Some(time_s),
-            requests: Some(sums.exchanges),
-            errors: Some(sums.errors),
-            status: Some(sums.statuses.into()),
-            mean_us: sums.mean_us(),
-            p50_us: sums.percentile_us(0.5),
-            p95_us: sums.percentile_us(0.95),
-            p99_us: sums.percentile_us(0.99),
-            request_bytes: Some(sums.request_bytes),
-            response_bytes: Some(sums.response_bytes),
+            requests: Some(tally.exchanges()),
+            errors: Some(tally.sums[ERRORS]),
+            status: Some(tally.statuses().into()),
+            mean_us: tally.mean_us().map(|mean| mean as u64),
+            p50_us: tally.quantile_us(0.5),
+            p95_us: tally.quantile_us(0.95),
+            p99_us: tally.quantile_us(0.99),
+            request_bytes: Some(tally.sums[REQUEST_BYTES]),
+            response_bytes: Some(tally.sums[RESPONSE_BYTES]),
         }
     }
 }
 
 impl Minute {
-    fn of(seen: Seen, sums: &Sums, seconds: f64) -> Self {
-        let [_, successful, ..] = sums.statuses;
+    fn of(seen: Seen, tally: &Tally, seconds: f64) -> Self {
+        let [_, successful, ..] = tally.statuses();
         let percent = |count: u64| {
-            let share = 100.0 * count as f64 / sums.answered() as f64;
-            (sums.answered() > 0).then(|| rounded(share))
+            let share = 100.0 * count as f64 / tally.answered() as f64;
+            (tally.answered() > 0).then(|| rounded(share))
         };
         Self {
             seen,
-            rate: (seconds > 0.0).then(|| rounded(sums.exchanges as f64 / seconds)),
+            rate: (seconds > 0.0).then(|| rounded(tally.exchanges() as f64 / seconds)),
             success_rate: percent(successful),
-            error_rate: percent(sums.errors),
+            error_rate: percent(tally.sums[ERRORS]),
         }
     }
 }
@@ -114,12 +116,12 @@ fn rounded(number: f64) -> f64 {
 }
 
 /// Of the roll-ups: `seconds` are those of a minute that ends before `end`.
-pub(super) fn of_store(seconds: &BTreeMap<i64, Sums>, end: i64) -> (Seen, Minute) {
-    let none = Sums::default();
+pub(super) fn of_store(seconds: &BTreeMap<i64, Tally>, end: i64) -> (Seen, Minute) {
+    let none = Tally::default();
     let last = seconds.get(&(end - 1)).unwrap_or(&none);
-    let mut all = Sums::default();
+    let mut all = Tally::default();
     for second in seconds.values() {
-        all.add(second);
+        all.merge(second);
     }
     let minute = Seen::of(end - MINUTE, &all);
     (
@@ -130,7 +132,7 @@ pub(super) fn of_store(seconds: &BTreeMap<i64, Sums>, end: i64) -> (Seen, Minute
 
 /// What a capture had counted, by the second: without a store it is all that is known.
 #[derive(Debug, Default)]
-pub(super) struct History(VecDeque<(i64, Sums)>);
+pub(super) struct History(VecDeque<(i64, Tally)>);
 
 impl History {
     /// Takes the counts of the second `now`, and gives what came since the last one and within the last
@@ -152,7 +154,7 @@ impl History {
             self.0.pop_front();
         }
         let counted = counted(snapshot);
-        let since = |place: Option<&(i64, Sums)>| {
+        let since = |place: Option<&(i64, Tally)>| {
             place.map(|(time, before)| (*time, difference(&counted, before)))
         };
         let second = since(self.0.back()).map(|(time, sums)| known(time, &sums));
@@ -166,47 +168,43 @@ impl History {
 }
 
 /// Without what a capture does not count.
-fn known(time_s: i64, sums: &Sums) -> Seen {
+fn known(time_s: i64, tally: &Tally) -> Seen {
     Seen {
         request_bytes: None,
         response_bytes: None,
-        ..Seen::of(time_s, sums)
+        ..Seen::of(time_s, tally)
     }
 }
 
 /// From the start on.
-pub(in crate::server) fn counted(snapshot: &Snapshot) -> Sums {
-    let mut sums = Sums {
-        exchanges: snapshot.exchanges.outcomes.iter().sum(),
-        ..Sums::default()
+pub(in crate::server) fn counted(snapshot: &Snapshot) -> Tally {
+    let mut tally = Tally::default();
+    let mut add = |place: usize, count: u64| {
+        tally.sums[place] = tally.sums[place].saturating_add(count);
     };
+    add(EXCHANGES, snapshot.exchanges.outcomes.iter().sum());
     for histogram in &snapshot.exchanges.histograms {
         let count: u64 = histogram.buckets.iter().sum();
         let class = match histogram.status / 100 {
-            class @ 1..=5 => usize::from(class) - 1,
-            _ => CLASSES - 1,
+            class @ 1..=5 => STATUS_1XX + usize::from(class) - 1,
+            _ => ERRORS - 1,
         };
-        sums.statuses[class] += count;
+        add(class, count);
         if histogram.status >= 400 {
-            sums.errors += count;
+            add(ERRORS, count);
         }
-        sums.timed += count;
-        sums.ttfb_us += (histogram.sum_seconds * 1e6) as u64;
+        add(TIMED, count);
+        add(TTFB_US, (histogram.sum_seconds * 1e6) as u64);
     }
-    sums
+    tally
 }
 
-pub(in crate::server) fn difference(now: &Sums, before: &Sums) -> Sums {
-    let mut statuses = now.statuses;
-    for (status, before) in statuses.iter_mut().zip(before.statuses) {
-        *status = status.saturating_sub(before);
+/// What came since. How long single ones took is not known.
+pub(in crate::server) fn difference(now: &Tally, before: &Tally) -> Tally {
+    let mut since = Tally::default();
+    let counts = now.sums.iter().zip(before.sums);
+    for (sum, (now, before)) in since.sums.iter_mut().zip(counts) {
+        *sum = now.saturating_sub(before);
     }
-    Sums {
-        exchanges: now.exchanges.saturating_sub(before.exchanges),
-        statuses,
-        errors: now.errors.saturating_sub(before.errors),
-        timed: now.timed.saturating_sub(before.timed),
-        ttfb_us: now.ttfb_us.saturating_sub(before.ttfb_us),
-        ..Sums::default()
-    }
+    since
 }

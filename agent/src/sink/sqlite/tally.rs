@@ -126,6 +126,17 @@ impl Tally {
         self.sums[EXCHANGES]
     }
 
+    /// By status: 1xx to 5xx, and any other.
+    pub(crate) fn statuses(&self) -> [u64; ERRORS - STATUS_1XX] {
+        std::array::from_fn(|class| self.sums[STATUS_1XX + class])
+    }
+
+    /// Those that have a status.
+    pub(crate) fn answered(&self) -> u64 {
+        let statuses = self.statuses().into_iter();
+        statuses.fold(0, u64::saturating_add)
+    }
+
     /// Microseconds on average, of those timed.
     pub(crate) fn mean_us(&self) -> Option<f64> {
         let timed = self.sums[TIMED];

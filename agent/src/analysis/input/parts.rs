@@ -164,6 +164,7 @@ mod tests {
 
     use proptest::prelude::*;
 
+    use super::super::blocks::tests::texts;
     use super::*;
 
     /// All lines, as two who take turns read them, and how many were too long.
@@ -210,28 +211,7 @@ mod tests {
 
     #[test]
     fn lines_of_all_lengths() {
-        for lengths in [
-            &[][..],
-            &[0],
-            &[5, 0, 7],
-            &[SIZE / 2; 9],
-            &[SIZE - 1, SIZE - 1, 0, 0, SIZE],
-            &[SIZE, 1],
-            &[SIZE + 1, 1],
-            &[3 * SIZE, 5],
-            &[5, 10 * SIZE, 6, 2 * SIZE, 3 * SIZE, 7],
-            &[SIZE - 2, 2 * SIZE - 1, 5],
-        ] {
-            for end in [&b"\n"[..], b"", b"x"] {
-                let mut text = Vec::new();
-                for (letter, length) in (b'a'..).zip(lengths) {
-                    text.extend(std::iter::repeat_n(letter, *length));
-                    text.push(b'\n');
-                }
-                text.extend_from_slice(end);
-                check(&text);
-            }
-        }
+        texts().iter().for_each(|text| check(text));
     }
 
     #[test]

@@ -72,6 +72,12 @@ impl Parts {
         }
     }
 
+    /// Goes on with the last two parts, if it was not there yet: the last alone may be the end of a line.
+    pub(super) fn skip_to_end(&self) {
+        let last = self.count().saturating_sub(2);
+        self.next.fetch_max(last, Ordering::Relaxed);
+    }
+
     /// Reads the lines that begin in a part.
     fn fill(&self, block: &mut Block) -> io::Result<()> {
         let begin = block.part * SIZE as u64;

@@ -167,6 +167,11 @@ impl Clients {
         fixed
     }
 
+    /// The memory that they take, about.
+    pub(crate) fn bytes(&self) -> usize {
+        self.table.bytes() + self.windows.len() * (size_of::<RawWindow>() + 32)
+    }
+
     fn keep(&mut self, client: &[u8], minute: Minute) {
         if minute.weight() < self.least {
             return;

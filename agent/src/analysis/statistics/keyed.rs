@@ -122,27 +122,41 @@ impl<V: Tallied> Keyed<V> {
         &mut self.slots[index]
     }
 
-    /// Keeps the half with the most requests.
+    /// Keeps the half with the most requests, of equal ones the earliest. It takes no memory of its own:
+    /// the table is as large as it may be.
     fn prune(&mut self) {
-        let mut slots = std::mem::take(&mut self.slots);
-        slots.sort_by_key(|slot| std::cmp::Reverse(slot.value.weight()));
-        let gone = slots.split_off(slots.len() / 2);
+        let half = self.slots.len() / 2;
+        if half < self.slots.len() {
+            let order = |slot: &Slot<V>| (std::cmp::Reverse(slot.value.weight()), slot.start);
+            self.slots.select_nth_unstable_by_key(half, order);
+        }
         let hashes = self.gone.get_or_insert_default();
-        for slot in &gone {
+        for slot in self.slots.drain(half..) {
             self.others.absorb(&slot.value);
             hashes.add(slot.fixed);
         }
-        let mut texts = Vec::with_capacity(self.texts.capacity());
+        self.slots.sort_unstable_by_key(|slot| slot.start);
         self.table.clear();
-        for (index, slot) in slots.iter_mut().enumerate() {
-            let start = texts.len() as u32;
-            texts.extend_from_slice(text_of(&self.texts, slot));
-            slot.start = start;
+        let mut end = 0;
+        for (index, slot) in self.slots.iter_mut().enumerate() {
+            let start = slot.start as usize;
+            let length = slot.length as usize;
+            // Texts stand in the order of their slots: none is written over before it was moved.
+            self.texts.copy_within(start..start + length, end);
+            slot.start = end as u32;
+            end += length;
             // All hashes are distinct places already: nothing grows here.
             self.table
                 .insert_unique(slot.secret, index as u32, |_| slot.secret);
         }
-        (self.slots, self.texts) = (slots, texts);
+        self.texts.truncate(end);
+    }
+
+    /// The memory that it takes.
+    pub(crate) fn bytes(&self) -> usize {
+        self.slots.capacity() * size_of::<Slot<V>>()
+            + self.texts.capacity()
+            + self.table.capacity() * 5
     }
 
     /// Makes room for the texts of another table, so that growing does not copy them again and again.

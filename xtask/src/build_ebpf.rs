@@ -4,6 +4,8 @@
 use std::{env, fs};
 
 use anyhow::{Context as _, Result, bail};
+use object::build::elf::{Builder, SectionData};
+use object::elf::SHT_STRTAB;
 
 use crate::{
     process::Step,
@@ -34,6 +36,8 @@ pub(crate) fn run(workspace: &Workspace) -> Result<()> {
         .join("release/agent-ebpf");
     let bytes = fs::read(&built).with_context(|| format!("read {}", built.display()))?;
     check(&bytes).with_context(|| format!("look at {}", built.display()))?;
+    let bytes = without_debug_information(&bytes)
+        .with_context(|| format!("take the debug information out of {}", built.display()))?;
     let object = workspace.ebpf_object();
     let size = bytes.len().div_ceil(1024);
     if fs::read(&object).is_ok_and(|old| old == bytes) {
@@ -110,9 +114,76 @@ fn check(bytes: &[u8]) -> Result<()> {
     Ok(())
 }
 
+/// The object without its DWARF, seven parts of eight: nobody reads it once the linker has made BTF of it, and in
+/// the agent it would be in memory.
+fn without_debug_information(object: &[u8]) -> Result<Vec<u8>> {
+    let mut builder = Builder::read(object)?;
+    for section in &mut builder.sections {
+        let name = section.name.as_slice();
+        let name = name.strip_prefix(b".rel").unwrap_or(name);
+        section.delete = name.starts_with(b".debug_");
+    }
+    builder.delete_orphans();
+    let mut sections = builder.sections.iter();
+    if !sections.any(|section| matches!(section.data, SectionData::SectionString)) {
+        // The linker has names of sections and of symbols in one table, the builder in two.
+        let names = builder.sections.add();
+        names.name = b".shstrtab".as_slice().into();
+        names.sh_type = SHT_STRTAB;
+        names.sh_addralign = 1;
+        names.data = SectionData::SectionString;
+    }
+    let mut stripped = Vec::new();
+    builder.write(&mut stripped)?;
+    Ok(stripped)
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn debug_information_goes_and_the_rest_stays() {
+        let names = |object: &[u8]| -> Vec<String> {
+            let builder = Builder::read(object).unwrap();
+            let names = builder.sections.iter();
+            names.map(|section| section.name.to_string()).collect()
+        };
+        let mut builder = Builder::new(object::Endianness::Little, true);
+        builder.header.e_type = object::elf::ET_REL;
+        builder.header.e_machine = object::elf::EM_BPF;
+        for name in [
+            ".text",
+            ".BTF",
+            ".BTF.ext",
+            ".debug_info",
+            ".debug_str",
+            ".rel.debug_info",
+        ] {
+            let section = builder.sections.add();
+            section.name = name.as_bytes().to_vec().into();
+            section.sh_type = object::elf::SHT_PROGBITS;
+            section.sh_addralign = 1;
+            section.data = SectionData::Data(name.as_bytes().to_vec().into());
+        }
+        let with_names = |mut builder: Builder<'_>| {
+            let section = builder.sections.add();
+            section.name = b".strtab".as_slice().into();
+            section.sh_type = SHT_STRTAB;
+            section.sh_addralign = 1;
+            section.data = SectionData::SectionString;
+            let mut object = Vec::new();
+            builder.write(&mut object).unwrap();
+            object
+        };
+        let object = with_names(builder);
+        assert_eq!(names(&object).len(), 7);
+        let stripped = without_debug_information(&object).unwrap();
+        assert_eq!(names(&stripped), [".text", ".BTF", ".BTF.ext", ".strtab"]);
+        for length in [0, 20, object.len() / 2] {
+            without_debug_information(&object[..length]).unwrap_err();
+        }
+    }
 
     #[test]
     fn only_an_object_for_bpf_passes() {

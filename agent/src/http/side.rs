@@ -247,6 +247,15 @@ impl Side {
         first.map(|piece| piece.lost = true).is_some()
     }
 
+    /// Whether bytes in front of a record are missing that nothing waits for any more: all is copied, and the first
+    /// hole was given up.
+    pub(super) fn is_behind_given_up(&self, header: &RecordHeader) -> bool {
+        let abandoned = self.waiting.as_ref().map_or(0, |waiting| waiting.abandoned);
+        header.flags & flag::ALL != 0
+            && (1..=abandoned).contains(&header.hole_start)
+            && header.position > self.reached
+    }
+
     /// Whether a record at `position` that fills a hole fills one that was given up.
     pub(super) fn is_late(&self, position: u64) -> bool {
         let late = self.waiting.as_ref().map_or(0, |waiting| waiting.late);

@@ -68,6 +68,7 @@ impl Row {
     pub(super) fn new(hook: &str, shape: &str, score: Score, closing: Closing) -> Self {
         let is_whole = score.right == score.sent
             && score.wrong == 0
+            && score.cut_missed == 0
             && score.roles_right == score.right
             && score.exchanges_right == score.exchanges
             && score.sessions_right == score.sessions
@@ -149,6 +150,10 @@ impl fmt::Display for Report {
                     score.cut_found
                 ),
             };
+            let missed = match score.cut_missed {
+                0 => String::new(),
+                missed => format!(", {missed} missed"),
+            };
             let strays = match score.strays {
                 0 => String::new(),
                 strays => format!("; {strays} exchanges and sessions stored that nobody sent"),
@@ -159,7 +164,7 @@ impl fmt::Display for Report {
             };
             writeln!(
                 formatter,
-                "{:<7} {:<14} {:>8} {:>8.4} {:>9.4} {:>6.3} {:>13} {:>11} {:>8} {:>8} {:>7}  {}{partial}{strays}{failed}{}",
+                "{:<7} {:<14} {:>8} {:>8.4} {:>9.4} {:>6.3} {:>13} {:>11} {:>8} {:>8} {:>7}  {}{partial}{missed}{strays}{failed}{}",
                 row.hook,
                 row.shape,
                 score.sent,
@@ -223,6 +228,7 @@ mod tests {
         let _open = check("lossy", |_| {}, Some(false), 0, false);
         // What was whole on the wire must be there, whatever else was lost of the connection.
         let _missed = check("lossy", |score| score.right = 1, Some(true), 0, false);
+        let _cut = check("lossy", |score| score.cut_missed = 1, Some(true), 0, false);
         let _invented = check("lossy", |score| score.wrong = 1, Some(true), 0, false);
         let _stray = check("plain", |score| score.strays = 1, Some(true), 0, false);
         let _failed = check(LOAD, |score| score.failed = 1, Some(true), 0, false);

@@ -21,10 +21,13 @@ pub struct Score {
     pub sent: u64,
     /// Of these, those that were written, as they are.
     pub right: u64,
-    /// Heads of which the frames hold a part, and of these those that were written as partial.
+    /// Heads of which the frames hold a part,
     pub cut: u64,
-    /// As above.
+    /// of these, those that were written as partial,
     pub cut_found: u64,
+    /// and those that were not, though the frames hold all of their start line.
+    #[serde(default)]
+    pub cut_missed: u64,
     /// Heads that were written.
     pub written: u64,
     /// Of these, those that nobody sent, or that are not as they were sent, or written before.
@@ -133,6 +136,9 @@ pub fn score(truth: &[Truth], found: &Found) -> BTreeMap<&'static str, Score> {
             }
         }
     }
+    // Fronts of which the start line is whole are looked for first, and those without a front not at all.
+    cut.retain(|(message, _)| message.front_bytes != Some(0));
+    cut.sort_by_key(|(message, _)| !has_start_line(message));
     // Those that are cut behind their stamp first, so that none is taken for another.
     let mut heads: Vec<&FoundHead> = found.heads.iter().collect();
     let is_named = |head: &FoundHead| {
@@ -161,6 +167,18 @@ pub fn score(truth: &[Truth], found: &Found) -> BTreeMap<&'static str, Score> {
                 score.wrong += 1;
                 score.example(|| format!("written and not sent so: {}", head.text()));
             }
+        }
+    }
+    for (message, taken) in cut {
+        if has_start_line(message) && !taken {
+            let score = scores.entry(message.shape.name()).or_default();
+            score.cut_missed += 1;
+            score.example(|| {
+                format!(
+                    "cut and not written: {} (stamp {})",
+                    message.line, message.stamp
+                )
+            });
         }
     }
     for (message, taken) in messages.values() {
@@ -284,6 +302,14 @@ fn ends_of(message: &Message) -> (SocketAddr, SocketAddr) {
 fn key_of(message: &Message) -> Key {
     let (source, destination) = ends_of(message);
     (source, destination, message.stamp, message.status)
+}
+
+/// Whether the front that the frames hold of a cut message has its start line: with less of it nobody can tell that
+/// it is a head.
+fn has_start_line(message: &Message) -> bool {
+    message
+        .front_bytes
+        .is_some_and(|front| front >= message.line.len() as u64 + 2)
 }
 
 /// Takes the cut message of which `head` is what is left: that with its stamp, else the first that begins

@@ -26,7 +26,7 @@
 pub(super) mod back_end;
 mod body;
 mod covered;
-mod description;
+pub(super) mod description;
 mod exchanges;
 mod export;
 pub(super) mod filters;
@@ -198,66 +198,98 @@ const OF_ONE: [u16; 6] = [200, 404, 422, 429, 500, 503];
 
 /// What is answered of a store.
 pub(super) const OF_STORE: [Route<Api>; 14] = [
-    Route::get(
+    Route::new(
+        "GET",
         "/api/stats",
         || get(stats::show),
         stats::PARAMETERS,
         &OF_SEARCHES,
     ),
-    Route::get(
+    Route::new(
+        "GET",
         "/api/timeseries",
         || get(timeseries::show),
         timeseries::PARAMETERS,
         &OF_SEARCHES,
     ),
-    Route::get("/api/top", || get(top::show), top::PARAMETERS, &OF_SEARCHES),
-    Route::get("/api/slow", || get(top::slow), top::OF_SLOW, &OF_SEARCHES),
-    Route::get(
+    Route::new(
+        "GET",
+        "/api/top",
+        || get(top::show),
+        top::PARAMETERS,
+        &OF_SEARCHES,
+    ),
+    Route::new(
+        "GET",
+        "/api/slow",
+        || get(top::slow),
+        top::OF_SLOW,
+        &OF_SEARCHES,
+    ),
+    Route::new(
+        "GET",
         "/api/exchanges/{exchange_id}",
         || get(exchanges::one),
         &exchanges::OF_ONE,
         &OF_ONE,
     ),
-    Route::get(
+    Route::new(
+        "GET",
         "/api/exchanges/{exchange_id}/around",
         || get(exchanges::around),
         &exchanges::OF_AROUND,
         &OF_ONE,
     ),
-    Route::get(
+    Route::new(
+        "GET",
         "/api/sessions",
         || get(sessions::list),
         sessions::PARAMETERS,
         &OF_SEARCHES,
     ),
-    Route::get(
+    Route::new(
+        "GET",
         "/api/sessions/{session_id}",
         || get(sessions::one),
         &sessions::OF_ONE,
         &OF_ONE,
     ),
-    Route::get(
+    Route::new(
+        "GET",
         "/api/logs",
         || get(logs::list),
         &logs::PARAMETERS,
         &OF_SEARCHES,
     ),
-    Route::post("/api/logs", || post(logs::take), &[], &OF_TAKING),
-    Route::get("/api/logs/{id}", || get(logs::one), &[], &OF_ONE),
-    Route::get(
+    Route::new("POST", "/api/logs", || post(logs::take), &[], &OF_TAKING),
+    Route::new("GET", "/api/logs/{id}", || get(logs::one), &[], &OF_ONE),
+    Route::new(
+        "GET",
         "/api/exchanges",
         || get(exchanges::list),
         exchanges::PARAMETERS,
         &OF_SEARCHES,
     ),
-    Route::post("/api/exchanges", || post(exchanges::take), &[], &OF_TAKING),
-    Route::get("/ready", || get(ready), &[], &[200, 503]),
+    Route::new(
+        "POST",
+        "/api/exchanges",
+        || post(exchanges::take),
+        &[],
+        &OF_TAKING,
+    ),
+    Route::new("GET", "/ready", || get(ready), &[], &[200, 503]),
 ];
 
 /// What is answered whether there is a store or not.
 pub(super) const EVERYWHERE: [Route<()>; 2] = [
-    Route::get("/api/health", || get(health), &[], &[200]),
-    Route::get("/api/openapi.json", || get(description::show), &[], &[200]),
+    Route::new("GET", "/api/health", || get(health), &[], &[200]),
+    Route::new(
+        "GET",
+        "/api/openapi.json",
+        || get(description::show),
+        &[],
+        &[200],
+    ),
 ];
 
 fn everywhere() -> Router {

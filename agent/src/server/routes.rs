@@ -27,24 +27,37 @@ use crate::sink::log::SinkCounts;
 
 /// What every server of numbers answers, with a capture and without.
 pub(super) const OF_BOTH: [Route<Hub>; 6] = [
-    Route::get("/api/agent", || get(agent::show), &[], &[200, 503]),
-    Route::get("/api/alerts", || get(alerts::show), &[], &[200, 500]),
-    Route::get("/api/live", || get(events::stream), &[], &[200, 503]),
-    Route::get("/ws/live", || get(socket::open), &[], &[101, 403, 426, 503]),
-    Route::post(
+    Route::new("GET", "/api/agent", || get(agent::show), &[], &[200, 503]),
+    Route::new("GET", "/api/alerts", || get(alerts::show), &[], &[200, 500]),
+    Route::new("GET", "/api/live", || get(events::stream), &[], &[200, 503]),
+    Route::new(
+        "GET",
+        "/ws/live",
+        || get(socket::open),
+        &[],
+        &[101, 403, 426, 503],
+    ),
+    Route::new(
+        "POST",
         "/api/login",
         || post(login::log_in),
         &[],
         &[204, 400, 401, 408, 413, 415, 429, 500],
     ),
-    Route::post("/api/logout", || post(login::log_out), &[], &[204]),
+    Route::new("POST", "/api/logout", || post(login::log_out), &[], &[204]),
 ];
 
 /// What only a capture answers.
 pub(super) const OF_CAPTURE: [Route<Hub>; 3] = [
-    Route::get("/metrics", || get(show_metrics), &[], &[200, 500, 503]),
-    Route::get("/health", || get(show_health), &[], &[200, 503]),
-    Route::get("/api/ledger", || get(show_ledger), &[], &[200, 503]),
+    Route::new(
+        "GET",
+        "/metrics",
+        || get(show_metrics),
+        &[],
+        &[200, 500, 503],
+    ),
+    Route::new("GET", "/health", || get(show_health), &[], &[200, 503]),
+    Route::new("GET", "/api/ledger", || get(show_ledger), &[], &[200, 503]),
 ];
 
 /// All resources of a server, without a guard, and a sentence for all else.

@@ -23,39 +23,27 @@ pub(crate) struct Route<S> {
 }
 
 impl<S> Route<S> {
-    /// What is asked for.
-    pub(crate) const fn get(
+    /// What `method` of `path` does.
+    pub(crate) const fn new(
+        method: &'static str,
         path: &'static str,
         handler: fn() -> MethodRouter<S>,
         parameters: &'static [&'static str],
         statuses: &'static [u16],
     ) -> Self {
         Self {
-            method: "GET",
+            method,
             path,
             handler,
             parameters,
             statuses,
         }
     }
-
-    /// What something is sent to.
-    pub(crate) const fn post(
-        path: &'static str,
-        handler: fn() -> MethodRouter<S>,
-        parameters: &'static [&'static str],
-        statuses: &'static [u16],
-    ) -> Self {
-        Self {
-            method: "POST",
-            ..Self::get(path, handler, parameters, statuses)
-        }
-    }
 }
 
-/// The statuses that every path may answer with: not one Host, another host.
+/// The statuses that every path may answer with: not one Host, another host, a head too large.
 #[cfg(test)]
-pub(super) const UNGUARDED: [u16; 2] = [400, 421];
+pub(super) const UNGUARDED: [u16; 3] = [400, 421, 431];
 
 /// The status that is the answer to a page of another site that would change something.
 #[cfg(test)]

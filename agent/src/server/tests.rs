@@ -1,6 +1,7 @@
 //! The server over real sockets: what is asked as bytes, what is answered as bytes.
 
 mod alerting;
+mod answering;
 mod back_end;
 mod connecting;
 mod entering;
@@ -16,6 +17,7 @@ use std::time::Duration;
 
 use agent_common::counters::Ignored;
 
+use super::api::description::tests::check;
 use super::connections::HEAD_BYTES;
 use super::*;
 use crate::capture::reader::Progress;
@@ -60,7 +62,17 @@ impl Running {
     fn exchange_exactly(&self, request: &[u8]) -> String {
         let mut stream = self.connect();
         stream.write_all(request).unwrap();
-        rest_of(&mut stream)
+        let answer = rest_of(&mut stream);
+        let line = String::from_utf8_lossy(request);
+        let mut words = line.lines().next().unwrap_or_default().split(' ');
+        if let (Some(method), Some(target), Some(_), None) =
+            (words.next(), words.next(), words.next(), words.next())
+            && method != "HEAD"
+        {
+            let (head, body) = answer.split_once("\r\n\r\n").unwrap();
+            check(method, target, head, body);
+        }
+        answer
     }
 
     fn connect(&self) -> TcpStream {

@@ -8,11 +8,12 @@ use std::net::IpAddr;
 use std::time::{Duration, Instant};
 
 use proptest::prelude::*;
+use rusqlite::Connection;
 
 use super::*;
-use crate::http::exchange::record::{Outcome, Role};
+use crate::http::exchange::record::{ExchangeRecord, Outcome, Role};
 use crate::session::identifier::Identifier;
-use crate::session::record::{Protocol, SessionDetails};
+use crate::session::record::{Protocol, SessionDetails, SessionRecord};
 use crate::sink::batch::samples::{details, exchange, session, time};
 use crate::sink::fan_out::FanOut;
 use crate::sink::sqlite::{OnFull, Retain, SqliteSettings, SqliteSink};

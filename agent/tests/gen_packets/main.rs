@@ -95,6 +95,37 @@ fn what_is_read_is_the_truth() {
     }
 }
 
+/// What was whole on the wire is found whatever is lost around it, and of what was cut each head whose start line
+/// is there, whichever frames are missing.
+#[test]
+fn whatever_is_lost_the_rest_is_found() {
+    let folder = tempfile::tempdir().unwrap();
+    let data = folder.path().to_str().unwrap();
+    let (mut cut, mut found) = (0, 0);
+    for seed in 3..33 {
+        let seed = seed.to_string();
+        let output = run(&[
+            "selftest",
+            "--attach",
+            "read",
+            "--shape",
+            "lossy",
+            "--seed",
+            &seed,
+            "--json",
+            "--data-dir",
+            data,
+        ]);
+        let report: Value = serde_json::from_slice(&output.stdout).unwrap();
+        let row = &report["rows"][0];
+        assert_eq!(row["passed"], true, "{row:#}");
+        assert_eq!(row["cut_missed"], 0, "{row:#}");
+        cut += row["cut"].as_u64().unwrap();
+        found += row["cut_found"].as_u64().unwrap();
+    }
+    assert!(cut > 300 && found > cut / 3, "{found} of {cut}");
+}
+
 /// The numbers of frames in the truth are those of the file, and its times are the file's.
 #[test]
 fn the_truth_names_the_frames() {

@@ -1,11 +1,19 @@
-//! `tapline serve` as a process of its own.
+//! `tapline serve` as a process of its own. Its answers are held against the description of its API.
+
+#[path = "described.rs"]
+mod described;
 
 use std::io::{BufRead as _, BufReader, Read as _, Write as _};
 use std::net::TcpStream;
 use std::path::Path;
 use std::process::{Child, Command, Stdio};
-use std::sync::{Arc, Mutex};
+use std::sync::{Arc, LazyLock, Mutex};
 use std::time::Duration;
+
+use described::Description;
+
+static DESCRIBED: LazyLock<Description> =
+    LazyLock::new(|| Description::new(include_str!("../../src/server/api/openapi.json")));
 
 /// The back end; it ends with the test, whatever happens.
 pub(crate) struct Serve {
@@ -85,6 +93,9 @@ impl Serve {
         let mut answer = String::new();
         stream.read_to_string(&mut answer).unwrap();
         let (head, body) = answer.split_once("\r\n\r\n").unwrap();
+        if let Err(fault) = DESCRIBED.check(method, target, head, body) {
+            panic!("{method} {target}: {fault}: {answer:.2000}");
+        }
         assert!(
             head.starts_with(&format!("HTTP/1.1 {status} ")),
             "{method} {target}: {answer}"

@@ -78,6 +78,9 @@ pub struct Message {
     pub head_bytes: u64,
     /// How much of it the frames hold.
     pub seen: Seen,
+    /// Of a part: so many bytes from its beginning, up to the first that is missing.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub front_bytes: Option<u64>,
     /// The frame with its first byte (the first that is seen), from 0.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub first_frame: Option<u64>,

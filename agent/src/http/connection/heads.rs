@@ -182,10 +182,19 @@ impl Connection {
         state.no_head(place, state.position);
         if ending == Ending::Left && place == Place::Unframed {
             core.counts.look_alike();
+        } else if piece.has_start_line && self.is_doubtful(side, &piece.bytes, place) {
+            self.doubt(side, piece, core);
+            return;
         } else {
             self.cut_short(side, &piece.header, &piece.bytes, place, core, out);
         }
         core.pool.give(piece);
+    }
+
+    /// Whether it depends on what comes next if these bytes, the front of a head, are one.
+    fn is_doubtful(&self, side: usize, bytes: &[u8], place: Place) -> bool {
+        message::parse_cut(bytes)
+            .is_some_and(|message| self.verdict(side, &message.start, place) == Verdict::Doubtful)
     }
 
     /// Writes a partial head; its direction is lost then.

@@ -37,7 +37,7 @@ impl Connection {
         if begin < self.sides[side].position {
             self.read_again(side, arrival, core, out);
         } else if begin > self.sides[side].position {
-            if lost {
+            if lost || self.sides[side].is_behind_given_up(header) {
                 self.lose(side, core, out);
             } else {
                 self.skip(side, core, out);

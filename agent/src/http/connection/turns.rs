@@ -258,12 +258,17 @@ impl Connection {
     /// What was in doubt is a head. Its direction stays where it is.
     pub(super) fn accept_doubtful(&mut self, side: usize, core: &mut Core, out: &mut impl Output) {
         for piece in std::mem::take(&mut self.sides[side].doubtful) {
-            match message::parse(&piece.bytes) {
-                Parsed::Whole(message) => {
+            let told = match message::parse(&piece.bytes) {
+                Parsed::Whole(message) => Some((message, false)),
+                Parsed::More => message::parse_cut(&piece.bytes).map(|message| (message, true)),
+                Parsed::Not => None,
+            };
+            match told {
+                Some((message, partial)) => {
                     let (header, end) = (&piece.header, piece.header.time_ns);
-                    self.write(side, header, end, &message, false, core, out);
+                    self.write(side, header, end, &message, partial, core, out);
                 }
-                Parsed::More | Parsed::Not => core.counts.look_alike(),
+                None => core.counts.look_alike(),
             }
             core.pool.give(piece);
         }

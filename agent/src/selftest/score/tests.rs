@@ -98,6 +98,37 @@ fn every_fault_is_seen() {
 }
 
 #[test]
+fn a_cut_head_whose_start_line_is_there_must_be_written() {
+    let cut = |front: u64, written: bool, expected: [u64; 3]| {
+        let mut told = message(MessageSide::Client, 7, Seen::Part);
+        if let Truth::Message(message) = &mut told {
+            message.front_bytes = Some(front);
+        }
+        let partial = head(&told, |head| (head.partial, head.host) = (true, None));
+        let found = Found {
+            heads: if written { vec![partial] } else { Vec::new() },
+            ..Found::default()
+        };
+        let score = &score(&[told], &found)["plain"];
+        assert_eq!(
+            [score.cut_found, score.cut_missed, score.wrong],
+            expected,
+            "{front}"
+        );
+    };
+    let line = 2 + match message(MessageSide::Client, 7, Seen::Part) {
+        Truth::Message(message) => message.line.len() as u64,
+        _ => 0,
+    };
+    cut(line, true, [1, 0, 0]);
+    cut(line, false, [0, 1, 0]);
+    cut(line - 1, false, [0, 0, 0]);
+    cut(line - 1, true, [1, 0, 0]);
+    // Nothing of its beginning was on the wire: whoever writes it has made it up.
+    cut(0, true, [0, 0, 1]);
+}
+
+#[test]
 fn what_is_left_of_a_cut_head_is_no_fault() {
     let truth = [
         message(MessageSide::Client, 71, Seen::Part),

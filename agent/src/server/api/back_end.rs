@@ -17,9 +17,9 @@ use crate::server::{Snapshot, metrics};
 
 /// What only a back end answers.
 pub(in crate::server) const OF_BACK_END: [Route<Hub>; 3] = [
-    Route::get("/metrics", || get(show_metrics), &[], &[200, 500]),
-    Route::get("/health", || get(show_health), &[], &[200]),
-    Route::get("/api/ledger", || get(show_ledger), &[], &[200]),
+    Route::new("GET", "/metrics", || get(show_metrics), &[], &[200, 500]),
+    Route::new("GET", "/health", || get(show_health), &[], &[200]),
+    Route::new("GET", "/api/ledger", || get(show_ledger), &[], &[200]),
 ];
 
 impl Api {

@@ -1,6 +1,7 @@
 //! `GET /api/openapi.json`: the description of the API, for programs that read such descriptions.
 //!
-//! It is written by hand; the tests hold it against the table of routes and the records.
+//! It is written by hand; the tests hold it against the table of routes and the records, and every answer
+//! against it.
 
 use axum::http::header::CONTENT_TYPE;
 use axum::response::{IntoResponse as _, Response};
@@ -14,11 +15,19 @@ pub(super) async fn show() -> Response {
 }
 
 #[cfg(test)]
-pub(super) mod tests {
+#[path = "../../../tests/support/described.rs"]
+#[expect(clippy::unwrap_used, reason = "a test that cannot go on fails")]
+mod described;
+
+#[cfg(test)]
+pub(in crate::server) mod tests {
     use std::collections::{BTreeMap, BTreeSet};
+    use std::sync::LazyLock;
 
     use serde_json::{Value, json};
 
+    use super::described::Description;
+    pub(in crate::server) use super::described::Place;
     use super::*;
     use crate::http::exchange::record::{ExchangeRecord, Outcome, Role};
     use crate::server::access::is_open;
@@ -29,6 +38,59 @@ pub(super) mod tests {
     use crate::server::table::{CHANGING, GUARDED, Route, UNGUARDED};
     use crate::session::record::{Protocol, SessionDetails, SessionRecord};
     use crate::sink::batch::samples::{details, exchange, session};
+
+    static DESCRIBED: LazyLock<Description> = LazyLock::new(|| Description::new(DESCRIPTION));
+
+    /// Holds an answer against what is described; gives its place there, if there is one.
+    #[track_caller]
+    pub(in crate::server) fn check(
+        method: &str,
+        target: &str,
+        head: &str,
+        body: &str,
+    ) -> Option<Place> {
+        match DESCRIBED.check(method, target, head, body) {
+            Ok(place) => place,
+            Err(fault) => panic!("{method} {target:.200}: {fault}\n{head}\n\n{body:.2000}"),
+        }
+    }
+
+    /// Holds an event of /api/live against what is described.
+    #[track_caller]
+    pub(in crate::server) fn check_event(name: &str, data: &Value) {
+        let event = format!("event: {name}\ndata: {data}\n\n");
+        let head = "HTTP/1.1 200 OK\r\nContent-Type: text/event-stream";
+        check("GET", "/api/live", head, &event);
+    }
+
+    /// Holds a message of /ws/live against what is described; `side`: `client` or `server`.
+    #[track_caller]
+    pub(in crate::server) fn check_message(side: &str, message: &Value) {
+        let schema = &description()["paths"]["/ws/live"]["get"]["x-messages"][side];
+        assert!(schema.is_object(), "{side}");
+        if let Err(fault) = DESCRIBED.compare(schema, message) {
+            panic!("{fault}: {message}");
+        }
+    }
+
+    /// Every answer that is described.
+    pub(in crate::server) fn places() -> BTreeSet<Place> {
+        let mut places = BTreeSet::new();
+        for (path, methods) in description()["paths"].as_object().unwrap() {
+            for (method, operation) in methods.as_object().unwrap() {
+                for (status, response) in operation["responses"].as_object().unwrap() {
+                    let status: u16 = status.parse().unwrap();
+                    let of =
+                        |kind: &str| (method.to_uppercase(), path.clone(), status, kind.to_owned());
+                    match response["content"].as_object() {
+                        Some(kinds) => places.extend(kinds.keys().map(|kind| of(kind))),
+                        None => places.extend([of("")]),
+                    }
+                }
+            }
+        }
+        places
+    }
 
     fn description() -> Value {
         serde_json::from_str(DESCRIPTION).unwrap()
@@ -101,30 +163,6 @@ pub(super) mod tests {
     #[test]
     fn every_path_parameter_and_status_is_described_and_no_other() {
         assert_eq!(described(), served());
-    }
-
-    /// Whether an answer of this status to this request is one that is described.
-    pub(crate) fn is_described(method: &str, target: &str, status: u16) -> bool {
-        let path = target.split('?').next().unwrap_or_default();
-        let operations = described();
-        let is_of = |template: &str| {
-            let is_same = |(part, wanted): (&str, &str)| {
-                part == wanted || (wanted.starts_with('{') && !part.is_empty())
-            };
-            path.split('/').count() == template.split('/').count()
-                && path.split('/').zip(template.split('/')).all(is_same)
-        };
-        let path = match operations.keys().find(|(template, _)| is_of(template)) {
-            Some((template, _)) => template.clone(),
-            None => path.to_owned(),
-        };
-        match operations.get(&(path.clone(), method.to_owned())) {
-            Some(operation) => operation.statuses.contains(&status),
-            None if operations.keys().any(|(other, _)| *other == path) => {
-                matches!(status, 405 | 421 | 401 | 400)
-            }
-            None => matches!(status, 404 | 421 | 401 | 400),
-        }
     }
 
     fn names(value: &Value) -> BTreeSet<&str> {

@@ -34,13 +34,13 @@ use crate::store::{ExchangeFilter, Question};
 const PARAMETERS: &[&str] = &["lang", "format", "start_time", "end_time"];
 
 /// What is answered.
-pub(in crate::server) const OF_REPORT: [Route<Api>; 1] = [Route {
-    method: "GET",
-    path: "/api/report",
-    handler: || get(show),
-    parameters: PARAMETERS,
-    statuses: &OF_SEARCHES,
-}];
+pub(in crate::server) const OF_REPORT: [Route<Api>; 1] = [Route::new(
+    "GET",
+    "/api/report",
+    || get(show),
+    PARAMETERS,
+    &OF_SEARCHES,
+)];
 
 /// Seconds that are told of where no time is given.
 const LATELY: i64 = 86_400;

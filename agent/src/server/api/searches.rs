@@ -8,11 +8,14 @@
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::{Duration, Instant};
 
+use axum::response::Response;
 use jiff::Timestamp;
 use tokio::sync::OwnedMutexGuard;
 
+use super::logs::json_text;
 use super::readers::Readers;
 use super::refusal::Refusal;
+use super::{Api, Inner};
 use crate::store::{Question, ReadError, Search, SearchKey, Store};
 
 /// Searches that are kept.
@@ -55,6 +58,26 @@ struct Account {
     used: Instant,
     bytes: usize,
     is_complete: bool,
+}
+
+/// An answer, as JSON.
+type Written = serde_json::Result<Vec<u8>>;
+
+impl Api {
+    /// As [`Searches::answer`], of what is shown as JSON.
+    pub(super) async fn search(
+        &self,
+        question: Question,
+        now: Timestamp,
+        known: impl FnOnce(&Store, &Question) -> Result<Option<Written>, ReadError> + Send + 'static,
+        found: impl FnOnce(&Store, &Search) -> Result<Written, ReadError> + Send + 'static,
+    ) -> Result<Response, Refusal> {
+        let Inner {
+            searches, readers, ..
+        } = &*self.0;
+        let answer = searches.answer(readers, question, now, known, found);
+        json_text(answer.await?)
+    }
 }
 
 impl Searches {

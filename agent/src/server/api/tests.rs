@@ -18,7 +18,7 @@ use jiff::Timestamp;
 use serde_json::{Value, json};
 use tokio::sync::oneshot;
 
-use super::description::tests::is_described;
+use super::description::tests::check;
 use super::*;
 use crate::http::exchange::record::ExchangeRecord;
 use crate::server::access::Token;
@@ -110,10 +110,7 @@ impl Running {
         let mut words = request.split(|byte| *byte == b' ');
         let mut word = || String::from_utf8_lossy(words.next().unwrap_or_default()).into_owned();
         let (method, target) = (word(), word());
-        assert!(
-            is_described(&method, &target, answer.status),
-            "{method} {target} {answer:?}"
-        );
+        check(&method, &target, &answer.head, &answer.body);
         answer
     }
 

@@ -8,13 +8,12 @@ use axum::response::Response;
 use jiff::Timestamp;
 use serde::Serialize;
 
+use super::Api;
 use super::covered::ShownCovered;
 use super::filters::{question, with_exchange_filters};
-use super::logs::json_text;
 use super::parameters::Parameters;
 use super::refusal::{Input, Place, Refusal, Wrong};
 use super::stats::{is_of_time_alone, round};
-use super::{Api, Inner};
 use crate::sink::sqlite::tally::{ERRORS, REQUEST_BYTES, RESPONSE_BYTES, STATUS_1XX, Tally};
 use crate::store::{
     Covered, CpuTraffic, POINTS_MOST, Question, STEPS, Search, Series, Store, Traffic, step_of,
@@ -99,14 +98,7 @@ pub(super) async fn show(
         );
         Ok(serde_json::to_vec(&shown))
     };
-    let Inner {
-        searches, readers, ..
-    } = &*api.0;
-    json_text(
-        searches
-            .answer(readers, question, now, known, found)
-            .await?,
-    )
+    api.search(question, now, known, found).await
 }
 
 fn shown(

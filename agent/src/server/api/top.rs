@@ -7,13 +7,12 @@ use axum::response::Response;
 use jiff::Timestamp;
 use serde::Serialize;
 
+use super::Api;
 use super::covered::ShownCovered;
 use super::filters::{question, with_exchange_filters};
-use super::logs::json_text;
 use super::parameters::Parameters;
 use super::refusal::Refusal;
 use super::stats::round;
-use super::{Api, Inner};
 use crate::http::exchange::record::ExchangeRecord;
 use crate::sink::sqlite::tally::{ERRORS, REQUEST_BYTES, RESPONSE_BYTES, STATUS_1XX, Tally};
 use crate::store::{By, Covered, Page, Question, SLOW_MOST, Search, Store, Top};
@@ -127,14 +126,7 @@ pub(super) async fn show(
         let shown = shown(search.top(by), &search.covered(), by, sort, limit);
         Ok(serde_json::to_vec(&shown))
     };
-    let Inner {
-        searches, readers, ..
-    } = &*api.0;
-    json_text(
-        searches
-            .answer(readers, question, now, known, found)
-            .await?,
-    )
+    api.search(question, now, known, found).await
 }
 
 fn shown(Top(merged): Top, covered: &Covered, by: By, sort: Sort, limit: usize) -> Shown {
@@ -218,14 +210,7 @@ pub(super) async fn slow(
         let page = store.slow_found(search, limit)?;
         Ok(shown_slow(&page, &search.covered()))
     };
-    let Inner {
-        searches, readers, ..
-    } = &*api.0;
-    json_text(
-        searches
-            .answer(readers, question, now, known, found)
-            .await?,
-    )
+    api.search(question, now, known, found).await
 }
 
 fn shown_slow(page: &Page, covered: &Covered) -> serde_json::Result<Vec<u8>> {

@@ -10,6 +10,7 @@ use tokio::sync::oneshot;
 
 use crate::http::exchange::record::ExchangeRecord;
 use crate::server::access::Token;
+use crate::server::api::description::tests::check;
 use crate::server::api::{Api, Bounds};
 use crate::server::{BackEnd, Listener, Serving};
 use crate::sink::RecordSink as _;
@@ -26,7 +27,7 @@ pub(super) struct Running {
     stop: Option<oneshot::Sender<()>>,
     /// Gives how long the stop took.
     thread: Option<thread::JoinHandle<Duration>>,
-    _folder: tempfile::TempDir,
+    pub(super) folder: tempfile::TempDir,
 }
 
 /// An answer, its head in small letters.
@@ -54,6 +55,10 @@ impl Running {
     }
 
     pub(super) fn serving(serving: Serving) -> Self {
+        Self::bounded(serving, Bounds::default())
+    }
+
+    pub(super) fn bounded(serving: Serving, bounds: Bounds) -> Self {
         let folder = tempfile::tempdir().unwrap();
         let store = SqliteSink::start(SqliteSettings {
             directory: folder.path().to_owned(),
@@ -61,12 +66,7 @@ impl Running {
             ..SqliteSettings::default()
         });
         let store = store.unwrap();
-        let api = Api::new(
-            store.intake(),
-            folder.path().to_owned(),
-            None,
-            Bounds::default(),
-        );
+        let api = Api::new(store.intake(), folder.path().to_owned(), None, bounds);
         let listen = SocketAddr::from((Ipv4Addr::LOCALHOST, 0));
         let listener = Listener::bind(Some(listen)).unwrap();
         let address = listener.address().unwrap();
@@ -89,7 +89,7 @@ impl Running {
             store: Some(store),
             stop: Some(stop),
             thread: Some(thread),
-            _folder: folder,
+            folder,
         }
     }
 
@@ -107,6 +107,11 @@ impl Running {
             assert!(begun.elapsed() < Duration::from_secs(20), "not stored");
             thread::sleep(Duration::from_millis(2));
         }
+    }
+
+    /// Takes the store away from the server, which goes on.
+    pub(super) fn close_store(&mut self) {
+        drop(self.store.take());
     }
 
     /// Asks the server to stop, and gives how long it took.
@@ -140,6 +145,7 @@ impl Running {
         }
         let text = String::from_utf8(bytes).unwrap();
         let (head, body) = text.split_once("\r\n\r\n").unwrap();
+        check(method, target, head, body);
         Answer {
             status: head[9..12].parse().unwrap(),
             head: head.to_ascii_lowercase(),

@@ -11,6 +11,7 @@ use tokio_websockets::{ClientBuilder, MaybeTlsStream, Message, WebSocketStream};
 
 use super::back_end::{Running, SECRET};
 use crate::http::exchange::record::ExchangeRecord;
+use crate::server::api::description::tests::check_message;
 use crate::server::live::rows::SOCKETS;
 use crate::session::identifier::Identifier;
 use crate::sink::batch::samples::exchange;
@@ -27,7 +28,9 @@ async fn open(running: &Running) -> Socket {
 async fn next(socket: &mut Socket) -> Value {
     let next = tokio::time::timeout(Duration::from_secs(20), socket.next());
     let message = next.await.unwrap().unwrap().unwrap();
-    serde_json::from_str(message.as_text().unwrap()).unwrap()
+    let message = serde_json::from_str(message.as_text().unwrap()).unwrap();
+    check_message("server", &message);
+    message
 }
 
 /// Says something, and gives the answer.
@@ -85,6 +88,8 @@ fn what_is_stored_comes_to_those_who_want_it() {
         let mut paused = open(&running).await;
         let nothing = json!({"exchanges": [], "skipped": 0});
         let wish = r#"{"filter": {"method": "POST", "status": "2xx"}}"#;
+        check_message("client", &serde_json::from_str(wish).unwrap());
+        check_message("client", &json!({"paused": true}));
         assert_eq!(say(&mut posts, wish).await, nothing);
         assert_eq!(say(&mut paused, r#"{"paused": true}"#).await, nothing);
         // The server has begun to look by then.

@@ -9,6 +9,7 @@ use serde_json::{Value, json};
 
 use super::back_end::Running;
 use crate::http::exchange::record::{ExchangeRecord, Outcome};
+use crate::server::api::description::tests::check_event;
 use crate::server::live::STREAMS;
 use crate::session::identifier::Identifier;
 use crate::sink::batch::samples::exchange;
@@ -48,7 +49,9 @@ impl Events {
             if let Some(text) = line.strip_prefix("event: ") {
                 name = Some(text.to_owned());
             } else if let Some(text) = line.strip_prefix("data: ") {
-                return Some((name?, serde_json::from_str(text).unwrap()));
+                let (name, data) = (name?, serde_json::from_str(text).unwrap());
+                check_event(&name, &data);
+                return Some((name, data));
             }
         }
     }

@@ -68,6 +68,11 @@ impl Lane {
             let value = text.lines().find_map(|line| line.strip_prefix(name));
             value.map(str::to_owned)
         };
+        let seen = match mark.missing {
+            0 => Seen::Whole,
+            missing if missing == head.bytes.len() => Seen::Nothing,
+            _ => Seen::Part,
+        };
         let is_request = head.side == Side::Client;
         let mut words = line.split(' ').map(str::to_owned);
         let (method, target) = match is_request {
@@ -102,11 +107,14 @@ impl Lane {
                 field("Content-Type: ")
             },
             head_bytes: head.bytes.len() as u64,
-            seen: match mark.missing {
-                0 => Seen::Whole,
-                missing if missing == head.bytes.len() => Seen::Nothing,
-                _ => Seen::Part,
-            },
+            seen,
+            front_bytes: (seen == Seen::Part).then(|| {
+                let covered = self.covered[head.side as usize].get(head.bytes.clone());
+                let mut covered = covered.unwrap_or_default().iter();
+                covered
+                    .position(|covered| !covered)
+                    .unwrap_or(head.bytes.len()) as u64
+            }),
             first_frame: mark.first,
             last_frame: mark.last.filter(|_| mark.missing == 0),
             ts: None,

@@ -299,6 +299,60 @@ fn a_hole_that_stays_is_given_up() {
 }
 
 #[test]
+fn behind_a_hole_that_was_given_up_every_hole_is_a_loss() {
+    let made = "HTTP/1.1 201 Made\r\n\r\n";
+    let check = |waits: bool| {
+        let mut hand = Hand::new();
+        hand.header.flags |= flag::ALL;
+        hand.start(CLIENT, 0, GET);
+        hand.start(SERVER, 0, CHUNKED);
+        hand.header.hole_start = hand.next[1];
+        hand.send(SERVER, 50, "in a body", 0);
+        let now_ns = hand.header.time_ns + 1_000_000_000;
+        if !waits {
+            hand.engine.expire(now_ns, &mut hand.found);
+        }
+        // The request and the head of its response are in holes; the next response is cut by another one.
+        hand.start(SERVER, 70, made);
+        hand.start(SERVER, 0, "HTTP/1.1 202 Cut\r\nServer: a");
+        hand.send(SERVER, 30, "more", 0);
+        hand.engine.expire(now_ns + 1, &mut hand.found);
+        hand.check(&[
+            "GET / HTTP/1.1",
+            "HTTP/1.1 200 OK",
+            "HTTP/1.1 201 Made",
+            "HTTP/1.1 202 Cut…",
+        ]);
+    };
+    check(true);
+    check(false);
+}
+
+#[test]
+fn a_response_in_doubt_that_is_cut_is_partial() {
+    for lost in [0, 1] {
+        let mut hand = Hand::new();
+        hand.start(CLIENT, 0, GET);
+        hand.start(SERVER, 0, CHUNKED);
+        // Whether its request was lost shows only with the next one.
+        (hand.numbers[0], hand.next[0]) = (hand.numbers[0] + lost, hand.next[0] + 100);
+        hand.start(SERVER, 900, "HTTP/1.1 201 Made\r\nServer: a");
+        hand.send(SERVER, 0, "", flag::FIN);
+        assert_eq!(hand.lines().len(), 2);
+        hand.start(CLIENT, 0, "GET /3 HTTP/1.1\r\n\r\n");
+        match lost {
+            0 => hand.check(&["GET / HTTP/1.1", "HTTP/1.1 200 OK", "GET /3 HTTP/1.1"]),
+            _ => hand.check(&[
+                "GET / HTTP/1.1",
+                "HTTP/1.1 200 OK",
+                "HTTP/1.1 201 Made…",
+                "GET /3 HTTP/1.1",
+            ]),
+        }
+    }
+}
+
+#[test]
 fn what_came_before_the_first_record_is_read_too() {
     let mut hand = Hand::new();
     hand.header.flags = 0;

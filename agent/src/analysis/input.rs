@@ -92,6 +92,13 @@ impl Opened {
         }
     }
 
+    /// Goes on with the last blocks, where a source can be read from any place.
+    pub fn skip_to_end(&self) {
+        if let Kind::Parts(parts) = &self.0 {
+            parts.skip_to_end();
+        }
+    }
+
     /// How many threads have something to do with it, of so many.
     #[must_use]
     pub fn readers(&self, most: usize) -> usize {
@@ -129,45 +136,119 @@ pub enum NoFiles {
     },
 }
 
-/// The places that were named, in the order in which they are to be read. A name with `*`, `?` or `[`
-/// that is no file is a pattern; one that nothing matches stays a name, so that its reading fails.
+/// What names stand for.
+#[derive(Debug, Default)]
+pub struct Found {
+    /// The places, in the order in which they are to be read.
+    pub places: Vec<Place>,
+    /// What a pattern matches and is no regular file: pipes, devices, sockets, folders. Reading them may
+    /// never end.
+    pub skipped: Vec<PathBuf>,
+}
+
+/// The places that were named. A name with `*`, `?` or `[` that is no file is a pattern; one that nothing
+/// matches stays a name, so that its reading fails.
 ///
 /// # Errors
 /// A pattern is none.
-pub fn places(names: &[String], with_rotated: bool) -> Result<Vec<Place>, NoFiles> {
-    let mut found: Vec<Place> = Vec::new();
-    let mut take = |place: Place| {
-        if !found.contains(&place) {
-            found.push(place);
-        }
-    };
+pub fn places(names: &[String], with_rotated: bool) -> Result<Found, NoFiles> {
+    let mut found = Found::default();
     for name in names {
         if name == "-" {
-            take(Place::Stdin);
+            take(&mut found.places, Place::Stdin);
             continue;
         }
-        let is_pattern = name.contains(['*', '?', '[']) && fs::symlink_metadata(name).is_err();
-        if is_pattern {
-            let paths = glob::glob(name).map_err(|error| NoFiles::Pattern {
-                pattern: name.clone(),
-                reason: error.msg,
-            })?;
-            let mut matched = false;
-            for path in paths.flatten().filter(|path| path.is_file()) {
-                matched = true;
-                take(Place::File(path));
+        if is_pattern(name) {
+            let matched = matches(name)?;
+            for path in matched.skipped {
+                take(&mut found.skipped, path);
             }
-            if matched {
+            for place in &matched.places {
+                take(&mut found.places, place.clone());
+            }
+            if !matched.places.is_empty() {
                 continue;
             }
         }
         let path = Path::new(name);
         if with_rotated {
             for path in family::siblings(path) {
-                take(Place::File(path));
+                take(&mut found.places, Place::File(path));
             }
         }
-        take(Place::File(path.to_owned()));
+        take(&mut found.places, Place::File(path.to_owned()));
     }
-    Ok(in_order(found))
+    found.places = in_order(found.places);
+    Ok(found)
+}
+
+/// Whether a name is a pattern of names: no file has it.
+#[must_use]
+pub fn is_pattern(name: &str) -> bool {
+    name.contains(['*', '?', '[']) && fs::symlink_metadata(name).is_err()
+}
+
+/// What a pattern matches, in the order of the names.
+///
+/// # Errors
+/// It is no pattern.
+pub fn matches(pattern: &str) -> Result<Found, NoFiles> {
+    let paths = glob::glob(pattern).map_err(|error| NoFiles::Pattern {
+        pattern: pattern.to_owned(),
+        reason: error.msg,
+    })?;
+    let mut found = Found::default();
+    for path in paths.flatten() {
+        match path.is_file() {
+            true => found.places.push(Place::File(path)),
+            false => found.skipped.push(path),
+        }
+    }
+    Ok(found)
+}
+
+fn take<T: PartialEq>(all: &mut Vec<T>, one: T) {
+    if !all.contains(&one) {
+        all.push(one);
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::os::unix::net::UnixListener;
+
+    use super::*;
+
+    #[test]
+    fn a_pattern_stands_for_regular_files_alone() {
+        let folder = tempfile::tempdir().unwrap();
+        for name in ["b.log", "a.log", "c.txt"] {
+            fs::write(folder.path().join(name), "x\n").unwrap();
+        }
+        fs::create_dir(folder.path().join("d.log")).unwrap();
+        let _socket = UnixListener::bind(folder.path().join("s.log")).unwrap();
+        let named = |names: &[&str]| {
+            let names: Vec<String> = names
+                .iter()
+                .map(|name| folder.path().join(name).to_string_lossy().into_owned())
+                .collect();
+            let found = places(&names, false).unwrap();
+            let name = |path: &Path| path.file_name().unwrap().to_string_lossy().into_owned();
+            let places: Vec<String> = found
+                .places
+                .iter()
+                .map(|place| name(Path::new(&place.name())))
+                .collect();
+            let skipped: Vec<String> = found.skipped.iter().map(|path| name(path)).collect();
+            (places.join(" "), skipped.join(" "))
+        };
+        let text = |one: &str, other: &str| (one.to_owned(), other.to_owned());
+        assert_eq!(named(&["*.log"]), text("a.log b.log", "d.log s.log"));
+        assert_eq!(named(&["*.txt", "c.*"]), text("c.txt", ""));
+        // Nothing to read: the name stays, and its reading fails.
+        assert_eq!(named(&["[ds].log"]), text("[ds].log", "d.log s.log"));
+        // What is named itself is what it is.
+        assert_eq!(named(&["s.log"]), text("s.log", ""));
+        assert!(places(&["***".to_owned()], false).is_err());
+    }
 }

@@ -7,6 +7,10 @@ use super::format::{Entry, Head};
 
 /// Requests that wait for their response.
 const MOST: usize = 65_536;
+/// Bytes that they take at most.
+const MOST_BYTES: usize = 16 << 20;
+/// What one takes beside its texts, about.
+const OVERHEAD: usize = 256;
 /// How long one waits, in microseconds of the lines.
 const PATIENCE_US: i64 = 300 * 1_000_000;
 /// Bytes of a text that are kept.
@@ -23,6 +27,8 @@ pub struct Pairing {
     order: VecDeque<(u64, Key)>,
     number: u64,
     count: usize,
+    /// Those that wait take so many bytes.
+    bytes: usize,
     /// Responses without a request.
     orphans: u64,
     key: Vec<u8>,
@@ -41,6 +47,19 @@ struct Held {
 }
 
 impl Held {
+    /// What it takes, with its key, which stands in two places.
+    fn bytes(&self, key: &[u8]) -> usize {
+        let texts = [
+            &self.client,
+            &self.method,
+            &self.target,
+            &self.host,
+            &self.referrer,
+            &self.user_agent,
+        ];
+        OVERHEAD + 2 * key.len() + texts.iter().map(|text| text.len()).sum::<usize>()
+    }
+
     fn entry(&self) -> Entry<'_> {
         Entry {
             time_us: Some(self.time_us),
@@ -84,6 +103,7 @@ impl Pairing {
         };
         if let Some(held) = queue.pop_front() {
             self.count -= 1;
+            self.bytes -= held.bytes(&self.key);
             let taken = u64::try_from(head.time_us - held.time_us).ok();
             done(&Entry {
                 status: head.status,
@@ -119,8 +139,24 @@ impl Pairing {
             referrer: short(head.referrer),
             user_agent: short(head.user_agent),
         };
+        self.bytes += held.bytes(&key);
         self.waiting.entry(key.clone()).or_default().push_back(held);
         self.order.push_back((self.number, key));
+        self.forget_answered();
+    }
+
+    /// Takes those that were answered out of the order, once they are most of it: they stand there as
+    /// long as an earlier one waits.
+    fn forget_answered(&mut self) {
+        if self.order.len() < 2 * self.count + 1024 {
+            return;
+        }
+        let waiting = &self.waiting;
+        self.order.retain(|(number, key)| {
+            // Those of a key are answered in their order.
+            let first = waiting.get(key).and_then(|queue| queue.front());
+            first.is_some_and(|held| held.number <= *number)
+        });
     }
 
     /// Gives those up that waited too long, or that there is no room for.
@@ -132,7 +168,9 @@ impl Pairing {
                 Some(held) if held.number != *number => true,
                 None => true,
                 Some(held) => {
-                    self.count > MOST || now_us.saturating_sub(held.time_us) > PATIENCE_US
+                    self.count > MOST
+                        || self.bytes > MOST_BYTES
+                        || now_us.saturating_sub(held.time_us) > PATIENCE_US
                 }
             };
             if !is_over {
@@ -153,6 +191,7 @@ impl Pairing {
             && let Some(held) = queue.pop_front()
         {
             self.count -= 1;
+            self.bytes -= held.bytes(key);
             done(&Entry {
                 unanswered: true,
                 ..held.entry()
@@ -180,6 +219,39 @@ mod tests {
             status: Some(200),
             ..Head::default()
         }
+    }
+
+    #[test]
+    fn what_waits_takes_no_more_memory_than_it_may() {
+        let mut pairing = Pairing::default();
+        let (mut unanswered, mut answered) = (0, 0);
+        let target = "/x".repeat(900);
+        for number in 0..40_000 {
+            let client = format!("{number}");
+            let ask = Head {
+                client: client.as_bytes(),
+                target: target.as_bytes(),
+                ..head(HeadKind::ClientQuery, 0, "")
+            };
+            pairing.take(&ask, |entry| unanswered += u64::from(entry.unanswered));
+            // The first one waits for ever, and every second one is answered at once.
+            if number % 2 == 1 {
+                let answer = Head {
+                    client: client.as_bytes(),
+                    ..head(HeadKind::ClientResponse, 0, "")
+                };
+                pairing.take(&answer, |entry| {
+                    answered += u64::from(!entry.unanswered);
+                    unanswered += u64::from(entry.unanswered);
+                });
+            }
+            assert!(pairing.bytes <= MOST_BYTES + 4096, "{}", pairing.bytes);
+            assert!(pairing.order.len() <= 2 * pairing.count + 1024);
+        }
+        assert!(unanswered > 1000 && pairing.count > 1000, "{unanswered}");
+        pairing.end(|entry| unanswered += u64::from(entry.unanswered));
+        assert_eq!((unanswered, answered), (20_000, 20_000));
+        assert_eq!((pairing.bytes, pairing.count, pairing.orphans), (0, 0, 0));
     }
 
     fn check(heads: &[Head<'_>], expected: &[&str], orphans: u64) {

@@ -89,6 +89,8 @@ pub struct Asked {
     pub since: Option<Timestamp>,
     /// Only before then.
     pub until: Option<Timestamp>,
+    /// Where relative times were counted from the end of the log: that end.
+    pub from_end: Option<Timestamp>,
     /// Only what meets this condition, as it was typed.
     #[serde(rename = "where")]
     pub condition: Option<String>,

@@ -1,6 +1,8 @@
 //! Reads logs and makes the report: the only place here that opens files and starts threads.
 
 mod account;
+mod last;
+mod shared;
 mod store;
 mod worker;
 
@@ -16,11 +18,16 @@ use super::format::{Format, Pattern, Reader};
 use super::input::{self, Block, NoFiles, Opened, Place};
 use super::report::{Asked, Lines, Report, Source, SourceState, Warning, WarningKind};
 use account::{Account, warnings_of};
-use worker::Worker;
+pub use last::last_time;
+use shared::Shared;
+use worker::{Counted, Worker};
 
 /// Blocks in which lines are looked for to tell their format from: there may be nothing but lines that
 /// are too long.
 const BEGIN: usize = 8;
+
+/// Blocks after which a thread looks how much memory its counts take.
+const LOOK: u64 = 4;
 
 /// What is to be read, and how.
 #[derive(Clone, Debug)]
@@ -42,6 +49,8 @@ pub struct Options {
     pub zone: TimeZone,
     /// What is more than a day later is in the future.
     pub now: Timestamp,
+    /// Where relative times were counted from the end of the log: that end.
+    pub from_end: Option<Timestamp>,
     /// The time that is asked for.
     pub range: Range,
     /// The time to compare with.
@@ -101,36 +110,35 @@ pub struct Outcome {
 /// # Errors
 /// A pattern of names is none.
 pub fn run(options: &Options) -> Result<Outcome, NoFiles> {
-    let places = input::places(&options.sources, options.rotated)?;
-    let mut workers: Vec<Worker<'_>> = Vec::new();
-    let first = Worker::new(options);
-    for _ in 1..options.jobs.max(1) {
-        workers.push(first.fresh());
-    }
-    workers.insert(0, first);
+    let found = input::places(&options.sources, options.rotated)?;
+    let mut first = Worker::new(options);
+    let others = (1..options.jobs.max(1)).map(|_| first.fresh());
+    let mut others: Vec<Worker<'_>> = others.collect();
+    let shared = Shared::new(options.jobs);
     let mut sources = Vec::new();
-    let mut warnings = Vec::new();
-    for place in &places {
-        let account = read(place, options, &mut workers);
+    let mut warnings: Vec<Warning> = found
+        .skipped
+        .iter()
+        .map(|path| account::skipped_warning(path))
+        .collect();
+    for place in &found.places {
+        let account = read(place, options, &shared, &mut first, &mut others);
         warnings.extend(warnings_of(&account));
         sources.push(account.source);
     }
     if let Some(directory) = &options.store {
-        let source = store::read(directory, options, &mut workers[0]);
+        let source = store::read(directory, options, &mut first);
         warnings.extend(account::unread_warning(&source));
         sources.push(source);
     }
-    let mut workers = workers.into_iter();
-    let Some(mut worker) = workers.next() else {
-        return Err(NoFiles::Pattern {
-            pattern: String::new(),
-            reason: "there is nobody to read",
-        });
-    };
-    for other in workers {
-        worker.merge(other);
+    let orphans = first.end();
+    let mut counted = shared.end(first.give());
+    for mut other in others {
+        counted.merge(other.give());
+        first.take_last(other);
     }
-    let orphans = worker.end();
+    let last_lines = first.last_lines();
+    let newest = first.newest();
     if orphans > 0 {
         warnings.push(Warning {
             kind: WarningKind::Unpaired,
@@ -143,14 +151,18 @@ pub fn run(options: &Options) -> Result<Outcome, NoFiles> {
         source.lines.parsed > 0 || source.lines.failed == 0 && source.state != SourceState::Unread
     });
     Ok(Outcome {
-        report: report(worker, options, sources, warnings),
+        report: Report {
+            last_lines,
+            ..report(counted, options, newest, sources, warnings)
+        },
         is_read,
     })
 }
 
 fn report(
-    worker: Worker<'_>,
+    counted: Counted,
     options: &Options,
+    newest: Option<Timestamp>,
     sources: Vec<Source>,
     mut warnings: Vec<Warning>,
 ) -> Report {
@@ -161,6 +173,7 @@ fn report(
     let asked = |range: &Range| Asked {
         since: range.since,
         until: range.until,
+        from_end: options.from_end,
         condition: options.condition.as_ref().map(|one| one.text.clone()),
         sources: options.sources.clone(),
         store: options
@@ -176,13 +189,16 @@ fn report(
             source: None,
             count: lines.left_out,
             text: format!(
-                "none of the {} lines that were read lies in the time, or meets the condition, that was asked for",
-                lines.left_out
+                "none of the {} lines that were read lies in the time, or meets the condition, that was asked for{}",
+                lines.left_out,
+                hint(options, newest)
             ),
         });
     }
-    let last_lines = worker.last_lines();
-    let (mut current, before) = worker.statistics();
+    let Counted {
+        mut current,
+        before,
+    } = counted;
     let before = before.zip(options.before).map(|(mut before, range)| {
         Box::new(Report {
             asked: asked(&range),
@@ -196,14 +212,30 @@ fn report(
         sources,
         lines,
         warnings,
-        last_lines,
         before,
         ..report
     }
 }
 
+/// Where relative times may have missed the log.
+fn hint(options: &Options, newest: Option<Timestamp>) -> String {
+    let is_behind = |newest: &Timestamp| options.range.since.is_some_and(|since| *newest < since);
+    match newest.filter(is_behind) {
+        Some(newest) if options.from_end.is_none() => format!(
+            "; the last is of {newest:.0}: times like 1h count from now, with --from-end from there"
+        ),
+        _ => String::new(),
+    }
+}
+
 /// Reads one source.
-fn read(place: &Place, options: &Options, workers: &mut [Worker<'_>]) -> Account {
+fn read<'o>(
+    place: &Place,
+    options: &Options,
+    shared: &Shared,
+    worker: &mut Worker<'o>,
+    others: &mut [Worker<'o>],
+) -> Account {
     let mut account = Account::new(place.name());
     let opened = match place.open() {
         Ok(opened) => opened,
@@ -220,23 +252,23 @@ fn read(place: &Place, options: &Options, workers: &mut [Worker<'_>]) -> Account
         account.look_for_numbers(detector.format(), first.lines());
         let most = match detector.needs_order() {
             true => 1,
-            false => opened.readers(workers.len()),
+            false => opened.readers(others.len() + 1),
         };
-        let workers = workers.get_mut(..most).unwrap_or_default();
-        for worker in workers.iter_mut() {
+        let others = others.get_mut(..most - 1).unwrap_or_default();
+        for worker in others.iter_mut().chain([&mut *worker]) {
             worker.begin(&account.source.name, detector.fresh());
         }
-        if let Some((worker, others)) = workers.split_first_mut() {
-            thread::scope(|scope| {
-                for other in others {
-                    scope.spawn(|| work(other, &opened, Block::default()));
-                }
-                begun.iter().for_each(|block| worker.take(block));
-                work(worker, &opened, Block::default());
-            });
-        }
-        for worker in workers {
-            account.add(worker.finish());
+        thread::scope(|scope| {
+            for other in others.iter_mut() {
+                scope.spawn(|| work(other, &opened, shared));
+            }
+            begun.iter().for_each(|block| worker.take(block));
+            drop(begun);
+            work(worker, &opened, shared);
+        });
+        account.add(worker.finish());
+        for other in others {
+            account.add(other.finish());
         }
     }
     account.end(&opened);
@@ -272,8 +304,15 @@ fn begin(opened: &Opened) -> Vec<Block> {
 }
 
 /// Takes block after block.
-fn work(worker: &mut Worker<'_>, opened: &Opened, mut block: Block) {
-    while opened.next(&mut block) {
+fn work(worker: &mut Worker<'_>, opened: &Opened, shared: &Shared) {
+    let mut block = Block::default();
+    for count in 1_u64.. {
+        if !opened.next(&mut block) {
+            break;
+        }
         worker.take(&block);
+        if count.is_multiple_of(LOOK) {
+            shared.relieve(worker);
+        }
     }
 }

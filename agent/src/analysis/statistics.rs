@@ -11,6 +11,7 @@ mod finish;
 mod histogram;
 mod keyed;
 mod series;
+mod size;
 mod slowest;
 mod tallies;
 #[cfg(test)]

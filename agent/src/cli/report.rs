@@ -12,20 +12,19 @@ use std::time::Duration;
 use anyhow::Context as _;
 use clap::Args;
 use clap::builder::PossibleValuesParser;
-use jiff::Timestamp;
 use jiff::tz::TimeZone;
+use jiff::{SignedDuration, Timestamp};
 
 use crate::analysis::filter::Condition;
 use crate::analysis::language::Language;
 use crate::analysis::prompts::Prompt;
 use crate::analysis::report::Report;
-use crate::analysis::run::{Options, Outcome, run};
+use crate::analysis::run::{Options, Outcome, Range, last_time, run};
 use crate::analysis::{insight, output};
 use crate::config::{Config, Word};
 use crate::exit::{Exit, UsageError};
 pub(super) use follow::{INTERVAL, interval};
 pub(super) use format::chosen;
-use times::{moment, ranges};
 
 pub(super) const HELP: &str = "\
 Examples:
@@ -34,6 +33,7 @@ Examples:
   tapline report '/var/log/apache2/*.log.gz' --where 'status>=500 and path~/api'
   zcat old.gz | tapline report - --format json | jq .totals
   tapline report --db --since 1h --compare 1d
+  tapline report old.log --since 1h --from-end
   tapline report access.log --format html --lang ko > report.html
   tapline report access.log --prompt anomalies
   tapline report --follow access.log --where 'status>=500'
@@ -94,12 +94,16 @@ pub(in crate::cli) struct ReportFlags {
     /// The time zone of times that name none [default: that of this host]
     #[arg(long, value_name = "ZONE")]
     zone: Option<String>,
-    /// Only from then on: a time like 2026-11-21T12:00:00Z or 2026-11-21, or how long ago, like 10m
+    /// Only from then on: a time like 2026-11-21T12:00:00Z or 2026-11-21, or how long ago, like 10m: before
+    /// now, or with --from-end before the end of the log
     #[arg(long, value_name = "TIME", help_heading = "What is counted")]
     since: Option<String>,
     /// Only before then
     #[arg(long, value_name = "TIME", help_heading = "What is counted")]
     until: Option<String>,
+    /// Count times like 10m, and --compare, back from the last line of the log rather than from now
+    #[arg(long, help_heading = "What is counted", conflicts_with_all = ["follow", "db"])]
+    from_end: bool,
     /// Only what meets this condition: 'status>=500 and path~/api'
     #[arg(
         long = "where",
@@ -154,6 +158,7 @@ pub struct ReportArguments {
     zone: Option<String>,
     since: Option<String>,
     until: Option<String>,
+    from_end: bool,
     condition: Option<String>,
     compare: Option<String>,
     jobs: Option<u16>,
@@ -183,6 +188,7 @@ impl ReportFlags {
             zone: self.zone,
             since: self.since,
             until: self.until,
+            from_end: self.from_end,
             condition: self.condition,
             compare: self.compare,
             jobs: self.jobs,
@@ -306,18 +312,6 @@ fn options(
             ))
         })?,
     };
-    let time = |flag: &str, text: &Option<String>| -> Result<Option<Timestamp>, UsageError> {
-        let Some(text) = text else { return Ok(None) };
-        let time = moment(text, now, &zone);
-        time.map(Some)
-            .map_err(|what| UsageError(format!("{flag}: {what}")))
-    };
-    let (since, until) = (
-        time("--since", &arguments.since)?,
-        time("--until", &arguments.until)?,
-    );
-    let (range, before) =
-        ranges(since, until, arguments.compare.as_deref(), now, &zone).map_err(UsageError)?;
     let condition = arguments
         .condition
         .as_deref()
@@ -325,7 +319,7 @@ fn options(
         .transpose()
         .map_err(|error| UsageError(format!("--where: {error}")))?;
     let cpus = thread::available_parallelism().map_or(1, usize::from);
-    Ok(Options {
+    let mut options = Options {
         sources,
         rotated: arguments.rotated,
         store,
@@ -341,8 +335,9 @@ fn options(
         flags: flags(arguments),
         zone,
         now,
-        range,
-        before,
+        from_end: None,
+        range: Range::default(),
+        before: None,
         condition,
         jobs: arguments.jobs.map_or_else(|| cpus.min(JOBS), usize::from),
         top: arguments.top.map_or(ROWS, |top| top as usize),
@@ -350,7 +345,24 @@ fn options(
             Show::Lines => LINES,
             _ => LAST,
         },
-    })
+    };
+    let mut from = now;
+    if arguments.from_end {
+        if options.sources.iter().any(|source| source == "-") {
+            return Err(UsageError(
+                "--from-end needs files: the end of standard input is known only when all was read"
+                    .to_owned(),
+            ));
+        }
+        options.from_end = last_time(&options).map_err(|error| UsageError(error.to_string()))?;
+        // What is of that second too is before it.
+        let end = options
+            .from_end
+            .map(|end| end.saturating_add(SignedDuration::from_secs(1)));
+        from = end.and_then(Result::ok).unwrap_or(now);
+    }
+    (options.range, options.before) = times::asked(arguments, from, &options.zone)?;
+    Ok(options)
 }
 
 /// The flags that a command which shows lines of the same sources needs.

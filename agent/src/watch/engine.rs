@@ -256,6 +256,7 @@ impl Engine {
             asked: Asked {
                 since: counting.range.since,
                 until: counting.range.until,
+                from_end: None,
                 condition: counting.condition.as_ref().map(|one| one.text.clone()),
                 flags: counting.flags.clone(),
                 sources: self

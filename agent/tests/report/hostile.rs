@@ -1,5 +1,13 @@
 //! Files that no server writes, or that something happened to.
 
+use std::fs::{self, File};
+use std::io::{BufWriter, Read as _, Write as _};
+use std::process::{Command, Stdio};
+use std::thread;
+use std::time::Duration;
+
+use serde_json::Value;
+
 use super::{Folder, line, warnings};
 
 #[test]
@@ -94,4 +102,83 @@ fn nothing_from_a_log_controls_a_terminal() {
             assert!(!text.contains("<script>alert") && !text.contains("<img"));
         }
     }
+}
+
+/// What a pattern matches and is no file is passed over and said; it is a stream where it is named itself.
+#[test]
+fn a_pipe_among_files_hangs_nobody() {
+    let folder = Folder::new(&[("a.log", line(0, "/", 200).as_bytes())]);
+    let made = Command::new("mkfifo").arg(folder.path("p.log")).status();
+    assert!(made.unwrap().success());
+    let (report, code) = folder.json(&["*.log"]);
+    assert_eq!((code, &report["totals"]["requests"]), (0, &1.into()));
+    assert_eq!(warnings(&report), ["skipped"]);
+    assert_eq!(report["warnings"][0]["source"], "p.log");
+    // Nothing else is there: nothing is read, and it says why.
+    let (report, code) = folder.json(&["p*.log"]);
+    assert_eq!((code, warnings(&report)), (1, vec!["skipped", "unread"]));
+    let path = folder.path("p.log");
+    let writer = thread::spawn(move || fs::write(path, line(0, "/", 200).repeat(3)));
+    let (report, code) = folder.json(&["p.log"]);
+    assert_eq!((code, &report["totals"]["requests"]), (0, &3.into()));
+    writer.join().unwrap().unwrap();
+}
+
+/// Memory is bounded whatever the log says, also on several threads.
+#[test]
+fn what_nobody_writes_takes_no_more_memory() {
+    const LINES: u32 = 60_000;
+    let folder = Folder::new(&[]);
+    let mut file = BufWriter::new(File::create(folder.path("distinct.log")).unwrap());
+    let mut heads = BufWriter::new(File::create(folder.path("heads.log")).unwrap());
+    let long = "x".repeat(900);
+    for number in 0..LINES {
+        let (minute, second) = (number / 600 % 60, number / 10 % 60);
+        writeln!(
+            file,
+            "c{number}{} - - [01/Nov/2026:{:02}:{minute:02}:{second:02} +0000] \"GET /{number}/{long} HTTP/1.1\" 200 10 \"http://{number}/{}\" \"a{number}{}\"",
+            &long[..230], number / 36_000, &long[..490], &long[..490]
+        )
+        .unwrap();
+        writeln!(
+            heads,
+            "2026-11-01 00:00:00.000 10.0.{}.{}#{} 10.0.0.1#80 CQ GET /{number}/{long} HTTP/1.1 {long} {long}",
+            number >> 8 & 255, number & 255, number % 60_000
+        )
+        .unwrap();
+    }
+    drop((file, heads));
+    for (name, jobs) in [
+        ("distinct.log", "1"),
+        ("distinct.log", "4"),
+        ("heads.log", "2"),
+    ] {
+        let mut running = folder
+            .report(&["--format", "json", "--jobs", jobs, name])
+            .stdout(Stdio::piped())
+            .spawn()
+            .unwrap();
+        let mut stdout = running.stdout.take().unwrap();
+        let reader = thread::spawn(move || {
+            let mut printed = Vec::new();
+            stdout.read_to_end(&mut printed).map(|_| printed)
+        });
+        let mut most = 0;
+        while running.try_wait().unwrap().is_none() {
+            most = most.max(peak_kib(running.id()));
+            thread::sleep(Duration::from_millis(2));
+        }
+        let report: Value = serde_json::from_slice(&reader.join().unwrap().unwrap()).unwrap();
+        assert_eq!(report["totals"]["requests"], LINES, "{name} {jobs}");
+        // A build that is not optimised is a larger program, but its counts are as large.
+        assert!(most > 0 && most < 150 << 10, "{name} {jobs}: {most} KiB");
+    }
+}
+
+/// What a process had in memory at the most, in KiB; 0: it is gone.
+fn peak_kib(process: u32) -> u64 {
+    let status = fs::read_to_string(format!("/proc/{process}/status")).unwrap_or_default();
+    let peak = status.lines().find_map(|line| line.strip_prefix("VmHWM:"));
+    let peak = peak.and_then(|peak| peak.trim().strip_suffix(" kB")?.parse().ok());
+    peak.unwrap_or_default()
 }

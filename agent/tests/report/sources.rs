@@ -200,6 +200,11 @@ fn what_cannot_be_asked_for() {
         (&["a", "--log-format", "nope"], "there is no format 'nope'"),
         (&["a", "--log-format", "%h %Q"], "%Q means nothing"),
         (&["a", "--since", "soon"], "--since: 'soon' must be a time"),
+        (
+            &["-", "--since", "1h", "--from-end"],
+            "--from-end needs files",
+        ),
+        (&["--db", "--from-end"], "cannot be used with"),
         (&["a", "--zone", "Nowhere"], "there is no time zone"),
         (&["a", "--compare", "x"], "--compare: 'x' must be"),
         (&["a***"], "is no pattern"),
@@ -245,4 +250,48 @@ fn parts_do_not_change_the_report() {
     assert_eq!(one, report("a", "3"));
     assert_eq!(one, report("packed", "1"));
     assert_eq!(one, report("packed", "2"));
+}
+
+/// Of a log that ended long ago the last ten minutes are those before its end.
+#[test]
+fn times_may_be_counted_from_the_end_of_the_log() {
+    let text = lines(0..30_000);
+    assert!(
+        text.len() > 2 << 20,
+        "it has more parts than are read for it"
+    );
+    let stray = line(0, "/", 200).replace("2026", "2099");
+    let folder = Folder::new(&[
+        ("access.log.1", lines(0..100).as_bytes()),
+        ("access.log", format!("{stray}{text}{stray}").as_bytes()),
+        ("packed.gz", &gzip(&text)),
+    ]);
+    let end = "2026-11-01T08:19:59Z";
+    let check = |arguments: &[&str], requests: u64, before: Option<u64>| {
+        let (report, code) = folder.json(arguments);
+        assert_eq!(code, 0, "{arguments:?}");
+        assert_eq!(report["totals"]["requests"], requests, "{arguments:?}");
+        assert_eq!(report["asked"]["from_end"], end, "{arguments:?}");
+        assert_eq!(report["before"]["totals"]["requests"].as_u64(), before);
+    };
+    // What is in the future is no end; without --until it is behind it.
+    check(&["access.log", "--since", "10m", "--from-end"], 602, None);
+    check(&["packed.gz", "--since", "10m", "--from-end"], 600, None);
+    let both = ["access.log*", "--until", "1h", "--from-end"];
+    check(&both, 26_400 + 100, None);
+    let compared = ["access.log", "--compare", "1h", "--from-end"];
+    check(&compared, 3600, Some(3600));
+    let mut command = folder.report(&["packed.gz", "--since", "10m", "--from-end"]);
+    let text = String::from_utf8(command.output().unwrap().stdout).unwrap();
+    let said = "2026-11-01 08:10:00 to 2026-11-01 08:19:59 UTC (counted from the end of the log, 2026-11-01 08:19:59)";
+    assert!(text.contains(said), "{text}");
+    // Without it they count from now, and a log that had ended by then says how else.
+    let (report, _) = folder.json(&["packed.gz", "--since", "1s"]);
+    let hint = report["warnings"][0]["text"].as_str().unwrap();
+    assert_eq!(report["asked"]["from_end"], json!(null));
+    assert!(
+        hint.contains("the last is of 2026-11-01T08:19:59Z"),
+        "{hint}"
+    );
+    assert!(hint.contains("with --from-end from there"), "{hint}");
 }

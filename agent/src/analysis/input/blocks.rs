@@ -115,21 +115,26 @@ impl Blocks {
         block.bytes[..block.used].copy_from_slice(&self.carry);
         self.carry.clear();
         loop {
-            if block.used >= SIZE {
-                if let Some(end) = memchr::memrchr(b'\n', block.lines()) {
-                    let (start, end) = (end + 1, block.used);
+            if block.used > SIZE {
+                // What was read at once is no longer than a line may be: only the first can be longer.
+                let first = memchr::memchr(b'\n', block.lines());
+                let last = memchr::memrchr(b'\n', block.lines());
+                if let (Some(0..=SIZE), Some(last)) = (first, last) {
+                    let (start, end) = (last + 1, block.used);
                     self.carry.extend_from_slice(&block.bytes[start..end]);
                     block.used = start;
                     break;
                 }
-                // It is one line, and nothing stands before it in this block.
                 block.long.push(LongLine {
                     line: self.line,
                     begin: block.bytes[..SHOWN].to_vec(),
                 });
                 self.line += 1;
                 block.first_line = self.line;
-                self.skip_line(block);
+                match first {
+                    Some(end) => keep_behind(block, end, block.used),
+                    None => self.skip_line(block),
+                }
             } else if self.ended {
                 break;
             } else {
@@ -149,8 +154,7 @@ impl Blocks {
         while !self.ended {
             let read = self.read(&mut block.bytes);
             if let Some(end) = memchr::memchr(b'\n', &block.bytes[..read]) {
-                block.bytes.copy_within(end + 1..read, 0);
-                block.used = read - end - 1;
+                keep_behind(block, end, read);
                 return;
             }
         }
@@ -177,8 +181,14 @@ impl Blocks {
     }
 }
 
+/// Keeps of the bytes up to `used` what stands behind the end of a line.
+fn keep_behind(block: &mut Block, line_end: usize, used: usize) {
+    block.bytes.copy_within(line_end + 1..used, 0);
+    block.used = used - line_end - 1;
+}
+
 #[cfg(test)]
-mod tests {
+pub(super) mod tests {
     use std::io::Read;
 
     use proptest::prelude::*;
@@ -225,27 +235,47 @@ mod tests {
         (lines, long)
     }
 
-    #[test]
-    fn lines_of_all_lengths() {
+    /// Texts with lines of all lengths, the letter of each its own, with and without an end.
+    pub(in crate::analysis::input) fn texts() -> Vec<Vec<u8>> {
+        let mut texts = Vec::new();
         for lengths in [
             &[][..],
             &[0],
             &[5, 0, 7],
             &[SIZE / 2; 9],
+            &[SIZE - 1, SIZE - 1, 0, 0, SIZE],
+            &[SIZE, 1],
+            &[SIZE + 1, 1],
             &[3 * SIZE, 5],
             &[5, 10 * SIZE, 6, 2 * SIZE, 3 * SIZE, 7],
+            &[SIZE - 2, 2 * SIZE - 1, 5],
+            &[5, SIZE + 1, 5],
+            &[5, SIZE, 5],
+            &[SIZE - 10, SIZE + 1, SIZE + 1, SIZE, 7],
             &[2 * SIZE + 5],
         ] {
             for end in [&b"\n"[..], b"", b"x"] {
                 let mut text = Vec::new();
-                for length in lengths {
-                    text.extend(std::iter::repeat_n(b'a', *length));
+                for (letter, length) in (b'a'..).zip(lengths) {
+                    text.extend(std::iter::repeat_n(letter, *length));
                     text.push(b'\n');
                 }
                 text.extend_from_slice(end);
-                for at_once in [64 * 1024, usize::MAX] {
-                    assert!(lines(&text, at_once) == expected(&text), "{lengths:?}");
-                }
+                texts.push(text);
+            }
+        }
+        texts
+    }
+
+    #[test]
+    fn lines_of_all_lengths() {
+        for text in texts() {
+            for at_once in [64 * 1024, usize::MAX] {
+                assert!(
+                    lines(&text, at_once) == expected(&text),
+                    "{} bytes, {at_once} at once",
+                    text.len()
+                );
             }
         }
     }

@@ -8,8 +8,13 @@
 //! Thresholds are probabilities, not figures of a data set: a step is told where chance alone would
 //! bring so much less than once in a thousand steps, and it is clearly more than usual.
 
+mod history;
+mod usual;
+
 use super::robust::{Spread, median, surprise};
 use super::series::{Point, Series};
+use history::History;
+use usual::Usual;
 
 /// What is counted of a step.
 type Count = fn(&Point) -> u64;
@@ -54,18 +59,6 @@ pub struct Change {
     /// Records of this sort in all of it (those that erred, those that were timed, all).
     pub count: u64,
 }
-
-/// How far back history goes, in seconds.
-const HISTORY_S: i64 = 6 * 3600;
-
-/// Steps of history that are enough.
-const ENOUGH_STEPS: usize = 30;
-
-/// Steps of history that are looked at, of more every second, third and so on.
-const MOST_STEPS: usize = 180;
-
-/// Steps just before one that are not its history: what begins slowly would become its own measure.
-const GUARD: usize = 2;
 
 /// Minus the decimal logarithm of the probability from which a count is told.
 const SURPRISE: f64 = 3.0;
@@ -143,6 +136,7 @@ fn share(series: &Series, signal: Signal, count: Count) -> Vec<Change> {
     let ratio =
         |point: &Point| (point.records > 0).then(|| count(point) as f64 / point.records as f64);
     let mut odd: Vec<Option<Odd>> = vec![None; points.len()];
+    let mut history = History::new(series, |point| point.records > 0);
     for index in 0..points.len() {
         let point = points[index];
         let before = index.checked_sub(1).filter(|before| odd[*before].is_none());
@@ -151,9 +145,8 @@ fn share(series: &Series, signal: Signal, count: Count) -> Vec<Change> {
         if point.records == 0 || count(&point).saturating_add(others) < FEWEST {
             continue;
         }
-        let history: Vec<usize> = history(series, &odd, index, |point| point.records > 0);
-        let usual = usual_share(points, &history, count, ratio);
-        let judge = |records: u64, count: u64| {
+        let steps = history.of(index);
+        let judge = |usual: f64, records: u64, count: u64| {
             let expected = usual * records as f64;
             let score = surprise(count as f64, expected);
             let is_odd = count >= FEWEST && score >= SURPRISE && count as f64 >= expected * TIMES;
@@ -163,51 +156,36 @@ fn share(series: &Series, signal: Signal, count: Count) -> Vec<Change> {
                 score,
             })
         };
-        if let Some(alone) = judge(point.records, count(&point)) {
-            odd[index] = Some(alone);
-            continue;
-        }
-        if let Some((before, other)) = before.map(|before| (before, points[before]))
-            && let Some(both) = judge(
+        let before = before.map(|before| (before, points[before]));
+        let alone = |usual| judge(usual, point.records, count(&point));
+        let both = |usual| {
+            let (before, other) = before?;
+            let found = judge(
+                usual,
                 point.records.saturating_add(other.records),
                 count(&point).saturating_add(count(&other)),
-            )
-            && [&point, &other].map(|point| ratio(point).unwrap_or_default() > usual) == [true; 2]
-        {
+            )?;
+            let above = |point: &Point| ratio(point).unwrap_or_default() > usual;
+            (above(&point) && above(&other)).then_some((before, found))
+        };
+        let mut usual = Usual::of(points, steps, count, ratio);
+        // What is not odd beside the median is not odd beside what is more.
+        let middle = usual.middle();
+        if alone(middle).is_none() && both(middle).is_none() {
+            continue;
+        }
+        let usual = usual.share();
+        if let Some(alone) = alone(usual) {
+            odd[index] = Some(alone);
+            history.leave_out(index);
+        } else if let Some((before, both)) = both(usual) {
             odd[before] = Some(both);
             odd[index] = Some(both);
+            history.leave_out(before);
+            history.leave_out(index);
         }
     }
     join(series, signal, &odd, count)
-}
-
-/// The share that was usual: half of the steps have less. Where errors are so rare that most steps
-/// have none, all but the worst tenth of the steps taken together.
-fn usual_share(
-    points: &[Point],
-    history: &[usize],
-    count: Count,
-    ratio: impl Fn(&Point) -> Option<f64>,
-) -> f64 {
-    let of = |index: &usize| points.get(*index);
-    let mut shares: Vec<(f64, u64, u64)> = history
-        .iter()
-        .filter_map(of)
-        .filter_map(|point| Some((ratio(point)?, count(point), point.records)))
-        .collect();
-    let mut ratios: Vec<f64> = shares.iter().map(|(ratio, _, _)| *ratio).collect();
-    let middle = median(&mut ratios).unwrap_or_default();
-    shares.sort_by(|one, other| one.0.total_cmp(&other.0));
-    let kept = shares.len() - shares.len() / 10;
-    let (errors, records) = shares[..kept]
-        .iter()
-        .fold((0.0, 0.0), |(errors, records), (_, count, all)| {
-            (errors + *count as f64, records + *all as f64)
-        });
-    match records > 0.0 {
-        true => middle.max(errors / records),
-        false => middle,
-    }
 }
 
 /// Where answers were slower.
@@ -215,6 +193,7 @@ fn slower(series: &Series) -> Vec<Change> {
     let points = &series.points;
     let is_measured = |point: &Point| point.timed >= TIMED;
     let mut odd: Vec<Option<Odd>> = vec![None; points.len()];
+    let mut history = History::new(series, is_measured);
     for index in 0..points.len() {
         let Some(mean) = points[index]
             .mean_us()
@@ -225,9 +204,8 @@ fn slower(series: &Series) -> Vec<Change> {
         if mean < FELT {
             continue;
         }
-        let history = history(series, &odd, index, is_measured);
-        let mut means: Vec<f64> = history
-            .iter()
+        let steps = history.of(index).iter();
+        let mut means: Vec<f64> = steps
             .filter_map(|index| points.get(*index)?.mean_us())
             .collect();
         let Some(spread) = Spread::of(&mut means) else {
@@ -242,6 +220,7 @@ fn slower(series: &Series) -> Vec<Change> {
                 usual: spread.median,
                 score,
             });
+            history.leave_out(index);
         }
     }
     join(series, Signal::Slower, &odd, |point| point.timed)
@@ -253,42 +232,50 @@ fn rate(series: &Series, signal: Signal) -> Vec<Change> {
     let points = &series.points;
     let is_more = signal == Signal::MoreRecords;
     let minutes = series.step_s as f64 / 60.0;
+    let roots: Vec<f64> = points
+        .iter()
+        .map(|point| (point.records as f64).sqrt())
+        .collect();
     let mut odd: Vec<Option<Odd>> = vec![None; points.len()];
+    let is_whole = |place: &usize| *place > 0 && *place + 1 < points.len();
+    let root = |place: &usize| roots.get(*place).copied();
+    let mut history = History::new(series, |_| true);
     for index in 1..points.len().saturating_sub(1) {
         let records = points[index].records as f64;
-        let is_whole = |place: usize| place > 0 && place + 1 < points.len();
-        let mut history = history(series, &odd, index, |_| true);
-        history.retain(|place| is_whole(*place));
-        let spread = |steps: &[usize]| {
-            let mut roots: Vec<f64> = steps
-                .iter()
-                .filter_map(|index| points.get(*index))
-                .map(|point| (point.records as f64).sqrt())
-                .collect();
-            Spread::of(&mut roots)
+        let is_far = |usual: f64| match is_more {
+            true => records >= usual * MORE.1,
+            false => records <= usual * FEWER.1,
         };
         let judge = |spread: &Spread| {
             // Roots of counts by chance deviate by a half, whatever the count.
             let score = (records.sqrt() - spread.median) / spread.deviation.max(0.5);
             let usual = spread.median * spread.median;
             let is_odd = match is_more {
-                true => score >= MORE.0 && records >= usual * MORE.1,
-                false => -score >= FEWER.0 && records <= usual * FEWER.1,
+                true => score >= MORE.0,
+                false => -score >= FEWER.0,
             };
-            is_odd.then_some(Odd {
+            (is_odd && is_far(usual)).then_some(Odd {
                 value: records / minutes,
                 usual: usual / minutes,
                 score: score.abs(),
             })
         };
-        let Some(found) = spread(&history).as_ref().and_then(judge) else {
+        let steps = history.of(index).iter().filter(|place| is_whole(place));
+        let mut before: Vec<f64> = steps.filter_map(root).collect();
+        // Most steps are not far from the median: how much they deviate need not be known.
+        if !median(&mut before).is_some_and(|median| is_far(median * median)) {
+            continue;
+        }
+        let Some(found) = Spread::of(&mut before).as_ref().and_then(judge) else {
             continue;
         };
         // What comes every day at this time is not out of the ordinary.
         let days = same_time(series, index);
-        let is_daily = spread(&days).is_some_and(|spread| judge(&spread).is_none());
+        let mut daily: Vec<f64> = days.iter().filter_map(root).collect();
+        let is_daily = Spread::of(&mut daily).is_some_and(|spread| judge(&spread).is_none());
         if days.len() < 2 || !is_daily {
             odd[index] = Some(found);
+            history.leave_out(index);
         }
     }
     join(series, signal, &odd, |point| point.records)
@@ -299,34 +286,6 @@ fn same_time(series: &Series, index: usize) -> Vec<usize> {
     let day = usize::try_from(86_400 / series.step_s.max(1)).unwrap_or(usize::MAX);
     let earlier = (1..=7).map_while(|days| index.checked_sub(day.checked_mul(days)?));
     earlier.collect()
-}
-
-/// The steps that tell what is usual at `index`.
-fn history(
-    series: &Series,
-    odd: &[Option<Odd>],
-    index: usize,
-    counts: impl Fn(&Point) -> bool,
-) -> Vec<usize> {
-    let points = &series.points;
-    let reach = usize::try_from(HISTORY_S / series.step_s.max(1)).unwrap_or(usize::MAX);
-    let reach = reach.max(ENOUGH_STEPS * 2);
-    let is_usual = |at: &usize| odd[*at].is_none() && counts(&points[*at]);
-    let end = index.saturating_sub(GUARD);
-    let before: Vec<usize> = (index.saturating_sub(reach)..end)
-        .filter(is_usual)
-        .collect();
-    if before.len() >= ENOUGH_STEPS {
-        let each = before.len().div_ceil(MOST_STEPS);
-        return before.into_iter().step_by(each).collect();
-    }
-    // From the beginning on, also what comes behind it.
-    let near = |at: &usize| at.abs_diff(index) > GUARD || points.len() <= 2 * GUARD + 1;
-    let begin = index.saturating_sub(reach);
-    (begin..points.len())
-        .filter(|at| is_usual(at) && near(at))
-        .take(MOST_STEPS)
-        .collect()
 }
 
 /// Steps that follow each other are one change.

@@ -2,6 +2,8 @@
 
 use std::collections::BTreeMap;
 
+use hashbrown::HashMap;
+
 use super::facts::percent;
 use super::{Insight, Kind, Severity, Subject, Unit};
 use crate::analysis::report::{ClientWindow, Report};
@@ -27,7 +29,7 @@ const BURST: (f64, u64) = (0.5, 100);
 /// Scanners, attempts to get in, bursts, and the client with a large share of all.
 pub(super) fn find(report: &Report) -> Vec<Insight> {
     let mut found = Vec::new();
-    for visit in visits(&report.windows.clients) {
+    for visit in visits(suspects(&report.windows.clients)) {
         let denied = share(visit.denied, visit.requests);
         let missing = share(visit.missing, visit.requests);
         if visit.denied >= DENIED.0 && denied >= DENIED.1 {
@@ -42,6 +44,23 @@ pub(super) fn find(report: &Report) -> Vec<Insight> {
     found.extend(bursts(report));
     found.extend(largest(report));
     found
+}
+
+/// The minutes of those clients that were refused, or missed something, often enough in all.
+fn suspects(windows: &[ClientWindow]) -> impl Iterator<Item = &ClientWindow> {
+    let mut sums: HashMap<&str, (u64, u64)> = HashMap::new();
+    for window in windows
+        .iter()
+        .filter(|one| one.denied > 0 || one.missing > 0)
+    {
+        let (denied, missing) = sums.entry(&window.client).or_default();
+        *denied += u64::from(window.denied);
+        *missing += u64::from(window.missing);
+    }
+    sums.retain(|_, (denied, missing)| *denied >= DENIED.0 || *missing >= MISSING.0);
+    windows
+        .iter()
+        .filter(move |window| sums.contains_key(&*window.client))
 }
 
 /// What a client did in minutes that follow each other.
@@ -66,7 +85,7 @@ impl Visit<'_> {
 }
 
 /// The minutes of each client, put together where they are near each other.
-fn visits(windows: &[ClientWindow]) -> Vec<Visit<'_>> {
+fn visits<'w>(windows: impl Iterator<Item = &'w ClientWindow>) -> Vec<Visit<'w>> {
     let mut by_client: BTreeMap<&str, Vec<&ClientWindow>> = BTreeMap::new();
     for window in windows {
         by_client.entry(&window.client).or_default().push(window);
@@ -117,15 +136,8 @@ fn bursts(report: &Report) -> Vec<Insight> {
         let all = all.get(&window.start_s).copied().unwrap_or_default();
         share(window.requests.into(), all) >= BURST.0
     };
-    let heavy: Vec<ClientWindow> = report
-        .windows
-        .clients
-        .iter()
-        .filter(many)
-        .cloned()
-        .collect();
     let mut found = Vec::new();
-    for visit in visits(&heavy) {
+    for visit in visits(report.windows.clients.iter().filter(many)) {
         let within: u64 = all
             .range(visit.from_s..visit.to_s)
             .map(|(_, count)| *count)

@@ -51,6 +51,7 @@ texts! {
     lines_failed: "Lines not understood", "해석하지 못한 줄";
     lines_left_out: "Lines left out", "제외한 줄";
     asked: "Asked for", "조건";
+    from_end: "counted from the end of the log, {end}", "로그의 끝 {end}부터 계산";
     notes: "Notes", "참고";
     source: "Source", "입력";
     format: "Format", "형식";

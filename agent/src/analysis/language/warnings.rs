@@ -54,6 +54,9 @@ fn korean(warning: &Warning) -> String {
         WarningKind::UndeclaredNumber => format!(
             "{source}: 줄 끝에 숫자가 있습니다. 처리 시간이라면 --log-format combined_time(마이크로초) 또는 combined_seconds(초)로 알려 주세요"
         ),
+        WarningKind::Skipped => {
+            format!("{source}: 패턴에 맞지만 일반 파일이 아니어서 건너뛰었습니다")
+        }
         WarningKind::Bounded => bounded(rest, *count),
         WarningKind::NothingAsked => {
             format!("읽은 {count}줄 가운데 요청한 시간이나 조건에 맞는 것이 없습니다")

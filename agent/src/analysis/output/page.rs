@@ -95,6 +95,28 @@ fn subtitle(report: &Report, texts: &Texts) -> String {
     }
 }
 
+/// The time that was asked for, and what it was counted from.
+fn asked_time(report: &Report, texts: &Texts) -> Option<String> {
+    let asked = &report.asked;
+    asked.since.or(asked.until)?;
+    let said = |time: jiff::Timestamp| time.strftime("%Y-%m-%d %H:%M:%S").to_string();
+    // Where it has no end, that of the log is it.
+    let covered = report.covered;
+    let since = asked.since.or(covered.map(|span| span.from));
+    let until = asked.until.or(covered.map(|span| span.to));
+    let (since, until) = (since.map(said), until.map(said));
+    let time = format!(
+        "{} {} {} UTC",
+        since.unwrap_or_default(),
+        texts.until,
+        until.unwrap_or_default()
+    );
+    Some(match asked.from_end {
+        Some(end) => format!("{time} ({})", fill(texts.from_end, &[("end", said(end))])),
+        None => time,
+    })
+}
+
 /// The sums.
 fn figures(report: &Report, texts: &Texts) -> Vec<(String, String)> {
     let totals = &report.totals;
@@ -102,6 +124,9 @@ fn figures(report: &Report, texts: &Texts) -> Vec<(String, String)> {
     let mut add = |name: &str, value: String| figures.push((name.to_owned(), value));
     if let Some(condition) = &report.asked.condition {
         add(texts.asked, condition.clone());
+    }
+    if let Some(asked) = asked_time(report, texts) {
+        add(texts.period, asked);
     }
     if totals.requests > 0 || report.events.is_none() {
         add(texts.total_requests, grouped(totals.requests));

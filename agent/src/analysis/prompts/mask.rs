@@ -15,12 +15,16 @@
 //! Names of persons that nothing names as users, in paths (`/users/alice`) and in free text, are not told
 //! apart from other words and stay. Words are found without regular expressions, in one pass.
 
+mod names;
+mod places;
 mod shapes;
 
 use std::collections::HashMap;
-use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr};
+use std::net::IpAddr;
 
 use crate::analysis::insight::Part;
+use names::{Name, Sort, is_plain_value};
+use places::{address, common_user, ends_query, is_query, value_length, word_length};
 use shapes::{card_length, is_mail, is_number, is_token, is_web_token};
 
 /// Names that are remembered; later ones have no number.
@@ -37,52 +41,6 @@ const COMMON: [&str; 9] = [
     "test",
     "user",
     "users",
-];
-
-/// Names whose values are users.
-const USERS: [&str; 14] = [
-    "user",
-    "userid",
-    "username",
-    "uid",
-    "login",
-    "account",
-    "accountid",
-    "remoteuser",
-    "customer",
-    "customerid",
-    "clientid",
-    "owner",
-    "author",
-    "sub",
-];
-
-/// Names whose values are secrets.
-const SECRETS: [&str; 24] = [
-    "password",
-    "passwd",
-    "pwd",
-    "pass",
-    "passphrase",
-    "secret",
-    "clientsecret",
-    "token",
-    "accesstoken",
-    "refreshtoken",
-    "idtoken",
-    "authtoken",
-    "apikey",
-    "key",
-    "auth",
-    "authorization",
-    "cookie",
-    "setcookie",
-    "session",
-    "sessionid",
-    "sid",
-    "signature",
-    "sig",
-    "otp",
 ];
 
 /// Takes out what tells of persons; the same address and the same user have the same name each time.
@@ -330,191 +288,6 @@ impl Mask {
             }
         }
     }
-}
-
-/// The address that a word is, without brackets, port (`:80`, `#80`) and zone.
-fn address(text: &str) -> Option<IpAddr> {
-    let text = text.trim_end_matches(['.', ',']);
-    if !text.contains(['.', ':']) {
-        return None;
-    }
-    let is_number = |port: &str| port.bytes().all(|byte| byte.is_ascii_digit());
-    let text = match text.rsplit_once('#') {
-        Some((address, port)) if is_number(port) => address,
-        _ => text,
-    };
-    if let Ok(socket) = text.parse::<SocketAddr>() {
-        return Some(socket.ip());
-    }
-    let text = text.trim_matches(['[', ']']);
-    // `address:` before what it says; `::` at the end is part of an address.
-    let cut = text
-        .strip_suffix(':')
-        .filter(|text| !text.ends_with(':'))
-        .unwrap_or(text);
-    let without_zone = cut.split('%').next().unwrap_or_default();
-    let four = cut.parse::<Ipv4Addr>().map(IpAddr::V4);
-    four.or_else(|_| without_zone.parse::<Ipv6Addr>().map(IpAddr::V6))
-        .ok()
-}
-
-/// What the name before a value says of it.
-#[derive(Clone, Copy, Debug, Eq, PartialEq)]
-enum Name {
-    /// Nothing.
-    None,
-    /// A name, and it is not sure yet that a value follows.
-    Candidate(Sort),
-    /// A value follows.
-    Of(Sort),
-}
-
-#[derive(Clone, Copy, Debug, Eq, PartialEq)]
-enum Sort {
-    User,
-    Secret,
-}
-
-impl Name {
-    /// A word may be the name of what follows.
-    fn before(word: &str, before: &Self) -> Self {
-        let mut name: String = word
-            .chars()
-            .filter(|letter| !matches!(letter, '_' | '-' | '.'))
-            .collect();
-        name.make_ascii_lowercase();
-        if matches!(name.as_str(), "bearer" | "basic") {
-            return Self::Of(Sort::Secret);
-        }
-        if USERS.contains(&name.as_str()) {
-            return Self::Candidate(Sort::User);
-        }
-        let is_secret = SECRETS.contains(&name.as_str())
-            || name.ends_with("token")
-            || name.ends_with("password")
-            || name.ends_with("secret")
-            || name.ends_with("apikey");
-        match (is_secret, before) {
-            (true, _) => Self::Candidate(Sort::Secret),
-            // A user's name follows `user`, not `user for`.
-            (false, _) => Self::None,
-        }
-    }
-
-    /// What a sign behind the name makes of it.
-    fn behind(self, sign: char) -> Self {
-        match (self, sign) {
-            (Self::Candidate(sort), '=' | ':') => Self::Of(sort),
-            // `user alice` is one, `token expired` is not.
-            (Self::Candidate(Sort::User), ' ') => Self::Of(Sort::User),
-            (Self::Candidate(_), '"' | '\'') => self,
-            (Self::Of(_), ' ' | '"' | '\'' | '=' | ':') => self,
-            _ => Self::None,
-        }
-    }
-}
-
-/// The length of a word at the begin; 0: it begins with a sign.
-fn word_length(text: &str, in_query: bool) -> usize {
-    let is_sign = |letter: char| {
-        letter.is_whitespace()
-            || matches!(
-                letter,
-                '"' | '\''
-                    | '`'
-                    | ','
-                    | ';'
-                    | '('
-                    | ')'
-                    | '<'
-                    | '>'
-                    | '{'
-                    | '}'
-                    | '|'
-                    | '='
-                    | '&'
-                    | '?'
-                    | '\\'
-            )
-            || (in_query && letter == '#')
-    };
-    let length = text.find(is_sign).unwrap_or(text.len());
-    // A hash begins a fragment, or a port (`192.0.2.1#80`).
-    let fragment = text[..length].find('#').filter(|at| {
-        let behind = text[at + 1..].chars().next();
-        !behind.is_some_and(|letter| letter.is_ascii_digit())
-    });
-    let length = fragment.unwrap_or(length);
-    // A colon ends a name (`user: alice`), but is part of addresses and times.
-    let word = &text[..length];
-    match word.find(':') {
-        Some(0) => usize::from(length > 1 && word.starts_with("::")) * length,
-        Some(at) if is_name(&word[..at]) => at,
-        _ => length,
-    }
-}
-
-/// Whether it can be a name before a colon, rather than a part of an address or a time.
-fn is_name(text: &str) -> bool {
-    let is_of_name = |letter: char| letter.is_ascii_alphanumeric() || matches!(letter, '_' | '-');
-    let is_hexadecimal = text.chars().all(|letter| letter.is_ascii_hexdigit());
-    text.chars().all(is_of_name) && !is_hexadecimal && !matches!(text, "http" | "https")
-}
-
-/// Whether a query follows, rather than a sentence.
-fn is_query(behind: &str) -> bool {
-    behind
-        .chars()
-        .next()
-        .is_some_and(|letter| !letter.is_whitespace() && !matches!(letter, '"' | '\''))
-}
-
-fn ends_query(letter: char) -> bool {
-    letter.is_whitespace() || matches!(letter, '"' | '\'' | '<' | '>' | '`' | '{' | '}')
-}
-
-/// The length of a value in a query.
-fn value_length(text: &str) -> usize {
-    let ends = |letter: char| ends_query(letter) || matches!(letter, '&' | ';' | '#');
-    text.find(ends).unwrap_or(text.len())
-}
-
-/// Words that stand where a user would, and are none.
-fn is_plain_value(word: &str) -> bool {
-    matches!(
-        word,
-        "-" | "null"
-            | "none"
-            | "true"
-            | "false"
-            | "for"
-            | "is"
-            | "not"
-            | "was"
-            | "has"
-            | "agent"
-            | "in"
-            | "from"
-            | "logged"
-    )
-}
-
-/// Where the user stands in a line of the common or combined format: the third word, before the time.
-fn common_user(line: &str) -> Option<std::ops::Range<usize>> {
-    let (host, rest) = line.split_once(' ')?;
-    let (identity, rest) = rest.split_once(' ')?;
-    // Names of users may have blanks in them.
-    let length = rest.find(" [")?;
-    let user = &rest[..length];
-    let begin = host.len() + identity.len() + 2;
-    let behind = rest.as_bytes().get(length + 2);
-    let is_time = behind.is_some_and(u8::is_ascii_digit);
-    let is_one = is_time
-        && user != "-"
-        && !user.is_empty()
-        && length <= 256
-        && !identity.contains(['"', '[']);
-    is_one.then(|| begin..begin + length)
 }
 
 #[cfg(test)]

@@ -107,6 +107,8 @@ pub enum WarningKind {
     UndeclaredNumber,
     /// Values beyond the bound of a table: counted together as others.
     Bounded,
+    /// Something that a pattern matches and that is no regular file.
+    Skipped,
     /// Requests or responses without the other.
     Unpaired,
     /// Nothing of what was read lies in the time, or meets the condition, that was asked for.

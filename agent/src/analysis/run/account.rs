@@ -1,10 +1,15 @@
 //! The account of a source: its lines, its formats, and what is to be said about it.
 
+use std::fs;
+use std::os::unix::fs::FileTypeExt as _;
+use std::path::Path;
+
 use super::worker::{Found, SAMPLES};
 use crate::analysis::format::Format;
 use crate::analysis::format::detect::has_undeclared_number;
 use crate::analysis::input::Opened;
 use crate::analysis::report::{Failed, Lines, Source, SourceState, Warning, WarningKind};
+use crate::analysis::statistics::text;
 
 /// Bytes at the beginning that are looked at for what no log has.
 const LOOKED_AT: usize = 64 * 1024;
@@ -135,6 +140,32 @@ pub(super) fn add(all: &mut Lines, one: &Lines) {
     let room = ALL_SAMPLES.saturating_sub(all.failed_samples.len());
     all.failed_samples
         .extend(one.failed_samples.iter().take(room).cloned());
+}
+
+/// What is to be said about what a pattern matches and is no regular file.
+pub(super) fn skipped_warning(path: &Path) -> Warning {
+    let name = text(path.as_os_str().as_encoded_bytes());
+    Warning {
+        kind: WarningKind::Skipped,
+        count: 0,
+        text: format!(
+            "{name} matches a pattern, but is {}: it was passed over",
+            kind_of(path)
+        ),
+        source: Some(name),
+    }
+}
+
+/// What it is instead of a regular file.
+fn kind_of(path: &Path) -> &'static str {
+    let kind = fs::metadata(path).map(|metadata| metadata.file_type());
+    match kind {
+        Ok(kind) if kind.is_dir() => "a folder",
+        Ok(kind) if kind.is_fifo() => "a pipe",
+        Ok(kind) if kind.is_socket() => "a socket",
+        Ok(_) => "a device",
+        Err(_) => "a link to nothing",
+    }
 }
 
 /// What is to be said about a source that could not be read, or not to its end.

@@ -32,6 +32,23 @@ pub(super) struct Worker<'o> {
     text: Vec<u8>,
 }
 
+/// What was counted, now and in the time to compare with.
+#[derive(Debug)]
+pub(super) struct Counted {
+    pub(super) current: Statistics,
+    pub(super) before: Option<Statistics>,
+}
+
+impl Counted {
+    /// Adds what another one counted.
+    pub(super) fn merge(&mut self, other: Self) {
+        self.current.merge(other.current);
+        if let (Some(own), Some(other)) = (&mut self.before, other.before) {
+            own.merge(other);
+        }
+    }
+}
+
 /// What is counted, now and in the time to compare with.
 #[derive(Debug)]
 struct Counters {
@@ -39,6 +56,8 @@ struct Counters {
     before: Option<Statistics>,
     counted: u64,
     left_out: u64,
+    /// The latest time that was left out.
+    newest_us: i64,
     has_conditions: bool,
 }
 
@@ -116,7 +135,10 @@ impl Counters {
         };
         match is_current || is_before {
             true => self.counted += 1,
-            false => self.left_out += 1,
+            false => {
+                self.left_out += 1;
+                self.newest_us = self.newest_us.max(entry.time_us.unwrap_or(i64::MIN));
+            }
         }
         is_current
     }
@@ -141,6 +163,7 @@ impl<'o> Worker<'o> {
                 current,
                 counted: 0,
                 left_out: 0,
+                newest_us: i64::MIN,
                 has_conditions: options.condition.is_some()
                     || options.before.is_some()
                     || options.range != super::Range::default(),
@@ -295,11 +318,33 @@ impl<'o> Worker<'o> {
         pairing.orphans()
     }
 
-    pub(super) fn merge(&mut self, other: Self) {
-        self.counters.current.merge(other.counters.current);
-        if let (Some(own), Some(other)) = (&mut self.counters.before, other.counters.before) {
-            own.merge(other);
+    /// The memory that the counts take.
+    pub(super) fn bytes(&self) -> usize {
+        let before = self.counters.before.as_ref();
+        self.counters.current.bytes() + before.map_or(0, Statistics::bytes)
+    }
+
+    /// Gives the counts so far away, and begins with none.
+    pub(super) fn give(&mut self) -> Counted {
+        let counters = &mut self.counters;
+        let fresh = counters.current.fresh();
+        let before = counters.before.as_mut();
+        Counted {
+            before: before.map(|before| std::mem::replace(before, fresh.fresh())),
+            current: std::mem::replace(&mut counters.current, fresh),
         }
+    }
+
+    /// The latest time of what was left out.
+    pub(super) fn newest(&self) -> Option<Timestamp> {
+        let time = Some(self.counters.newest_us).filter(|time| *time > i64::MIN)?;
+        Timestamp::from_microsecond(time).ok()
+    }
+
+    /// The last lines of another one, and the latest time.
+    pub(super) fn take_last(&mut self, other: Self) {
+        let newest = &mut self.counters.newest_us;
+        *newest = other.counters.newest_us.max(*newest);
         self.last.lines.extend(other.last.lines);
     }
 
@@ -312,10 +357,6 @@ impl<'o> Worker<'o> {
             .iter()
             .map(|(_, line)| text(line))
             .collect()
-    }
-
-    pub(super) fn statistics(self) -> (Statistics, Option<Statistics>) {
-        (self.counters.current, self.counters.before)
     }
 }
 

@@ -167,6 +167,11 @@ impl Clients {
         fixed
     }
 
+    /// The memory that they take, about.
+    pub(crate) fn bytes(&self) -> usize {
+        self.table.bytes() + self.windows.len() * (size_of::<RawWindow>() + 32)
+    }
+
     fn keep(&mut self, client: &[u8], minute: Minute) {
         if minute.weight() < self.least {
             return;
@@ -211,42 +216,35 @@ impl Clients {
     /// The minutes, the earliest first; those that go on as far as they went.
     pub(crate) fn windows(&self, text: impl Fn(&[u8]) -> String) -> Vec<ClientWindow> {
         let is_kept = |minute: &Minute| minute.is_of_note() && minute.weight() >= self.least;
-        let open: Vec<RawWindow> = self
+        let kept = self.windows.iter();
+        let kept = kept.map(|window| (&*window.client, window.minute));
+        let open = self
             .table
             .values()
             .filter(|(_, value)| is_kept(&value.minute))
-            .map(|(client, value)| RawWindow {
-                client: client.into(),
-                minute: value.minute,
-            })
-            .collect();
-        let mut windows: Vec<&RawWindow> = self.windows.iter().chain(&open).collect();
+            .map(|(client, value)| (client, value.minute));
+        let mut windows: Vec<(&[u8], Minute)> = kept.chain(open).collect();
         windows.sort_by(|left, right| {
-            let numbers = left.minute.number.cmp(&right.minute.number);
-            numbers.then_with(|| left.client.cmp(&right.client))
+            let numbers = left.1.number.cmp(&right.1.number);
+            numbers.then_with(|| left.0.cmp(right.0))
         });
-        let mut merged: Vec<RawWindow> = Vec::new();
-        for window in windows {
-            match merged.last_mut() {
-                Some(last)
-                    if last.client == window.client
-                        && last.minute.number == window.minute.number =>
-                {
-                    last.minute.merge(&window.minute);
-                }
-                _ => merged.push(window.clone()),
+        windows.dedup_by(|next, own| {
+            let is_same = own.1.number == next.1.number && own.0 == next.0;
+            if is_same {
+                own.1.merge(&next.1);
             }
-        }
-        merged
+            is_same
+        });
+        windows
             .iter()
-            .map(|window| ClientWindow {
-                client: text(&window.client),
-                start_s: window.minute.number * 60,
-                requests: window.minute.requests,
-                denied: window.minute.denied,
-                missing: window.minute.missing,
-                failed: window.minute.failed,
-                distinct_paths: window.minute.paths.count(),
+            .map(|(client, minute)| ClientWindow {
+                client: text(client),
+                start_s: minute.number * 60,
+                requests: minute.requests,
+                denied: minute.denied,
+                missing: minute.missing,
+                failed: minute.failed,
+                distinct_paths: minute.paths.count(),
             })
             .collect()
     }

@@ -1,5 +1,6 @@
 //! Records of programs, by level, service, error code and mark.
 
+use super::finish::table;
 use super::keyed::{Hashes, Keyed, Tallied};
 use super::series::{Step, cell_at, merge_cell};
 use super::tallies::Tally;
@@ -271,47 +272,23 @@ impl Events {
 }
 
 fn levels_table(
-    table: &Keyed<Levels>,
+    keyed: &Keyed<Levels>,
     top: usize,
     text: impl Fn(&[u8]) -> String,
 ) -> Table<NamedLevels> {
-    let rows = table.sorted();
-    let unlisted: u64 = rows.iter().skip(top).map(|row| row.1.weight()).sum();
-    let overflow = table.others.weight();
-    Table {
-        rows: rows
-            .into_iter()
-            .take(top)
-            .map(|(value, levels)| NamedLevels {
-                value: text(value),
-                records: levels.weight(),
-                levels: levels.levels,
-            })
-            .collect(),
-        distinct: table.distinct(),
-        unlisted: unlisted + overflow,
-        overflow,
-    }
+    table(keyed, top, |value, levels| NamedLevels {
+        value: text(value),
+        records: levels.weight(),
+        levels: levels.levels,
+    })
 }
 
-fn marks_table(table: &Keyed<Mark>, top: usize, text: impl Fn(&[u8]) -> String) -> Table<Named> {
-    let rows = table.sorted();
-    let unlisted: u64 = rows.iter().skip(top).map(|row| row.1.weight()).sum();
-    let overflow = table.others.weight();
-    Table {
-        rows: rows
-            .into_iter()
-            .take(top)
-            .map(|(value, mark)| Named {
-                value: text(value),
-                requests: mark.tally.requests,
-                counts: mark.tally.counts(),
-            })
-            .collect(),
-        distinct: table.distinct(),
-        unlisted: unlisted + overflow,
-        overflow,
-    }
+fn marks_table(keyed: &Keyed<Mark>, top: usize, text: impl Fn(&[u8]) -> String) -> Table<Named> {
+    table(keyed, top, |value, mark| Named {
+        value: text(value),
+        requests: mark.tally.requests,
+        counts: mark.tally.counts(),
+    })
 }
 
 /// The number of a name, given where it has none and there is room.

@@ -453,14 +453,17 @@ fn named(keyed: &Keyed<Tally>, top: usize) -> Table<Named> {
     })
 }
 
-fn table<V: Tallied, R>(keyed: &Keyed<V>, top: usize, row: impl Fn(&[u8], &V) -> R) -> Table<R> {
-    let all = keyed.sorted();
+/// The heaviest texts of a table as rows.
+pub(super) fn table<V: Tallied, R>(
+    keyed: &Keyed<V>,
+    top: usize,
+    row: impl Fn(&[u8], &V) -> R,
+) -> Table<R> {
+    let (rows, unlisted) = keyed.heaviest(top);
     let overflow = keyed.others.weight();
-    let unlisted: u64 = all.iter().skip(top).map(|(_, value)| value.weight()).sum();
     Table {
-        rows: all
+        rows: rows
             .into_iter()
-            .take(top)
             .map(|(text, value)| row(text, value))
             .collect(),
         distinct: keyed.distinct(),

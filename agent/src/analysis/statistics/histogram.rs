@@ -75,6 +75,11 @@ impl Histogram {
         }
     }
 
+    /// The memory that its buckets take.
+    pub(crate) fn bytes(&self) -> usize {
+        self.counts.capacity() * size_of::<u32>()
+    }
+
     /// `None`: there is none.
     pub(crate) fn mean(&self) -> Option<f64> {
         (self.count > 0).then(|| self.sum as f64 / self.count as f64)

@@ -122,27 +122,54 @@ impl<V: Tallied> Keyed<V> {
         &mut self.slots[index]
     }
 
-    /// Keeps the half with the most requests.
+    /// Keeps the half with the most requests, of equal ones the earliest. It takes no memory of its own:
+    /// the table is as large as it may be.
     fn prune(&mut self) {
-        let mut slots = std::mem::take(&mut self.slots);
-        slots.sort_by_key(|slot| std::cmp::Reverse(slot.value.weight()));
-        let gone = slots.split_off(slots.len() / 2);
+        let half = self.slots.len() / 2;
+        if half < self.slots.len() {
+            let order = |slot: &Slot<V>| (std::cmp::Reverse(slot.value.weight()), slot.start);
+            self.slots.select_nth_unstable_by_key(half, order);
+        }
         let hashes = self.gone.get_or_insert_default();
-        for slot in &gone {
+        for slot in self.slots.drain(half..) {
             self.others.absorb(&slot.value);
             hashes.add(slot.fixed);
         }
-        let mut texts = Vec::with_capacity(self.texts.capacity());
+        self.slots.sort_unstable_by_key(|slot| slot.start);
         self.table.clear();
-        for (index, slot) in slots.iter_mut().enumerate() {
-            let start = texts.len() as u32;
-            texts.extend_from_slice(text_of(&self.texts, slot));
-            slot.start = start;
+        let mut end = 0;
+        for (index, slot) in self.slots.iter_mut().enumerate() {
+            let start = slot.start as usize;
+            let length = slot.length as usize;
+            // Texts stand in the order of their slots: none is written over before it was moved.
+            self.texts.copy_within(start..start + length, end);
+            slot.start = end as u32;
+            end += length;
             // All hashes are distinct places already: nothing grows here.
             self.table
                 .insert_unique(slot.secret, index as u32, |_| slot.secret);
         }
-        (self.slots, self.texts) = (slots, texts);
+        self.texts.truncate(end);
+    }
+
+    /// The memory that it takes.
+    pub(crate) fn bytes(&self) -> usize {
+        self.slots.capacity() * size_of::<Slot<V>>()
+            + self.texts.capacity()
+            + self.table.capacity() * 5
+    }
+
+    /// Makes room for the texts of another table, so that growing does not copy them again and again.
+    fn reserve(&mut self, other: &Self) {
+        let room =
+            |own: usize, more: usize, most: usize| (own + more).min(most).saturating_sub(own);
+        let slots = room(self.slots.len(), other.slots.len(), self.most);
+        let texts = room(self.texts.len(), other.texts.len(), self.most_bytes);
+        let own = &self.slots;
+        self.table
+            .reserve(slots, |index| own[*index as usize].secret);
+        self.slots.reserve_exact(slots);
+        self.texts.reserve_exact(texts);
     }
 
     /// Adds what another table counted.
@@ -152,6 +179,7 @@ impl<V: Tallied> Keyed<V> {
         other: &Self,
         mut each: impl FnMut(&mut V, &V),
     ) {
+        self.reserve(other);
         for slot in &other.slots {
             let (own, _) = self.slot(hashes, text_of(&other.texts, slot));
             each(&mut own.value, &slot.value);
@@ -174,18 +202,24 @@ impl<V: Tallied> Keyed<V> {
         }
     }
 
-    /// All texts with what is counted for them, the heaviest first, then in the order of the texts.
-    pub(crate) fn sorted(&self) -> Vec<(&[u8], &V)> {
-        let mut rows: Vec<(&[u8], &V)> = self
-            .slots
-            .iter()
-            .map(|slot| (text_of(&self.texts, slot), &slot.value))
+    /// The `most` heaviest texts with what is counted for them, the heaviest first, then in the order
+    /// of the texts; and what the others weigh.
+    pub(crate) fn heaviest(&self, most: usize) -> (Vec<(&[u8], &V)>, u64) {
+        let slots = self.slots.iter();
+        let mut rows: Vec<(u64, &[u8], &V)> = slots
+            .map(|slot| (slot.value.weight(), text_of(&self.texts, slot), &slot.value))
             .collect();
-        rows.sort_by(|left, right| {
-            let weights = right.1.weight().cmp(&left.1.weight());
-            weights.then_with(|| left.0.cmp(right.0))
-        });
-        rows
+        let order = |left: &(u64, &[u8], &V), right: &(u64, &[u8], &V)| {
+            right.0.cmp(&left.0).then_with(|| left.1.cmp(right.1))
+        };
+        let mut unlisted = 0;
+        if most < rows.len() {
+            rows.select_nth_unstable_by(most, order);
+            unlisted = rows.drain(most..).map(|row| row.0).sum();
+        }
+        rows.sort_unstable_by(order);
+        let rows = rows.into_iter().map(|(_, text, value)| (text, value));
+        (rows.collect(), unlisted)
     }
 
     pub(crate) fn values(&self) -> impl Iterator<Item = (&[u8], &V)> {
@@ -237,10 +271,14 @@ mod tests {
                 total += 2;
             }
         }
-        let rows = table.sorted();
+        let (rows, _) = table.heaviest(1000);
         assert!(rows.len() <= 100);
         assert_eq!(rows[0], (&b"frequent"[..], &4850));
+        let (first, unlisted) = table.heaviest(10);
+        assert_eq!(first, rows[..10]);
         let kept: u64 = rows.iter().map(|row| row.1).sum();
+        let listed: u64 = first.iter().map(|row| row.1).sum();
+        assert_eq!(listed + unlisted, kept);
         assert_eq!(kept + table.others, total);
         let distinct = table.distinct() as f64;
         assert!((distinct - 4851.0).abs() < 4851.0 * 0.04, "{distinct}");
@@ -254,7 +292,7 @@ mod tests {
             let text = format!("{value:0200}");
             table.slot(&hashes, text.as_bytes()).0.value += 1;
         }
-        assert_eq!(table.sorted().len(), 1);
+        assert_eq!(table.heaviest(9).0.len(), 1);
         for value in 0..100_u64 {
             table
                 .slot(&hashes, format!("{value:090}").as_bytes())
@@ -275,7 +313,7 @@ mod tests {
             right.slot(&hashes, text.as_bytes()).0.value += 1;
         }
         left.merge(&hashes, &right, |own, other| *own += other);
-        let found: Vec<_> = left.sorted();
+        let (found, _) = left.heaviest(9);
         assert_eq!(found, [(&b"a"[..], &2), (b"b", &2), (b"c", &1)]);
         assert_eq!(left.distinct(), 3);
     }

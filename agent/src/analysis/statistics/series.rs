@@ -346,6 +346,18 @@ impl Series {
         }
     }
 
+    /// The memory that they take.
+    pub(crate) fn bytes(&self) -> usize {
+        let hours = self.hours.iter().map(|(_, hour)| {
+            size_of::<HourSlot>() + hour.stretch.latencies.bytes() + hour.clients.bytes()
+        });
+        let steps = self.steps.iter().map(|(_, step)| {
+            let cells = step.cells.capacity() * size_of::<Cell>();
+            size_of::<Step>() + step.stretch.latencies.bytes() + cells
+        });
+        hours.chain(steps).sum()
+    }
+
     pub(crate) fn hours(&self) -> Vec<Hour> {
         self.hours
             .iter()

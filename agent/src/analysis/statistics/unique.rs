@@ -31,6 +31,11 @@ impl<const LOG: u32> Unique<LOG> {
     pub(crate) fn count(&self) -> u64 {
         count(&self.registers)
     }
+
+    /// The memory that the registers take.
+    pub(crate) fn bytes(&self) -> usize {
+        self.registers.len()
+    }
 }
 
 /// 64 registers in place.

@@ -95,7 +95,7 @@ pub(super) fn follow(
 
 /// The files that were named.
 fn files(sources: &[String]) -> Result<Vec<PathBuf>, UsageError> {
-    let places = input::places(sources, false).map_err(|error| UsageError(error.to_string()))?;
+    let found = input::places(sources, false).map_err(|error| UsageError(error.to_string()))?;
     let file = |place| match place {
         Place::File(path) => Ok(path),
         Place::Stdin => Err(UsageError(
@@ -103,7 +103,10 @@ fn files(sources: &[String]) -> Result<Vec<PathBuf>, UsageError> {
                 .to_owned(),
         )),
     };
-    places.into_iter().map(file).collect()
+    for path in &found.skipped {
+        tracing::warn!(path = %path.display(), "is no regular file and is passed over");
+    }
+    found.places.into_iter().map(file).collect()
 }
 
 fn print(report: &Report, show: Show, style: &output::Style) -> anyhow::Result<()> {

@@ -4,12 +4,33 @@ use jiff::civil::{Date, DateTime};
 use jiff::tz::TimeZone;
 use jiff::{SignedDuration, Timestamp};
 
+use super::ReportArguments;
 use crate::analysis::run::Range;
 use crate::config::parse_duration;
+use crate::exit::UsageError;
+
+/// The time that is asked for, and the one to compare with; what is relative is so to `now`.
+pub(super) fn asked(
+    arguments: &ReportArguments,
+    now: Timestamp,
+    zone: &TimeZone,
+) -> Result<(Range, Option<Range>), UsageError> {
+    let time = |flag: &str, text: &Option<String>| -> Result<Option<Timestamp>, UsageError> {
+        let Some(text) = text else { return Ok(None) };
+        let time = moment(text, now, zone);
+        time.map(Some)
+            .map_err(|what| UsageError(format!("{flag}: {what}")))
+    };
+    let (since, until) = (
+        time("--since", &arguments.since)?,
+        time("--until", &arguments.until)?,
+    );
+    ranges(since, until, arguments.compare.as_deref(), now, zone).map_err(UsageError)
+}
 
 /// A time like `2026-11-21T12:00:00Z`, `2026-11-21T12:00` or `2026-11-21` (of `zone`), or how long
 /// before `now`, like `10m`.
-pub(super) fn moment(text: &str, now: Timestamp, zone: &TimeZone) -> Result<Timestamp, String> {
+fn moment(text: &str, now: Timestamp, zone: &TimeZone) -> Result<Timestamp, String> {
     if let Ok(time) = text.parse() {
         return Ok(time);
     }
@@ -34,7 +55,7 @@ pub(super) fn moment(text: &str, now: Timestamp, zone: &TimeZone) -> Result<Time
 ///
 /// With a duration, that is as long before; where no begin is asked for, the time asked for is the
 /// last so long.
-pub(super) fn ranges(
+fn ranges(
     since: Option<Timestamp>,
     until: Option<Timestamp>,
     compare: Option<&str>,

@@ -1,5 +1,7 @@
 //! What is taken out, and what stays.
 
+use std::net::Ipv4Addr;
+
 use proptest::prelude::*;
 
 use super::*;

@@ -102,8 +102,8 @@ fn asked_time(report: &Report, texts: &Texts) -> Option<String> {
     let said = |time: jiff::Timestamp| time.strftime("%Y-%m-%d %H:%M:%S").to_string();
     // Where it has no end, that of the log is it.
     let covered = report.covered;
-    let since = asked.since.or(covered.map(|span| span.from));
-    let until = asked.until.or(covered.map(|span| span.to));
+    let since = asked.since.or_else(|| covered.map(|span| span.from));
+    let until = asked.until.or_else(|| covered.map(|span| span.to));
     let (since, until) = (since.map(said), until.map(said));
     let time = format!(
         "{} {} {} UTC",

@@ -4,10 +4,11 @@
 //! numbers of a window ─► Machine (a rule each) ─► Change ─► history, diagnostics, metric, webhook
 //! ```
 //!
-//! What a rule says and when it fires is pure ([`rule`], [`machine`], [`board`]); the server brings the
+//! What fires is kept over a restart ([`keep`]). What a rule says and when it fires is pure ([`rule`], [`machine`], [`board`]); the server brings the
 //! numbers every few seconds, and [`webhook`] brings the word to whoever wants it.
 
 pub mod board;
+pub mod keep;
 pub mod machine;
 pub mod rule;
 pub mod webhook;

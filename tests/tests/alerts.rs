@@ -63,6 +63,70 @@ fn errors(pair: &Pair) {
 }
 
 #[test]
+fn an_alert_that_fires_when_the_program_is_killed_is_told_once_and_resolved_by_the_next() {
+    let pair = Pair::new();
+    let _nginx = Nginx::start(&pair.server, None);
+    let (address, got) = receiver(&pair);
+    let folder = tempfile::tempdir().unwrap();
+    let (config, data) = (
+        folder.path().join("tapline.yaml"),
+        folder.path().join("data"),
+    );
+    let rules = "rules: [errors error_rate above 10% over 10s]";
+    let webhook = format!("webhook: {{url: \"http://{address}/hook\"}}");
+    fs::write(&config, format!("alerts:\n  {rules}\n  {webhook}\n")).unwrap();
+    let flags = format!(
+        "-i server0 --store --config {} --data-dir {}",
+        config.display(),
+        data.display()
+    );
+    let states = || -> Vec<Value> {
+        let got = got.lock().unwrap();
+        got.iter().map(|message| message["state"].clone()).collect()
+    };
+    let kept = || fs::read_to_string(data.join("alerts.json")).unwrap_or_default();
+    let first = Tapline::start(&pair.server, &flags);
+    within_seconds(PATIENCE, "it fires", || {
+        errors(&pair);
+        (!states().is_empty() && kept().contains("\"told\": 1")).then_some(())
+    });
+    // Without a word.
+    drop(first);
+    assert_eq!(states(), ["firing"]);
+    let second = Tapline::start(&pair.server, &flags);
+    within_seconds(PATIENCE, "it is over", || {
+        (states().len() > 1).then_some(())
+    });
+    assert_eq!(states(), ["firing", "resolved"]);
+    let ids: Vec<Value> = got
+        .lock()
+        .unwrap()
+        .iter()
+        .map(|message| message["id"].clone())
+        .collect();
+    assert_eq!(ids[0], ids[1]);
+    within_seconds(PATIENCE, "it is forgotten", || {
+        kept().contains("\"alerts\": []").then_some(())
+    });
+    drop(second.stop());
+
+    // What nobody of ours has written is said, and written over when there is something to keep.
+    fs::write(
+        data.join("alerts.json"),
+        b"{\"version\":1,\"alerts\":[{\"rule\":\"\\u0000",
+    )
+    .unwrap();
+    let mut third = Tapline::start(&pair.server, &flags);
+    third.process().wait_for_stderr("is not as alerts are kept");
+    within_seconds(PATIENCE, "it fires again", || {
+        errors(&pair);
+        (states().len() > 2 && kept().contains("\"rule\": \"errors\"")).then_some(())
+    });
+    assert_eq!(states()[2], "firing");
+    drop(third.stop());
+}
+
+#[test]
 fn losses_and_errors_on_the_wire_come_to_the_webhook_once_and_are_resolved() {
     let pair = Pair::new();
     let _nginx = Nginx::start(&pair.server, None);

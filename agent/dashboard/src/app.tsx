@@ -10,6 +10,7 @@ import { FilterBar } from "./parts/filter-bar";
 import { Header } from "./parts/header";
 import { Login } from "./parts/login";
 import { RangeBar } from "./parts/range-bar";
+import { StaleNote } from "./parts/stale-note";
 import { type View, format, parse } from "./state/address";
 import { type Field, OF_EXCHANGES, OF_SESSIONS } from "./state/fields";
 import { keep } from "./state/keep";
@@ -80,6 +81,8 @@ export function App({ speak }: { speak: (language: Language) => void }) {
   // What ends now is asked for again while it is live: not when paused, nor when nobody looks.
   const beat = every === null ? 0 : Math.floor(feed.ticks / every);
 
+  const freshness = freshnessAt(pausedAt, feed.started, feed.last, feed.now);
+
   const shell = useMemo<Shell>(() => {
     const go = (to: typeof place) => {
       location.hash = format(to);
@@ -98,7 +101,8 @@ export function App({ speak }: { speak: (language: Language) => void }) {
       setRange: (range) => go({ ...place, range, after: null }),
       tick: feed.tick,
       seconds: feed.seconds,
-      freshness: freshnessAt(pausedAt, feed.started, feed.last, feed.now),
+      points: feed.points,
+      freshness,
       beat,
       unauthorized,
     };
@@ -135,7 +139,8 @@ export function App({ speak }: { speak: (language: Language) => void }) {
           {filters.length > 0 && <FilterBar known={filters} />}
         </div>
       )}
-      <main id="main" tabIndex={-1}>
+      <main id="main" tabIndex={-1} class={freshness.kind === "stale" ? "stale" : ""}>
+        <StaleNote freshness={freshness} />
         <h1 class="hidden">{t(`view_${place.view}`)}</h1>
         {isIn && <View key={place.view} />}
       </main>

@@ -3,35 +3,12 @@ import { describe, expect, test } from "vitest";
 import { KEPT, PATIENCE, freshness, withSecond } from "../src/api/feed";
 import { address, sentence } from "../src/api/client";
 import { prepend, readMessage } from "../src/api/tail";
-import type { Exchange, Moment, Tick } from "../src/api/types";
+import type { Exchange, Moment } from "../src/api/types";
 import { instant } from "../src/state/range";
 import { highest, isEmpty, stack, take, unfinished } from "../src/charts/series";
 import { path } from "../src/charts/sparkline";
 import { readInsights } from "../src/state/report";
-
-const second = (time: number): Moment => ({
-  time_s: time,
-  requests: 1,
-  errors: 0,
-  status: {},
-  mean_us: null,
-  p50_us: null,
-  p95_us: null,
-  p99_us: null,
-  request_bytes: 0,
-  response_bytes: 0,
-});
-
-const tick = (time: number | null): Tick => ({
-  now: "2026-03-14T15:09:26Z",
-  second: time === null ? null : second(time),
-  minute: null,
-  active_sessions: null,
-  lost: null,
-  cpus: [],
-  recent: [],
-  alerts: null,
-});
+import { tick } from "./samples";
 
 describe("how fresh it is", () => {
   test("live, paused, stale since, connecting", () => {

@@ -1,36 +1,18 @@
 import { describe, expect, test } from "vitest";
 
-import type { Moment, Stats } from "../src/api/types";
+import type { Stats } from "../src/api/types";
 import { runOn } from "../src/state/running";
-
-const covered = (from: number, to: number, next: string | null) => ({
-  from: new Date(from * 1000).toISOString(),
-  to: new Date(to * 1000).toISOString(),
-  complete: next === null,
-  source: "rows" as const,
-  next,
-});
+import { covered, second } from "./samples";
 
 describe("sums that run on", () => {
-  const second = (time: number, requests: number, errors: number): Moment => ({
-    time_s: time,
-    requests,
-    errors,
-    status: { "2xx": requests - errors, "5xx": errors },
-    mean_us: null,
-    p50_us: null,
-    p95_us: null,
-    p99_us: null,
-    request_bytes: 0,
-    response_bytes: 0,
-  });
   const answer: Stats = {
-    covered: covered(0, 999.5, null),
+    covered: covered(0, 999.5),
     total_requests: 100,
     avg_response_time: 0.005,
     success_rate: 90,
     error_rate: 10,
     rate: 0.1,
+    since: new Date(0).toISOString(),
     errors: 10,
     answered: 100,
     timed: 100,
@@ -52,6 +34,13 @@ describe("sums that run on", () => {
     expect(on.success_rate).toBe(90);
     expect(on.rate).toBeCloseTo(200 / 1002);
     expect(on.ttfb_us).toEqual(answer.ttfb_us);
+  });
+
+  test("a store that is younger than the range has a rate of its own time", () => {
+    const young = { ...answer, since: new Date(900_000).toISOString() };
+    expect(runOn(young, [second(1000, 60, 0), second(1001, 40, 10)]).rate).toBeCloseTo(200 / 102);
+    const fresh = { ...answer, since: new Date(1_000_900).toISOString() };
+    expect(runOn(fresh, [second(1000, 1, 0)]).rate).toBe(101);
   });
 
   test("where nothing came since, and where the answer is a part, it stays", () => {

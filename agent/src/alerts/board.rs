@@ -6,6 +6,7 @@ use std::time::Instant;
 use jiff::Timestamp;
 use serde::Serialize;
 
+use super::keep::Kept;
 use super::machine::{Change, Machine, Observed, State};
 use super::rule::{Rule, Side};
 
@@ -13,7 +14,7 @@ use super::rule::{Rule, Side};
 const HISTORY: usize = 100;
 
 /// The rules and what became of them.
-#[derive(Debug, Default)]
+#[derive(Clone, Debug, Default)]
 pub struct Board {
     rules: Vec<(Rule, Machine)>,
     /// The newest last.
@@ -29,9 +30,22 @@ struct Past {
     rule: String,
     started: Timestamp,
     ended: Option<Timestamp>,
+    /// When it began, or when it was over.
+    value: Option<f64>,
     peak: Option<f64>,
     /// `None`: nobody is to be told, or it is under way.
     delivered: Option<bool>,
+    /// Of its words, how many were delivered or given up.
+    told: u8,
+}
+
+/// What comes of what was kept.
+#[derive(Clone, Debug, Default, PartialEq)]
+pub struct Restored {
+    /// What is still to be told.
+    pub messages: Vec<Message>,
+    /// Those that fired, and have no rule any more.
+    pub gone: Vec<String>,
 }
 
 /// What is told when a rule fires or it is over.
@@ -159,16 +173,19 @@ impl Board {
                         rule: rule.name.clone(),
                         started: wall,
                         ended: None,
+                        value: machine.value(),
                         peak: machine.peak(),
                         delivered: None,
+                        told: 0,
                     };
-                    messages.push(message(rule, machine, &past, host));
+                    messages.push(message(rule, &past, host));
                     self.history.push_back(past);
                 }
                 (Some(Change::Resolves), Some(past)) => {
                     past.ended = Some(wall);
+                    past.value = machine.value();
                     past.peak = machine.peak();
-                    messages.push(message(rule, machine, past, host));
+                    messages.push(message(rule, past, host));
                 }
                 (None, Some(past)) => past.peak = machine.peak(),
                 // So much came in between that the history has forgotten it.
@@ -183,7 +200,69 @@ impl Board {
         if let Some(past) = self.history.iter_mut().find(|past| past.number == number) {
             // Of two messages both must have come.
             past.delivered = Some(delivered && past.delivered.unwrap_or(true));
+            past.told = past.told.saturating_add(1);
         }
+    }
+
+    /// What is to be kept: what fires; and, where somebody is told, what is over and not told yet.
+    #[must_use]
+    pub fn kept(&self, has_webhook: bool) -> Vec<Kept> {
+        let is_kept = |past: &&Past| past.ended.is_none() || (has_webhook && past.told < 2);
+        let kept = self.history.iter().filter(is_kept).map(|past| Kept {
+            rule: past.rule.clone(),
+            started: past.started,
+            ended: past.ended,
+            value: past.value,
+            peak: past.peak,
+            told: past.told,
+        });
+        kept.collect()
+    }
+
+    /// Takes what was kept, before anything is observed: what fired fires on. A rule that has another
+    /// bound now is over by the new one.
+    pub fn restore(&mut self, kept: Vec<Kept>, now: Instant, host: &str) -> Restored {
+        let mut restored = Restored::default();
+        for one in kept.into_iter().take(HISTORY) {
+            let found = self
+                .rules
+                .iter_mut()
+                .find(|(rule, _)| rule.name == one.rule);
+            let Some((rule, machine)) = found else {
+                restored.gone.push(one.rule);
+                continue;
+            };
+            let is_firing = one.ended.is_none();
+            if is_firing && machine.state() == State::Firing {
+                // It fires once at a time.
+                continue;
+            }
+            self.last_number += 1;
+            let past = Past {
+                number: self.last_number,
+                rule: one.rule,
+                started: one.started,
+                ended: one.ended,
+                value: one.value,
+                peak: one.peak,
+                delivered: (one.told > 0).then_some(true),
+                told: one.told,
+            };
+            if past.told == 0 {
+                let fires = Past {
+                    ended: None,
+                    ..past.clone()
+                };
+                restored.messages.push(message(rule, &fires, host));
+            }
+            if is_firing {
+                *machine = Machine::firing(past.started, past.peak, now);
+            } else if past.told < 2 {
+                restored.messages.push(message(rule, &past, host));
+            }
+            self.history.push_back(past);
+        }
+        restored
     }
 
     /// All of it as JSON.
@@ -220,9 +299,9 @@ impl Board {
     }
 }
 
-fn message(rule: &Rule, machine: &Machine, past: &Past, host: &str) -> Message {
+fn message(rule: &Rule, past: &Past, host: &str) -> Message {
     let (above, below) = bounds(rule);
-    let value = match machine.value() {
+    let value = match past.value {
         Some(value) => rule.metric.say(value),
         None => "nothing".to_owned(),
     };
@@ -252,7 +331,7 @@ fn message(rule: &Rule, machine: &Machine, past: &Past, host: &str) -> Message {
         unit: rule.metric.unit(),
         above,
         below,
-        value: machine.value().map(rounded),
+        value: past.value.map(rounded),
         peak: past.peak.map(rounded),
         window_s: window,
         for_s: rule.hold.as_secs(),
@@ -275,100 +354,4 @@ fn rounded(number: f64) -> f64 {
 }
 
 #[cfg(test)]
-mod tests {
-    use std::time::Duration;
-
-    use serde_json::{Value, json};
-
-    use super::*;
-
-    fn board(rules: &[&str]) -> Board {
-        let rules = rules.iter().map(|rule| rule.parse().unwrap());
-        Board::new(rules.collect(), Timestamp::UNIX_EPOCH)
-    }
-
-    fn value(board: &Board) -> Value {
-        serde_json::from_slice(&board.json().unwrap()).unwrap()
-    }
-
-    #[test]
-    fn each_rule_has_its_own_life() {
-        let mut board = board(&[
-            "errors error_rate above 5% over 10s",
-            "quiet requests_per_second below 1 over 10s for 10s",
-        ]);
-        let start = Instant::now();
-        let mut observe = |second: u64, errors: f64, rate: f64| {
-            let now = start + Duration::from_secs(second);
-            let wall = Timestamp::from_second(second as i64).unwrap();
-            let observed = [Observed::Value(errors), Observed::Value(rate)];
-            let messages = board.observe(now, wall, &observed, "web-1");
-            (messages, value(&board))
-        };
-        let (messages, shown) = observe(0, 1.0, 0.0);
-        assert!(messages.is_empty());
-        assert_eq!(shown["rules"][0]["state"], "ok");
-        assert_eq!(
-            shown["rules"][1],
-            json!({
-                "name": "quiet", "metric": "requests_per_second", "unit": "per_second", "above": null,
-                "below": 1.0, "window_s": 10, "for_s": 10, "state": "pending", "value": 0.0,
-                "since": "1970-01-01T00:00:00Z"
-            })
-        );
-        let (messages, _) = observe(5, 7.25, 9.0);
-        let [fires] = messages.as_slice() else {
-            panic!("{messages:?}");
-        };
-        assert_eq!((fires.id.as_str(), fires.state), ("errors-5000", "firing"));
-        assert_eq!(
-            fires.text,
-            "tapline on web-1: errors is firing: error_rate is 7.25 % over 10 s, above 5 %"
-        );
-        // It is told once, and the worst is kept.
-        let (messages, shown) = observe(10, 50.0, 9.0);
-        assert!(messages.is_empty());
-        assert_eq!(
-            shown["history"],
-            json!([{"rule": "errors", "started": "1970-01-01T00:00:05Z", "ended": null,
-                "peak": 50.0, "delivered": null}])
-        );
-        let (messages, shown) = observe(15, 0.0, 9.0);
-        let [ends] = messages.as_slice() else {
-            panic!("{messages:?}");
-        };
-        assert_eq!((ends.id.as_str(), ends.state), ("errors-5000", "resolved"));
-        assert_eq!(ends.ended.as_deref(), Some("1970-01-01T00:00:15Z"));
-        assert!(ends.text.ends_with("the worst was 50 %"), "{}", ends.text);
-        assert_eq!(shown["history"][0]["ended"], "1970-01-01T00:00:15Z");
-    }
-
-    #[test]
-    fn delivered_is_what_both_messages_were() {
-        let mut board = board(&["a lost above 0 over 10s"]);
-        let mut fire = |value: f64| {
-            let observed = [Observed::Value(value)];
-            board.observe(Instant::now(), Timestamp::now(), &observed, "h")[0].number
-        };
-        let first = fire(1.0);
-        assert_eq!(fire(0.0), first);
-        let second = fire(1.0);
-        board.delivered(first, true);
-        board.delivered(first, false);
-        board.delivered(second, true);
-        board.delivered(99, true);
-        let shown = value(&board);
-        assert_eq!(shown["history"][0]["delivered"], true);
-        assert_eq!(shown["history"][1]["delivered"], false);
-    }
-
-    #[test]
-    fn the_past_is_bounded() {
-        let mut board = board(&["a lost above 0 over 10s"]);
-        for number in 0..3 * HISTORY {
-            let observed = [Observed::Value((number % 2) as f64)];
-            board.observe(Instant::now(), Timestamp::now(), &observed, "h");
-        }
-        assert_eq!(value(&board)["history"].as_array().unwrap().len(), HISTORY);
-    }
-}
+mod tests;

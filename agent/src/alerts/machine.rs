@@ -94,6 +94,19 @@ impl Machine {
         }
     }
 
+    /// It has fired since then, with this as its worst value.
+    #[must_use]
+    pub fn firing(since: Timestamp, peak: Option<f64>, now: Instant) -> Self {
+        Self {
+            state: State::Firing,
+            since,
+            broken_since: Some(now),
+            calm_since: None,
+            value: None,
+            peak,
+        }
+    }
+
     /// Where it stands.
     #[must_use]
     pub fn state(&self) -> State {

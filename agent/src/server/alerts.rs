@@ -1,5 +1,7 @@
 //! The rules of alerts, held against the numbers of the server every few seconds; and `GET /api/alerts`.
 
+mod keeper;
+
 use std::collections::{BTreeMap, VecDeque};
 use std::time::{Duration, Instant};
 
@@ -8,7 +10,7 @@ use axum::extract::State;
 use axum::http::header::CONTENT_TYPE;
 use axum::response::{IntoResponse as _, Response};
 use jiff::Timestamp;
-use tokio::sync::mpsc;
+use tokio::sync::{Notify, mpsc};
 
 use super::api::refusal::Refusal;
 use super::hub::Hub;
@@ -18,6 +20,7 @@ use crate::alerts::machine::Observed;
 use crate::alerts::rule::{Metric, Rule, Side};
 use crate::alerts::webhook::{QUEUE, Webhook, deliver};
 use crate::store::Sums;
+use keeper::Keeper;
 
 /// The longest window of a rule, and a look more: what was counted is remembered for so long.
 const REMEMBERED: Duration = Duration::from_secs(3600 + 60);
@@ -32,40 +35,66 @@ pub(super) async fn show(State(hub): State<Hub>) -> Result<Response, Refusal> {
     Ok(([(CONTENT_TYPE, "application/json")], Body::from(json)).into_response())
 }
 
-/// Watches, and tells, until the server stops.
+/// Watches, and tells, until the server stops. What fired when the program ended fires on.
 pub(super) async fn run(hub: Hub, webhook: Option<Webhook>, every: Duration) {
     let (queue, messages) = mpsc::channel(QUEUE);
+    let mut keeper = Keeper::new(&hub, webhook.is_some());
+    for message in keeper.restore(&hub) {
+        tell(&hub, &queue, message);
+    }
     let board = hub.clone();
+    let told = Notify::new();
     let delivering = async {
         if let Some(webhook) = webhook {
             let stopped = board.stopped();
-            let became = |number, delivered| board.board().delivered(number, delivered);
+            let became = |number, delivered| {
+                board.board().delivered(number, delivered);
+                told.notify_one();
+            };
             deliver(webhook, messages, stopped, became).await;
         }
     };
     let mut stopped = hub.stopped();
+    let somebody_told = &told;
     let watching = async move {
         tokio::select! {
-            () = watch(&hub, &queue, every) => {}
+            () = watch(&hub, &queue, &mut keeper, somebody_told, every) => {}
             _ = stopped.changed() => {}
         }
         // Its other end has nothing to wait for any more.
         drop(queue);
+        (hub, keeper)
     };
-    tokio::join!(delivering, watching);
+    let ((), (hub, mut keeper)) = tokio::join!(delivering, watching);
+    // What was delivered at the end counts too.
+    keeper.keep(&hub).await;
 }
 
-async fn watch(hub: &Hub, queue: &mpsc::Sender<Message>, every: Duration) {
+async fn watch(
+    hub: &Hub,
+    queue: &mpsc::Sender<Message>,
+    keeper: &mut Keeper,
+    told: &Notify,
+    every: Duration,
+) {
     let rules: Vec<Rule> = hub.board().rules().cloned().collect();
     let mut looks = tokio::time::interval(every);
     looks.set_missed_tick_behavior(tokio::time::MissedTickBehavior::Delay);
     let mut past = Past::new(Instant::now());
     loop {
-        looks.tick().await;
+        tokio::select! {
+            _ = looks.tick() => {}
+            () = told.notified() => {
+                keeper.keep(hub).await;
+                continue;
+            }
+        }
         let observed = look(hub, &rules, &mut past).await;
         let messages =
             hub.board()
                 .observe(Instant::now(), Timestamp::now(), &observed, hub.hostname());
+        // Before it is told: what is told twice has one name, what is forgotten has no end.
+        keeper.keep(hub).await;
         for message in messages {
             tell(hub, queue, message);
         }

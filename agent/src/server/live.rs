@@ -14,6 +14,7 @@
 
 pub(super) mod events;
 pub(super) mod numbers;
+mod points;
 pub(super) mod rows;
 pub(super) mod socket;
 mod tick;

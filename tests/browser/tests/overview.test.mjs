@@ -3,7 +3,7 @@
 import assert from "node:assert/strict";
 import { test } from "node:test";
 
-import { assertClean, browser, card, keep, open, panel, until } from "../support/browser.mjs";
+import { assertClean, browser, card, keep, open, panel, seriousFaults, until } from "../support/browser.mjs";
 import { get, post, serve } from "../support/program.mjs";
 import { exchange, traffic } from "../support/records.mjs";
 
@@ -102,6 +102,84 @@ test("what comes is shown as it comes, and paused it stands still", async (conte
   assertClean(page);
 });
 
+test("charts go on by the second, and paused they stand still", async (context) => {
+  const server = await serve(context);
+  await post(server.url, "/api/exchanges", traffic());
+  const page = await open(await browser(context), server.url);
+  let asked = 0;
+  page.on("request", (request) => {
+    asked += new URL(request.url()).pathname === "/api/timeseries" ? 1 : 0;
+  });
+  const CHARTS = ["Requests by class of status", "Time to the first byte", "Bytes of requests"];
+  const words = (title) => panel(page, title).locator(".plot").getAttribute("aria-label");
+  for (const title of CHARTS) {
+    await until(title, async () => /last /.test(await words(title)));
+  }
+  let sent = 0;
+  let flows = true;
+  const flowing = (async () => {
+    while (flows) {
+      sent += 1;
+      // Each second another number, time and length.
+      const rows = Array.from({ length: 1 + (sent % 7) }, () => exchange(0, { ttfb_us: 1000 * sent, response_bytes: 5000 * sent }));
+      await post(server.url, "/api/exchanges", rows);
+      await new Promise((done) => setTimeout(done, 150));
+    }
+  })();
+  await page.waitForTimeout(3000);
+  asked = 0;
+  const changes = Object.fromEntries(CHARTS.map((title) => [title, []]));
+  const seen = {};
+  const begun = Date.now();
+  while (Date.now() < begun + 12_000) {
+    for (const title of CHARTS) {
+      const now = await words(title);
+      if (seen[title] !== undefined && seen[title] !== now) {
+        changes[title].push(Date.now());
+      }
+      seen[title] = now;
+    }
+    await page.waitForTimeout(100);
+  }
+  for (const title of CHARTS) {
+    const times = [begun, ...changes[title], Date.now()];
+    const longest = Math.max(...times.slice(1).map((time, at) => time - times[at]));
+    assert.ok(longest < 2200, `${title} stood still for ${longest} ms`);
+  }
+  // No question a second: those are of every fourth.
+  assert.ok(asked <= 4, `${asked} questions in 12 s`);
+
+  await page.keyboard.press("p");
+  await until("paused", async () => /^paused/.test(await page.locator(".badge").innerText()));
+  // What was on its way is there.
+  await page.waitForTimeout(500);
+  const still = await Promise.all(CHARTS.map(words));
+  await page.waitForTimeout(4500);
+  assert.deepEqual(await Promise.all(CHARTS.map(words)), still);
+  await page.keyboard.press("p");
+  await until("on again", async () => (await words(CHARTS[0])) !== still[0], 5);
+  flows = false;
+  await flowing;
+  assertClean(page);
+});
+
+test("an empty store says how to get something into it, and a young one since when it counts", async (context) => {
+  const server = await serve(context);
+  const page = await open(await browser(context), server.url);
+  const empty = page.locator(".nothing-stored");
+  await until("nothing is stored", async () => /Nothing is stored yet/.test(await empty.innerText()));
+  assert.match(await empty.innerText(), new RegExp(`tapline gen sessions -n 100 --api-url ${server.url}/api`));
+  await keep(page, "overview-nothing-stored");
+  assert.deepEqual(await seriousFaults(page), []);
+  // 100 within the last ten seconds: that is ten a second, and not 100 in 15 minutes.
+  await post(server.url, "/api/exchanges", Array.from({ length: 100 }, (_, index) => exchange(10 - index / 20)));
+  await until("it is gone", async () => (await empty.count()) === 0);
+  await until("since", async () => /Requests a second since .*\d\d:\d\d:\d\d/.test(await page.locator(".card", { hasText: "Requests a second" }).innerText()));
+  const rate = Number.parseFloat(await card(page, "Requests a second"));
+  assert.ok(rate > 3 && rate <= 11, String(rate));
+  assertClean(page);
+});
+
 test("an agent that is gone is said to be, and one that is back is live again", async (context) => {
   const server = await serve(context);
   await post(server.url, "/api/exchanges", [exchange(1)]);
@@ -110,12 +188,17 @@ test("an agent that is gone is said to be, and one that is back is live again", 
   await until("one", async () => (await card(page, "Requests")) === "1");
   await server.stop();
   await until("stale", async () => /^stale since \d\d:\d\d:\d\d$/.test(await page.locator(".badge").innerText()));
-  // What was known stays.
+  // What was known stays, dimmed, and says of when it is.
   assert.equal(await card(page, "Requests"), "1");
+  assert.match(await page.locator(".stale-note").innerText(), /lost since \d\d:\d\d:\d\d: what is shown is of then/);
+  const dimmed = () => page.locator(".card .figure").first().evaluate((figure) => Number(getComputedStyle(figure).opacity));
+  assert.ok((await dimmed()) < 1);
   await keep(page, "overview-stale");
   await serve(context, { port: server.port, data: server.data });
   await post(server.url, "/api/exchanges", [exchange(0, { target: "/after" })]);
   await until("live again", async () => (await page.locator(".badge").innerText()) === "live", 30);
+  assert.equal(await page.locator(".stale-note").count(), 0);
+  assert.equal(await dimmed(), 1);
   await until("what came after", async () => /\/after/.test(await panel(page, "Recent requests").innerText()));
   await until("both", async () => (await card(page, "Requests")) === "2");
   assertClean(page, ["ERR_CONNECTION_REFUSED", "ERR_INCOMPLETE_CHUNKED_ENCODING", "ERR_EMPTY_RESPONSE", "ERR_CONNECTION_RESET"]);

@@ -27,7 +27,10 @@ export interface Stats {
   avg_response_time: number | null;
   success_rate: number | null;
   error_rate: number | null;
+  /** Requests a second, from the first record of the store on. */
   rate: number | null;
+  /** The time of that; null: nothing is stored. */
+  since: string | null;
   errors: number;
   answered: number;
   timed: number;
@@ -234,11 +237,23 @@ export interface Minute extends Moment {
   error_rate: number | null;
 }
 
+/** The step of a chart over time that goes on, as far as it has come. */
+export interface Point extends Moment {
+  time_s: number;
+  /** Its length, in seconds. */
+  step: number;
+  /** How many of them are over. */
+  seconds: number;
+  /** By CPU. */
+  packets: Partial<Record<string, number>>;
+}
+
 /** What comes every second. */
 export interface Tick {
   now: string;
   second: Moment | null;
   minute: Minute | null;
+  points?: Point[];
   active_sessions: number | null;
   lost: number | null;
   cpus: { cpu: number; packets: number; heads: number; lost: number }[];

@@ -4,12 +4,15 @@ import { useEffect, useRef, useState } from "preact/hooks";
 
 import { Feed, withSecond } from "../api/feed";
 import { ask } from "../api/client";
-import type { Moment, Tick } from "../api/types";
+import type { Moment, Point, Tick } from "../api/types";
+import { withPoints } from "./points";
 
 /** What came so far. */
 export interface Live {
   readonly tick: Tick | null;
   readonly seconds: readonly Moment[];
+  /** The newest points of charts over time. */
+  readonly points: readonly Point[];
   /** How many came. */
   readonly ticks: number;
   /** Milliseconds: when the feed was opened, and when the last tick came. */
@@ -22,7 +25,7 @@ export interface Live {
 export function useFeed(open: boolean, unauthorized: () => void): Live {
   const [live, setLive] = useState<Live>(() => {
     const now = Date.now();
-    return { tick: null, seconds: [], ticks: 0, started: now, last: null, now };
+    return { tick: null, seconds: [], points: [], ticks: 0, started: now, last: null, now };
   });
   const seen = useVisibility();
   const refused = useRef(unauthorized);
@@ -38,6 +41,7 @@ export function useFeed(open: boolean, unauthorized: () => void): Live {
         setLive((before) => ({
           tick,
           seconds: withSecond(before.seconds, tick),
+          points: withPoints(before.points, tick),
           ticks: before.ticks + 1,
           started: before.started,
           last: Date.now(),

@@ -17,7 +17,9 @@ export function runOn(stats: Stats, seconds: readonly Moment[]): Stats {
   const total = stats.total_requests + sum((second) => second.requests);
   const errors = stats.errors + sum((second) => second.errors);
   const answered = stats.answered + sum((second) => second.requests - (second.status.other ?? 0));
-  const covered = end - Date.parse(stats.covered.from) / 1000 + since.length;
+  // Before the first record nothing could be counted.
+  const start = Math.max(Date.parse(stats.covered.from), Date.parse(stats.since ?? stats.covered.from));
+  const covered = Math.max(1, end - start / 1000 + since.length);
   return {
     ...stats,
     total_requests: total,

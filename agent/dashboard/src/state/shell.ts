@@ -4,7 +4,7 @@ import { createContext } from "preact";
 import { useContext } from "preact/hooks";
 
 import type { Freshness } from "../api/feed";
-import type { Moment, Tick } from "../api/types";
+import type { Moment, Point, Tick } from "../api/types";
 import type { Place } from "./address";
 import type { Field } from "./fields";
 import type { Range } from "./range";
@@ -20,6 +20,8 @@ export interface Shell {
   readonly tick: Tick | null;
   /** The last seconds, in order. */
   readonly seconds: readonly Moment[];
+  /** The newest points of charts over time. */
+  readonly points: readonly Point[];
   readonly freshness: Freshness;
   /** Grows whenever what ends now is to be asked for again. */
   readonly beat: number;

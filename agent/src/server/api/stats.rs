@@ -36,8 +36,10 @@ struct Shown {
     /// Percent of those answered.
     success_rate: Option<f64>,
     error_rate: Option<f64>,
-    /// Requests a second.
+    /// Requests a second, since the first record that is stored.
     rate: f64,
+    /// The time of that; None: there is none.
+    since: Option<String>,
     errors: u64,
     answered: u64,
     timed: u64,
@@ -91,17 +93,18 @@ pub(super) async fn show(
             true => Some(traffic(store, question.seconds())?),
             false => None,
         };
-        Ok(Some((tally, covered, traffic)))
+        Ok(Some((tally, covered, traffic, store.first_time()?)))
     };
-    let found = move |_store: &Store, search: &Search| {
+    let found = move |store: &Store, search: &Search| {
         let tally = search.series(None).tallies.into_iter().next();
-        Ok((tally.unwrap_or_default(), search.covered(), None))
+        let since = store.first_time()?;
+        Ok((tally.unwrap_or_default(), search.covered(), None, since))
     };
     let Inner {
         searches, readers, ..
     } = &*api.0;
     let answer = searches.answer(readers, question, now, known, found);
-    let (tally, covered, traffic) = answer.await?;
+    let (tally, covered, traffic, since) = answer.await?;
     let (active, lost) = match questions {
         Some(Extension(questions)) => super::super::routes::gauges(&questions).await?,
         None => (None, None),
@@ -113,7 +116,8 @@ pub(super) async fn show(
         bytes: traffic.bytes,
         active,
     });
-    json_text(serde_json::to_vec(&shown(&tally, &covered, sessions, lost)))
+    let shown = shown(&tally, &covered, since, sessions, lost);
+    json_text(serde_json::to_vec(&shown))
 }
 
 fn traffic(store: &Store, range: (i64, i64)) -> Result<Traffic, ReadError> {
@@ -137,7 +141,13 @@ pub(super) fn is_of_time_alone(filter: &ExchangeFilter) -> bool {
         }
 }
 
-fn shown(tally: &Tally, covered: &Covered, sessions: Option<Sessions>, lost: Option<u64>) -> Shown {
+fn shown(
+    tally: &Tally,
+    covered: &Covered,
+    since: Option<Timestamp>,
+    sessions: Option<Sessions>,
+    lost: Option<u64>,
+) -> Shown {
     let statuses = &tally.sums[STATUS_1XX..STATUS_1XX + CLASSES.len()];
     let answered: u64 = statuses
         .iter()
@@ -145,7 +155,7 @@ fn shown(tally: &Tally, covered: &Covered, sessions: Option<Sessions>, lost: Opt
     let percent = |count: u64| {
         (answered > 0).then(|| (count as f64 / answered as f64 * 10_000.0).round() / 100.0)
     };
-    let seconds = covered.seconds();
+    let seconds = counted_for(covered, since);
     let mean = tally.mean_us();
     Shown {
         covered: covered.into(),
@@ -157,6 +167,7 @@ fn shown(tally: &Tally, covered: &Covered, sessions: Option<Sessions>, lost: Opt
             true => (tally.exchanges() as f64 / seconds * 1000.0).round() / 1000.0,
             false => 0.0,
         },
+        since: since.map(|since| since.to_string()),
         errors: tally.sums[ERRORS],
         answered,
         timed: tally.sums[TIMED],
@@ -176,6 +187,17 @@ fn shown(tally: &Tally, covered: &Covered, sessions: Option<Sessions>, lost: Opt
         sessions,
         lost,
     }
+}
+
+/// The seconds of what is covered in which something could be stored: those since the first record. One
+/// at least, where so much is covered: what has only come makes no rate.
+fn counted_for(covered: &Covered, since: Option<Timestamp>) -> f64 {
+    let whole = covered.seconds();
+    let Some(since) = since.filter(|since| *since > covered.from) else {
+        return whole;
+    };
+    let part = covered.to.duration_since(since).as_secs_f64();
+    part.max(1.0).min(whole)
 }
 
 /// How long those timed took; None: none is.

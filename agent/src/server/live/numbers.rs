@@ -77,7 +77,7 @@ impl From<[u64; CLASSES]> for Statuses {
 
 impl Seen {
     /// Of the store, from `time_s` on.
-    fn of(time_s: i64, sums: &Sums) -> Self {
+    pub(super) fn of(time_s: i64, sums: &Sums) -> Self {
         Self {
             time_s: Some(time_s),
             requests: Some(sums.exchanges),

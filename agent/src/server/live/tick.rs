@@ -8,6 +8,7 @@ use jiff::Timestamp;
 use serde::Serialize;
 
 use super::numbers::{self, History, MINUTE, Minute, Seen};
+use super::points::{Point, points};
 use crate::alerts::machine::State;
 use crate::http::exchange::record::{ExchangeRecord, Role};
 use crate::server::Snapshot;
@@ -62,6 +63,8 @@ struct Tick<'a> {
     now: String,
     second: Seen,
     minute: Minute,
+    /// The newest of each chart; empty without a store.
+    points: Vec<Point>,
     active_sessions: Option<u64>,
     lost: Option<u64>,
     cpus: Vec<Cpu>,
@@ -105,11 +108,16 @@ async fn tick(hub: &Hub, history: &mut History) -> Bytes {
     let end = i64::try_from(since_epoch().as_secs()).unwrap_or(i64::MAX);
     let stored = hub.read(move |store| {
         let seconds = store.sums_by_second(end - MINUTE, end)?;
-        Ok((numbers::of_store(&seconds, end), recent(store)?))
+        let (second, minute) = numbers::of_store(&seconds, end);
+        let points = points(store, &seconds, end)?;
+        Ok((second, minute, points, recent(store)?))
     });
-    let ((second, minute), recent) = match (stored.await, &snapshot) {
-        (Some((numbers, recent)), _) => (numbers, recent),
-        (None, Some(snapshot)) if hub.api().is_none() => (history.add(end, snapshot), None),
+    let (second, minute, points, recent) = match (stored.await, &snapshot) {
+        (Some(stored), _) => stored,
+        (None, Some(snapshot)) if hub.api().is_none() => {
+            let (second, minute) = history.add(end, snapshot);
+            (second, minute, Vec::new(), None)
+        }
         (None, _) => Default::default(),
     };
     let recent = recent.unwrap_or_else(empty);
@@ -117,6 +125,7 @@ async fn tick(hub: &Hub, history: &mut History) -> Bytes {
         now: Timestamp::now().to_string(),
         second,
         minute,
+        points,
         active_sessions: snapshot
             .as_ref()
             .and_then(|snapshot| snapshot.sessions.as_ref())

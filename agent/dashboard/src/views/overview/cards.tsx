@@ -1,7 +1,7 @@
 // The cards: the sums of the time range, and beside each how it is in this minute.
 
 import type { Moment, Stats } from "../../api/types";
-import { microseconds, number, percent, short } from "../../format";
+import { dayAndTime, microseconds, number, percent, short } from "../../format";
 import { Card } from "../../parts/card";
 import { Failure } from "../../parts/panel";
 import type { Answer } from "../../state/answer";
@@ -22,6 +22,8 @@ export function Cards({ answer, filtered }: { answer: Answer<Stats>; filtered: b
   const trend = (value: (second: Moment) => number | null) =>
     filtered ? [] : seconds.slice(-SHOWN).map((second) => value(second));
   const now = (value: string | null) => (minute === null || value === null ? null : t("now", { value }));
+  // A store that is younger than the range has a rate of its own time alone.
+  const young = stats?.since && Date.parse(stats.since) > Date.parse(stats.covered.from) ? stats.since : null;
   const times = stats?.ttfb_us ?? null;
   const lost = stats?.lost ?? tick?.lost ?? null;
   return (
@@ -35,7 +37,7 @@ export function Cards({ answer, filtered }: { answer: Answer<Stats>; filtered: b
           trend={trend((second) => second.requests)}
         />
         <Card
-          label={t("card_rate")}
+          label={young === null ? t("card_rate") : t("card_rate_since", { since: dayAndTime(young) })}
           value={stats?.rate === undefined || stats.rate === null ? number(null) : `${number(stats.rate)}/s`}
           now={now(`${number(minute?.rate)}/s`)}
           trend={trend((second) => second.requests)}

@@ -10,6 +10,7 @@ import { AnswerPanel } from "../../parts/panel";
 import type { Answer } from "../../state/answer";
 import type { Filters } from "../../state/fields";
 import { usePart } from "../../state/part";
+import { seriesOn } from "../../state/points";
 import { between } from "../../state/range";
 import { useShell } from "../../state/shell";
 import { t } from "../../words";
@@ -71,9 +72,17 @@ export function Charts({ filters }: { filters: Filters }) {
   );
 }
 
-/** The time series of the page's range. */
+/** The time series of the page's range; one that ends now goes on by the second. */
 export function useSeries(filters: Filters): Answer<TimeSeries> {
-  return usePart<TimeSeries>("/api/timeseries", filters);
+  const answer = usePart<TimeSeries>("/api/timeseries", filters);
+  const { place, points } = useShell();
+  // What comes live is of everything.
+  const runs = place.range.kind === "last" && !answer.loading && Object.keys(filters).length === 0;
+  const data = useMemo(
+    () => (answer.data !== null && runs ? seriesOn(answer.data, points) : answer.data),
+    [answer.data, runs, points],
+  );
+  return { ...answer, data };
 }
 
 /** Packets a second of each CPU. */

@@ -353,3 +353,48 @@ fn pages_are_complete_and_without_doubles_while_records_come() {
         done.store(true, Ordering::Relaxed);
     });
 }
+
+#[test]
+fn a_rate_is_of_the_time_in_which_something_could_be_stored() {
+    let running = Running::start();
+    let hour = Timestamp::now() - jiff::SignedDuration::from_hours(1);
+    let target = format!("/api/stats?start_time={hour}");
+    let nothing = running.value(&target);
+    assert_eq!(
+        (&nothing["since"], &nothing["rate"]),
+        (&Value::Null, &json!(0.0))
+    );
+    let first = Timestamp::now() - jiff::SignedDuration::from_secs(20);
+    let first = Timestamp::from_microsecond(first.as_microsecond()).unwrap();
+    for number in 1..=100 {
+        running.put(number, |record| {
+            record.ts = first + jiff::SignedDuration::from_millis(10 * number as i64);
+        });
+    }
+    // The same question is answered with the same answer for a second.
+    let target = format!("{target}&end_time={}", Timestamp::now());
+    let young = running.wait_for(&target, |stats| stats["total_requests"] == 100);
+    let since: Timestamp = young["since"].as_str().unwrap().parse().unwrap();
+    assert_eq!(since, first + jiff::SignedDuration::from_millis(10));
+    let rate = young["rate"].as_f64().unwrap();
+    assert!((2.0..=5.1).contains(&rate), "{young}");
+    // Of a time that began later all of it counts.
+    let from = first + jiff::SignedDuration::from_secs(1);
+    let to = first + jiff::SignedDuration::from_secs(11);
+    let later = running.value(&format!(
+        "/api/stats?start_time={from}&end_time={to}&method=GET&port=80"
+    ));
+    assert_eq!(
+        (&later["total_requests"], &later["rate"]),
+        (&json!(1), &json!(0.1))
+    );
+    // What has only come makes no rate of a thousandth of a second.
+    let to = since + jiff::SignedDuration::from_millis(1);
+    let only = running.value(&format!(
+        "/api/stats?start_time={hour}&end_time={to}&min_latency_us=1"
+    ));
+    assert_eq!(
+        (&only["total_requests"], &only["rate"]),
+        (&json!(1), &json!(1.0))
+    );
+}

@@ -16,7 +16,6 @@ pub(super) async fn show() -> Response {
 
 #[cfg(test)]
 #[path = "../../../tests/support/described.rs"]
-#[expect(clippy::unwrap_used, reason = "a test that cannot go on fails")]
 mod described;
 
 #[cfg(test)]

@@ -113,7 +113,7 @@ impl Lane {
                 let mut covered = covered.unwrap_or_default().iter();
                 covered
                     .position(|covered| !covered)
-                    .unwrap_or(head.bytes.len()) as u64
+                    .unwrap_or_else(|| head.bytes.len()) as u64
             }),
             first_frame: mark.first,
             last_frame: mark.last.filter(|_| mark.missing == 0),

@@ -9,5 +9,6 @@
 pub mod demo;
 pub mod engine;
 pub mod follow;
+pub mod patterns;
 mod records;
 pub mod work;

@@ -12,6 +12,7 @@ import { Login } from "./parts/login";
 import { RangeBar } from "./parts/range-bar";
 import { StaleNote } from "./parts/stale-note";
 import { type View, format, parse } from "./state/address";
+import { useBegin } from "./state/begin";
 import { type Field, OF_EXCHANGES, OF_SESSIONS } from "./state/fields";
 import { keep } from "./state/keep";
 import { useFeed } from "./state/live";
@@ -108,6 +109,7 @@ export function App({ speak }: { speak: (language: Language) => void }) {
     };
   }, [place, feed, pausedAt, beat]);
 
+  useBegin(agent?.mode === "watch", place.range, shell.setRange);
   const pause = () => setPausedAt((before) => (before === null ? Date.now() : null));
   useKeys(pause);
   useEffect(() => {

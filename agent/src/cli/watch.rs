@@ -25,6 +25,7 @@ use crate::sink::counts::Counts;
 use crate::sink::sqlite::{OnFull, SqliteSettings, SqliteSink};
 use crate::watch::demo::{self, Demo};
 use crate::watch::engine::{Counting, Engine, Storing};
+use crate::watch::patterns;
 use crate::watch::work::{Done, Work};
 
 /// Where it listens unless told otherwise.
@@ -43,6 +44,7 @@ const REPORT: &str = "analysis_report.txt";
 pub(super) const HELP: &str = "\
 Examples:
   tapline watch /var/log/nginx/access.log
+  tapline watch '/srv/logs/*.log'             also files that appear later
   tapline watch --demo                        writes a sample log and watches it
   tapline watch --lang ko --interval 10s --report - access.log
 
@@ -54,7 +56,7 @@ more, and end it; a second one stops at once.";
 /// Flags of `tapline watch`.
 #[derive(Debug, Args)]
 pub(super) struct WatchFlags {
-    /// Log files to follow
+    /// Log files to follow; patterns in quotes ('logs/*.log') stand for files that appear later too
     #[arg(required_unless_present = "demo", value_name = "FILE")]
     files: Vec<PathBuf>,
     /// Write a sample log too, a line every 3 s, and follow it [default: server_sample.log]
@@ -172,6 +174,7 @@ pub fn watch(config: &Config, arguments: WatchArguments) -> anyhow::Result<Exit>
         UsageError(sentence.to_owned())
     })?;
     let counting = counting(&arguments)?;
+    patterns::check(&arguments.files).map_err(|error| UsageError(error.to_string()))?;
     let serving = Serving {
         mode: Mode::Watch,
         token: access::token(&config.server, arguments.insecure)?,

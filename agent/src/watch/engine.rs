@@ -2,27 +2,28 @@
 //! hands it to the store, if there is one, and makes reports. It waits for nothing and keeps no clock:
 //! its caller does.
 
+mod watched;
+
 use std::collections::VecDeque;
-use std::hash::{DefaultHasher, Hasher as _};
-use std::path::{Path, PathBuf};
+use std::path::PathBuf;
 use std::sync::Arc;
 use std::time::Instant;
 
 use jiff::Timestamp;
 use jiff::tz::TimeZone;
 
-use super::follow::{Event, Follower, Line};
+use super::follow::{Event, Line};
+use super::patterns::{self, Patterns};
 use super::records::{Place, Records};
 use crate::analysis::filter::Condition;
-use crate::analysis::format::detect::Detector;
-use crate::analysis::format::{Entry, Parsed, Reason};
-use crate::analysis::pairing::Pairing;
-use crate::analysis::report::{Asked, Failed, Lines, Report, Source, SourceState};
+use crate::analysis::format::{Entry, Parsed};
+use crate::analysis::report::{Asked, Lines, Report};
 use crate::analysis::run::{Chosen, Range, detector};
 use crate::analysis::statistics::Statistics;
 use crate::http::redact::Redactor;
 use crate::sink::batch::Batch;
-use crate::sink::log::text::append_plain;
+pub(super) use watched::Watched;
+use watched::{count, harmless, hash_of, keep, name};
 
 /// Bytes that are read of a file before the others have their turn.
 const TURN: u64 = 4 << 20;
@@ -32,12 +33,6 @@ const BATCH: usize = 4096;
 
 /// Lines that a report shows of the last ones, unless told otherwise.
 const LAST: usize = 50;
-
-/// Bytes of one.
-const LONG: usize = 1024;
-
-/// Lines that were not understood and are shown.
-const FAILED: usize = 10;
 
 /// Rows of a table of the report.
 const ROWS: usize = 50;
@@ -100,7 +95,12 @@ pub struct Storing {
 /// Follows files, counts and stores what they say.
 #[derive(Debug)]
 pub struct Engine {
+    /// Files and patterns, as they were named.
+    names: Vec<PathBuf>,
     files: Vec<Watched>,
+    patterns: Patterns,
+    /// Lines of files that are no longer followed.
+    of_gone: Lines,
     counting: Counting,
     statistics: Statistics,
     /// Where requests go as records, and the days that are stored; `None`: nothing is.
@@ -109,17 +109,6 @@ pub struct Engine {
     last_lines: VecDeque<String>,
     /// Requests that are too old, or too far in the future, to be stored.
     not_stored: u64,
-}
-
-/// A file that is followed.
-#[derive(Debug)]
-struct Watched {
-    follower: Follower,
-    detector: Option<Detector>,
-    /// Requests and responses that wait for the other.
-    pairing: Pairing,
-    lines: Lines,
-    problem: Option<String>,
     /// Lines of one turn, each with its end, and where each begins.
     text: Vec<u8>,
     places: Vec<(usize, u64)>,
@@ -134,35 +123,34 @@ pub struct Round {
     pub events: Vec<(PathBuf, Event)>,
     /// Files that could not be read, and why; each is said once.
     pub problems: Vec<(PathBuf, String)>,
+    /// What a pattern matches and is not followed, and why; each is said once.
+    pub passed: Vec<(PathBuf, &'static str)>,
 }
 
 impl Engine {
-    /// Follows these files. `storing`: what becomes a record for the store. `now_s`: seconds since
-    /// 1970.
+    /// Follows these files, and those that the patterns among them match, also later ones. `storing`: what
+    /// becomes a record for the store. `now_s`: seconds since 1970.
     #[must_use]
     pub fn new(
-        files: &[PathBuf],
+        names: &[PathBuf],
         counting: Counting,
         storing: Option<Storing>,
         now_s: i64,
     ) -> Self {
-        let watched = |path: &PathBuf| Watched {
-            follower: Follower::new(path),
-            detector: None,
-            pairing: Pairing::default(),
-            lines: Lines::default(),
-            problem: None,
-            text: Vec::new(),
-            places: Vec::new(),
-        };
+        let (patterns, files) = patterns::among(names);
         Self {
-            files: files.iter().map(watched).collect(),
+            names: names.to_owned(),
+            files: files.iter().map(|path| Watched::new(path, false)).collect(),
+            patterns,
+            of_gone: Lines::default(),
             counting,
             statistics: Statistics::new(now_s),
             records: storing.map(|storing| (Records::new(storing.redactor), storing.days)),
             batch: Batch::default(),
             last_lines: VecDeque::new(),
             not_stored: 0,
+            text: Vec::new(),
+            places: Vec::new(),
         }
     }
 
@@ -174,12 +162,13 @@ impl Engine {
         store: &mut dyn FnMut(Arc<Batch>),
     ) -> Round {
         let mut round = Round::default();
+        self.look(now, today, &mut round, store);
         for index in 0..self.files.len() {
             let Some(file) = self.files.get_mut(index) else {
                 continue;
             };
             let path = file.follower.path().to_owned();
-            let (text, places) = (&mut file.text, &mut file.places);
+            let (text, places) = (&mut self.text, &mut self.places);
             let mut line = |line: Line<'_>| keep(text, places, &line);
             let mut event = |event| round.events.push((path.clone(), event));
             match file.follower.poll(now, TURN, &mut line, &mut event) {
@@ -205,7 +194,7 @@ impl Engine {
     pub fn end(&mut self, today: Timestamp, store: &mut dyn FnMut(Arc<Batch>)) {
         for index in 0..self.files.len() {
             if let Some(file) = self.files.get_mut(index) {
-                let (text, places) = (&mut file.text, &mut file.places);
+                let (text, places) = (&mut self.text, &mut self.places);
                 file.follower.end(&mut |line| keep(text, places, &line));
             }
             self.take(index, today, store);
@@ -213,42 +202,38 @@ impl Engine {
         self.flush(store);
     }
 
+    /// Takes files that patterns match and that are new, and leaves those that are gone for a while.
+    fn look(
+        &mut self,
+        now: Instant,
+        today: Timestamp,
+        round: &mut Round,
+        store: &mut dyn FnMut(Arc<Batch>),
+    ) {
+        let Some(looked) = self.patterns.look(now, &mut self.files) else {
+            return;
+        };
+        round.passed.extend(looked.passed);
+        let new = looked.new.iter().map(|path| Watched::new(path, true));
+        self.files.extend(new);
+        // From the last on: the places of those before stay.
+        for index in looked.left.into_iter().rev() {
+            if let Some(file) = self.files.get_mut(index) {
+                let (text, places) = (&mut self.text, &mut self.places);
+                file.follower.end(&mut |line| keep(text, places, &line));
+            }
+            self.take(index, today, store);
+            let gone = self.files.remove(index);
+            watched::add(&mut self.of_gone, &gone.lines);
+        }
+    }
+
     /// The report of all that was read so far.
     #[must_use]
     pub fn report(&mut self) -> Report {
-        let source = |file: &Watched| Source {
-            name: name(file.follower.path()),
-            formats: file
-                .detector
-                .iter()
-                .flat_map(Detector::counts)
-                .map(|(format, _)| format.name().to_owned())
-                .collect(),
-            lines: file.lines.clone(),
-            state: match (&file.problem, file.lines.read) {
-                (Some(_), 0) => SourceState::Unread,
-                (Some(_), _) => SourceState::Partial,
-                (None, 0) if file.follower.is_missing() => SourceState::Unread,
-                (None, 0) => SourceState::Empty,
-                (None, _) => SourceState::Whole,
-            },
-            problem: file.problem.clone().or_else(|| {
-                let is_missing = file.lines.read == 0 && file.follower.is_missing();
-                is_missing.then(|| "it is not there".to_owned())
-            }),
-        };
-        let mut lines = Lines::default();
+        let mut lines = self.of_gone.clone();
         for file in &self.files {
-            lines.read += file.lines.read;
-            lines.parsed += file.lines.parsed;
-            lines.failed += file.lines.failed;
-            lines.ignored += file.lines.ignored;
-            lines.counted += file.lines.counted;
-            lines.left_out += file.lines.left_out;
-            lines.bytes += file.lines.bytes;
-            let room = FAILED.saturating_sub(lines.failed_samples.len());
-            let samples = file.lines.failed_samples.iter().take(room).cloned();
-            lines.failed_samples.extend(samples);
+            watched::add(&mut lines, &file.lines);
         }
         let counted = self.statistics.report(self.counting.top);
         let counting = &self.counting;
@@ -259,15 +244,11 @@ impl Engine {
                 from_end: None,
                 condition: counting.condition.as_ref().map(|one| one.text.clone()),
                 flags: counting.flags.clone(),
-                sources: self
-                    .files
-                    .iter()
-                    .map(|file| name(file.follower.path()))
-                    .collect(),
+                sources: self.names.iter().map(|path| name(path)).collect(),
                 log_format: counting.format_text.clone(),
                 store: None,
             },
-            sources: self.files.iter().map(source).collect(),
+            sources: self.files.iter().map(Watched::source).collect(),
             lines,
             last_lines: self.last_lines.iter().cloned().collect(),
             ..counted
@@ -282,7 +263,8 @@ impl Engine {
     /// Lines that were read so far.
     #[must_use]
     pub fn lines(&self) -> u64 {
-        self.files.iter().map(|file| file.lines.read).sum()
+        let followed: u64 = self.files.iter().map(|file| file.lines.read).sum();
+        followed + self.of_gone.read
     }
 
     /// Requests that are too old, or too far in the future, to be stored; the report counts them.
@@ -296,13 +278,13 @@ impl Engine {
         let Some(file) = self.files.get_mut(index) else {
             return;
         };
-        if file.places.is_empty() {
+        if self.places.is_empty() {
             return;
         }
         let counting = &self.counting;
         let detector = file
             .detector
-            .get_or_insert_with(|| detector(counting.format.as_ref(), &file.text, &counting.zone));
+            .get_or_insert_with(|| detector(counting.format.as_ref(), &self.text, &counting.zone));
         let newest = today.as_microsecond().saturating_add(DAY_US);
         let days = self.records.as_ref().and_then(|(_, days)| *days);
         let oldest = days.map_or(i64::MIN, |days| {
@@ -310,12 +292,12 @@ impl Engine {
             today.as_microsecond().saturating_sub(span)
         });
         let of_file = hash_of(file.follower.path().as_os_str().as_encoded_bytes());
-        for (place, (begin, offset)) in file.places.iter().enumerate() {
-            let end = file
+        for (place, (begin, offset)) in self.places.iter().enumerate() {
+            let end = self
                 .places
                 .get(place + 1)
-                .map_or(file.text.len(), |next| next.0);
-            let line = file.text.get(*begin..end).unwrap_or_default();
+                .map_or(self.text.len(), |next| next.0);
+            let line = self.text.get(*begin..end).unwrap_or_default();
             let line = line.strip_suffix(b"\n").unwrap_or(line);
             let line = line.strip_suffix(b"\r").unwrap_or(line);
             file.lines.read += 1;
@@ -366,8 +348,8 @@ impl Engine {
                 store(Arc::new(std::mem::take(&mut self.batch)));
             }
         }
-        file.text.clear();
-        file.places.clear();
+        self.text.clear();
+        self.places.clear();
     }
 
     fn flush(&mut self, store: &mut dyn FnMut(Arc<Batch>)) {
@@ -375,56 +357,4 @@ impl Engine {
             store(Arc::new(std::mem::take(&mut self.batch)));
         }
     }
-}
-
-fn count(
-    lines: &mut Lines,
-    taken: Result<bool, Reason>,
-    is_counted: bool,
-    follower: &Follower,
-    line: &[u8],
-) {
-    match taken {
-        Ok(true) => {
-            lines.parsed += 1;
-            lines.counted += u64::from(is_counted);
-            lines.left_out += u64::from(!is_counted);
-        }
-        Ok(false) => lines.ignored += 1,
-        Err(reason) => {
-            lines.failed += 1;
-            if lines.failed_samples.len() < FAILED {
-                lines.failed_samples.push(Failed {
-                    source: name(follower.path()),
-                    line: lines.read,
-                    text: harmless(line),
-                    reason: reason.to_string(),
-                });
-            }
-        }
-    }
-}
-
-fn keep(text: &mut Vec<u8>, places: &mut Vec<(usize, u64)>, line: &Line<'_>) {
-    places.push((text.len(), line.offset));
-    text.extend_from_slice(line.bytes);
-    text.push(b'\n');
-}
-
-/// The same number for the same bytes, at every start.
-fn hash_of(bytes: &[u8]) -> u64 {
-    let mut hasher = DefaultHasher::new();
-    hasher.write(bytes);
-    hasher.finish()
-}
-
-/// A line as it may be shown, cut where it is long.
-fn harmless(line: &[u8]) -> String {
-    let mut text = Vec::new();
-    append_plain(&line[..line.len().min(LONG)], &mut text);
-    String::from_utf8(text).unwrap_or_default()
-}
-
-fn name(path: &Path) -> String {
-    harmless(path.as_os_str().as_encoded_bytes())
 }

@@ -113,6 +113,15 @@ impl Follower {
         self.is_missing
     }
 
+    /// Whether this is the file that it reads, or one that it read before, of another name now.
+    #[must_use]
+    pub fn reads(&self, file: &fs::Metadata) -> bool {
+        let identity = (file.dev(), file.ino());
+        let old = self.old.iter().map(|(open, _)| open);
+        let mut all = self.current.iter().chain(old);
+        all.any(|open| open.identity == identity)
+    }
+
     /// Reads what is new, at most about `most` bytes, and gives each whole line. Returns whether there
     /// may be more at once. `now` tells how long nothing came.
     ///

@@ -149,6 +149,10 @@ pub(crate) fn say(round: &Round) {
             ),
         }
     }
+    for (path, why) in &round.passed {
+        let path = path.display();
+        tracing::warn!(%path, why, "matches a pattern and is passed over");
+    }
     for (path, problem) in &round.problems {
         let path = path.display();
         tracing::error!(%path, problem, "cannot be read; it is tried again");

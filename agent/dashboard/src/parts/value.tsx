@@ -15,6 +15,9 @@ export function Text({ text }: { text: string | number | null | undefined }) {
   return <bdi>{visible(String(text))}</bdi>;
 }
 
+/** What stands in the store where a log names no address. */
+const UNKNOWN: ReadonlySet<unknown> = new Set(["0.0.0.0", "::"]);
+
 /** A value that becomes a filter when it is clicked. */
 export function FilterValue(props: {
   field: Field;
@@ -24,7 +27,8 @@ export function FilterValue(props: {
 }) {
   const { filter, place } = useShell();
   const { field, value } = props;
-  if (value === null || value === undefined || value === "") {
+  const isUnknown = field.endsWith("ip") && UNKNOWN.has(value);
+  if (value === null || value === undefined || value === "" || isUnknown) {
     return <span class="none">{NONE}</span>;
   }
   const shown = props.children ?? <Text text={value} />;

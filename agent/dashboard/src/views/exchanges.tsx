@@ -133,7 +133,7 @@ function AroundList({ around }: { around: Around }) {
               <When time={row.ts} />
             </td>
             <td>
-              <Text text={row.src_ip} />
+              <FilterValue field="src_ip" value={row.src_ip} />
             </td>
             <td>
               <Text text={row.method} />

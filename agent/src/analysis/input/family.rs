@@ -7,6 +7,9 @@ use std::path::{Path, PathBuf};
 
 use super::Place;
 
+/// How names of packed files end.
+const ENDINGS: [&str; 3] = [".gz", ".zst", ".zstd"];
+
 /// How old a file of a family is by its name: what sorts first is read first.
 #[derive(Clone, Debug, Eq, Ord, PartialEq, PartialOrd)]
 enum Age {
@@ -68,11 +71,20 @@ pub fn siblings(path: &Path) -> Vec<PathBuf> {
     found
 }
 
+/// Whether nothing is written to a file any more: it is packed, or was renamed or copied from one that is
+/// there (`access.log.1`, where there is an `access.log`).
+#[must_use]
+pub fn is_put_away(path: &Path) -> bool {
+    let name = path.file_name().unwrap_or_default().to_string_lossy();
+    let (base, age) = base_and_age(path);
+    ENDINGS.iter().any(|ending| name.ends_with(ending)) || (age != Age::Now && base.exists())
+}
+
 /// The name of the family, and how old this file of it is.
 fn base_and_age(path: &Path) -> (PathBuf, Age) {
     let name = path.file_name().unwrap_or_default().to_string_lossy();
     let mut base: &str = &name;
-    for ending in [".gz", ".zst", ".zstd"] {
+    for ending in ENDINGS {
         base = base.strip_suffix(ending).unwrap_or(base);
     }
     let (base, age) = parts(base);

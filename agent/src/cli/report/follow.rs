@@ -8,7 +8,6 @@ use anyhow::Context as _;
 use jiff::Timestamp;
 
 use super::{ReportArguments, Show, style, write};
-use crate::analysis::input::{self, Place};
 use crate::analysis::output;
 use crate::analysis::report::{Report, SourceState};
 use crate::analysis::run::Options;
@@ -16,6 +15,7 @@ use crate::config::parse_duration;
 use crate::exit::{Exit, UsageError};
 use crate::generate::stop::Stop;
 use crate::watch::engine::{Counting, Engine};
+use crate::watch::patterns;
 use crate::watch::work::say;
 
 /// How often the report is written again, unless told.
@@ -93,20 +93,17 @@ pub(super) fn follow(
     }
 }
 
-/// The files that were named.
+/// The files and patterns that were named.
 fn files(sources: &[String]) -> Result<Vec<PathBuf>, UsageError> {
-    let found = input::places(sources, false).map_err(|error| UsageError(error.to_string()))?;
-    let file = |place| match place {
-        Place::File(path) => Ok(path),
-        Place::Stdin => Err(UsageError(
+    if sources.iter().any(|source| source == "-") {
+        return Err(UsageError(
             "--follow is for files: standard input has an end, and its report comes then"
                 .to_owned(),
-        )),
-    };
-    for path in &found.skipped {
-        tracing::warn!(path = %path.display(), "is no regular file and is passed over");
+        ));
     }
-    found.places.into_iter().map(file).collect()
+    let names: Vec<PathBuf> = sources.iter().map(PathBuf::from).collect();
+    patterns::check(&names).map_err(|error| UsageError(error.to_string()))?;
+    Ok(names)
 }
 
 fn print(report: &Report, show: Show, style: &output::Style) -> anyhow::Result<()> {

@@ -111,8 +111,10 @@ fn flood(pair: &Pair) -> u64 {
     command.args(["--interface", Pair::CLIENT_INTERFACE]);
     command.args(["--duration", &format!("{SECONDS}s")]);
     let done = Program::new(command).output();
-    assert_eq!(done.code, Some(0), "{}", done.stderr);
     let account: Value = serde_json::from_str(&done.stdout).unwrap();
+    // A cable that is full takes no more: that is said, and is no failure here.
+    let code = i32::from(account["unsent"] != 0);
+    assert_eq!(done.code, Some(code), "{}", done.stderr);
     account["records"].as_u64().unwrap()
 }
 

@@ -121,10 +121,7 @@ fn a_reader_that_has_seen_enough_ends_it_quietly() {
     }
     drop(lines);
     let (code, said) = running.end();
-    assert_eq!((code, said.lines().count()), (0, 1), "{said}");
-    let records = Regex::new(r"^tapline: (\d+) records, ").unwrap();
-    let records: u64 = records.captures(&said).unwrap()[1].parse().unwrap();
-    assert!(records >= 100, "{said}");
+    assert_eq!((code, said.as_str()), (0, ""));
 }
 
 #[test]

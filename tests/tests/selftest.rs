@@ -102,7 +102,7 @@ fn every_hook_writes_all_that_was_sent() {
 #[test]
 fn a_signal_ends_it_and_nothing_is_left() {
     let _alone = alone();
-    for signal in [libc::SIGINT, libc::SIGTERM] {
+    for signal in [libc::SIGINT, libc::SIGTERM, libc::SIGHUP] {
         let folder = tempfile::tempdir().unwrap();
         let before = namespaces();
         let process = Program::new(selftest(folder.path(), "--attach tc --load 20s")).start();

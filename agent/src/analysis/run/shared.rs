@@ -5,8 +5,9 @@ use std::sync::{Mutex, PoisonError};
 
 use super::worker::{Counted, Worker};
 
-/// Bytes that the own counts of all threads may take together.
-const OWN: usize = 40 << 20;
+/// Bytes that the own counts of all threads may take together: on two threads more than a log of 65,536
+/// clients takes on each, so that a usual log is merged once.
+const OWN: usize = 50 << 20;
 
 /// What threads gave away.
 #[derive(Debug)]

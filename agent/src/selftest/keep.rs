@@ -36,7 +36,7 @@ pub struct Kept {
     /// Heads that were sent, of all rows.
     #[serde(default)]
     pub sent: u64,
-    /// Heads that were written.
+    /// Of these, and beside them, heads that were written; but none of those that were cut on the wire.
     #[serde(default)]
     pub written: u64,
     /// The smallest recall of all rows, over the heads that were whole on the wire.

@@ -97,6 +97,7 @@ fn every_hook_writes_all_that_was_sent() {
     let tapline = Tapline::start(&pair.server, &format!("-i server0 --data-dir {data}"));
     let metrics = curl(&pair.server, &["http://127.0.0.1:8000/metrics"]).stdout;
     assert!(metrics.contains("tapline_selftest_recall 1\n"), "{metrics}");
+    assert!(metrics.contains("tapline_selftest_passed 1\n"), "{metrics}");
     assert!(
         metrics.contains("tapline_selftest_precision 1\n"),
         "{metrics}"

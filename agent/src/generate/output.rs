@@ -178,6 +178,12 @@ impl Output {
         self.lost_lines
     }
 
+    /// What is written to.
+    #[must_use]
+    pub const fn file(&self) -> &File {
+        &self.file
+    }
+
     /// Bytes taken so far.
     #[must_use]
     pub fn bytes(&self) -> u64 {

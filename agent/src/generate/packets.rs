@@ -11,6 +11,7 @@
 //! frames has a part in it.
 
 pub mod capture;
+pub mod departed;
 pub mod frame;
 pub mod interface;
 mod lane;

@@ -37,6 +37,9 @@ pub struct Summary {
     pub unsent: u64,
     /// Nothing was written or sent.
     pub dry_run: bool,
+    /// They are frames: nobody refuses one.
+    #[serde(skip)]
+    pub is_of_frames: bool,
 }
 
 impl Summary {
@@ -59,6 +62,7 @@ impl Summary {
             undelivered: 0,
             unsent: 0,
             dry_run: false,
+            is_of_frames: false,
         }
     }
 
@@ -75,6 +79,19 @@ impl Summary {
                 rate_met: false, ..
             } => Exit::RateNotMet,
             _ => Exit::Done,
+        }
+    }
+
+    /// Whether less than all that was asked for came to its target.
+    #[must_use]
+    pub const fn has_lost(&self) -> bool {
+        self.refused > 0 || self.undelivered > 0 || self.unsent > 0 || !self.rate_met
+    }
+
+    /// Says it in one line on stderr; `is_quiet`: only if something was lost.
+    pub fn say_unless(&self, is_quiet: bool) {
+        if !is_quiet || self.has_lost() {
+            self.say();
         }
     }
 
@@ -104,15 +121,17 @@ impl fmt::Display for Summary {
             undelivered,
             unsent,
             dry_run,
+            is_of_frames,
         } = self;
-        write!(formatter, "{records} records, ")?;
+        let what = if *is_of_frames { "frames" } else { "records" };
+        write!(formatter, "{records} {what}, ")?;
         if let Some(bytes) = bytes {
             write!(formatter, "{bytes} bytes, ")?;
         }
-        write!(
-            formatter,
-            "{seconds:.3} s, {rate:.1} records/s, {refused} refused"
-        )?;
+        write!(formatter, "{seconds:.3} s, {rate:.1} {what}/s")?;
+        if !is_of_frames {
+            write!(formatter, ", {refused} refused")?;
+        }
         if *undelivered > 0 {
             write!(formatter, ", {undelivered} could not be delivered")?;
         }
@@ -120,7 +139,7 @@ impl fmt::Display for Summary {
             write!(formatter, ", {unsent} not sent")?;
         }
         if let (Some(asked), false) = (asked_rate, rate_met) {
-            write!(formatter, "; the rate of {asked} records/s was not met")?;
+            write!(formatter, "; the rate of {asked} {what}/s was not met")?;
         }
         if *dry_run {
             formatter.write_str("; a dry run: nothing was written or sent")?;
@@ -163,6 +182,28 @@ mod tests {
     }
 
     #[test]
+    fn quiet_says_what_is_lost() {
+        let met = || summary(Schedule::Rate(10.0), 100, 10);
+        assert!(!met().has_lost());
+        assert!(summary(Schedule::Rate(10.0), 50, 10).has_lost());
+        assert!(
+            Summary {
+                refused: 1,
+                ..met()
+            }
+            .has_lost()
+        );
+        assert!(
+            Summary {
+                undelivered: 1,
+                ..met()
+            }
+            .has_lost()
+        );
+        assert!(Summary { unsent: 1, ..met() }.has_lost());
+    }
+
+    #[test]
     fn a_line_says_all() {
         let check = |summary: &Summary, expected: &str| {
             assert_eq!(summary.to_string(), expected);
@@ -180,6 +221,15 @@ mod tests {
             "100 records, 10.000 s, 10.0 records/s, 0 refused; seed=7",
         );
         assert!(!serde_json::to_string(&stored).unwrap().contains("bytes"));
+        let frames = Summary {
+            unsent: 5,
+            is_of_frames: true,
+            ..summary(Schedule::Free, 100, 10)
+        };
+        check(
+            &frames,
+            "100 frames, 200 bytes, 10.000 s, 10.0 frames/s, 5 not sent; seed=7",
+        );
         let missed = Summary {
             refused: 3,
             undelivered: 4,

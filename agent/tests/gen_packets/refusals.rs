@@ -78,6 +78,40 @@ fn a_file_with_something_in_it_is_left_alone() {
     assert!(fs::metadata(&capture).unwrap().len() > 1000);
 }
 
+/// By whatever name: a symlink, one to a file that is not there yet, or what stdout was sent to.
+#[test]
+fn frames_and_truth_are_never_one_file() {
+    let folder = tempfile::tempdir().unwrap();
+    let path = |name: &str| folder.path().join(name).display().to_string();
+    let (capture, link) = (path("a.pcap"), path("a.ndjson"));
+    std::os::unix::fs::symlink(&capture, &link).unwrap();
+    for more in [&[][..], &["--overwrite"]] {
+        let flags = ["-q", "--output", &capture, "--truth", &link];
+        check(&[&flags[..], more].concat(), 2, &["name the same file"]);
+        assert_eq!(fs::metadata(&capture).unwrap().len(), 0);
+    }
+    let mut command = tapline(&["gen", "packets", "-q", "--output", "-", "--truth", &link]);
+    command.stdout(fs::File::create(&capture).unwrap());
+    let output = command.output().unwrap();
+    let stderr = String::from_utf8_lossy(&output.stderr);
+    assert_eq!(output.status.code(), Some(2), "{stderr}");
+    assert_eq!(fs::metadata(&capture).unwrap().len(), 0);
+    let nowhere = ["-q", "--output", "/dev/null", "--truth", "/dev/../dev/null"];
+    check(&[&nowhere[..], &["--shape", "plain"]].concat(), 0, &[]);
+}
+
+#[test]
+fn quiet_says_nothing() {
+    let flags = ["gen", "packets", "--shape", "plain", "--dry-run"];
+    let said = |more: &[&str]| {
+        let output = run(&[&flags[..], more].concat());
+        assert!(output.status.success());
+        String::from_utf8(output.stderr).unwrap()
+    };
+    assert_eq!(said(&["-q"]), "");
+    assert!(said(&["--seed", "1"]).contains(" frames, "));
+}
+
 #[test]
 fn what_fails_is_code_1() {
     check(
@@ -88,7 +122,12 @@ fn what_fails_is_code_1() {
     check(
         &["-q", "--output", "/dev/full"],
         1,
-        &["cannot write to /dev/full", "No space left"],
+        &[
+            "tapline: 0 frames, 0 bytes, ",
+            " not sent; seed=",
+            "cannot write to /dev/full; the 0 frames in front are whole",
+            "No space left",
+        ],
     );
     let folder = tempfile::tempdir().unwrap();
     let capture = folder.path().join("a.pcap").display().to_string();

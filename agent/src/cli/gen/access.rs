@@ -368,7 +368,7 @@ pub fn generate(arguments: AccessArguments) -> anyhow::Result<Exit> {
             done.records()
         ));
     }
-    done.summary.say();
+    done.summary.say_unless(plan.is_quiet);
     result?;
     if json {
         super::super::write_result(&done)?;

@@ -38,7 +38,7 @@ cut short: those that are under way when there is enough are brought to their en
 Frames go to a capture file, or to an interface: veth, dummy and loopback ones are taken, others need \
 --interface-allowed. Their addresses are those of networks for measurements (198.18.0.0/15, 2001:2::/48).
 
-Exit codes: 0 done, 1 failed, 2 wrong usage, 6 the rate was not met.";
+Exit codes: 0 done, 1 failed, or frames did not leave the interface, 2 wrong usage, 6 the rate was not met.";
 
 /// Flags of `tapline gen packets`.
 #[derive(Debug, Args)]
@@ -254,17 +254,38 @@ pub fn generate(arguments: &PacketsArguments) -> anyhow::Result<Exit> {
     progress.finish();
     let mut summary = Summary::new(plan.seed, plan.schedule, made.frames, made.bytes, made.time);
     summary.dry_run = plan.to == To::Nowhere;
+    summary.unsent = made.unsent;
+    summary.is_of_frames = true;
     if let Err(error) = result {
-        // What could not begin has no account.
-        if made.frames > 0 {
-            summary.say();
-        }
-        return Err(match error.is_usage() {
+        let is_usage = error.is_usage();
+        let error = match is_usage {
             true => UsageError(error.to_string()).into(),
-            false => error.into(),
-        });
+            false => anyhow::Error::from(error),
+        };
+        // What could not begin has no account, and a reader that has seen enough has lost nothing.
+        let is_done = Exit::of(&error) == Exit::Done;
+        let has_begun = !is_usage && made.frames + made.unsent > 0;
+        if has_begun && !(*quiet && is_done) {
+            summary.say_unless(*quiet);
+        }
+        return Err(error);
     }
-    summary.say();
+    summary.say_unless(*quiet);
+    if let (To::Live { name, .. }, 1..) = (&plan.to, made.unsent) {
+        let told = match plan.truth {
+            Some(_) => {
+                "; of a wave with such a frame the truth tells its first connections, not more than can have \
+                 left, as lossy"
+            }
+            None => "",
+        };
+        crate::generate::summary::note(&format!(
+            "{} frames or more did not leave {name}: it counted {} of {}{told}",
+            made.unsent,
+            made.frames,
+            made.frames + made.unsent
+        ));
+    }
     if *json {
         let is_told = plan.truth.is_some();
         crate::cli::write_result(&Account {
@@ -273,5 +294,8 @@ pub fn generate(arguments: &PacketsArguments) -> anyhow::Result<Exit> {
             summary: summary.clone(),
         })?;
     }
-    Ok(summary.exit())
+    Ok(match made.unsent {
+        0 => summary.exit(),
+        _ => Exit::Failed,
+    })
 }

@@ -89,6 +89,16 @@ impl FromStr for Threshold {
             Measure::Rate | Measure::Errors => number(limit),
             Measure::ErrorRate | Measure::DroppedRate | Measure::Class(_) => share(limit),
         };
+        let is_share = matches!(
+            measure,
+            Measure::ErrorRate | Measure::DroppedRate | Measure::Class(_)
+        );
+        let comes_never = |limit| limit > 1.0 || (limit == 1.0 && sign == Sign::Above);
+        if is_share && limit.is_some_and(comes_never) {
+            return Err(Refusal::new(
+                "must have a share, and none is above 1 (100%): 5 % is 0.05 or 5%",
+            ));
+        }
         Ok(Self {
             text: text.trim().to_owned(),
             measure,
@@ -271,8 +281,8 @@ mod tests {
         said("p50>60ms", "ok: p50>60ms did not come true (50.0");
         said("errors>0", "FAILED: errors>0 came true (25)");
         said(
-            "error_rate>1",
-            "ok: error_rate>1 did not come true (0.2000)",
+            "error_rate>0.9",
+            "ok: error_rate>0.9 did not come true (0.2000)",
         );
     }
 
@@ -289,7 +299,7 @@ mod tests {
     #[test]
     fn without_answers_nothing_holds() {
         let judge = |text: &str| text.parse::<Threshold>().unwrap().judge(&account());
-        for text in ["p99>5ms", "p99<5ms", "error_rate>0.5", "status_5xx>1"] {
+        for text in ["p99>5ms", "p99<5ms", "error_rate>0.5", "status_5xx>0.9"] {
             let judged = judge(text);
             assert!(judged.failed && judged.value.is_none(), "{text}");
         }
@@ -324,6 +334,25 @@ mod tests {
             let error = bad.parse::<Threshold>().unwrap_err();
             assert!(error.to_string().contains("p99>5ms"), "{bad}");
         }
+    }
+
+    /// Somebody who leaves the sign away would have a gate that never closes.
+    #[test]
+    fn a_share_is_not_above_1() {
+        for name in ["error_rate", "dropped_rate", "status_4xx", "status_5xx"] {
+            for limit in [">5", ">1", ">=1.01", "<2", "> 100.5 %", ">101%"] {
+                let error = format!("{name}{limit}").parse::<Threshold>().unwrap_err();
+                assert!(
+                    error.to_string().contains("5 % is 0.05 or 5%"),
+                    "{name}{limit}: {error}"
+                );
+            }
+            for limit in [">=1", ">0.05", ">=100%", "<1", "<=100 %"] {
+                format!("{name}{limit}").parse::<Threshold>().unwrap();
+            }
+        }
+        "errors>5".parse::<Threshold>().unwrap();
+        "rate<500".parse::<Threshold>().unwrap();
     }
 
     proptest! {

@@ -151,7 +151,19 @@ impl CaptureOutput {
         Ok(())
     }
 
-    /// Bytes taken so far.
+    /// What is written to.
+    #[must_use]
+    pub const fn file(&self) -> &File {
+        &self.file
+    }
+
+    /// Frames taken so far; after an error, those that are whole in the file.
+    #[must_use]
+    pub const fn frames(&self) -> u64 {
+        self.frames
+    }
+
+    /// Bytes taken so far; after an error, those of whole frames.
     #[must_use]
     pub fn bytes(&self) -> u64 {
         self.written + self.buffer.len() as u64
@@ -167,6 +179,7 @@ impl CaptureOutput {
             drop(self.file.set_len(self.written + whole as u64));
         }
         self.is_broken = true;
+        self.written += whole as u64;
         self.frames -= left;
         self.buffer.clear();
         CaptureError::Write {

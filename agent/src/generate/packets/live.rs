@@ -11,6 +11,7 @@
 
 use std::io;
 use std::net::{IpAddr, Ipv4Addr, SocketAddr};
+use std::time::{Duration, Instant};
 
 use agent_common::live::{
     self, AT_ONCE, BEGIN, BYTES, CHECKSUMS, CLIENTS, FIRST_CLIENT, FRAMES, FRAMES_MOST, INTERFACE,
@@ -20,6 +21,7 @@ use aya::maps::{Array, MapData};
 use aya::programs::{ProgramError, TestRun as _, TestRunAttrs, TestRunOptions, Xdp};
 use aya::{Ebpf, EbpfLoader};
 
+use super::departed::Departed;
 use super::frame::{Transport, Way};
 use super::lane;
 use super::script::{Body, Filling, Request, Response, Script, Side};
@@ -27,7 +29,13 @@ use super::segment::{self, Cut, Segment};
 use super::truth::Truth;
 use crate::capture::programs;
 use crate::generate::seed::Seed;
-use crate::host::interfaces::Interface;
+use crate::host::interfaces::{self, Interface, InterfaceError};
+
+/// Frames that were given to an interface leave it within this time; some cards count them that late.
+const PATIENCE: Duration = Duration::from_millis(1500);
+
+/// An interface that sent next to nothing for so long, though it was given frames, takes no more.
+const STALLED: Duration = Duration::from_secs(3);
 
 /// Clients of a call at most.
 pub const WAVE: u32 = 1 << 17;
@@ -64,6 +72,26 @@ pub enum LiveError {
          there (tapline run --attach xdp), or switch on `ethtool -K PEER gro on`"
     )]
     NotTaken(String),
+    /// Nothing arrives any more.
+    #[error(
+        "{0} takes no frames by XDP any more: the other end of the cable stopped to take them (an XDP \
+         program that went, or `ethtool -K PEER gro off`)"
+    )]
+    Stalled(String),
+    /// The interface is not there any more.
+    #[error("{0} is gone: nothing can be sent to it any more")]
+    Gone(String),
+    /// It, or what it leads to, was switched off.
+    #[error("{0} went down, or the other end of the cable did: nothing can be sent to it any more")]
+    Down(String),
+    /// Nobody can say what leaves.
+    #[error(
+        "the packets that {0} sends cannot be counted: /proc/thread-self/net/dev does not tell them"
+    )]
+    NotCounted(String),
+    /// The kernel does not say what became of the interface.
+    #[error(transparent)]
+    Interface(#[from] InterfaceError),
 }
 
 /// Sends waves of a conversation.
@@ -75,6 +103,11 @@ pub struct LiveSender {
     _given: Array<MapData, LiveFrame>,
     interface: String,
     index: u32,
+    /// It had a carrier at the beginning.
+    was_running: bool,
+    departed: Departed,
+    /// When frames left it last, and how many were given and had left then.
+    progress: (Instant, Departed),
     script: Script,
     segments: Vec<Segment>,
     frames: Vec<Template>,
@@ -124,6 +157,8 @@ impl LiveSender {
             .and_then(Xdp::load)
             .map_err(|error| failed(&error))?;
         let (script, segments, frames) = conversation(seed);
+        let count = sent_packets(&interface.name)
+            .ok_or_else(|| LiveError::NotCounted(interface.name.clone()))?;
         let given = ebpf.take_map(FRAMES_MAP).ok_or(LiveError::NotBuilt)?;
         let mut given: Array<MapData, LiveFrame> =
             Array::try_from(given).map_err(|error| failed(&error))?;
@@ -138,6 +173,9 @@ impl LiveSender {
             map,
             interface: interface.name.clone(),
             index: interface.index,
+            was_running: interface.running,
+            departed: Departed::begin(count),
+            progress: (Instant::now(), Departed::begin(count)),
             script,
             segments,
             frames,
@@ -152,10 +190,18 @@ impl LiveSender {
         self.frames.len() as u64
     }
 
-    /// Bytes sent so far.
+    /// Frames that were given to the interface, and those that left it.
+    #[must_use]
+    pub const fn departed(&self) -> Departed {
+        self.departed
+    }
+
+    /// Bytes of the frames that left so far, by their mean length.
     #[must_use]
     pub fn bytes(&self) -> u64 {
-        self.bytes
+        let left = u128::from(self.bytes) * u128::from(self.departed.left());
+        let given = u128::from(self.departed.given().max(1));
+        u64::try_from(left / given).unwrap_or(u64::MAX)
     }
 
     /// Sends the whole conversation for the next `clients` clients, or some more (at most [`WAVE`] in any
@@ -177,6 +223,11 @@ impl LiveSender {
         let failed = |error: &dyn std::error::Error| LiveError::Run(chain(error));
         self.map.set(0, told, 0).map_err(|error| failed(&error))?;
         let all = clients * frames;
+        // What others sent since the last wave is none of this one.
+        self.look();
+        if self.departed.unsent() == 0 {
+            self.progress = (Instant::now(), self.departed);
+        }
         let mut done = 0;
         while done < all {
             let options = TestRunOptions {
@@ -196,6 +247,7 @@ impl LiveSender {
         }
         let bytes: usize = self.frames.iter().map(|frame| frame.bytes.len()).sum();
         self.bytes += bytes as u64 * u64::from(clients);
+        self.departed.give(u64::from(all));
         self.next = (first + clients) % CLIENTS;
         Ok((first, clients))
     }
@@ -237,20 +289,70 @@ impl LiveSender {
         }
     }
 
+    /// Whether all frames of a client of the last wave are among the first `left` of the wave.
+    #[must_use]
+    pub fn has_left(&self, clients: u32, client: u32, left: u64) -> bool {
+        let last = self.frames_a_connection().saturating_sub(1);
+        self.number(last, client, clients) < left
+    }
+
+    /// To be called behind every wave: whether the interface is there and frames leave it.
+    ///
+    /// # Errors
+    /// It is gone, went down, or has sent nothing for a while.
+    pub fn check(&mut self) -> Result<(), LiveError> {
+        let name = || self.interface.clone();
+        match interfaces::by_name(&self.interface) {
+            Ok(now) if now.index != self.index => return Err(LiveError::Gone(name())),
+            Err(InterfaceError::Unknown { .. }) => return Err(LiveError::Gone(name())),
+            Err(error) => return Err(error.into()),
+            Ok(now) => {
+                self.look();
+                if !now.up || (self.was_running && !now.running) {
+                    return Err(LiveError::Down(self.interface.clone()));
+                }
+            }
+        }
+        let (since, before) = self.progress;
+        if self.departed.moves_since(&before) {
+            self.progress = (Instant::now(), self.departed);
+        } else if since.elapsed() > STALLED {
+            return Err(LiveError::Stalled(self.interface.clone()));
+        }
+        Ok(())
+    }
+
+    /// Waits until the frames that were given have left but for `missing`, or nothing leaves any more.
+    pub fn settle(&mut self, missing: u64) {
+        let mut last = Instant::now();
+        loop {
+            if self.look() {
+                last = Instant::now();
+            }
+            if self.departed.unsent() <= missing || last.elapsed() > PATIENCE {
+                return;
+            }
+            std::thread::sleep(Duration::from_millis(1));
+        }
+    }
+
+    /// Whether the interface has counted something since it was looked at last.
+    fn look(&mut self) -> bool {
+        sent_packets(&self.interface).is_some_and(|count| self.departed.see(count))
+    }
+
     /// As [`wave`](Self::wave), and looks whether frames arrive: where the other end of the cable takes none,
     /// the kernel drops every one.
     ///
     /// # Errors
     /// They do not, or the kernel does not run the program.
     pub fn first_wave(&mut self, clients: u32) -> Result<(u32, u32), LiveError> {
-        let before = sent_packets(&self.interface);
         let wave = self.wave(clients)?;
-        let after = sent_packets(&self.interface);
-        match (before, after) {
-            (Some(before), Some(after)) if after <= before => {
-                Err(LiveError::NotTaken(self.interface.clone()))
-            }
-            _ => Ok(wave),
+        self.settle(0);
+        // What others send in the meantime is a few packets.
+        match self.departed.left() < self.departed.given() / 2 {
+            true => Err(LiveError::NotTaken(self.interface.clone())),
+            false => Ok(wave),
         }
     }
 }

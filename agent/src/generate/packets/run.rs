@@ -1,6 +1,8 @@
 //! One run: groups of connections are made, and their frames handed over as they are due.
 
+use std::fs::File;
 use std::io;
+use std::os::unix::fs::{FileTypeExt as _, MetadataExt as _};
 use std::time::Duration;
 
 use jiff::Timestamp;
@@ -76,8 +78,10 @@ pub struct Plan {
 /// What a run came to.
 #[derive(Clone, Copy, Debug, Default, PartialEq)]
 pub struct Made {
-    /// Frames.
+    /// Frames that are in the file, or left the interface.
     pub frames: u64,
+    /// Frames that were made, and did not get there.
+    pub unsent: u64,
     /// Their bytes; in a capture file, all bytes of it.
     pub bytes: u64,
     /// Connections and flows, where the truth was asked for.
@@ -103,6 +107,9 @@ pub enum RunError {
     /// The truth.
     #[error("the truth cannot be written")]
     Truth(#[source] OutputError),
+    /// The truth would be written among the frames.
+    #[error("--output and --truth name the same file: give the truth one of its own")]
+    SameFile,
 }
 
 impl RunError {
@@ -112,6 +119,7 @@ impl RunError {
         match self {
             Self::Send(error) => error.is_usage(),
             Self::Live(error) => matches!(error, LiveError::NotTaken(_)),
+            Self::SameFile => true,
             Self::Capture(_) | Self::Truth(_) => false,
         }
     }
@@ -146,6 +154,11 @@ pub fn run(
         Some(to) => Some(Output::open(to).map_err(RunError::Truth)?),
         None => None,
     };
+    if let (Sink::Capture { output, .. }, Some(truth)) = (&sink, &truth)
+        && is_same(output.file(), truth.file())
+    {
+        return Err(RunError::SameFile);
+    }
     let maker = Maker::new(plan.seed, &plan.shapes, plan.exchanges, truth.is_some());
     let groups = plan
         .rounds
@@ -210,7 +223,24 @@ pub fn run(
     })();
     made.bytes = sink.bytes();
     made.time = pacer.elapsed();
+    if let Sink::Capture { output, .. } = &sink {
+        let made_frames = made.frames.max(output.frames());
+        made.frames = output.frames();
+        made.unsent = made_frames - made.frames;
+    }
     result
+}
+
+/// Whether both are the same file, by whatever names they were opened. What is written to a device does not
+/// stay there.
+fn is_same(one: &File, other: &File) -> bool {
+    match (one.metadata(), other.metadata()) {
+        (Ok(one), Ok(other)) => {
+            !one.file_type().is_char_device()
+                && (one.dev(), one.ino()) == (other.dev(), other.ino())
+        }
+        _ => false,
+    }
 }
 
 impl Sink {
@@ -303,21 +333,20 @@ fn run_live(
     let each = sender.frames_a_connection();
     let mut pacer = Pacer::begin(plan.schedule, plan.until, stop);
     let mut waves = 0;
+    // The number of the next frame: also those have one that did not leave.
+    let mut number = 0;
     let (mut lines, mut line) = (Vec::new(), Vec::new());
     let mut checked = false;
-    loop {
+    let result = (|| loop {
         let left = plan
             .count
-            .map_or(u64::MAX, |count| count.saturating_sub(made.frames));
+            .map_or(u64::MAX, |count| count.saturating_sub(number));
         let is_enough = left == 0 || plan.rounds.is_some_and(|rounds| waves >= rounds);
-        let due = if is_enough {
-            0
-        } else {
-            pacer.wait(made.frames)
-        };
+        let due = if is_enough { 0 } else { pacer.wait(number) };
         if due == 0 {
-            break;
+            break Ok(());
         }
+        let before = sender.departed();
         // The first wave is small: it tells whether frames are taken.
         let most = if checked { u64::from(WAVE) } else { 64 };
         let clients = due.min(left).div_ceil(each).clamp(1, most) as u32;
@@ -328,15 +357,26 @@ fn run_live(
         let (_, clients) = wave;
         checked = true;
         waves += 1;
+        progress.add(each * u64::from(clients));
+        if truth.is_some() {
+            sender.settle(before.unsent());
+        }
+        sender.check()?;
         if let Some(truth) = &mut truth {
-            for client in 0..clients {
+            // Which frames of a wave are missing nobody can tell: not more are told than left.
+            let left = sender.departed().left() - before.left();
+            let is_lossy = left < each * u64::from(clients);
+            for client in (0..clients).filter(|client| sender.has_left(clients, *client, left)) {
                 lines.clear();
-                sender.tell(wave, client, made.frames, &mut lines);
-                for told in &lines {
+                sender.tell(wave, client, number, &mut lines);
+                for told in &mut lines {
                     match told {
                         Truth::Message(_) => made.messages += 1,
-                        Truth::Session(_) => made.sessions += 1,
-                        Truth::Exchange(_) => {}
+                        Truth::Session(session) => {
+                            made.sessions += 1;
+                            session.lossy |= is_lossy;
+                        }
+                        Truth::Exchange(exchange) => exchange.lossy |= is_lossy,
                     }
                     line.clear();
                     if serde_json::to_writer(&mut line, told).is_ok() {
@@ -346,16 +386,21 @@ fn run_live(
                 }
             }
         }
-        made.frames += each * u64::from(clients);
-        made.bytes = sender.bytes();
-        made.time = pacer.elapsed();
-        progress.add(each * u64::from(clients));
-    }
+        number += each * u64::from(clients);
+    })();
     made.time = pacer.elapsed();
-    match &mut truth {
+    if result.is_ok() {
+        sender.settle(0);
+    }
+    let departed = sender.departed();
+    made.frames = departed.left();
+    made.unsent = departed.unsent();
+    made.bytes = sender.bytes();
+    let written = match &mut truth {
         Some(truth) => truth.flush().map_err(RunError::Truth),
         None => Ok(()),
-    }
+    };
+    result.and(written)
 }
 
 fn nanoseconds(time: Timestamp) -> i64 {

@@ -70,7 +70,7 @@ pub fn generate(arguments: &SessionsArguments) -> anyhow::Result<Exit> {
     summary.undelivered = taker.sent.undelivered;
     summary.unsent = taker.sent.unsent;
     summary.dry_run = bounds.dry_run;
-    summary.say();
+    summary.say_unless(bounds.quiet);
     result.and(ended)?;
     if arguments.json {
         crate::cli::write_result(&summary)?;

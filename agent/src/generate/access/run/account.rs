@@ -92,6 +92,7 @@ pub(super) fn settle(
         refused: 0,
         undelivered: 0,
         unsent: 0,
+        is_of_frames: false,
         dry_run: plan.to == To::Nowhere,
     };
     Done {

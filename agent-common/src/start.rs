@@ -197,7 +197,7 @@ fn ends_with_version(scratch: &Scratch, length: u32) -> bool {
     true
 }
 
-/// The longest method without registration that is recognised.
+/// A method without registration that is recognised has fewer bytes: 31 at the most.
 const METHOD_MAX: u32 = 32;
 
 /// How far the end of a line with such a method is searched.

@@ -6,7 +6,7 @@
 use std::net::SocketAddr;
 
 use tapline_tests::support::{
-    Connection, Ended, Family, Nginx, Pair, Program, Tapline, Traffic, counted,
+    Connection, Ended, Family, Namespace, Nginx, Pair, Program, Tapline, Traffic, counted, curl,
 };
 
 /// The flags of each hook, and the words with which the program says where it sits.
@@ -112,6 +112,49 @@ fn an_interface_that_has_an_xdp_program_is_named() {
                 interface takes one: use --attach tc, or take the other off";
     assert!(done.stderr.starts_with(said), "{}", done.stderr);
     assert_eq!(done.stderr.lines().count(), 1, "{}", done.stderr);
+    let _ended = holder.stop();
+}
+
+/// The kernel takes no XDP program below a bridge that has one.
+#[test]
+fn generic_xdp_sits_on_a_bridge_and_on_its_ports() {
+    let (host, client, server) = (Namespace::new(), Namespace::new(), Namespace::new());
+    // The bridge is there first, with the lower number.
+    host.ip("link add br0 type bridge");
+    host.ip("link set br0 up");
+    host.join("port0", &client, "client0");
+    host.join("port1", &server, "server0");
+    for port in ["port0", "port1"] {
+        host.ip(&format!("link set {port} master br0"));
+    }
+    client.address("client0", "10.9.0.2/24");
+    server.address("server0", "10.9.0.1/24");
+    let _nginx = Nginx::start(&server, None);
+    let tapline = Tapline::start(&host, "-i any --attach xdp --xdp-mode generic");
+    curl(&client, &["http://10.9.0.1/small?bridged"]);
+    let _heads = tapline.wait_for_heads(2);
+    let ended = tapline.stop();
+    assert!(!ended.stderr.contains("passed over"), "{}", ended.stderr);
+
+    // A port that comes later is refused with a reason.
+    let holder = Tapline::start(&host, "-i br0 --attach xdp --xdp-mode generic");
+    let mut command = Tapline::command(&host, "run");
+    command.args([
+        "--listen",
+        "off",
+        "-i",
+        "port0",
+        "--attach",
+        "xdp",
+        "--xdp-mode",
+        "generic",
+    ]);
+    command.args(["--log-dir", "-"]);
+    let done = Program::new(command).output();
+    assert_eq!(done.code, Some(1));
+    let said =
+        "tapline: cannot attach to generic XDP of port0: its bridge or bond has an XDP program";
+    assert!(done.stderr.starts_with(said), "{}", done.stderr);
     let _ended = holder.stop();
 }
 

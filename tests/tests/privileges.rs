@@ -3,9 +3,10 @@
 #![expect(clippy::unwrap_used, reason = "a test that cannot go on fails")]
 
 use std::fs;
-use std::os::unix::fs::MetadataExt as _;
+use std::os::unix::fs::{MetadataExt as _, PermissionsExt as _};
+use std::path::Path;
 
-use tapline_tests::support::{Nginx, Pair, Tapline, curl, within};
+use tapline_tests::support::{Nginx, Pair, Program, Tapline, curl, within};
 
 const NOBODY: u32 = 65534;
 const NET_ADMIN: u64 = 1 << 12;
@@ -71,6 +72,59 @@ fn what_is_not_needed_any_more_is_given_up() {
         check_threads(&mut tapline, NOBODY, capabilities);
         let _ended = tapline.stop();
     }
+}
+
+/// What runs as root left behind in the folders is Tapline's, and belongs to the user from then on.
+#[test]
+fn folders_that_root_used_are_given_to_the_user() {
+    let pair = Pair::new();
+    let folder = tempfile::tempdir().unwrap();
+    fs::set_permissions(folder.path(), fs::Permissions::from_mode(0o755)).unwrap();
+    let (logs, data) = (folder.path().join("log"), folder.path().join("data"));
+    let run = |data: &Path, user: &[&str], code: i32| {
+        let mut command = Tapline::command(&pair.server, "run");
+        command.args(["-i", "server0", "--format", "zeek", "--duration", "1s"]);
+        command
+            .arg("--log-dir")
+            .arg(&logs)
+            .arg("--data-dir")
+            .arg(data);
+        command.args(user).env("TAPLINE_STORE_ENABLED", "true");
+        let done = Program::new(command).output();
+        assert_eq!(done.code, Some(code), "{}", done.stderr);
+        done.stderr
+    };
+    run(&data, &[], 0);
+    for name in [
+        "selftest.json",
+        "selftest.json.77",
+        "alerts.json",
+        "tapline-20260101.db.damaged-1-wal",
+    ] {
+        fs::write(data.join(name), "{}").unwrap();
+    }
+    for name in ["conn-20260101.log", "http-20260101.3.log.gz"] {
+        fs::write(logs.join(name), "").unwrap();
+    }
+    run(&data, &["--user", "nobody"], 0);
+    for folder in [&logs, &data] {
+        let mut found = 0;
+        for entry in fs::read_dir(folder).unwrap() {
+            let entry = entry.unwrap();
+            assert_eq!(entry.metadata().unwrap().uid(), NOBODY, "{entry:?}");
+            found += 1;
+        }
+        assert!(found >= 2, "{found} in {folder:?}");
+    }
+    // Somebody else's file is a reason not to give the folder away.
+    let other = tempfile::tempdir().unwrap();
+    fs::set_permissions(other.path(), fs::Permissions::from_mode(0o755)).unwrap();
+    fs::write(other.path().join("letter.txt"), "").unwrap();
+    let said = run(other.path(), &["--user", "nobody"], 1);
+    assert!(
+        said.contains("\"letter.txt\" in it is not Tapline's"),
+        "{said}"
+    );
 }
 
 #[test]

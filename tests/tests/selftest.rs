@@ -11,6 +11,7 @@ use std::time::Duration;
 
 use serde_json::Value;
 use tapline::generate::packets::run::read_truth;
+use tapline::generate::packets::shape::Shape;
 use tapline::generate::packets::truth::Truth;
 use tapline_tests::support::{
     Namespace, Pair, Program, Tapline, curl, program, within, within_seconds,
@@ -73,6 +74,13 @@ fn every_hook_writes_all_that_was_sent() {
         .map(|row| row["hook"].as_str().unwrap())
         .collect();
     assert_eq!(hooks, BTreeSet::from(["tc", "socket", "xdp"]));
+    // Both sides of every hard shape, by each hook on its way in and on its way out.
+    for way in ["in", "out"] {
+        let of_way = rows
+            .iter()
+            .filter(|row| row["way"] == way && row["shape"] != "load");
+        assert_eq!(of_way.count(), 3 * Shape::ALL.len(), "{way}");
+    }
     let loads = rows.iter().filter(|row| row["shape"] == "load");
     let sent: Vec<u64> = loads.map(|row| row["sent"].as_u64().unwrap()).collect();
     assert!(
@@ -89,6 +97,7 @@ fn every_hook_writes_all_that_was_sent() {
     let tapline = Tapline::start(&pair.server, &format!("-i server0 --data-dir {data}"));
     let metrics = curl(&pair.server, &["http://127.0.0.1:8000/metrics"]).stdout;
     assert!(metrics.contains("tapline_selftest_recall 1\n"), "{metrics}");
+    assert!(metrics.contains("tapline_selftest_passed 1\n"), "{metrics}");
     assert!(
         metrics.contains("tapline_selftest_precision 1\n"),
         "{metrics}"
@@ -102,7 +111,7 @@ fn every_hook_writes_all_that_was_sent() {
 #[test]
 fn a_signal_ends_it_and_nothing_is_left() {
     let _alone = alone();
-    for signal in [libc::SIGINT, libc::SIGTERM] {
+    for signal in [libc::SIGINT, libc::SIGTERM, libc::SIGHUP] {
         let folder = tempfile::tempdir().unwrap();
         let before = namespaces();
         let process = Program::new(selftest(folder.path(), "--attach tc --load 20s")).start();

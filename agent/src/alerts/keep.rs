@@ -1,6 +1,7 @@
 //! What fires, kept in the data folder, so that it fires on when the program is started again: a small
 //! JSON document, written whole or not at all. Who was told of what is in it, too.
 
+use std::ffi::OsStr;
 use std::fs;
 use std::io::{self, Read as _, Write as _};
 use std::path::{Path, PathBuf};
@@ -16,6 +17,11 @@ const BYTES_MAX: u64 = 256 << 10;
 
 /// Its form.
 const VERSION: u32 = 1;
+
+/// Whether a file of this name in the data folder is ours: what fires, or such a file that is being written.
+pub(crate) fn is_own(name: &OsStr) -> bool {
+    name.to_str().is_some_and(|name| name.starts_with(FILE))
+}
 
 /// One time that a rule fired.
 #[derive(Clone, Debug, Deserialize, PartialEq, Serialize)]

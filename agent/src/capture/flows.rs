@@ -153,6 +153,15 @@ impl<'a> Item<'a> {
         }
     }
 
+    /// Its number on that CPU: a gap is what the ring had no room for.
+    #[must_use]
+    pub fn number(&self) -> u64 {
+        match self {
+            Self::Piece(header, _) => header.cpu_record,
+            Self::Flow(record) => record.cpu_record,
+        }
+    }
+
     /// When it was sent: of a piece, when its packet came. Nanoseconds of the clock of the records.
     #[must_use]
     pub fn time_ns(&self) -> u64 {

@@ -430,6 +430,9 @@ fn xdp_reason(error: &ProgramError) -> String {
         Some(libc::EBUSY) => {
             "another XDP program sits there, and an interface takes one: use --attach tc, or take the other off"
         }
+        Some(libc::EEXIST) => {
+            "its bridge or bond has an XDP program, and the kernel takes none below: use --attach tc, or take the other off"
+        }
         Some(libc::EOPNOTSUPP) => {
             "its driver knows no native XDP: use --xdp-mode generic, or --attach tc"
         }

@@ -148,6 +148,7 @@ impl Reader {
             progress: Arc::clone(&progress),
             named,
             received: vec![0; cpus],
+            missing: vec![0; cpus],
             expired_ns: 0,
             read_ns: 0,
             scan_ns: 0,
@@ -206,6 +207,8 @@ struct Work {
     named: mpsc::Receiver<(u32, String)>,
     /// As in [`Progress`].
     received: Vec<u64>,
+    /// By CPU: records that are missing among those that it has numbered so far.
+    missing: Vec<u64>,
     expired_ns: u64,
     /// What was sent of packets up to this time was taken.
     read_ns: u64,
@@ -284,12 +287,23 @@ impl Work {
             };
             taken += 1;
             taken_bytes += item.len() as u64;
-            let record = Item::read(&item)
-                .and_then(|record| Some((record, self.received.get_mut(record.cpu() as usize)?)));
+            let record = Item::read(&item).and_then(|record| {
+                let cpu = record.cpu() as usize;
+                Some((
+                    record,
+                    self.received.get_mut(cpu)?,
+                    self.missing.get_mut(cpu)?,
+                ))
+            });
             match record {
-                Some((record, received)) => {
+                Some((record, received, missing)) => {
                     *received += 1;
                     sent_ns = record.time_ns();
+                    let numbered = record.number();
+                    if numbered > *received + *missing {
+                        *missing = numbered - *received;
+                        self.writer.lost(sent_ns);
+                    }
                     match record {
                         Item::Piece(header, bytes) => {
                             self.engine.record(header, bytes, &mut self.writer);

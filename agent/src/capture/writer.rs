@@ -169,6 +169,13 @@ impl Writer {
         }
     }
 
+    /// Records of the kernel side were lost before `time_ns`, on the clock of the records.
+    pub fn lost(&mut self, time_ns: u64) {
+        if let Some(exchanges) = &mut self.exchanges {
+            exchanges.pairing.lost(time_ns);
+        }
+    }
+
     /// To be called at the end of a drain, and when there was nothing to drain.
     pub fn flush(&mut self, now: Instant) {
         self.sink.flush();

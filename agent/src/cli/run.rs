@@ -17,6 +17,7 @@ use std::time::{Duration, Instant};
 use anyhow::Context as _;
 
 use super::settings;
+use crate::alerts;
 use crate::capture::hooks::Hooks;
 use crate::capture::programs::{self, ProgramSettings, Programs};
 use crate::capture::reader::{KernelEnd, Reader};
@@ -39,7 +40,8 @@ use crate::server::access;
 use crate::server::api::Api;
 use crate::server::{Listener, Mode, Server, ServerError, Serving};
 use crate::sink::fan_out::FanOut;
-use crate::sink::log::{LogHandle, LogSink, make_folder};
+use crate::sink::log::{LogHandle, LogSink, is_own_file, make_folder};
+use crate::sink::sqlite::folder as store_folder;
 use signals::{Signals, Told};
 use sinks::Sinks;
 use status::Status;
@@ -324,10 +326,7 @@ fn give_up_privileges(config: &Config, attach: Attach) -> anyhow::Result<()> {
         make_folder(folder)
             .with_context(|| format!("cannot make the folder {}", folder.display()))?;
         if let Some(user) = &user {
-            privileges::chown_for(user, folder, |name| {
-                let name = name.as_encoded_bytes();
-                name.starts_with(b"http-") || name.starts_with(b".tapline")
-            })?;
+            privileges::chown_for(user, folder, is_own_file)?;
         }
     }
     if config.store.enabled {
@@ -335,8 +334,12 @@ fn give_up_privileges(config: &Config, attach: Attach) -> anyhow::Result<()> {
         match make_folder(folder) {
             Ok(()) => {
                 if let Some(user) = &user {
+                    let spool = &config.sinks.api.spool.dir;
                     privileges::chown_for(user, folder, |name| {
-                        name.as_encoded_bytes().starts_with(b"tapline-")
+                        store_folder::is_own(name)
+                            || keep::is_own(name)
+                            || alerts::keep::is_own(name)
+                            || folder.join(name) == *spool
                     })?;
                 }
             }

@@ -38,7 +38,7 @@ Examples:
 
 As root it makes two network namespaces and a pair of interfaces, runs `tapline run` there, sends every \
 shape of `tapline gen packets` and then real requests as fast as they go, and holds what was written \
-against what was sent. Nothing is left of it, however it ends. It takes less than a minute, with a longer --load more.
+against what was sent. Nothing is left of it (after kill -9, until the next one). It takes less than a minute, with a longer --load more.
 
 The last result is kept in the data folder (selftest.json); /metrics and /api/ledger show it. One of hooks \
 and of all shapes stays until another such comes.
@@ -183,6 +183,13 @@ pub fn selftest(config: &Config, arguments: &SelftestArguments) -> anyhow::Resul
         crate::generate::summary::note("stopped before the test was done");
         return Ok(Exit::Failed);
     };
+    if arguments.json {
+        super::write_result(&report)?;
+    } else {
+        io::stdout()
+            .write_all(report.to_string().as_bytes())
+            .context("cannot write the result to stdout")?;
+    }
     let folder = arguments.data_dir.as_ref().unwrap_or(&config.store.dir);
     let is_asked = arguments.data_dir.is_some() || *folder != StoreConfig::default().dir;
     let kept = report.kept();
@@ -202,13 +209,6 @@ pub fn selftest(config: &Config, arguments: &SelftestArguments) -> anyhow::Resul
             return Err(error)
                 .with_context(|| format!("cannot keep the result in {}", folder.display()));
         }
-    }
-    if arguments.json {
-        super::write_result(&report)?;
-    } else {
-        io::stdout()
-            .write_all(report.to_string().as_bytes())
-            .context("cannot write the result to stdout")?;
     }
     Ok(match report.passed {
         true => Exit::Done,

@@ -15,14 +15,14 @@ use crate::config::Refusal;
 pub struct Seed(pub u64);
 
 impl Seed {
-    /// One that nobody knows yet, from the operating system.
+    /// One that nobody knows yet, from the operating system: below 2⁵³, so that JSON keeps it wherever it is read.
     ///
     /// # Errors
     /// The operating system gives no random numbers.
     pub fn draw() -> std::io::Result<Self> {
         let drawn = SysRng.try_next_u64();
         drawn
-            .map(Self)
+            .map(|drawn| Self(drawn >> 11))
             .map_err(|error| std::io::Error::other(error.to_string()))
     }
 

@@ -1,4 +1,4 @@
-//! One flag that says when to stop, set by SIGINT and SIGTERM. A second signal ends the process at once.
+//! One flag that says when to stop, set by SIGINT, SIGTERM and SIGHUP (the terminal is gone). A second signal ends the process at once.
 
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering::Relaxed};
@@ -18,14 +18,19 @@ pub struct Stop {
 const GLANCE: Duration = Duration::from_millis(20);
 
 impl Stop {
-    /// One that SIGINT and SIGTERM set, from now on.
+    /// One that SIGINT, SIGTERM and SIGHUP set, from now on.
     #[must_use]
     pub fn on_signals() -> Self {
         let handler: extern "C" fn(libc::c_int) = told;
-        for number in [libc::SIGINT, libc::SIGTERM] {
+        for number in [libc::SIGINT, libc::SIGTERM, libc::SIGHUP] {
             // SAFETY: the handler is a function of the right type that does only what a handler may:
             // it stores to an atomic and calls signal(2).
-            unsafe { libc::signal(number, handler as libc::sighandler_t) };
+            let before = unsafe { libc::signal(number, handler as libc::sighandler_t) };
+            if number == libc::SIGHUP && before == libc::SIG_IGN {
+                // As nohup wants it.
+                // SAFETY: no handler.
+                unsafe { libc::signal(number, libc::SIG_IGN) };
+            }
         }
         Self {
             by_signal: true,

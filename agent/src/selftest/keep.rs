@@ -1,5 +1,6 @@
 //! The last result, kept in the data folder: a small JSON document, written whole or not at all.
 
+use std::ffi::OsStr;
 use std::fs;
 use std::io::{self, Write as _};
 use std::path::{Path, PathBuf};
@@ -14,6 +15,11 @@ pub const FILE: &str = "selftest.json";
 
 /// The file is never longer.
 const BYTES_MAX: u64 = 64 << 10;
+
+/// Whether a file of this name in the data folder is ours: the result, or one that is being written.
+pub(crate) fn is_own(name: &OsStr) -> bool {
+    name.to_str().is_some_and(|name| name.starts_with(FILE))
+}
 
 /// What of the last selftest is kept, and shown beside what is captured.
 #[derive(Clone, Debug, Deserialize, PartialEq, Serialize)]
@@ -30,7 +36,7 @@ pub struct Kept {
     /// Heads that were sent, of all rows.
     #[serde(default)]
     pub sent: u64,
-    /// Heads that were written.
+    /// Of these, and beside them, heads that were written; but none of those that were cut on the wire.
     #[serde(default)]
     pub written: u64,
     /// The smallest recall of all rows, over the heads that were whole on the wire.

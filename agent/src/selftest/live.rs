@@ -11,7 +11,7 @@ use std::time::{Duration, Instant};
 use anyhow::{Context as _, bail};
 use serde_json::Value;
 
-use super::report::{Closing, Row};
+use super::report::{Closing, Row, Way};
 use super::workplace::Workplace;
 use super::{Plan, found, load, score};
 use crate::generate::output::Destination;
@@ -40,8 +40,18 @@ const LASTS: Duration = Duration::from_secs(90);
 /// What is on its way when all is sent arrives within this time.
 const SETTLES: Duration = Duration::from_millis(300);
 
-/// The rows of all shapes and of the load at this hook.
+/// The rows of all shapes at this hook, as they come in and as they go out, and of the load.
 pub(super) fn rows(plan: &Plan, hook: &str, stop: &Stop) -> anyhow::Result<Vec<Row>> {
+    let mut rows = Vec::new();
+    for way in [Way::In, Way::Out] {
+        if !stop.is_told() {
+            rows.extend(rows_of(plan, hook, way, stop)?);
+        }
+    }
+    Ok(rows)
+}
+
+fn rows_of(plan: &Plan, hook: &str, way: Way, stop: &Stop) -> anyhow::Result<Vec<Row>> {
     let workplace = Workplace::new().context("cannot make a folder for temporary files")?;
     let folder = workplace.path();
     let (logs, data, told) = (
@@ -56,6 +66,10 @@ pub(super) fn rows(plan: &Plan, hook: &str, stop: &Stop) -> anyhow::Result<Vec<R
     wire.address(WIRE, IpAddr::V4(Ipv4Addr::new(10, 245, 0, 2)), 24)?;
     let mut capture = Capture::start(&agent, hook, &logs, &data, lasts(plan))?;
     capture.wait_until_it_captures(stop)?;
+    let (sender, interface) = match way {
+        Way::In => (&wire, WIRE),
+        Way::Out => (&agent, CAPTURED),
+    };
     let frames = run::Plan {
         seed: plan.seed,
         shapes: plan.shapes.clone(),
@@ -67,17 +81,20 @@ pub(super) fn rows(plan: &Plan, hook: &str, stop: &Stop) -> anyhow::Result<Vec<R
         start: None,
         step_ns: STEP_NS,
         to: To::Interface {
-            name: WIRE.to_owned(),
+            name: interface.to_owned(),
             allowed: Vec::new(),
+            seen_here: way == Way::Out,
         },
         truth: Some(Destination::New(told.clone())),
     };
-    wire.enter(|| {
-        let mut progress = Progress::new(None, false);
-        run::run(&frames, stop, &mut progress, &mut Made::default())
-    })?
-    .context("cannot send the frames")?;
-    let loaded = match plan.load.is_zero() {
+    sender
+        .enter(|| {
+            let mut progress = Progress::new(None, false);
+            run::run(&frames, stop, &mut progress, &mut Made::default())
+        })?
+        .context("cannot send the frames")?;
+    // Its requests come in, and its answers go out.
+    let loaded = match plan.load.is_zero() || way == Way::Out {
         true => None,
         false => Some(load::run(&agent, &wire, server, plan, stop)?),
     };
@@ -93,9 +110,9 @@ pub(super) fn rows(plan: &Plan, hook: &str, stop: &Stop) -> anyhow::Result<Vec<R
     let scores = score::score(&truth, &found);
     let mut rows: Vec<Row> = scores
         .into_iter()
-        .map(|(shape, score)| Row::new(hook, shape, score, closing))
+        .map(|(shape, score)| Row::new(hook, Some(way), shape, score, closing))
         .collect();
-    rows.extend(load_score.map(|score| Row::new(hook, score::LOAD, score, closing)));
+    rows.extend(load_score.map(|score| Row::new(hook, Some(way), score::LOAD, score, closing)));
     Ok(rows)
 }
 

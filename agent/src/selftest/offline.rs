@@ -67,6 +67,6 @@ pub(super) fn rows(plan: &Plan, stop: &Stop) -> anyhow::Result<Vec<Row>> {
     let scores = score::score(&truth, &found);
     let rows = scores
         .into_iter()
-        .map(|(shape, score)| Row::new("read", shape, score, closing));
+        .map(|(shape, score)| Row::new("read", None, shape, score, closing));
     Ok(rows.collect())
 }

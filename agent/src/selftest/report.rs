@@ -25,11 +25,33 @@ pub struct Report {
     pub rows: Vec<Row>,
 }
 
+/// How frames pass the hook.
+#[derive(Clone, Copy, Debug, Deserialize, Eq, PartialEq, Serialize)]
+#[serde(rename_all = "lowercase")]
+pub enum Way {
+    /// They come in from the cable, both sides of each conversation; of `load` the requests, and its answers go out.
+    In,
+    /// The host sends them, both sides of each conversation.
+    Out,
+}
+
+impl Way {
+    fn name(self) -> &'static str {
+        match self {
+            Self::In => "in",
+            Self::Out => "out",
+        }
+    }
+}
+
 /// One shape at one hook.
 #[derive(Clone, Debug, Deserialize, PartialEq, Serialize)]
 pub struct Row {
     /// `tc`, `socket`, `xdp`, or `read`: no hook, a capture file.
     pub hook: String,
+    /// How its frames passed; `None`: in a file.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub way: Option<Way>,
     /// The shape; `load`: requests over real connections; `stray`: what belongs to none.
     pub shape: String,
     /// Of what was sent, the part that was written as it is.
@@ -65,7 +87,13 @@ pub(super) struct Closing {
 }
 
 impl Row {
-    pub(super) fn new(hook: &str, shape: &str, score: Score, closing: Closing) -> Self {
+    pub(super) fn new(
+        hook: &str,
+        way: Option<Way>,
+        shape: &str,
+        score: Score,
+        closing: Closing,
+    ) -> Self {
         let is_whole = score.right == score.sent
             && score.wrong == 0
             && score.cut_missed == 0
@@ -78,6 +106,7 @@ impl Row {
         let is_closed = closing.ledger_closed.unwrap_or(closing.lost == 0);
         Self {
             hook: hook.to_owned(),
+            way,
             shape: shape.to_owned(),
             recall: score.recall(),
             precision: score.precision(),
@@ -113,7 +142,9 @@ impl Report {
             hooks,
             shapes,
             sent: rows().map(|row| row.score.sent).sum(),
-            written: rows().map(|row| row.score.written).sum(),
+            written: rows()
+                .map(|row| row.score.written - row.score.cut_found)
+                .sum(),
             recall: least(|row| row.recall),
             precision: least(|row| row.precision),
             passed: self.passed,
@@ -125,8 +156,9 @@ impl fmt::Display for Report {
     fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
         writeln!(
             formatter,
-            "{:<7} {:<14} {:>8} {:>8} {:>9} {:>6} {:>13} {:>11} {:>8} {:>8} {:>7}  ledger",
+            "{:<7} {:<4} {:<14} {:>8} {:>8} {:>9} {:>6} {:>13} {:>11} {:>8} {:>8} {:>7}  ledger",
             "hook",
+            "way",
             "shape",
             "sent",
             "recall",
@@ -164,8 +196,9 @@ impl fmt::Display for Report {
             };
             writeln!(
                 formatter,
-                "{:<7} {:<14} {:>8} {:>8.4} {:>9.4} {:>6.3} {:>13} {:>11} {:>8} {:>8} {:>7}  {}{partial}{missed}{strays}{failed}{}",
+                "{:<7} {:<4} {:<14} {:>8} {:>8.4} {:>9.4} {:>6.3} {:>13} {:>11} {:>8} {:>8} {:>7}  {}{partial}{missed}{strays}{failed}{}",
                 row.hook,
+                row.way.map_or("-", Way::name),
                 row.shape,
                 score.sent,
                 row.recall,
@@ -186,7 +219,8 @@ impl fmt::Display for Report {
         }
         for row in self.rows.iter().filter(|row| !row.passed) {
             for example in &row.score.examples {
-                writeln!(formatter, "{} {}: {example}", row.hook, row.shape)?;
+                let way = row.way.map_or("", Way::name);
+                writeln!(formatter, "{} {way} {}: {example}", row.hook, row.shape)?;
             }
         }
         let verdict = match self.passed {
@@ -220,7 +254,7 @@ mod tests {
                 lost,
                 ledger_closed,
             };
-            let row = Row::new("tc", shape, score, closing);
+            let row = Row::new("tc", Some(Way::In), shape, score, closing);
             assert_eq!(row.passed, passes, "{row:?}");
             row
         };

@@ -30,6 +30,7 @@ use std::{
 use jiff::Timestamp;
 
 pub(crate) use self::folder::make as make_folder;
+pub(crate) use self::names::is_own as is_own_file;
 use self::{clock::Clock, counts::Shared, lines::Lines, names::Series, writer::Batch};
 pub use self::{
     counts::{Loss, LossReason, SinkCounts},

@@ -177,7 +177,11 @@ fn chosen(only: &[String], skip: &[String]) -> Result<Vec<&'static Suite>> {
         let named = |names: &[String]| names.iter().any(|name| name == suite.name);
         (only.is_empty() || named(only)) && !named(skip)
     };
-    Ok(SUITES.iter().filter(is_chosen).collect())
+    let chosen: Vec<&Suite> = SUITES.iter().filter(is_chosen).collect();
+    if chosen.is_empty() {
+        bail!("no benchmark is left: --skip takes away all that --only names");
+    }
+    Ok(chosen)
 }
 
 fn measure(suite: &'static Suite, tapline: &Path, program: &Path, quick: bool) -> Measured {
@@ -267,6 +271,7 @@ mod tests {
         check(&[], &["dashboard"], Some(SUITES.len() - 1));
         check(&["kernel", "colonel"], &[], None);
         check(&[], &["colonel"], None);
+        check(&["kernel"], &["kernel"], None);
     }
 
     #[test]

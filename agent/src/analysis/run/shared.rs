@@ -5,8 +5,10 @@ use std::sync::{Mutex, PoisonError};
 
 use super::worker::{Counted, Worker};
 
-/// Bytes that the own counts of all threads may take together.
+/// Bytes that the own counts of all threads may take together,
 const OWN: usize = 40 << 20;
+/// and those of two, more: a log of 65,536 clients is then merged but once.
+const OWN_OF_TWO: usize = 50 << 20;
 
 /// What threads gave away.
 #[derive(Debug)]
@@ -21,7 +23,11 @@ impl Shared {
     pub(super) fn new(threads: usize) -> Self {
         Self {
             counted: Mutex::new(None),
-            most: (threads > 1).then(|| OWN / threads),
+            most: match threads {
+                0 | 1 => None,
+                2 => Some(OWN_OF_TWO / 2),
+                more => Some(OWN / more),
+            },
         }
     }
 

@@ -146,6 +146,7 @@ impl PacketsFlags {
             (_, Some(name)) => To::Interface {
                 name,
                 allowed: self.interface_allowed,
+                seen_here: false,
             },
             (Some(file), None) => To::Capture(named(&file)),
             (None, None) => To::Nowhere,

@@ -1,5 +1,6 @@
 //! Which interfaces are wanted, and keeping hooks on them as they come and go.
 
+use std::cmp::Reverse;
 use std::collections::BTreeSet;
 
 use anyhow::bail;
@@ -68,7 +69,7 @@ impl Targets {
     /// a warning, unless none can.
     pub(super) fn attach_present(&mut self, hooks: &mut Hooks) -> anyhow::Result<()> {
         let mut first_error = None;
-        for interface in &self.present {
+        for interface in lowest_first(&self.present) {
             match hooks.attach(interface) {
                 Ok(()) => {}
                 Err(error) if matches!(self.wanted, Wanted::Any) => {
@@ -97,7 +98,7 @@ impl Targets {
             }
         }
         self.present = now.to_vec();
-        for interface in now {
+        for interface in lowest_first(now) {
             self.attach_wanted(interface, hooks);
         }
     }
@@ -157,4 +158,20 @@ fn usage(error: InterfaceError) -> anyhow::Error {
         InterfaceError::Netlink(error) => error.into(),
         error => UsageError(error.to_string()).into(),
     }
+}
+
+/// Interfaces in the order in which they are attached to: ports before their bridge or bond, because the kernel takes
+/// no XDP program below one that is there.
+fn lowest_first(interfaces: &[Interface]) -> Vec<&Interface> {
+    let above = |interface: &Interface| {
+        let master = interface.master?;
+        interfaces.iter().find(|other| other.index == master)
+    };
+    let mut ordered: Vec<&Interface> = interfaces.iter().collect();
+    ordered.sort_by_cached_key(|interface| {
+        // A ring of masters cannot be; what is told of one that changes meanwhile may be anything.
+        let chain = std::iter::successors(Some(*interface), |interface| above(interface));
+        Reverse(chain.take(interfaces.len()).count())
+    });
+    ordered
 }

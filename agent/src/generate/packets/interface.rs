@@ -114,11 +114,12 @@ pub struct Sender {
 }
 
 impl Sender {
-    /// A socket for this interface, in the network namespace of the calling thread.
+    /// A socket for this interface, in the network namespace of the calling thread. `seen_here`: frames pass what
+    /// is attached on their way out (tc, packet sockets), as those of everybody do; else they go past it, faster.
     ///
     /// # Errors
     /// It cannot be had.
-    pub fn open(interface: &Interface) -> Result<Self, SendError> {
+    pub fn open(interface: &Interface, seen_here: bool) -> Result<Self, SendError> {
         // Protocol 0: it receives nothing.
         // SAFETY: takes numbers only.
         let socket =
@@ -129,7 +130,7 @@ impl Sender {
         }
         // SAFETY: a descriptor that was just made and that nobody else owns.
         let socket = unsafe { OwnedFd::from_raw_fd(socket) };
-        let on: i32 = 1;
+        let past: i32 = i32::from(!seen_here);
         // Where it is refused, frames go through the queue.
         // SAFETY: the value is valid for its length.
         let _refused = unsafe {
@@ -137,8 +138,8 @@ impl Sender {
                 socket.as_raw_fd(),
                 libc::SOL_PACKET,
                 PACKET_QDISC_BYPASS,
-                (&raw const on).cast(),
-                size_of_val(&on) as u32,
+                (&raw const past).cast(),
+                size_of_val(&past) as u32,
             )
         };
         Ok(Self {
@@ -292,7 +293,7 @@ mod tests {
             ip("link set far up");
             let far = interfaces::by_name("far").unwrap();
             let before = received(&far.name);
-            let mut sender = Sender::open(&target("near", &[]).unwrap()).unwrap();
+            let mut sender = Sender::open(&target("near", &[]).unwrap(), false).unwrap();
             let frames: Vec<Vec<u8>> = (0..200).map(|length| vec![0xaa; 60 + length]).collect();
             sender.send(frames.iter().map(Vec::as_slice)).unwrap();
             assert_eq!(

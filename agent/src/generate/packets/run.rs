@@ -34,6 +34,8 @@ pub enum To {
         name: String,
         /// Interfaces that are taken although other hosts are behind them.
         allowed: Vec<String>,
+        /// Whether frames pass what is attached to it on their way out.
+        seen_here: bool,
     },
     /// To an interface of this host, by XDP: one conversation for ever more clients.
     Live {
@@ -248,9 +250,11 @@ impl Sink {
                 output: CaptureOutput::open(destination)?,
                 start_ns: nanoseconds(plan.start.unwrap_or_else(Timestamp::now)),
             },
-            To::Interface { name, allowed } => {
-                Self::Interface(Sender::open(&target(name, allowed)?)?)
-            }
+            To::Interface {
+                name,
+                allowed,
+                seen_here,
+            } => Self::Interface(Sender::open(&target(name, allowed)?, *seen_here)?),
             // Waves are no groups: they have a run of their own.
             To::Nowhere | To::Live { .. } => Self::Nowhere(0),
         })

@@ -67,6 +67,8 @@ pub struct Pairing {
     asked: AskedFields,
     counts: PairingCounts,
     open: OpenExchanges,
+    /// When records were lost the last time, on the clock of the records; `None`: never.
+    lost_ns: Option<u64>,
 }
 
 /// What a [`Pairing`] has counted since it was made: `requests = answered + unanswered + open_requests`, and
@@ -102,6 +104,7 @@ impl Pairing {
             asked: AskedFields::new(&[]),
             counts: PairingCounts::default(),
             open: OpenExchanges::new(),
+            lost_ns: None,
         }
     }
 
@@ -149,6 +152,12 @@ impl Pairing {
             self.hand_out(oldest, out);
         }
         part
+    }
+
+    /// Records were lost before `time_ns`, on the clock of the records: whatever lacks its other half by then may lack
+    /// it because of that.
+    pub fn lost(&mut self, time_ns: u64) {
+        self.lost_ns = self.lost_ns.max(Some(time_ns));
     }
 
     /// Hands out what has waited too long at `now_ns`, on the clock of the records.

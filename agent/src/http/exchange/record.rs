@@ -78,7 +78,7 @@ pub struct ExchangeRecord<'a> {
     /// Other fields of the request that were asked for, as a JSON object of names and values.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub headers: Option<&'a RawValue>,
-    /// One of the heads is not whole.
+    /// One of the heads is not whole; or one is missing, and may be among records that the ring lost.
     #[serde(skip_serializing_if = "is_false")]
     pub partial: bool,
     /// The CPU that carried the request; of an orphan, the response.

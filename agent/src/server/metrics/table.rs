@@ -11,7 +11,7 @@ use crate::sink::counts;
 use crate::sink::log::LossReason;
 
 /// Every metric.
-pub const METRICS: [Metric; 30] = [
+pub const METRICS: [Metric; 31] = [
     Metric {
         name: "tapline_build_info",
         grows: false,
@@ -233,6 +233,16 @@ pub const METRICS: [Metric; 30] = [
         labels: &[],
         help: "Of the heads that the last selftest found written, the part that was sent: the least of all shapes and hooks.",
         read: |snapshot, samples| of_selftest(snapshot, samples, |kept| kept.precision),
+    },
+    Metric {
+        name: "tapline_selftest_passed",
+        grows: false,
+        unit: "1",
+        labels: &[],
+        help: "Whether the last selftest found everything right: 1, or 0.",
+        read: |snapshot, samples| {
+            of_selftest(snapshot, samples, |kept| f64::from(u8::from(kept.passed)));
+        },
     },
     Metric {
         name: "tapline_selftest_time_seconds",

@@ -224,6 +224,7 @@ fn the_text_says_what_was_counted() {
     check("tapline_reader_pause_max_seconds", 0.0025);
     check("tapline_selftest_recall", 0.75);
     check("tapline_selftest_precision", 0.5);
+    check("tapline_selftest_passed", 0.0);
     check("tapline_selftest_time_seconds", 1.8e9);
     for cpu in [0, 3] {
         let name = format!("tapline_records_received_total{{cpu=\"{cpu}\"}}");

@@ -8,11 +8,21 @@
 //! | `http-20190901.3.log.gz` | the same, compressed |
 //! | `http-20190901.3.log.gz.tmp` | being compressed |
 
-use std::fmt;
+use std::{ffi::OsStr, fmt};
 
 use jiff::civil::Date;
 
 use crate::http::head::Kind;
+
+/// Whether a file of this name in the log folder is one of ours: a log of any form, also one that somebody renamed
+/// behind its topic, or one that shows whether the folder can be written.
+pub(crate) fn is_own(name: &OsStr) -> bool {
+    let name = name.as_encoded_bytes();
+    let beginnings: [&[u8]; 3] = [b"http-", b"conn-", b".tapline-"];
+    beginnings
+        .iter()
+        .any(|beginning| name.starts_with(beginning))
+}
 
 /// What the lines of a file are about.
 #[derive(Clone, Copy, Debug, Eq, Ord, PartialEq, PartialOrd)]

@@ -1,5 +1,6 @@
 //! The folder of the database files: what is in it, whose it is, and how a file leaves it.
 
+use std::ffi::OsStr;
 use std::fs::{self, File, OpenOptions};
 use std::io;
 use std::os::unix::fs::{MetadataExt as _, OpenOptionsExt as _};
@@ -13,6 +14,14 @@ use crate::sink::log::make_folder;
 const FILE_MODE: u32 = 0o640;
 /// The file whose lock says that a process writes here.
 const LOCK: &str = "tapline.lock";
+
+/// Whether a file of this name in the folder is one of ours.
+pub(crate) fn is_own(name: &OsStr) -> bool {
+    let name = name.to_str().unwrap_or_default();
+    let mut ends = COMPANIONS.iter();
+    let plain = ends.find_map(|end| name.strip_suffix(end)).unwrap_or(name);
+    name == LOCK || FileName::parse(plain).is_some()
+}
 
 /// One of our files as it lies in the folder.
 #[derive(Clone, Copy, Debug)]

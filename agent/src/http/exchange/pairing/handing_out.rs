@@ -7,7 +7,19 @@ use super::super::record::{ExchangeRecord, Outcome};
 use super::Pairing;
 use crate::session::identifier::Identifier;
 
+/// A response whose request was lost comes within this time, nearly always.
+const REQUEST_AGO_NS: u64 = 10_000_000_000;
+
 impl Pairing {
+    /// Whether what an exchange that begins at `begin_ns` lacks may be among the records that were lost.
+    fn may_be_lost(&self, outcome: Outcome, begin_ns: u64) -> bool {
+        self.lost_ns.is_some_and(|lost_ns| match outcome {
+            Outcome::Unanswered => lost_ns >= begin_ns,
+            Outcome::Orphan => lost_ns.saturating_add(REQUEST_AGO_NS) >= begin_ns,
+            _ => false,
+        })
+    }
+
     /// Hands out an exchange as it is, and forgets it.
     pub(super) fn hand_out(&mut self, index: u32, out: &mut impl FnMut(&ExchangeRecord<'_>)) {
         let Some(open) = self.open.get(index) else {
@@ -70,7 +82,7 @@ impl Pairing {
                 headers: open
                     .noted(Text::Headers)
                     .and_then(|text| serde_json::from_str(text).ok()),
-                partial: open.partial,
+                partial: open.partial || self.may_be_lost(outcome, first.begin_ns),
                 cpu_id: first.cpu,
                 reply_cpu_id: open.response.map(|response| response.cpu),
             });

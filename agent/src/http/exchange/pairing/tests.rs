@@ -100,6 +100,31 @@ fn what_lacks_its_other_half_is_kept_and_said_to_lack_it() {
 }
 
 #[test]
+fn what_lost_records_may_have_cut_in_half_is_partial() {
+    let check = |lost_at_s: Option<u64>, expected: &[&str]| {
+        let mut hand = Hand::new();
+        let begun_ns = hand.now_ns;
+        hand.wait(20_000);
+        hand.request(0, "/before");
+        hand.wait(1_000);
+        if let Some(seconds) = lost_at_s {
+            hand.pairing.lost(begun_ns + seconds * 1_000_000_000);
+        }
+        hand.request(1, "/answered");
+        hand.response(Some(1), 200, [50, 0, 0], true);
+        hand.response(None, 404, [60, 0, 0], true);
+        hand.finish(expected);
+    };
+    let [before, orphan] = ["unanswered /before - - - 100+-", "orphan - 404 - - -+60"];
+    let answered = "complete /answered 200 0 0 100+50";
+    let [cut, alone] = [before, orphan].map(|line| format!("{line} partial"));
+    check(None, &[before, answered, orphan]);
+    check(Some(1), &[before, answered, orphan]);
+    check(Some(19), &[before, answered, &alone]);
+    check(Some(21), &[&cut, answered, &alone]);
+}
+
+#[test]
 fn an_answer_may_be_read_before_its_request() {
     let mut hand = Hand::new();
     let answered = hand.response(Some(0), 200, [50, 0, 0], true);

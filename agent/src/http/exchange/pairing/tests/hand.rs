@@ -280,5 +280,5 @@ pub(super) fn say(record: &ExchangeRecord<'_>) -> String {
             Some(status) => format!(" after {status}"),
             None => String::new(),
         },
-    )
+    ) + if record.partial { " partial" } else { "" }
 }

@@ -232,8 +232,18 @@ fn start(step: Step) -> Result<Running> {
     Ok(running)
 }
 
+/// What the generator says. That frames did not leave is no failure of a measurement, which counts those that did.
 fn account(step: Step) -> Result<Account> {
-    serde_json::from_str(&step.stdout()?).context("read the account of the generator")
+    let outcome = step.outcome()?;
+    if !matches!(outcome.status.code(), Some(0 | 1)) {
+        bail!(
+            "the generator ended with {}: {}",
+            outcome.status,
+            outcome.stderr
+        );
+    }
+    serde_json::from_str(&outcome.stdout)
+        .with_context(|| format!("read the account of the generator: {}", outcome.stderr))
 }
 
 /// Packets that the near end handed over, as the kernel counts them: those that the far end had no room for

@@ -53,9 +53,10 @@ fn overload(hook: &str) {
     let over = AtomicBool::new(false);
     let (sent, beside) = thread::scope(|scope| {
         let beside = scope.spawn(|| ask_until(&pair, &over));
-        let sent = flood(&pair);
+        // Also when the flood fails: the scope waits for whoever asks.
+        let flood = scope.spawn(|| flood(&pair)).join();
         over.store(true, Ordering::Relaxed);
-        (sent, beside.join().unwrap())
+        (flood.unwrap(), beside.join().unwrap())
     });
     let delivered = delivered(&pair) - delivered_before;
     assert!(tapline.process().runs(), "{}", tapline.process().stderr());

@@ -17,9 +17,10 @@ use tapline_tests::support::{
     Namespace, Pair, Program, Tapline, curl, program, within, within_seconds,
 };
 
-/// The program, with its temporary files in a folder of its own.
+/// The program, with its temporary files in a folder of its own. Whoever starts the tests may have SIGHUP ignored.
 fn selftest(folder: &Path, flags: &str) -> Command {
-    let mut command = Command::new(program());
+    let mut command = Command::new("env");
+    command.arg("--default-signal=HUP").arg(program());
     command.arg("selftest").args(flags.split_whitespace());
     command
         .args(["--json", "--data-dir"])

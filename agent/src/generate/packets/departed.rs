@@ -29,11 +29,10 @@ impl Departed {
         self.given += frames;
     }
 
-    /// What the interface counts now; gives whether it grew. A count that falls is that of another interface
-    /// and says nothing.
-    pub const fn see(&mut self, count: u64) -> bool {
+    /// What the interface counts now. A count that falls is that of another interface and says nothing.
+    pub const fn see(&mut self, count: u64) {
         if count <= self.count {
-            return false;
+            return;
         }
         self.count = count;
         // More than was given cannot have left.
@@ -41,7 +40,6 @@ impl Departed {
         if ours > self.given {
             self.others += ours - self.given;
         }
-        true
     }
 
     /// Frames that were given to it.

@@ -322,23 +322,23 @@ impl LiveSender {
         Ok(())
     }
 
-    /// Waits until the frames that were given have left but for `missing`, or nothing leaves any more.
+    /// Waits until the frames that were given have left but for `missing`, [`PATIENCE`] at the most: others send there
+    /// too, so that it counts on says nothing about ours.
     pub fn settle(&mut self, missing: u64) {
-        let mut last = Instant::now();
+        let begun = Instant::now();
         loop {
-            if self.look() {
-                last = Instant::now();
-            }
-            if self.departed.unsent() <= missing || last.elapsed() > PATIENCE {
+            self.look();
+            if self.departed.unsent() <= missing || begun.elapsed() > PATIENCE {
                 return;
             }
             std::thread::sleep(Duration::from_millis(1));
         }
     }
 
-    /// Whether the interface has counted something since it was looked at last.
-    fn look(&mut self) -> bool {
-        sent_packets(&self.interface).is_some_and(|count| self.departed.see(count))
+    fn look(&mut self) {
+        if let Some(count) = sent_packets(&self.interface) {
+            self.departed.see(count);
+        }
     }
 
     /// As [`wave`](Self::wave), and looks whether frames arrive: where the other end of the cable takes none,

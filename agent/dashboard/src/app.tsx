@@ -79,8 +79,8 @@ export function App({ speak }: { speak: (language: Language) => void }) {
   const isIn = entry === "in" || entry === "open";
   const feed = useFeed(isIn && pausedAt === null, unauthorized);
   const every = refreshSeconds(place.range);
-  // What ends now is asked for again while it is live: not when paused, nor when nobody looks.
-  const beat = every === null ? 0 : Math.floor(feed.ticks / every);
+  // It is asked for again while the page is live: not when paused, nor when nobody looks.
+  const beat = Math.floor(feed.ticks / every);
 
   const freshness = freshnessAt(pausedAt, feed.started, feed.last, feed.now);
 

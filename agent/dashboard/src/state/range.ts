@@ -35,16 +35,19 @@ export function bounds(range: Range, now: number): { from: number; to: number } 
 export function asParameters(range: Range, now: number): Record<string, string> {
   const { from, to } = bounds(range, now);
   const every = refreshSeconds(range);
-  if (every === null) {
+  if (range.kind === "between") {
     return { start_time: instant(from), end_time: instant(to) };
   }
   return { start_time: instant(Math.floor(from / every) * every) };
 }
 
-/** How often what ends now is asked for again, in seconds: a longer range changes more slowly. */
-export function refreshSeconds(range: Range): number | null {
+/**
+ * How often a range is asked for again, in seconds: a longer one changes more slowly. One that is over does so too:
+ * rows may come late, or a log is still being read.
+ */
+export function refreshSeconds(range: Range): number {
   if (range.kind === "between") {
-    return null;
+    return range.to - range.from <= PRESETS["1h"] ? 10 : 60;
   }
   return { "15m": 4, "1h": 10, "6h": 30, "24h": 60, "7d": 120 }[range.preset];
 }

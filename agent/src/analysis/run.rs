@@ -168,7 +168,7 @@ fn report(
 ) -> Report {
     let mut lines = Lines::default();
     for source in &sources {
-        account::add(&mut lines, &source.lines);
+        lines.add(&source.lines, account::ALL_SAMPLES);
     }
     let asked = |range: &Range| Asked {
         since: range.since,

@@ -5,6 +5,8 @@
 //! when the ring stays empty it asks to be woken and sleeps.
 
 mod progress;
+mod scan;
+mod sleep;
 
 use std::io;
 use std::os::fd::{AsRawFd as _, OwnedFd};
@@ -17,8 +19,9 @@ use agent_common::shared::Shared;
 use aya::maps::{MapData, RingBuf};
 
 pub use self::progress::{Finished, Progress};
-use super::flows::table::{FlowTable, SLICE};
-use super::flows::{Item, TakeFlow as _, When};
+use self::sleep::{REST_MIN, event_descriptor, monotonic_ns, rest, wait};
+use super::flows::table::FlowTable;
+use super::flows::{Item, TakeFlow as _};
 use super::mapped::Mapped;
 use super::offline::Slot;
 use super::writer::{Closed, Writer};
@@ -27,28 +30,11 @@ use crate::http::engine::Engine;
 /// Records taken at the most before other things are looked at: names of interfaces, timeouts, the end.
 const TAKEN_MAX: u64 = 1 << 16;
 
-/// How long the reader rests at least between two looks while records come, and before it falls asleep.
-const REST_MIN: Duration = Duration::from_millis(5);
-
-/// How long it rests at most. Each look takes a CPU, and its caches, from whoever has it.
-const REST_MAX: Duration = Duration::from_millis(25);
-
-/// Bytes of ring for a nanosecond of rest: a ring of 16 MiB is rested for [`REST_MAX`], smaller ones for
-/// less.
-const RING_PER_REST: f64 = 0.67;
-
 /// How long it sleeps at the most when nothing comes; timeouts of heads are looked at in between.
 const SLEEP: Duration = Duration::from_secs(1);
 
 /// How often timeouts of heads and holes are looked at.
 const EXPIRE_NS: u64 = 250_000_000;
-
-/// How long a walk through the table of flows takes, a slice at a time.
-const SCAN_NS: u64 = 4_000_000_000;
-
-/// How long slices are read at the most before the ring is looked at again; the last may take a little
-/// longer.
-const SCAN_MOST: Duration = Duration::from_millis(2);
 
 /// A record may come so long after one of a later packet: its program read the clock and has yet to send it. Twice
 /// the coarsest tick (100 Hz), because flows have the times of their last packets to a tick.
@@ -377,142 +363,9 @@ impl Work {
     }
 }
 
-impl Work {
-    /// Reads the slices of the table of flows that are due, for [`SCAN_MOST`] at a time.
-    fn scan(&mut self, now_ns: u64) {
-        if now_ns < self.scan_ns {
-            return;
-        }
-        let engine = &self.engine;
-        let (Some(table), Some(flows)) = (&mut self.kernel.flows, self.writer.flows()) else {
-            return;
-        };
-        let started = Instant::now();
-        let when = When {
-            now_ns,
-            read_ns: self.read_ns,
-        };
-        let step = SCAN_NS / u64::from(table.buckets().div_ceil(SLICE).max(1));
-        // No more than one walk is caught up with.
-        self.scan_ns = self.scan_ns.max(now_ns.saturating_sub(SCAN_NS));
-        while self.scan_ns <= now_ns && started.elapsed() < SCAN_MOST {
-            self.scan_ns += step.max(1);
-            match table.read_slice(&mut |record, news| flows.found(record, news, when, engine)) {
-                Ok(read) => {
-                    flows.counted_twice(read.counted_twice);
-                    if read.last {
-                        flows.walked();
-                    }
-                }
-                Err(error) => {
-                    tracing::warn!(%error, "cannot read the table of flows");
-                    self.scan_ns = now_ns + SCAN_NS;
-                }
-            }
-        }
-    }
-
-    /// Reads all of the table of flows, after the hooks are detached and the ring is empty.
-    fn scan_all(&mut self) {
-        let when = When::all_is_read(monotonic_ns());
-        let engine = &self.engine;
-        let (Some(table), Some(flows)) = (&mut self.kernel.flows, self.writer.flows()) else {
-            return;
-        };
-        table.rewind();
-        flows.end();
-        loop {
-            match table.read_slice(&mut |record, news| flows.found(record, news, when, engine)) {
-                Ok(read) => {
-                    flows.counted_twice(read.counted_twice);
-                    if read.last {
-                        return;
-                    }
-                }
-                Err(error) => {
-                    tracing::error!(%error, "cannot read the table of flows");
-                    return;
-                }
-            }
-        }
-    }
-}
-
 /// What one look at the ring found.
 #[derive(Clone, Copy, Debug)]
 struct Taken {
     records: u64,
     bytes: u64,
-}
-
-/// How long to rest after `taken` bytes were taken from a ring of `ring` bytes: long, where what comes
-/// meanwhile has ample room.
-fn rest(ring: u32, taken: u64) -> Duration {
-    if taken > u64::from(ring / 4) {
-        return REST_MIN;
-    }
-    Duration::from_nanos((f64::from(ring) / RING_PER_REST) as u64).clamp(REST_MIN, REST_MAX)
-}
-
-/// Nanoseconds of the clock that the kernel programs use.
-fn monotonic_ns() -> u64 {
-    let mut time = libc::timespec {
-        tv_sec: 0,
-        tv_nsec: 0,
-    };
-    // SAFETY: `time` is valid for writes.
-    unsafe { libc::clock_gettime(libc::CLOCK_MONOTONIC, &raw mut time) };
-    time.tv_sec as u64 * 1_000_000_000 + time.tv_nsec as u64
-}
-
-fn event_descriptor() -> io::Result<OwnedFd> {
-    use std::os::fd::FromRawFd as _;
-    // SAFETY: no pointers.
-    let descriptor = unsafe { libc::eventfd(0, libc::EFD_CLOEXEC | libc::EFD_NONBLOCK) };
-    if descriptor < 0 {
-        return Err(io::Error::last_os_error());
-    }
-    // SAFETY: just made, owned by nobody else.
-    Ok(unsafe { OwnedFd::from_raw_fd(descriptor) })
-}
-
-/// Waits until one of the descriptors is readable or the time is over.
-fn wait(descriptors: &[i32], time: Duration) {
-    let mut polled = [libc::pollfd {
-        fd: -1,
-        events: libc::POLLIN,
-        revents: 0,
-    }; 2];
-    for (place, descriptor) in polled.iter_mut().zip(descriptors) {
-        place.fd = *descriptor;
-    }
-    // SAFETY: the array is valid for its length; negative descriptors are ignored. An interrupted
-    // wait is a short one.
-    unsafe {
-        libc::poll(
-            polled.as_mut_ptr(),
-            polled.len() as libc::nfds_t,
-            time.as_millis() as i32,
-        )
-    };
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn the_rest_leaves_room_in_the_ring() {
-        let check = |ring: u32, taken: u64, milliseconds: u64| {
-            let rest = rest(ring, taken).as_millis() as u64;
-            assert_eq!(rest, milliseconds, "{ring} {taken}");
-        };
-        check(16 << 20, 0, 25);
-        check(16 << 20, 4 << 20, 25);
-        check(16 << 20, (4 << 20) + 1, 5);
-        check(8 << 20, 1, 12);
-        check(4096, 0, 5);
-        check(4096, 4096, 5);
-        check(1 << 31, 1 << 20, 25);
-    }
 }

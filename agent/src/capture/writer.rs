@@ -1,29 +1,30 @@
 //! From a head as found to a head as written: which side is local, what the wall clock said, what the
 //! interface is called, and what of it is a secret.
 
+mod flows;
+mod view;
+
 use std::collections::HashMap;
 use std::net::{IpAddr, Ipv6Addr, SocketAddr};
 use std::sync::Arc;
 use std::time::Instant;
 
 use agent_common::connection::Release;
-use agent_common::flow::{FlowRecord, seen};
 
-use crate::capture::flows::{TakeFlow, Taken, When};
 use crate::capture::offline::Slot;
 use crate::host::addresses::LocalAddresses;
 use crate::host::clock::ClockMap;
 use crate::host::shared::Reader;
-use crate::http::engine::{Engine, FoundHead, Output};
+use crate::http::engine::{FoundHead, Output};
 use crate::http::exchange::pairing::{Pairing, PairingCounts};
 use crate::http::exchange::tally::Tally;
 use crate::http::head::{Head, Kind, StartLine};
 use crate::http::redact::{Redactor, Texts};
-use crate::session::describe::describe;
-use crate::session::table::{Due, Said, SessionCounts, SessionTable};
+use crate::session::table::{Said, SessionCounts, SessionTable};
 use crate::sink::counts::Counts;
 use crate::sink::fan_out::FanOut;
 use crate::sink::log::{LogOutcome, LogSink};
+use view::View;
 
 /// Describes heads and hands them to the sink; collects what the engine releases.
 #[derive(Debug)]
@@ -356,139 +357,12 @@ impl Output for Writer {
     }
 }
 
-impl TakeFlow for Writer {
-    fn sent(&mut self, record: &FlowRecord, engine: &Engine) {
-        self.end_exchanges(record, record.time_ns, engine);
-        if let Some(sessions) = &mut self.sessions
-            && let Some(due) = sessions.sent(record)
-        {
-            self.session(record, due);
-        }
-    }
-
-    fn found(&mut self, record: &FlowRecord, _news: bool, when: When, engine: &Engine) -> Taken {
-        if record.last_ns <= when.read_ns {
-            self.end_exchanges(record, when.now_ns, engine);
-        } else if record.state & seen::ENDED != 0 {
-            // Heads of it are still in the ring, and what is taken as final may not come again: the next walk.
-            return Taken::No;
-        }
-        let Some(sessions) = &mut self.sessions else {
-            return Taken::No;
-        };
-        let (due, taken) = sessions.found(record, when.now_ns);
-        if let Some(due) = due {
-            self.session(record, due);
-        }
-        taken
-    }
-
-    fn counted_twice(&mut self, packets: u64) {
-        if let Some(sessions) = &mut self.sessions {
-            sessions.counted_twice(packets);
-        }
-    }
-
-    fn walked(&mut self) {
-        if let Some(sessions) = &mut self.sessions {
-            sessions.walked();
-        }
-    }
-
-    fn end(&mut self) {
-        if let Some(sessions) = &mut self.sessions {
-            sessions.end();
-        }
-    }
-}
-
-impl Writer {
-    /// Hands on the exchanges that are over by what their flow says.
-    fn end_exchanges(&mut self, flow: &FlowRecord, now_ns: u64, engine: &Engine) {
-        let Some(Exchanges {
-            pairing,
-            records,
-            tally,
-        }) = &mut self.exchanges
-        else {
-            return;
-        };
-        let holds_back = |slot, generation| engine.holds_back(slot, generation);
-        pairing.flow(flow, now_ns, holds_back, &mut |record| {
-            tally.count(record);
-            self.sink.write_exchange(record);
-            records.push_exchange(record);
-        });
-    }
-
-    fn session(&mut self, flow: &FlowRecord, due: Due) {
-        let Self {
-            sink,
-            clock,
-            interfaces,
-            exchanges,
-            ..
-        } = self;
-        let ifname = interfaces.get(&flow.ifindex).map_or("", String::as_str);
-        let begin_ns = clock.wall(flow.first_ns);
-        describe(flow, due, ifname, begin_ns, |record| {
-            sink.write_session(record);
-            if let Some(Exchanges { records, .. }) = exchanges {
-                records.push_session(record);
-            }
-        });
-    }
-}
-
 impl Wall {
     /// Nanoseconds since the epoch.
     fn wall(&mut self, time_ns: u64) -> i64 {
         match self {
             Self::Records => i64::try_from(time_ns).unwrap_or(i64::MAX),
             Self::Monotonic(reader) => reader.latest().wall(time_ns),
-        }
-    }
-}
-
-/// How this host sees a head.
-#[derive(Clone, Copy, Debug, Eq, PartialEq)]
-struct View {
-    kind: Kind,
-    /// The other side's view, when both sides are this host.
-    other_kind: Option<Kind>,
-    local: bool,
-}
-
-impl View {
-    fn of(is_request: bool, source_local: bool, destination_local: bool) -> Self {
-        let (server, client) = if is_request {
-            (Kind::ClientQuery, Kind::ServerQuery)
-        } else {
-            (Kind::ClientResponse, Kind::ServerResponse)
-        };
-        // The server receives requests and sends responses.
-        let (server_local, client_local) = if is_request {
-            (destination_local, source_local)
-        } else {
-            (source_local, destination_local)
-        };
-        match (server_local, client_local) {
-            (true, true) => Self {
-                kind: server,
-                other_kind: Some(client),
-                local: true,
-            },
-            (false, true) => Self {
-                kind: client,
-                other_kind: None,
-                local: true,
-            },
-            // Neither: a bridge, a mirror, a router, a capture file; the side that answers counts.
-            (server_local, false) => Self {
-                kind: server,
-                other_kind: None,
-                local: server_local,
-            },
         }
     }
 }

@@ -368,30 +368,36 @@ fn the_ledger_of_a_capture_is_told_live() {
     assert_eq!(ledger["identities"]["records"]["holds"], true);
 }
 
+/// Handlers whose questions nobody answers any more; they end with what is beside them.
+fn router_of_an_ended_capture() -> (watch::Sender<()>, axum::Router) {
+    let (asker, questions) = mpsc::channel(1);
+    drop(questions);
+    let (stop, stopped) = watch::channel(());
+    let guard = Arc::new(Guard::new(Ipv4Addr::LOCALHOST.into(), None));
+    let hub = Hub::new(
+        Mode::Run,
+        Some(asker),
+        None,
+        guard,
+        Vec::new(),
+        Patience::default(),
+        stopped,
+    );
+    (stop, routes::router(&hub))
+}
+
 #[test]
 fn nobody_answers_once_the_capture_is_over() {
     let runtime = tokio::runtime::Builder::new_current_thread()
         .build()
         .unwrap();
-    let (asker, questions) = mpsc::channel(1);
-    drop(questions);
     let request = axum::extract::Request::get("/metrics")
         .header("host", "localhost")
         .body(axum::body::Body::empty())
         .unwrap();
     let answer = runtime.block_on(async {
         use hyper::service::Service as _;
-        let (_stop, stopped) = watch::channel(());
-        let guard = Arc::new(Guard::new(Ipv4Addr::LOCALHOST.into(), None));
-        let router = routes::router(&Hub::new(
-            Mode::Run,
-            Some(asker),
-            None,
-            guard,
-            Vec::new(),
-            Patience::default(),
-            stopped,
-        ));
+        let (_stop, router) = router_of_an_ended_capture();
         hyper_util::service::TowerToHyperService::new(router)
             .call(request)
             .await

@@ -224,7 +224,7 @@ impl Engine {
             }
             self.take(index, today, store);
             let gone = self.files.remove(index);
-            watched::add(&mut self.of_gone, &gone.lines);
+            self.of_gone.add(&gone.lines, watched::FAILED);
         }
     }
 
@@ -233,7 +233,7 @@ impl Engine {
     pub fn report(&mut self) -> Report {
         let mut lines = self.of_gone.clone();
         for file in &self.files {
-            watched::add(&mut lines, &file.lines);
+            lines.add(&file.lines, watched::FAILED);
         }
         let counted = self.statistics.report(self.counting.top);
         let counting = &self.counting;

@@ -53,6 +53,22 @@ pub struct Lines {
     pub failed_samples: Vec<Failed>,
 }
 
+impl Lines {
+    /// Adds the lines of another account; with it there are `most` samples at the most.
+    pub fn add(&mut self, other: &Self, most: usize) {
+        self.read += other.read;
+        self.parsed += other.parsed;
+        self.failed += other.failed;
+        self.ignored += other.ignored;
+        self.counted += other.counted;
+        self.left_out += other.left_out;
+        self.bytes += other.bytes;
+        let room = most.saturating_sub(self.failed_samples.len());
+        let samples = other.failed_samples.iter().take(room).cloned();
+        self.failed_samples.extend(samples);
+    }
+}
+
 /// A line that was not understood.
 #[derive(Clone, Debug, Default, Eq, PartialEq, Serialize)]
 pub struct Failed {

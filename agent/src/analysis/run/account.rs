@@ -8,13 +8,13 @@ use super::worker::{Found, SAMPLES};
 use crate::analysis::format::Format;
 use crate::analysis::format::detect::has_undeclared_number;
 use crate::analysis::input::Opened;
-use crate::analysis::report::{Failed, Lines, Source, SourceState, Warning, WarningKind};
+use crate::analysis::report::{Failed, Source, SourceState, Warning, WarningKind};
 use crate::analysis::statistics::text;
 
 /// Bytes at the beginning that are looked at for what no log has.
 const LOOKED_AT: usize = 64 * 1024;
 /// Samples of a report.
-const ALL_SAMPLES: usize = 20;
+pub(super) const ALL_SAMPLES: usize = 20;
 
 /// What was found in a source.
 #[derive(Debug)]
@@ -126,20 +126,6 @@ impl Account {
             self.source.lines.failed_samples.push(failed);
         }
     }
-}
-
-/// Adds the lines of a source to those of all.
-pub(super) fn add(all: &mut Lines, one: &Lines) {
-    all.read += one.read;
-    all.parsed += one.parsed;
-    all.failed += one.failed;
-    all.ignored += one.ignored;
-    all.counted += one.counted;
-    all.left_out += one.left_out;
-    all.bytes += one.bytes;
-    let room = ALL_SAMPLES.saturating_sub(all.failed_samples.len());
-    all.failed_samples
-        .extend(one.failed_samples.iter().take(room).cloned());
 }
 
 /// What is to be said about what a pattern matches and is no regular file.

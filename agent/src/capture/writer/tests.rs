@@ -3,15 +3,15 @@
 use std::fs;
 use std::path::Path;
 
-use agent_common::flow::flow_name;
+use agent_common::flow::{FlowRecord, flow_name, seen};
 use agent_common::record::FIRST_POSITION;
 use jiff::Timestamp;
 use jiff::tz::TimeZone;
 
 use super::*;
-use crate::capture::flows::IdleLimits;
+use crate::capture::flows::{IdleLimits, TakeFlow as _, Taken, When};
 use crate::host::shared::shared;
-use crate::http::engine::Limits as EngineLimits;
+use crate::http::engine::{Engine, Limits as EngineLimits};
 use crate::http::exchange::pairing::Limits;
 use crate::http::head::Fields;
 use crate::http::redact::RedactSettings;

@@ -1,27 +1,24 @@
 //! Every answer that is described, given by a real server: none of them is without its form.
 
-use std::collections::BTreeSet;
+mod asking;
+
 use std::io::{Read as _, Write as _};
-use std::net::{Ipv4Addr, SocketAddr, TcpStream};
-use std::sync::Arc;
+use std::net::TcpStream;
 use std::thread;
 use std::time::{Duration, Instant};
 
-use axum::body::{Body, to_bytes};
+use axum::body::Body;
 use axum::extract::Request;
-use hyper::service::Service as _;
 use jiff::Timestamp;
-use tokio::sync::{mpsc, watch};
 
+use self::asking::{Seen, filled, with};
 use super::back_end::{Running, SECRET};
 use crate::alerts::AlertSettings;
-use crate::server::access::Guard;
+use crate::server::Serving;
 use crate::server::api::Bounds;
-use crate::server::api::description::tests::{Place, check, places};
-use crate::server::connections::{HEAD_BYTES, Patience};
-use crate::server::hub::{Hub, Mode};
+use crate::server::api::description::tests::{Place, places};
+use crate::server::connections::HEAD_BYTES;
 use crate::server::live::STREAMS;
-use crate::server::{Serving, routes};
 use crate::session::identifier::Identifier;
 use crate::session::record::{SessionDetails, SessionRecord};
 use crate::sink::batch::samples::{details, exchange, session};
@@ -36,117 +33,6 @@ const NEVER: [(&str, u16); 2] = [("/metrics", 500), ("/api/alerts", 500)];
 
 /// A session as other programs send it.
 const SENT: &str = r#"{"protocol": "UDP", "src_ip": "fd00::7", "src_port": 1024, "dst_ip": "10.0.0.9", "dst_port": 53, "packets": 3, "bytes": 4500}"#;
-
-/// The answers that came.
-#[derive(Default)]
-struct Seen(BTreeSet<Place>);
-
-impl Seen {
-    /// Asks a server, as exactly as it is said; the status.
-    #[track_caller]
-    fn ask(&mut self, to: SocketAddr, method: &str, target: &str, fields: &str, body: &str) -> u16 {
-        if method != "POST" {
-            return self.send(to, method, target, fields, "");
-        }
-        let length = format!("Content-Length: {}\r\n", body.len());
-        self.send(to, method, target, &format!("{fields}{length}"), body)
-    }
-
-    #[track_caller]
-    fn send(
-        &mut self,
-        to: SocketAddr,
-        method: &str,
-        target: &str,
-        fields: &str,
-        body: &str,
-    ) -> u16 {
-        let mut stream = TcpStream::connect(to).unwrap();
-        stream
-            .set_read_timeout(Some(Duration::from_secs(40)))
-            .unwrap();
-        let end = match fields.contains("Upgrade") {
-            true => "",
-            false => "Connection: close\r\n",
-        };
-        let request = format!("{method} {target} HTTP/1.1\r\n{fields}{end}\r\n{body}");
-        // It may answer before it has read all.
-        drop(stream.write_all(request.as_bytes()));
-        let answer = read(&mut stream);
-        let (head, body) = answer.split_once("\r\n\r\n").unwrap();
-        self.took(method, target, head, body)
-    }
-
-    /// Asks handlers without a connection before them.
-    #[track_caller]
-    fn call(&mut self, router: &axum::Router, request: Request) -> u16 {
-        let (method, target) = (request.method().clone(), request.uri().to_string());
-        let runtime = tokio::runtime::Builder::new_current_thread()
-            .enable_all()
-            .build()
-            .unwrap();
-        let (head, body) = runtime.block_on(async {
-            let service = hyper_util::service::TowerToHyperService::new(router.clone());
-            let answer = service.call(request).await.unwrap();
-            let mut head = format!("HTTP/1.1 {}", answer.status());
-            for (name, value) in answer.headers() {
-                head += &format!("\r\n{name}: {}", value.to_str().unwrap());
-            }
-            let body = to_bytes(answer.into_body(), 1 << 20).await.unwrap();
-            (head, String::from_utf8(body.to_vec()).unwrap())
-        });
-        self.took(method.as_str(), &target, &head, &body)
-    }
-
-    #[track_caller]
-    fn took(&mut self, method: &str, target: &str, head: &str, body: &str) -> u16 {
-        let place = check(method, target, head, body);
-        self.0.extend(place);
-        head[9..12].parse().unwrap()
-    }
-}
-
-/// To the end of the answer, or of the first tick, or of the head of a WebSocket.
-fn read(stream: &mut TcpStream) -> String {
-    let (mut bytes, mut block) = (Vec::new(), [0; 4096]);
-    while let Ok(length @ 1..) = stream.read(&mut block) {
-        bytes.extend_from_slice(&block[..length]);
-        let text = String::from_utf8_lossy(&bytes);
-        let tick = text.split_once("event: tick");
-        if tick.is_some_and(|(_, tick)| tick.contains("\n\n\r\n")) {
-            break;
-        }
-        let Some((head, body)) = text.split_once("\r\n\r\n") else {
-            continue;
-        };
-        let length = head
-            .lines()
-            .find_map(|line| line.strip_prefix("content-length: "));
-        let is_whole = length.is_some_and(|length| body.len() >= length.parse().unwrap());
-        if is_whole || head.starts_with("HTTP/1.1 101") {
-            break;
-        }
-    }
-    String::from_utf8(bytes).unwrap()
-}
-
-/// Paths with something in their variable parts.
-fn filled(path: &str) -> String {
-    let number = "0".repeat(32);
-    path.replace("{exchange_id}", &number)
-        .replace("{session_id}", &number)
-        .replace("{id}", "1")
-}
-
-/// What has this status, by the description.
-fn with(status: u16) -> impl Iterator<Item = (String, String)> {
-    let of: BTreeSet<(String, String)> = places()
-        .into_iter()
-        .filter(|place| place.2 == status)
-        .map(|(method, path, _, _)| (method, path))
-        .collect();
-    of.into_iter()
-}
 
 fn of_a_store(seen: &mut Seen) {
     let alerts = AlertSettings {
@@ -336,16 +222,6 @@ fn of_a_token(seen: &mut Seen) {
 fn of_a_capture(seen: &mut Seen) {
     let running = super::Running::start(1, &["eth0"]);
     let to = running.address;
-    for target in [
-        "/metrics",
-        "/health",
-        "/api/ledger",
-        "/api/agent",
-        "/api/live",
-        "/ready",
-    ] {
-        assert_eq!(seen.ask(to, "GET", target, HOST, ""), 200, "{target}");
-    }
     let own = [
         "/metrics",
         "/health",
@@ -354,6 +230,9 @@ fn of_a_capture(seen: &mut Seen) {
         "/api/live",
         "/ready",
     ];
+    for target in own {
+        assert_eq!(seen.ask(to, "GET", target, HOST, ""), 200, "{target}");
+    }
     for (method, path) in with(503).filter(|(_, path)| !own.contains(&path.as_str())) {
         let fields = match path.as_str() {
             "/ws/live" => UPGRADE,
@@ -363,20 +242,7 @@ fn of_a_capture(seen: &mut Seen) {
         assert_eq!(found, 503, "{method} {path}");
     }
     // The capture is ending: nobody answers any more.
-    let (asker, questions) = mpsc::channel(1);
-    drop(questions);
-    let (_stop, stopped) = watch::channel(());
-    let guard = Arc::new(Guard::new(Ipv4Addr::LOCALHOST.into(), None));
-    let hub = Hub::new(
-        Mode::Run,
-        Some(asker),
-        None,
-        guard,
-        Vec::new(),
-        Patience::default(),
-        stopped,
-    );
-    let router = routes::router(&hub);
+    let (_stop, router) = super::router_of_an_ended_capture();
     let get = |path: &str| Request::get(path).body(Body::empty()).unwrap();
     for path in ["/metrics", "/health", "/api/ledger", "/api/agent"] {
         assert_eq!(seen.call(&router, get(path)), 503, "{path}");

@@ -72,20 +72,6 @@ impl Watched {
     }
 }
 
-/// Adds the lines of a file to those of all.
-pub(super) fn add(all: &mut Lines, one: &Lines) {
-    all.read += one.read;
-    all.parsed += one.parsed;
-    all.failed += one.failed;
-    all.ignored += one.ignored;
-    all.counted += one.counted;
-    all.left_out += one.left_out;
-    all.bytes += one.bytes;
-    let room = FAILED.saturating_sub(all.failed_samples.len());
-    let samples = one.failed_samples.iter().take(room).cloned();
-    all.failed_samples.extend(samples);
-}
-
 pub(super) fn count(
     lines: &mut Lines,
     taken: Result<bool, Reason>,

@@ -59,7 +59,7 @@ pub(super) struct SelftestFlags {
     /// Exchanges of a connection of the shape keepalive
     #[arg(long, value_name = "N", default_value_t = EXCHANGES, value_parser = clap::value_parser!(u32).range(1..=i64::from(EXCHANGES_MAX)), allow_negative_numbers = true)]
     exchanges: u32,
-    /// How long real connections load each hook, from 1s to 60s [default: 2s]; 0: not at all
+    /// How long real connections load each hook, each way, from 1s to 60s [default: 2s]; 0: not at all
     #[arg(long, value_name = "TIME", value_parser = bounds::limit, allow_hyphen_values = true)]
     load: Option<Limit>,
     /// What the frames are made from [default: 1]

@@ -1,7 +1,6 @@
 //! With privileges: the real kernel programs, in a namespace of their own.
 
 use std::io::{BufRead as _, BufReader, Read as _};
-use std::net::{IpAddr, Ipv4Addr};
 use std::path::Path;
 use std::process::{Child, Command, Stdio};
 use std::sync::mpsc::{Receiver, sync_channel};
@@ -40,7 +39,7 @@ const LASTS: Duration = Duration::from_secs(90);
 /// What is on its way when all is sent arrives within this time.
 const SETTLES: Duration = Duration::from_millis(300);
 
-/// The rows of all shapes at this hook, as they come in and as they go out, and of the load.
+/// The rows of all shapes and of the load at this hook, as they come in and as they go out.
 pub(super) fn rows(plan: &Plan, hook: &str, stop: &Stop) -> anyhow::Result<Vec<Row>> {
     let mut rows = Vec::new();
     for way in [Way::In, Way::Out] {
@@ -61,9 +60,10 @@ fn rows_of(plan: &Plan, hook: &str, way: Way, stop: &Stop) -> anyhow::Result<Vec
     );
     let (agent, wire) = (Namespace::new()?, Namespace::new()?);
     agent.join(CAPTURED, &wire, WIRE)?;
-    let server = Ipv4Addr::new(10, 245, 0, 1);
-    agent.address(CAPTURED, IpAddr::V4(server), 24)?;
-    wire.address(WIRE, IpAddr::V4(Ipv4Addr::new(10, 245, 0, 2)), 24)?;
+    for ([inner, outer], prefix) in load::CABLE {
+        agent.address(CAPTURED, inner, prefix)?;
+        wire.address(WIRE, outer, prefix)?;
+    }
     let mut capture = Capture::start(&agent, hook, &logs, &data, lasts(plan))?;
     capture.wait_until_it_captures(stop)?;
     let (sender, interface) = match way {
@@ -93,10 +93,9 @@ fn rows_of(plan: &Plan, hook: &str, way: Way, stop: &Stop) -> anyhow::Result<Vec
             run::run(&frames, stop, &mut progress, &mut Made::default())
         })?
         .context("cannot send the frames")?;
-    // Its requests come in, and its answers go out.
-    let loaded = match plan.load.is_zero() || way == Way::Out {
+    let loaded = match plan.load.is_zero() {
         true => None,
-        false => Some(load::run(&agent, &wire, server, plan, stop)?),
+        false => Some(load::run(&agent, &wire, way, plan, stop)?),
     };
     thread::sleep(SETTLES);
     let ledger = capture.end()?;

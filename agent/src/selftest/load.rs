@@ -1,9 +1,10 @@
 //! Full load: real connections between the two namespaces, as fast as they go, each request stamped, each
-//! answer with the stamp of its request.
+//! answer with the stamp of its request: to a server on the host that captures by IPv4, or from a client there
+//! by IPv6.
 
 use std::collections::{HashMap, HashSet};
 use std::io::{self, Read as _, Write as _};
-use std::net::{Ipv4Addr, SocketAddr, TcpListener, TcpStream};
+use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr, TcpListener, TcpStream};
 use std::sync::Arc;
 use std::thread;
 use std::time::Duration;
@@ -11,7 +12,8 @@ use std::time::Duration;
 use anyhow::Context as _;
 
 use super::Plan;
-use super::score::{Found, FoundExchange, FoundHead, Score};
+use super::report::Way;
+use super::score::{Found, FoundExchange, FoundHead, FoundSession, Score};
 use crate::generate::http::arrivals::Arrivals;
 use crate::generate::http::load::{self, LoadPlan};
 use crate::generate::http::requests::{Prepared, Request, Requests};
@@ -28,10 +30,30 @@ const TARGET: &str = "/load";
 /// How long an answer may take.
 const PATIENCE: Duration = Duration::from_secs(5);
 
+/// The networks of the cable: the host that captures is the first of each, the other end the second.
+pub(super) const CABLE: [([IpAddr; 2], u8); 2] = [
+    (
+        [
+            IpAddr::V4(Ipv4Addr::new(10, 245, 0, 1)),
+            IpAddr::V4(Ipv4Addr::new(10, 245, 0, 2)),
+        ],
+        24,
+    ),
+    (
+        [
+            IpAddr::V6(Ipv6Addr::new(0xfd00, 0x245, 0, 0, 0, 0, 0, 1)),
+            IpAddr::V6(Ipv6Addr::new(0xfd00, 0x245, 0, 0, 0, 0, 0, 2)),
+        ],
+        64,
+    ),
+];
+
 /// Requests that were sent.
 #[derive(Debug)]
 pub(super) struct Loaded {
     server: SocketAddr,
+    /// What a request and an answer are to the host that captures.
+    letters: [&'static str; 2],
     stamped: Vec<Stamped>,
     /// Connections that were opened.
     connections: u64,
@@ -39,15 +61,20 @@ pub(super) struct Loaded {
     failed: u64,
 }
 
-/// Sends requests from `wire` to a server in `agent`.
+/// Sends requests that pass the end of the cable in `agent` in this way, to a server at the other end.
 pub(super) fn run(
     agent: &Namespace,
     wire: &Namespace,
-    address: Ipv4Addr,
+    way: Way,
     plan: &Plan,
     stop: &Stop,
 ) -> anyhow::Result<Loaded> {
-    let listener = agent
+    let [([inner, _], _), ([_, outer], _)] = CABLE;
+    let (client, host, address, letters) = match way {
+        Way::In => (wire, agent, inner, ["CQ", "CR"]),
+        Way::Out => (agent, wire, outer, ["SQ", "SR"]),
+    };
+    let listener = host
         .enter(|| TcpListener::bind((address, 0)))?
         .context("cannot listen for the load")?;
     let server = listener
@@ -74,9 +101,10 @@ pub(super) fn run(
         seed: plan.seed,
         keeps_stamps: true,
     };
-    let report = wire.enter(|| load::run(&load, stop, |_| {}))??;
+    let report = client.enter(|| load::run(&load, stop, |_| {}))??;
     Ok(Loaded {
         server,
+        letters,
         connections: report.tally.connections,
         failed: report.tally.failed(),
         stamped: report.tally.stamped,
@@ -104,8 +132,8 @@ impl Loaded {
             }
             score.written += 1;
             let (letters, to_server, client) = match head.is_request() {
-                true => ("CQ", destination == server, source),
-                false => ("CR", source == server, destination),
+                true => (self.letters[0], destination == server, source),
+                false => (self.letters[1], source == server, destination),
             };
             let client = client.0.map(|ip| SocketAddr::new(ip, client.1));
             match head.stamp().zip(client) {
@@ -193,6 +221,9 @@ impl Loaded {
         let mut seen = HashSet::new();
         score.sessions = self.connections;
         found.sessions.retain(|session| {
+            if is_of_neighbours(session) {
+                return false;
+            }
             if session.destination != self.server && session.source != self.server {
                 return true;
             }
@@ -221,6 +252,12 @@ impl Loaded {
             score.example(|| format!("{all} connections opened, {right} stored as they were"));
         }
     }
+}
+
+/// Whether an end of the cable asks for the other's address there (IPv6).
+fn is_of_neighbours(session: &FoundSession) -> bool {
+    let [_, (ends, _)] = CABLE;
+    session.protocol.starts_with("ICMP") && ends.contains(&session.source.ip())
 }
 
 /// The start line that the head with this stamp has.

@@ -29,9 +29,10 @@ pub struct Report {
 #[derive(Clone, Copy, Debug, Deserialize, Eq, PartialEq, Serialize)]
 #[serde(rename_all = "lowercase")]
 pub enum Way {
-    /// They come in from the cable, both sides of each conversation; of `load` the requests, and its answers go out.
+    /// They come in from the cable, both sides of each conversation; of `load` the requests, by IPv4, and its answers
+    /// go out.
     In,
-    /// The host sends them, both sides of each conversation.
+    /// The host sends them, both sides of each conversation; of `load` the requests, by IPv6, and its answers come in.
     Out,
 }
 

@@ -95,8 +95,7 @@ impl Summary {
         }
     }
 
-    /// Says it in one line on stderr.
-    pub fn say(&self) {
+    fn say(&self) {
         // Where stderr is gone there is nobody to tell.
         drop(writeln!(io::stderr().lock(), "tapline: {self}"));
     }

@@ -125,3 +125,16 @@ fn the_start_is_the_time_of_the_first_record() {
         assert_eq!(first, "2026-01-01T00:00:00.000000+00:00", "{start}");
     }
 }
+
+#[test]
+fn quiet_says_nothing() {
+    let folder = tempfile::tempdir().unwrap();
+    let said_with = |more: &[&str]| {
+        let flags = ["-n", "3", "--dry-run", "--seed", "1"];
+        let output = run(folder.path(), &[&flags[..], more].concat());
+        assert!(output.status.success());
+        said(&output)
+    };
+    assert_eq!(said_with(&["-q"]), "");
+    assert!(said_with(&[]).contains("3 records"));
+}

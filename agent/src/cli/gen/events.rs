@@ -222,7 +222,7 @@ pub fn generate(arguments: &EventsArguments) -> anyhow::Result<Exit> {
         if outcome.deleted.files > 0 {
             arguments.say(&deleted(&outcome.deleted, run.config.output.file.max_files));
         }
-        outcome.summary.say();
+        outcome.summary.say_unless(arguments.run.bounds.quiet);
     }
     result?;
     let Some(outcome) = outcome else {

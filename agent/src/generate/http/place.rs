@@ -124,7 +124,7 @@ pub enum PlaceError {
         source: io::Error,
     },
     /// Nobody said that it may have load.
-    #[error("{address} is not this host: say --target-allowed {host} if it may have load")]
+    #[error("{address} is not of loopback: say --target-allowed {host} if it may have load")]
     Foreign {
         /// The name.
         host: String,

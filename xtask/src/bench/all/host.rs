@@ -15,7 +15,7 @@ pub(super) struct Host {
     cpus: usize,
     memory_mib: u64,
     commit: String,
-    /// The source differs from the commit.
+    /// The source differs from the commit, in more than texts: to them these figures are written.
     changed: bool,
     /// The day, UTC.
     day: String,
@@ -47,7 +47,15 @@ impl Host {
             cpus: std::thread::available_parallelism().map_or(1, std::num::NonZero::get),
             memory_mib: memory / 1024,
             commit: git(&["rev-parse", "--short=12", "HEAD"])?.trim().to_owned(),
-            changed: !git(&["status", "--porcelain", "--untracked-files=no"])?.is_empty(),
+            changed: !git(&[
+                "status",
+                "--porcelain",
+                "--untracked-files=no",
+                "--",
+                ".",
+                ":(exclude)*.md",
+            ])?
+            .is_empty(),
             day: Step::new("date")
                 .args(["-u", "+%F"])
                 .stdout()?

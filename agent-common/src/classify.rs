@@ -215,10 +215,11 @@ fn ethernet<P: Packet>(packet: &P, segment: &mut Segment) -> Result<(), Ignored>
     vlan_tags(packet, segment)
 }
 
-/// Steps over up to two VLAN tags (IEEE 802.1Q), which may stand behind any link header.
+/// Steps over up to two VLAN tags (IEEE 802.1Q), which may stand behind any link header. One that the kernel has taken
+/// out of the frame is one of the two.
 #[inline(always)]
 fn vlan_tags<P: Packet>(packet: &P, segment: &mut Segment) -> Result<(), Ignored> {
-    for _ in 0..2 {
+    for _ in u8::from(segment.tunnelled == 0 && segment.vlan[0] != 0)..2 {
         if !is_vlan(segment.next.get()) {
             break;
         }

@@ -232,6 +232,27 @@ fn a_tag_may_stand_behind_a_cooked_header() {
     assert_eq!(seen.map(|seen| seen.vlan), Ok([7, 0]));
 }
 
+#[test]
+fn a_third_tag_is_not_looked_behind() {
+    let check = |origin: u16, tags: &[u16], expected: Result<[u16; 2], Ignored>| {
+        let (mut bytes, mut ethertype) = (packet4(), IPV4);
+        for &tag in tags.iter().rev() {
+            bytes = frame::vlan(tag, ethertype, &bytes);
+            ethertype = VLAN;
+        }
+        let frame = frame::ethernet(ethertype, &bytes);
+        let mut packet = Memory::new(Link::Ethernet, &frame);
+        packet.origin.vlan = origin;
+        let seen = read(&packet);
+        assert_eq!(seen.map(|seen| seen.vlan), expected, "{origin} {tags:?}");
+    };
+    check(0, &[1, 2], Ok([1, 2]));
+    check(0, &[1, 2, 3], Err(Ignored::NotIp));
+    // At tc the kernel has taken the first one out of the frame.
+    check(1, &[2], Ok([1, 2]));
+    check(1, &[2, 3], Err(Ignored::NotIp));
+}
+
 /// Frames of the table with some bytes changed, some gone, and some more.
 fn mutated() -> impl Strategy<Value = (Link, Vec<u8>)> {
     let frames: Vec<(Link, Vec<u8>)> = frames::all()

@@ -31,7 +31,7 @@ fn request() -> Head<'static> {
             method: b"GET",
             target: b"/computeMetadata/v1/instance?recursive=true",
         },
-        minor_version: 1,
+        minor_version: Some(1),
         fields: Fields {
             host: Some(b"cloud.example.com"),
             user_agent: Some(b"Mozilla/5.0 (Windows NT 10.0; Win64; x64) AppleWebKit/537.36 (KHTML, like Gecko) Chrome/126.0 Safari/537.36"),

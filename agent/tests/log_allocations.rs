@@ -104,7 +104,7 @@ fn check(format: Format) -> Result<(), Box<dyn Error>> {
             method: b"GET",
             target: b"/\x01?a=b&token=c",
         },
-        minor_version: 1,
+        minor_version: Some(1),
         fields: Fields {
             host: Some(b"\xff \xc2\x85 \\x41 \""),
             user_agent: Some(b"Mozilla/5.0 (Windows NT 10.0)"),

@@ -78,8 +78,8 @@ pub struct FoundHead<'a> {
     pub line: &'a [u8],
     /// The start line, taken apart.
     pub start: StartLine<'a>,
-    /// The minor version: `1` in `HTTP/1.1`; `1` too where the line was cut before it.
-    pub minor_version: u8,
+    /// The minor version: `1` in `HTTP/1.1`; `None`: the line was cut before it.
+    pub minor_version: Option<u8>,
     /// The fields that lines are made of.
     pub fields: Fields<'a>,
     /// The field lines as on the wire, without the empty line at the end.

@@ -98,8 +98,8 @@ pub struct Head<'a> {
     pub line: &'a [u8],
     /// The start line, taken apart.
     pub start: StartLine<'a>,
-    /// The minor version: `1` in `HTTP/1.1`.
-    pub minor_version: u8,
+    /// The minor version: `1` in `HTTP/1.1`; `None`: the line was cut before it.
+    pub minor_version: Option<u8>,
     /// The header fields that lines are made of.
     pub fields: Fields<'a>,
     /// The header fields as on the wire, without the start line: for fields that a user asked for.

@@ -48,7 +48,7 @@ pub struct Message<'a> {
     /// The start line, taken apart.
     pub start: StartLine<'a>,
     /// The minor version; `1` where a request line was cut before its version.
-    pub minor_version: u8,
+    pub minor_version: Option<u8>,
     /// The fields that lines are made of.
     pub fields: Fields<'a>,
     /// What the fields say about the body.
@@ -126,7 +126,7 @@ pub fn head_end(bytes: &[u8], from: usize) -> Option<usize> {
 }
 
 impl<'a> Message<'a> {
-    fn new(line: &'a [u8], start: StartLine<'a>, minor_version: u8) -> Self {
+    fn new(line: &'a [u8], start: StartLine<'a>, minor_version: Option<u8>) -> Self {
         Self {
             line,
             start,

@@ -51,7 +51,7 @@ fn found() -> FoundHead<'static> {
             method: b"GET",
             target: b"http://c2VjcmV0@h/a?token=c2VjcmV0&b=c",
         },
-        minor_version: 1,
+        minor_version: Some(1),
         fields: Fields {
             host: Some(b"c2VjcmV0@h"),
             referer: Some(b"http://c2VjcmV0@r/?pwd=c2VjcmV0"),

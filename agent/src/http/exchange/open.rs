@@ -36,7 +36,7 @@ pub(super) struct Open {
     /// Its connection has ended; what is still to be read of it waits in the engine.
     pub(super) ended: bool,
     pub(super) request_bytes: Option<u64>,
-    pub(super) minor_version: u8,
+    pub(super) minor_version: Option<u8>,
     pub(super) status: Option<u16>,
     pub(super) interim_status: Option<u16>,
     pub(super) partial: bool,
@@ -311,7 +311,7 @@ impl Open {
             flow: 0,
             ended: false,
             request_bytes: None,
-            minor_version: 1,
+            minor_version: None,
             status: None,
             interim_status: None,
             partial: false,

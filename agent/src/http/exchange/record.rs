@@ -40,7 +40,8 @@ pub struct ExchangeRecord<'a> {
     /// The request target.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub target: Option<&'a str>,
-    /// `HTTP/1.0` or `HTTP/1.1`, of the request (of an orphan, of the response).
+    /// `HTTP/1.0` or `HTTP/1.1`, of the request (of an orphan, of the response); empty: the request line was cut before
+    /// it.
     pub version: &'a str,
     /// `Host`.
     #[serde(skip_serializing_if = "Option::is_none")]

@@ -23,7 +23,7 @@ pub(super) fn parse(bytes: &[u8]) -> Parsed<'_> {
     let Some((start, minor_version)) = start_line(line) else {
         return Parsed::Not;
     };
-    let mut message = Message::new(line, start, minor_version);
+    let mut message = Message::new(line, start, Some(minor_version));
     let fields_begin = line_end + 1;
     let mut at = fields_begin;
     while let Some(length) = memchr(b'\n', &bytes[at..]) {
@@ -46,14 +46,17 @@ pub(super) fn parse(bytes: &[u8]) -> Parsed<'_> {
 pub fn parse_cut(bytes: &[u8]) -> Option<Message<'_>> {
     let Some(line_end) = memchr(b'\n', bytes) else {
         let line = without_carriage_return(bytes);
-        let (start, minor_version) = start_line(line).or_else(|| cut_request_line(line))?;
+        let (start, minor_version) = match start_line(line) {
+            Some((start, minor_version)) => (start, Some(minor_version)),
+            None => (cut_request_line(line)?, None),
+        };
         let mut message = Message::new(line, start, minor_version);
         message.bytes = bytes;
         return Some(message);
     };
     let line = without_carriage_return(&bytes[..line_end]);
     let (start, minor_version) = start_line(line)?;
-    let mut message = Message::new(line, start, minor_version);
+    let mut message = Message::new(line, start, Some(minor_version));
     let mut at = line_end + 1;
     message.raw_fields = &bytes[at..];
     message.bytes = bytes;

@@ -71,8 +71,9 @@ pub(super) fn start_line(line: &[u8]) -> Option<(StartLine<'_>, u8)> {
     }
 }
 
-/// A request line that ends before its version does.
-pub(super) fn cut_request_line(line: &[u8]) -> Option<(StartLine<'_>, u8)> {
+/// A request line that ends before its version does. Without a version in sight it must be what no other protocol
+/// begins with: a method that is in use, and a target in one of its forms (RFC 9112, section 3.2), or its beginning.
+pub(super) fn cut_request_line(line: &[u8]) -> Option<StartLine<'_>> {
     let (method, rest) = method(line)?;
     let rest = trim(rest);
     let end = rest
@@ -81,7 +82,28 @@ pub(super) fn cut_request_line(line: &[u8]) -> Option<(StartLine<'_>, u8)> {
         .unwrap_or(rest.len());
     let (target, version) = (&rest[..end], trim(&rest[end..]));
     let whole = !target.is_empty() && memchr(b'\r', target).is_none();
-    (whole && b"HTTP/1.".starts_with(version)).then_some((StartLine::Request { method, target }, 1))
+    let is_request = match version.len() {
+        0..PROTOCOL => is_known_method(method) && is_target(method, target),
+        PROTOCOL.. => true,
+    };
+    (whole && is_request && b"HTTP/1.".starts_with(version))
+        .then_some(StartLine::Request { method, target })
+}
+
+/// Bytes of `HTTP/`.
+const PROTOCOL: usize = 5;
+
+/// Whether a target of this method can begin so.
+fn is_target(method: &[u8], target: &[u8]) -> bool {
+    let is_absolute = [&b"http://"[..], b"https://"].iter().any(|scheme| {
+        let both = scheme.len().min(target.len());
+        scheme[..both].eq_ignore_ascii_case(&target[..both])
+    });
+    match method {
+        b"CONNECT" => !target.contains(&b'/'),
+        b"OPTIONS" if target == b"*" => true,
+        _ => target.starts_with(b"/") || (is_absolute && !target.is_empty()),
+    }
 }
 
 /// Whether a line whose end is still to come can be a start line.

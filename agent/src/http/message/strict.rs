@@ -87,7 +87,7 @@ fn parsed<'a>(
         return Some(Parsed::More);
     };
     let line = without_carriage_return(&bytes[..line_end]);
-    let mut message = Message::new(line, start, minor_version);
+    let mut message = Message::new(line, start, Some(minor_version));
     for field in fields {
         message.take_field(field.name.as_bytes(), field.value);
     }

@@ -63,7 +63,7 @@ fn check(line: &str, minor_version: u8, expected: Option<StartLine<'_>>) {
                 "{head:?}"
             );
             let Some(found) = found else { continue };
-            assert_eq!(found.minor_version, minor_version);
+            assert_eq!(found.minor_version, Some(minor_version));
             assert_eq!(found.line, line.as_bytes());
             assert_eq!(found.raw_fields, fields.as_bytes());
             assert_eq!(found.bytes, head.as_bytes());
@@ -249,9 +249,16 @@ fn cut_heads() {
         ("GET /x HTTP/1.1\r", "/x"),
         ("GET /x HTTP/1.1\r\n", "/x"),
         ("GET /x HTTP/1.1\r\nHo", "/x"),
+        ("GET ht", "ht"),
+        ("GET HTTP://a/", "HTTP://a/"),
+        ("GET x HTTP/", "x"),
     ] {
         check(bytes, request("GET", target));
     }
+    check("CONNECT a:44", request("CONNECT", "a:44"));
+    check("OPTIONS *", request("OPTIONS", "*"));
+    check("PROPFIND /a", request("PROPFIND", "/a"));
+    check("BREW /pot HTTP/", request("BREW", "/pot"));
     for bytes in [
         "",
         "G",
@@ -262,11 +269,30 @@ fn cut_heads() {
         "GET /x\n",
         "HTTP/1.1 20",
         "HTT",
+        // What other protocols begin with.
+        "a b",
+        "get key1",
+        "GET key1",
+        "HELLO world",
+        "EHLO mail.example.com",
+        "USER bob",
+        "BREW /pot HT",
+        "OPTIONS rtsp://x/",
+        "CONNECT /",
+        "GET *",
     ] {
         check(bytes, None);
     }
     check("HTTP/1.1 200", response(200, ""));
     check("HTTP/1.1 404 Not F", response(404, "Not F"));
+    for (bytes, version) in [
+        ("GET /x HTTP/1.", None),
+        ("GET /x HTTP/1.1", Some(1)),
+        ("HTTP/1.0 200", Some(0)),
+    ] {
+        let cut = parse_cut(bytes.as_bytes()).unwrap();
+        assert_eq!(cut.minor_version, version, "{bytes}");
+    }
 
     let cut = parse_cut(b"GET / HTTP/1.1\r\nHost: a\r\nContent-Length: 12").unwrap();
     assert_eq!(cut.fields.host, Some(b"a".as_slice()));

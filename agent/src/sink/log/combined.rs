@@ -54,8 +54,10 @@ impl Combined {
                 append_quoted(method.unwrap_or("-"), out);
                 out.push(b' ');
                 append_quoted(target.unwrap_or("-"), out);
-                out.push(b' ');
-                append_quoted(record.version, out);
+                if !record.version.is_empty() {
+                    out.push(b' ');
+                    append_quoted(record.version, out);
+                }
             }
         }
         out.extend_from_slice(b"\" ");

@@ -97,7 +97,8 @@ struct Network {
 
 #[derive(Serialize)]
 struct Http<'a> {
-    version: &'a str,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    version: Option<&'a str>,
     #[serde(skip_serializing_if = "Request::is_empty")]
     request: Request<'a>,
     #[serde(skip_serializing_if = "Response::is_empty")]
@@ -197,10 +198,9 @@ impl<'a> Document<'a> {
                 bytes: sum.and_then(|(one, other)| one.checked_add(other)),
             },
             http: Http {
-                version: record
-                    .version
-                    .strip_prefix("HTTP/")
-                    .unwrap_or(record.version),
+                version: Some(record.version)
+                    .filter(|version| !version.is_empty())
+                    .map(|version| version.strip_prefix("HTTP/").unwrap_or(version)),
                 request: Request {
                     method: record.method,
                     referrer: record.referer,

@@ -78,9 +78,11 @@ impl Json {
             append_member(b",\"method\":\"", method, out);
             append_member(b",\"target\":\"", target, out);
         }
-        out.extend_from_slice(b",\"version\":\"HTTP/1.");
-        append_number(head.minor_version.into(), out);
-        out.push(b'"');
+        if let Some(minor_version) = head.minor_version {
+            out.extend_from_slice(b",\"version\":\"HTTP/1.");
+            append_number(minor_version.into(), out);
+            out.push(b'"');
+        }
         let fields = &head.fields;
         append_field(b",\"host\":\"", fields.host, out);
         append_field(b",\"user_agent\":\"", fields.user_agent, out);
@@ -197,7 +199,7 @@ mod tests {
         query.local = false;
         query.interface = "";
         query.vlan = [7, 100];
-        query.minor_version = 0;
+        query.minor_version = Some(0);
         query.fields.host = Some(b"");
         query.fields.user_agent = Some(b"\"\\\x1b\xff\\x41");
         query.fields.referer = Some(b"http://r/");

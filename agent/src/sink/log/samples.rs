@@ -30,7 +30,7 @@ pub(super) fn request() -> Head<'static> {
             method: b"GET",
             target: b"/",
         },
-        minor_version: 1,
+        minor_version: Some(1),
         fields: Fields {
             host: Some(b"cloud.example.com"),
             user_agent: Some(b"Mozilla/5.0 (Windows NT 10.0)"),

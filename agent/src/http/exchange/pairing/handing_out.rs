@@ -61,8 +61,9 @@ impl Pairing {
                 method: open.noted(Text::Method),
                 target: open.noted(Text::Target),
                 version: match open.minor_version {
-                    0 => "HTTP/1.0",
-                    _ => "HTTP/1.1",
+                    None => "",
+                    Some(0) => "HTTP/1.0",
+                    Some(_) => "HTTP/1.1",
                 },
                 host: open.noted(Text::Host),
                 user_agent: open.noted(Text::UserAgent),

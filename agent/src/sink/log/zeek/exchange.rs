@@ -68,8 +68,11 @@ pub fn write_exchange(record: &ExchangeRecord<'_>, trans_depth: Option<u64>, out
     append_text(record.host.map(without_port), out);
     append_text(record.target, out);
     append_text(record.referer, out);
-    let version = record.version;
-    append_text(Some(version.strip_prefix("HTTP/").unwrap_or(version)), out);
+    let version = Some(record.version).filter(|version| !version.is_empty());
+    append_text(
+        version.map(|version| version.strip_prefix("HTTP/").unwrap_or(version)),
+        out,
+    );
     append_text(record.user_agent, out);
     append_header(record.headers, Wanted::Origin, out);
     append_unset(2, out);

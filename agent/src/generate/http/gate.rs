@@ -1,7 +1,8 @@
 //! A target that fails again and again is asked less often. Pure: the time is given.
 //!
-//! After [`FREE`] failures without an answer between them one request at a time is let through, and after
-//! each that fails a pause that doubles, up to [`LONGEST`]. The first answer opens the gate again.
+//! After [`FREE`] failures without an answer between them one request is let through at a time, and after each that
+//! fails a pause that doubles, up to [`LONGEST`]; while one hangs, the next follows after that. The first answer
+//! opens the gate again.
 
 /// Failures in a row that change nothing.
 pub const FREE: u32 = 32;
@@ -19,8 +20,6 @@ pub struct Gate {
     failures: u32,
     /// When the next may pass, in nanoseconds.
     opens_at: u64,
-    /// One is on its way to see how it goes.
-    is_trying: bool,
 }
 
 impl Gate {
@@ -28,7 +27,7 @@ impl Gate {
     #[inline]
     #[must_use]
     pub const fn admits(&self, now: u64) -> bool {
-        self.is_open() || (!self.is_trying && now >= self.opens_at)
+        self.is_open() || now >= self.opens_at
     }
 
     /// Whether nothing is held back.
@@ -38,35 +37,38 @@ impl Gate {
         self.failures < FREE
     }
 
-    /// When to look again, in nanoseconds; `None`: when the one that is on its way has ended.
+    /// When to look again, in nanoseconds.
     #[must_use]
-    pub const fn opens_at(&self) -> Option<u64> {
-        match self.is_trying {
-            true => None,
-            false => Some(self.opens_at),
-        }
+    pub const fn opens_at(&self) -> u64 {
+        self.opens_at
     }
 
     /// One was sent.
     #[inline]
-    pub const fn passed(&mut self) {
-        self.is_trying = !self.is_open();
+    pub const fn passed(&mut self, now: u64) {
+        if !self.is_open() {
+            self.opens_at = now.saturating_add(LONGEST);
+        }
     }
 
     /// One was answered.
     #[inline]
     pub const fn answered(&mut self) {
         self.failures = 0;
-        self.is_trying = false;
+        self.opens_at = 0;
     }
 
     /// One failed.
     pub fn failed(&mut self, now: u64) {
         self.failures = self.failures.saturating_add(1);
-        self.is_trying = false;
         if let Some(beyond) = self.failures.checked_sub(FREE) {
             let pause = SHORTEST << beyond.min(20);
-            self.opens_at = now.saturating_add(pause.min(LONGEST));
+            let next = now.saturating_add(pause.min(LONGEST));
+            // Of several on their way one that fails late does not hold the next back.
+            self.opens_at = match self.opens_at > now {
+                true => next.min(self.opens_at),
+                false => next,
+            };
         }
     }
 }
@@ -80,27 +82,49 @@ mod tests {
         let mut gate = Gate::default();
         for _ in 0..FREE {
             assert!(gate.admits(0) && gate.is_open());
-            gate.passed();
+            gate.passed(0);
             gate.failed(0);
         }
         let mut now = 0;
         let mut pauses = Vec::new();
         for _ in 0..9 {
             assert!(!gate.admits(now) && !gate.is_open());
-            let opens_at = gate.opens_at().unwrap();
-            pauses.push((opens_at - now) / 1_000_000);
-            now = opens_at;
-            assert!(gate.admits(now));
-            gate.passed();
-            assert!(!gate.admits(now + 1_000_000_000), "one at a time");
-            assert_eq!(gate.opens_at(), None);
+            pauses.push((gate.opens_at() - now) / 1_000_000);
+            now = gate.opens_at();
+            assert!(!gate.admits(now - 1) && gate.admits(now));
+            gate.passed(now);
+            assert!(!gate.admits(now + LONGEST - 1), "one at a time");
             gate.failed(now);
         }
         assert_eq!(pauses, [1, 2, 4, 8, 16, 32, 50, 50, 50]);
         gate.answered();
         assert!(gate.admits(now) && gate.is_open());
-        gate.passed();
+        gate.passed(now);
         assert!(gate.admits(now));
+    }
+
+    #[test]
+    fn a_target_that_hangs_is_asked_all_the_same() {
+        let (mut gate, mut now) = (Gate::default(), 0);
+        for _ in 0..FREE + 8 {
+            gate.failed(now);
+        }
+        now = gate.opens_at();
+        let mut sent = vec![];
+        while now < 20 * LONGEST {
+            assert!(gate.admits(now));
+            gate.passed(now);
+            sent.push(now);
+            // Each fails after nearly four such pauses, between two that are sent.
+            let fails_at = now + LONGEST / 2;
+            if sent.len() > 4 {
+                gate.failed(fails_at);
+            }
+            assert!(!gate.admits(now + LONGEST - 1));
+            assert_eq!(gate.opens_at(), now + LONGEST);
+            now = gate.opens_at();
+        }
+        assert!(sent.len() >= 19, "{sent:?}");
     }
 
     #[test]

@@ -14,14 +14,17 @@ use super::load::LoadReport;
 use super::tally::{Fault, Tally};
 use super::threshold::{Judged, Threshold};
 use crate::exit::Exit;
-use crate::generate::schedule::Schedule;
 use crate::generate::seed::Seed;
 
 /// Letters of its longest bar.
 const BAR: usize = 40;
 
-/// A share of starts may be left out, and the rate counts as met.
+/// This share of starts may be left out, and of the time be needed for more than was planned, and the rate counts as
+/// met;
 const MISSED: f64 = 0.01;
+
+/// and so may this time, in seconds: that share of ten of them.
+const BEHIND: f64 = 0.1;
 
 /// What a run was asked for and what it came to.
 #[derive(Clone, Debug)]
@@ -61,19 +64,15 @@ impl Account {
     }
 
     /// Whether the rate, if one was asked for, was met: of the starts that were due not more than one in
-    /// a hundred was left out, and the last was not late.
+    /// a hundred was left out, and starts were over when they were to be.
     #[must_use]
     pub fn is_rate_met(&self) -> bool {
         let tally = &self.report.tally;
         let due = tally.started + tally.dropped;
         let is_whole = tally.dropped as f64 <= due as f64 * MISSED;
-        match self.arrivals {
-            Arrivals::Closed => true,
-            Arrivals::Even(rate) => {
-                is_whole && Schedule::Rate(rate).was_kept(due, self.report.starting)
-            }
-            Arrivals::Poisson(_) => is_whole,
-        }
+        let behind = Duration::from_nanos(tally.behind).as_secs_f64();
+        let is_in_time = behind <= self.report.starting.as_secs_f64() * MISSED + BEHIND;
+        self.arrivals == Arrivals::Closed || (is_whole && is_in_time)
     }
 
     /// How the program ends with this: where nothing was ever reached, that comes before a threshold that

@@ -114,6 +114,14 @@ impl Prepared {
         })
     }
 
+    /// Bytes that it has with this number.
+    #[must_use]
+    pub fn bytes(&self, number: u64) -> u64 {
+        let mut out = Vec::new();
+        self.write(number, &mut out);
+        out.len() as u64
+    }
+
     /// Appends it.
     #[inline]
     fn write(&self, number: u64, out: &mut Vec<u8>) {

@@ -179,6 +179,8 @@ pub struct Tally {
     pub stamped: Vec<Stamped>,
     /// When nothing was started any more, in nanoseconds from the start of the run.
     pub starts_over: u64,
+    /// How long before that the next start was due, in nanoseconds; open loop only. 0: the rate was kept.
+    pub behind: u64,
     /// When the last request ended that was not given up for its timeout.
     pub last_end: u64,
 }
@@ -210,6 +212,7 @@ impl Tally {
             failures: histogram,
             stamped: Vec::new(),
             starts_over: 0,
+            behind: 0,
             last_end: 0,
         })
     }
@@ -292,6 +295,7 @@ impl Tally {
         self.failures.add(other.failures)?;
         self.stamped.extend(other.stamped);
         self.starts_over = self.starts_over.max(other.starts_over);
+        self.behind = self.behind.max(other.behind);
         self.last_end = self.last_end.max(other.last_end);
         Ok(())
     }

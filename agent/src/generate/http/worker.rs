@@ -281,6 +281,9 @@ impl<'a> Worker<'a> {
     /// When answers are waited for no longer.
     fn drain(&mut self, now: u64) -> u64 {
         self.tally.starts_over = self.starts_over(now);
+        if !self.is_closed_loop {
+            self.tally.behind = now.saturating_sub(self.due.at());
+        }
         let is_counted = self
             .plan
             .count
@@ -339,10 +342,7 @@ impl<'a> Worker<'a> {
                 continue;
             }
             if !self.gate.admits(now) {
-                return match self.gate.opens_at() {
-                    Some(then) => Next::At(then),
-                    None => Next::Happens,
-                };
+                return Next::At(self.gate.opens_at());
             }
             let Some(place) = self.free_slot() else {
                 return Next::Happens;
@@ -384,7 +384,7 @@ impl<'a> Worker<'a> {
             self.due.at()
         };
         self.due.advance();
-        self.gate.passed();
+        self.gate.passed(now);
         self.tally.started += 1;
         self.busy += 1;
         self.scratch.clear();

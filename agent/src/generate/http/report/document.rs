@@ -40,11 +40,8 @@ pub struct Document {
     pub(super) bytes_of_bodies: u64,
     pub(super) bytes_unasked: u64,
     pub(super) from_send: Latency,
-    #[serde(skip_serializing_if = "Option::is_none")]
     pub(super) from_intended_start: Option<Latency>,
-    #[serde(skip_serializing_if = "Option::is_none")]
     pub(super) start_lateness: Option<Latency>,
-    #[serde(skip_serializing_if = "Option::is_none")]
     pub(super) until_failed: Option<Latency>,
     /// Of all times but those in seconds.
     pub(super) time_unit: &'static str,

@@ -100,10 +100,10 @@ fn how_it_ends() {
     open.report.tally.dropped = 20;
     check(&open, Exit::RateNotMet);
     open.report.tally.dropped = 0;
-    open.arrivals = Arrivals::Even(200.0);
+    open.report.tally.behind = 1_000_000_000;
     check(&open, Exit::RateNotMet);
-    open.arrivals = Arrivals::Poisson(200.0);
-    check(&open, Exit::Done);
+    open.arrivals = Arrivals::Poisson(100.0);
+    check(&open, Exit::RateNotMet);
 }
 
 #[test]
@@ -133,4 +133,26 @@ fn it_is_said() {
     assert_eq!(json["thresholds"][0]["failed"], true);
     assert!((json["from_intended_start"]["p99.9"].as_f64().unwrap() - 3000.0).abs() < 5.0);
     assert_eq!(json["offered_rate"], 1.5);
+}
+
+#[test]
+fn a_rate_is_met_where_starts_are_over_in_time() {
+    let check = |arrivals, behind_ms: u64, dropped: u64, met: bool| {
+        let mut account = answered([1; 100]);
+        account.arrivals = arrivals;
+        account.report.tally.behind = behind_ms * 1_000_000;
+        account.report.tally.dropped = dropped;
+        assert_eq!(
+            account.is_rate_met(),
+            met,
+            "{arrivals:?} {behind_ms} {dropped}"
+        );
+    };
+    for arrivals in [Arrivals::Even(50.0), Arrivals::Poisson(50.0)] {
+        check(arrivals, 0, 0, true);
+        check(arrivals, 120, 1, true);
+        check(arrivals, 121, 0, false);
+        check(arrivals, 0, 2, false);
+    }
+    check(Arrivals::Closed, 5000, 0, true);
 }

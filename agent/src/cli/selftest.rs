@@ -9,7 +9,7 @@ use std::time::Duration;
 use anyhow::Context as _;
 use clap::{Args, ValueEnum};
 
-use crate::config::{Config, StoreConfig};
+use crate::config::{Config, Refusal, StoreConfig};
 use crate::exit::{Exit, UsageError};
 use crate::generate::bounds::{self, Limit};
 use crate::generate::packets::EXCHANGES_MAX;
@@ -23,6 +23,9 @@ const LOAD: Duration = Duration::from_secs(2);
 
 /// It is not shorter, unless it is not at all, and not longer.
 const LOADS: RangeInclusive<Duration> = Duration::from_secs(1)..=Duration::from_secs(60);
+
+/// As above, in words.
+const LOADS_TOLD: &str = "must be from 1s to 60s, or 0: no load";
 
 /// The same frames every time, where no seed is asked for: what changed is the program.
 const SEED: Seed = Seed(1);
@@ -60,7 +63,7 @@ pub(super) struct SelftestFlags {
     #[arg(long, value_name = "N", default_value_t = EXCHANGES, value_parser = clap::value_parser!(u32).range(1..=i64::from(EXCHANGES_MAX)), allow_negative_numbers = true)]
     exchanges: u32,
     /// How long real connections load each hook, each way, from 1s to 60s [default: 2s]; 0: not at all
-    #[arg(long, value_name = "TIME", value_parser = bounds::limit, allow_hyphen_values = true)]
+    #[arg(long, value_name = "TIME", value_parser = read_load, allow_hyphen_values = true)]
     load: Option<Limit>,
     /// What the frames are made from [default: 1]
     #[arg(long, value_name = "N", allow_negative_numbers = true)]
@@ -126,8 +129,7 @@ impl SelftestFlags {
             Some(Limit(None)) => Duration::ZERO,
             Some(Limit(Some(load))) if LOADS.contains(&load) => load,
             Some(_) => {
-                let sentence = "--load is from 1s to 60s, or 0: no load";
-                return Err(UsageError(sentence.to_owned()));
+                return Err(UsageError(format!("--load {LOADS_TOLD}")));
             }
             None => LOAD,
         };
@@ -151,6 +153,10 @@ impl SelftestFlags {
             quiet,
         })
     }
+}
+
+fn read_load(text: &str) -> Result<Limit, Refusal> {
+    bounds::limit(text).map_err(|_wrong| Refusal::new(LOADS_TOLD))
 }
 
 fn is_root() -> bool {

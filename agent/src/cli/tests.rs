@@ -345,7 +345,7 @@ fn wrong_usage_is_named() {
     for load in ["500ms", "61s", "1h"] {
         check(
             &format!("tapline selftest --load {load}"),
-            "--load is from 1s to 60s, or 0: no load",
+            "--load must be from 1s to 60s, or 0: no load",
         );
     }
 }

@@ -27,6 +27,9 @@ const CONNECTIONS: u32 = 8;
 /// What is asked for.
 const TARGET: &str = "/load";
 
+/// What answers are of, up to their stamp.
+const TYPE: &str = "text/plain; stamp=";
+
 /// How long an answer may take.
 const PATIENCE: Duration = Duration::from_secs(5);
 
@@ -52,6 +55,7 @@ pub(super) const CABLE: [([IpAddr; 2], u8); 2] = [
 #[derive(Debug)]
 pub(super) struct Loaded {
     server: SocketAddr,
+    request: Prepared,
     /// What a request and an answer are to the host that captures.
     letters: [&'static str; 2],
     stamped: Vec<Stamped>,
@@ -90,7 +94,7 @@ pub(super) fn run(
     let prepared = Prepared::new(&request, &server.to_string(), true)?;
     let load = LoadPlan {
         address: server,
-        requests: Requests::Cycle(Arc::new([prepared])),
+        requests: Requests::Cycle(Arc::new([prepared.clone()])),
         arrivals: Arrivals::Closed,
         connections: CONNECTIONS,
         threads: 1,
@@ -104,6 +108,7 @@ pub(super) fn run(
     let report = client.enter(|| load::run(&load, stop, |_| {}))??;
     Ok(Loaded {
         server,
+        request: prepared,
         letters,
         connections: report.tally.connections,
         failed: report.tally.failed(),
@@ -138,7 +143,7 @@ impl Loaded {
             let client = client.0.map(|ip| SocketAddr::new(ip, client.1));
             match head.stamp().zip(client) {
                 Some((stamp, client))
-                    if to_server && !head.is_partial() && head.line() == line_of(head, stamp) =>
+                    if to_server && !head.is_partial() && self.is_whole(head, stamp) =>
                 {
                     *heads.entry((head.is_request(), stamp, client)).or_default() += 1;
                     roles += u64::from(head.kind() == letters);
@@ -152,11 +157,14 @@ impl Loaded {
         });
         let mut exchanges: HashMap<u64, Vec<FoundExchange>> = HashMap::new();
         found.exchanges.retain(|exchange| {
-            let is_own = is_own(exchange.destination);
-            if let Some(stamp) = exchange.stamp.filter(|_| is_own) {
-                exchanges.entry(stamp).or_default().push(exchange.clone());
+            if !is_own(exchange.destination) {
+                return true;
             }
-            !is_own
+            match exchange.stamp {
+                Some(stamp) => exchanges.entry(stamp).or_default().push(exchange.clone()),
+                None => score.stray(exchange),
+            }
+            false
         });
         let answered = self.stamped.iter().filter(|stamped| is_answered(stamped));
         for stamped in answered {
@@ -175,16 +183,21 @@ impl Loaded {
                 }
             }
             score.exchanges += 1;
-            if let Some([exchange]) = exchanges.get(&stamped.number).map(Vec::as_slice)
+            let found = exchanges.remove(&stamped.number).unwrap_or_default();
+            if let [exchange] = &found[..]
                 && exchange.outcome == "complete"
                 && exchange.status == Some(200)
                 && Some(exchange.source) == stamped.local
+                && exchange.request_bytes == Some(self.request.bytes(stamped.number))
+                && exchange.response_bytes == Some(answer_bytes(stamped.number))
             {
                 score.exchanges_right += 1;
                 let took = stamped.ended.saturating_sub(stamped.sent) / 1000;
                 score
                     .off_us
                     .extend(exchange.total_us.map(|total| total.abs_diff(took)));
+            } else {
+                score.example(|| format!("{stamped:?} is stored as {found:?}"));
             }
         }
         // Of requests that had failed or were under way: sent once, and no fault to be found.
@@ -200,6 +213,12 @@ impl Loaded {
             roles -= count.min(u64::from(is_known));
             score.wrong += count.saturating_sub(u64::from(is_known));
         }
+        for (stamp, found) in exchanges {
+            let is_known = unanswered.binary_search(&stamp).is_ok();
+            for exchange in found.iter().skip(usize::from(is_known)) {
+                score.stray(exchange);
+            }
+        }
         self.score_sessions(found, &mut score);
         score.roles_right = roles.min(score.right);
         score.off_us.sort_unstable();
@@ -208,14 +227,30 @@ impl Loaded {
 }
 
 impl Loaded {
+    /// Whether the head is all that the one with this stamp is.
+    fn is_whole(&self, head: &FoundHead, stamp: u64) -> bool {
+        match head.is_request() {
+            true => {
+                head.line() == format!("GET {TARGET}?stamp={stamp} HTTP/1.1")
+                    && head.has_fields(Some(&self.server.to_string()), None)
+            }
+            false => {
+                head.line() == "HTTP/1.1 200 OK"
+                    && head.has_fields(None, Some(&format!("{TYPE}{stamp}")))
+            }
+        }
+    }
+
     /// A session for each connection that was opened, with the requests that went over it.
     fn score_sessions(&self, found: &mut Found, score: &mut Score) {
-        let mut asked: HashMap<SocketAddr, (u64, bool)> = HashMap::new();
+        let mut asked: HashMap<SocketAddr, Asked> = HashMap::new();
         for stamped in &self.stamped {
             if let Some(client) = stamped.local {
-                let (count, is_whole) = asked.entry(client).or_insert((0, true));
-                *count += 1;
-                *is_whole &= is_answered(stamped);
+                let asked = asked.entry(client).or_default();
+                asked.requests += 1;
+                asked.unanswered += u64::from(!is_answered(stamped));
+                asked.payload[0] += self.request.bytes(stamped.number);
+                asked.payload[1] += answer_bytes(stamped.number);
             }
         }
         let mut seen = HashSet::new();
@@ -230,9 +265,11 @@ impl Loaded {
             let told = asked.get(&session.source).copied();
             // Of a request without an answer nobody knows whether it was on the wire.
             let is_right = match told {
-                Some((count, true)) => session.http_requests == count,
-                Some((_, false)) => true,
-                None => session.http_requests == 0,
+                Some(asked) if asked.unanswered > 0 => true,
+                told => {
+                    let told = told.unwrap_or_default();
+                    session.http_requests == told.requests && session.payload == told.payload
+                }
             };
             if session.destination != self.server
                 || session.protocol != "TCP"
@@ -260,12 +297,13 @@ fn is_of_neighbours(session: &FoundSession) -> bool {
     session.protocol.starts_with("ICMP") && ends.contains(&session.source.ip())
 }
 
-/// The start line that the head with this stamp has.
-fn line_of(head: &FoundHead, stamp: u64) -> String {
-    match head.is_request() {
-        true => format!("GET {TARGET}?stamp={stamp} HTTP/1.1"),
-        false => "HTTP/1.1 200 OK".to_owned(),
-    }
+/// What went over a connection.
+#[derive(Clone, Copy, Debug, Default)]
+struct Asked {
+    requests: u64,
+    unanswered: u64,
+    /// Bytes of the requests, and of their answers.
+    payload: [u64; 2],
 }
 
 fn is_answered(stamped: &Stamped) -> bool {
@@ -304,11 +342,30 @@ fn answer_all(mut stream: TcpStream) -> io::Result<()> {
             .take_while(|byte| byte.is_ascii_digit())
             .count();
         answer.clear();
-        answer.extend_from_slice(b"HTTP/1.1 200 OK\r\nContent-Type: text/plain; stamp=");
-        answer.extend_from_slice(&stamp[..digits]);
-        answer.extend_from_slice(b"\r\nContent-Length: 200\r\n\r\n");
-        answer.resize(answer.len() + 200, b'.');
+        write_answer(&stamp[..digits], &mut answer);
         stream.write_all(&answer)?;
         bytes.drain(..end);
     }
 }
+
+/// What is answered to the request with this stamp.
+fn write_answer(stamp: &[u8], answer: &mut Vec<u8>) {
+    for part in [
+        b"HTTP/1.1 200 OK\r\nContent-Type: ",
+        TYPE.as_bytes(),
+        stamp,
+        b"\r\nContent-Length: 200\r\n\r\n",
+    ] {
+        answer.extend_from_slice(part);
+    }
+    answer.resize(answer.len() + 200, b'.');
+}
+
+fn answer_bytes(stamp: u64) -> u64 {
+    let mut answer = Vec::new();
+    write_answer(stamp.to_string().as_bytes(), &mut answer);
+    answer.len() as u64
+}
+
+#[cfg(test)]
+mod tests;

@@ -51,7 +51,7 @@ pub struct Row {
     /// `tc`, `socket`, `xdp`, or `read`: no hook, a capture file.
     pub hook: String,
     /// How its frames passed; `None`: in a file.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[serde(default)]
     pub way: Option<Way>,
     /// The shape; `load`: requests over real connections; `stray`: what belongs to none.
     pub shape: String,
@@ -66,15 +66,15 @@ pub struct Row {
     pub score: Score,
     /// Half of the times to the head of a response (of `load` to its end) are off by no more, in
     /// microseconds,
-    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[serde(default)]
     pub off_p50_us: Option<u64>,
     /// and 99 of 100.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[serde(default)]
     pub off_p99_us: Option<u64>,
     /// Records that the capture lost, by its own account (of the whole hook).
     pub lost: u64,
     /// Whether the account of the capture closes (of the whole hook); `None`: there is none, as of a file.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[serde(default)]
     pub ledger_closed: Option<bool>,
     /// Whether the row is as it should be.
     pub passed: bool,
@@ -142,6 +142,7 @@ impl Report {
             at: self.at,
             hooks,
             shapes,
+            load: rows().any(|row| row.shape == LOAD),
             sent: rows().map(|row| row.score.sent).sum(),
             written: rows()
                 .map(|row| row.score.written - row.score.cut_found)

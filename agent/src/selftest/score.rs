@@ -87,6 +87,12 @@ impl Score {
             .copied()
     }
 
+    /// Counts an exchange that nobody sent.
+    pub(super) fn stray(&mut self, exchange: &FoundExchange) {
+        self.strays += 1;
+        self.example(|| format!("stored and not sent: {exchange:?}"));
+    }
+
     pub(super) fn example(&mut self, text: impl FnOnce() -> String) {
         if self.examples.len() < EXAMPLES {
             self.examples.push(text());
@@ -243,9 +249,7 @@ fn score_exchanges(truth: &[Truth], found: &Found, scores: &mut BTreeMap<&'stati
         if lossy.contains(&exchange.source) || named.is_some_and(|name| told_of.contains(&name)) {
             continue;
         }
-        let score = scores.entry(STRAY).or_default();
-        score.strays += 1;
-        score.example(|| format!("stored and not sent: {exchange:?}"));
+        scores.entry(STRAY).or_default().stray(exchange);
     }
 }
 

@@ -112,6 +112,14 @@ impl FoundHead {
         self.status.is_none()
     }
 
+    /// Whether its fields are these, and it came without a tag.
+    #[must_use]
+    pub fn has_fields(&self, host: Option<&str>, content_type: Option<&str>) -> bool {
+        self.host.as_deref() == host
+            && self.content_type.as_deref() == content_type
+            && self.vlan.is_empty()
+    }
+
     /// Who sent it.
     #[must_use]
     pub fn source(&self) -> (Option<IpAddr>, u16) {

@@ -115,6 +115,7 @@ fn snapshot() -> Snapshot {
             at: Timestamp::from_second(1_800_000_000).unwrap(),
             hooks: vec!["tc".to_owned()],
             shapes: vec!["plain".to_owned()],
+            load: false,
             sent: 4,
             written: 6,
             recall: 0.75,

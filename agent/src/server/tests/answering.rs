@@ -169,6 +169,7 @@ fn selftest() -> crate::selftest::keep::Kept {
         at: Timestamp::UNIX_EPOCH,
         hooks: vec!["tc".to_owned()],
         shapes: vec!["plain".to_owned()],
+        load: false,
         sent: 2,
         written: 2,
         recall: 1.0,

@@ -35,6 +35,10 @@ export const en = {
   unreachable: "The server cannot be reached. Is tapline running? It is tried again by itself.",
   failed_without_reason: "The server gave no reason; its diagnostics may tell.",
   try_again: "Try again",
+  unit_d: "{count} d",
+  unit_h: "{count} h",
+  unit_min: "{count} min",
+  unit_s: "{count} s",
   // Time and filters.
   time_range: "Time range",
   range_15m: "The last 15 minutes",

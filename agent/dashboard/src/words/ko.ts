@@ -37,6 +37,10 @@ export const ko: Record<keyof typeof en, string> = {
   unreachable: "서버에 연결할 수 없습니다. tapline이 실행 중인가요? 자동으로 다시 시도합니다.",
   failed_without_reason: "서버가 이유를 알려 주지 않았습니다. 진단 메시지를 확인하세요.",
   try_again: "다시 시도",
+  unit_d: "{count}일",
+  unit_h: "{count}시간",
+  unit_min: "{count}분",
+  unit_s: "{count}초",
   // Time and filters.
   time_range: "기간",
   range_15m: "최근 15분",

@@ -35,7 +35,7 @@ export function Cards({ answer, filtered }: { answer: Answer<Stats>; filtered: b
         <Card
           label={t("card_requests")}
           value={number(total)}
-          now={now(t("in_minute", { count: number(minute?.requests) }))}
+          now={minute === null ? null : t("in_minute", { count: number(minute.requests) })}
           trend={trend((second) => second.requests)}
         />
         <Card

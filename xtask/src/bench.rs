@@ -69,6 +69,9 @@ enum Bench {
     /// The sender of the flows that `sessions` starts
     #[command(hide = true)]
     Crowd(sessions::crowd::Options),
+    /// Those who look on while `dashboard` measures a capture
+    #[command(hide = true)]
+    Lookers(dashboard::lookers::Options),
 }
 
 /// Measures, prints a table (or JSON) and gives whether all targets were met.
@@ -95,5 +98,6 @@ pub(crate) fn run(workspace: &Workspace, options: &Options) -> Result<bool> {
         Bench::Insights(options) => insights::run(workspace, options),
         Bench::Client(options) => capture::client::run(options).map(|()| true),
         Bench::Crowd(options) => sessions::crowd::send(options).map(|()| true),
+        Bench::Lookers(options) => dashboard::lookers::run(options).map(|()| true),
     }
 }

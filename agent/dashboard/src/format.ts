@@ -1,4 +1,6 @@
-// Numbers, times and hostile text as people read them. Pure but for the time zone of the browser.
+// Numbers, times and hostile text as people read them. Pure but for the time zone of the browser and the language.
+
+import { t } from "./words";
 
 /** What stands where there is nothing. */
 export const NONE = "–";
@@ -69,7 +71,7 @@ export function bytes(value: number | null | undefined): string {
 /** How long something took, in seconds: 2 d 3 h, 4 min 5 s. */
 export function span(seconds: number): string {
   const whole = Math.round(seconds);
-  const parts: [number, string][] = [
+  const parts: [number, "d" | "h" | "min" | "s"][] = [
     [Math.floor(whole / 86_400), "d"],
     [Math.floor(whole / 3600) % 24, "h"],
     [Math.floor(whole / 60) % 60, "min"],
@@ -77,10 +79,10 @@ export function span(seconds: number): string {
   ];
   const first = parts.findIndex(([count]) => count > 0);
   if (first < 0) {
-    return "0 s";
+    return t("unit_s", { count: 0 });
   }
   const said = parts.slice(first, first + 2).filter(([count]) => count > 0);
-  return said.map(([count, unit]) => `${count} ${unit}`).join(" ");
+  return said.map(([count, unit]) => t(`unit_${unit}`, { count })).join(" ");
 }
 
 /** The time of day in the zone of the browser, 24 hours: 14:03:07.123. */

@@ -16,6 +16,7 @@ import {
   whenever,
   zone,
 } from "../src/format";
+import { speak } from "../src/words";
 
 describe("numbers", () => {
   const check = (format: (value: number | null) => string, value: number | null, text: string) =>
@@ -116,4 +117,13 @@ describe("hostile text", () => {
     check("한글 é א \u{1f600}", "한글 é א \u{1f600}");
     check("\u0085\u2028", "\\u0085\\u2028");
   });
+});
+
+test("spans have the units of the language", () => {
+  speak("ko");
+  expect(span(245)).toBe("4분 5초");
+  expect(span(2 * 86_400 + 3 * 3600)).toBe("2일 3시간");
+  expect(span(0)).toBe("0초");
+  speak("en");
+  expect(span(245)).toBe("4 min 5 s");
 });

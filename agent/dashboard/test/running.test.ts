@@ -1,7 +1,7 @@
 import { describe, expect, test } from "vitest";
 
 import type { Stats } from "../src/api/types";
-import { runOn } from "../src/state/running";
+import { rateNow, runOn } from "../src/state/running";
 import { covered, second } from "./samples";
 
 describe("sums that run on", () => {
@@ -48,4 +48,15 @@ describe("sums that run on", () => {
     const part = { ...answer, covered: covered(500, 999.5, "x") };
     expect(runOn(part, [second(1000, 60, 0)])).toBe(part);
   });
+});
+
+test("a store that is younger than a minute has a rate of its own time", () => {
+  const minute = { requests: 120, rate: 2 } as Parameters<typeof rateNow>[0];
+  const now = "2026-11-22T12:00:00Z";
+  expect(rateNow(minute, "2026-11-22T11:59:50Z", now)).toBe(12);
+  expect(rateNow(minute, "2026-11-22T11:59:59.9Z", now)).toBe(120);
+  expect(rateNow(minute, "2026-11-22T11:58:00Z", now)).toBe(2);
+  expect(rateNow(minute, null, now)).toBe(2);
+  expect(rateNow(minute, undefined, undefined)).toBe(2);
+  expect(rateNow(null, "2026-11-22T11:59:50Z", now)).toBe(null);
 });

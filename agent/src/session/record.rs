@@ -62,7 +62,8 @@ pub struct SessionDetails<'a> {
     pub orig_bytes: u64,
     /// Payload bytes to the source.
     pub resp_bytes: u64,
-    /// Payload bytes that were not seen although the sequence numbers say that they were sent.
+    /// Payload bytes that were not seen although the sequence numbers say that they were sent. What was seen
+    /// and lost behind that, in the ring or to a budget, is not among them: the account has it.
     pub missed_bytes: u64,
     /// The CPU that carried the first packet to the source.
     #[serde(skip_serializing_if = "Option::is_none")]
@@ -77,9 +78,10 @@ pub struct SessionDetails<'a> {
     /// Microseconds from SYN to the acknowledgement of the answer to it.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub rtt_us: Option<u64>,
-    /// Requests in it.
+    /// Requests in it, of those that were read: the kernel side counts packets and not requests, so what the ring
+    /// had no room for is not among them, and nothing here tells that it is missing.
     pub http_requests: u64,
-    /// Responses in it with a status of 400 or more.
+    /// Responses in it with a status of 400 or more, counted as requests are.
     pub http_errors: u64,
     /// The interface; empty when unknown.
     #[serde(skip_serializing_if = "str::is_empty")]

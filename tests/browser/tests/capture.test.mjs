@@ -40,6 +40,7 @@ test("what passes on the wire is on the page", { skip: isRoot ? false : "not roo
   chmodSync(wrapper, 0o700);
   const page = await open(await browser(context, wrapper), url);
   await until("live", async () => (await page.locator(".badge").innerText()) === "live");
+  await until("nothing is stored", async () => /each cleartext HTTP exchange that passes lo\. To see one:\s+curl example/.test(await page.locator(".nothing-stored").innerText()));
 
   const urls = join(directory, "urls");
   writeFileSync(urls, "GET http://127.0.0.1:8090/api/user/list\nGET http://127.0.0.1:8090/<script>window.pwned=1</script>\nPOST http://127.0.0.1:8090/api/order/create body\n");

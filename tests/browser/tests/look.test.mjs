@@ -66,6 +66,9 @@ for (const look of [
       assert.deepEqual(await seriousFaults(page), [], view);
       const language = look.locale === "ko-KR" ? "ko" : "en";
       assert.equal(await page.locator("html").getAttribute("lang"), language);
+      // Where the list of views is wider than the window, the one that is shown is in sight.
+      const { x, width } = await page.locator("nav [aria-current]").boundingBox();
+      assert.ok(x >= 0 && x + width <= page.viewportSize().width, `${view} is not in sight in the list of views: ${x} + ${width}`);
       await keep(page, `${view}-${look.name}`);
       assertClean(page);
       await page.context().close();

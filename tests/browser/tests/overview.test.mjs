@@ -168,7 +168,9 @@ test("an empty store says how to get something into it, and a young one since wh
   const page = await open(await browser(context), server.url);
   const empty = page.locator(".nothing-stored");
   await until("nothing is stored", async () => /Nothing is stored yet/.test(await empty.innerText()));
-  assert.match(await empty.innerText(), new RegExp(`tapline gen sessions -n 100 --api-url ${server.url}/api`));
+  const hints = await empty.innerText();
+  assert.ok(hints.includes(`TAPLINE_SINKS_API_ENABLED=true TAPLINE_SINKS_API_EXCHANGES=true TAPLINE_SINKS_API_URL=${server.url}/api tapline run --listen off`), hints);
+  assert.match(hints, /^tapline watch --demo$/m);
   await keep(page, "overview-nothing-stored");
   assert.deepEqual(await seriousFaults(page), []);
   // 100 within the last ten seconds: that is ten a second, and not 100 in 15 minutes.

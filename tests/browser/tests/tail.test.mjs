@@ -52,6 +52,30 @@ test("the tail shows what comes, filters it, and pauses", async (context) => {
   assertClean(page);
 });
 
+test("a row that is open stays as it is while others come", async (context) => {
+  const server = await serve(context);
+  const page = await open(await browser(context), server.url, "#/tail");
+  let asked = 0;
+  page.on("request", (request) => {
+    asked += request.url().includes("/around") ? 1 : 0;
+  });
+  await until("running", async () => (await page.locator(".tail-state").innerText()) === "running");
+  await post(server.url, "/api/exchanges", [exchange(0, { target: "/open/me" })]);
+  const opener = page.getByRole("button", { name: "Details of GET /open/me" });
+  await opener.click();
+  await until("what happened around it", async () => (await page.locator("tr.detail table.around tr").count()) > 0);
+  const row = await page.locator("tr.open").elementHandle();
+  for (let round = 0; round < 5; round += 1) {
+    await post(server.url, "/api/exchanges", [exchange(0, { target: `/others/${round}` })]);
+    await until("another", async () => (await page.locator("table.rows td.long").first().innerText()) === `/others/${round}`);
+  }
+  // The same row, not one like it: the focus is still in it, and its details were asked for once.
+  assert.equal(await row.evaluate((element) => element.isConnected), true);
+  assert.equal(await opener.evaluate((element) => element === document.activeElement), true);
+  assert.equal(asked, 1);
+  assertClean(page);
+});
+
 test("a filter that is none is told, and the tail goes on with another", async (context) => {
   const server = await serve(context);
   const page = await open(await browser(context), server.url, "#/tail?status=nonsense");

@@ -8,6 +8,7 @@ mod answers;
 mod arrivals;
 mod capture;
 mod connection;
+pub(crate) mod lookers;
 mod page;
 mod viewers;
 
@@ -244,7 +245,7 @@ fn targets(document: &Document, options: &Options) -> Vec<Target> {
             "refreshes",
         ));
     }
-    targets.extend(document.capture.iter().map(WithViewers::target));
+    targets.extend(document.capture.iter().flat_map(WithViewers::targets));
     targets.extend(document.page.iter().flat_map(Page::targets));
     if options.arriving > 0 && document.arrived.records > 0 {
         targets.push(Target::new(

@@ -1,6 +1,6 @@
 // The head of the page: where one can go, whether it is live, and how it looks.
 
-import { useState } from "preact/hooks";
+import { useEffect, useRef, useState } from "preact/hooks";
 
 import type { Agent } from "../api/types";
 import { VIEWS, format, other } from "../state/address";
@@ -20,6 +20,11 @@ export function Header(props: {
 }) {
   const { place, freshness, tick } = useShell();
   const [theme, setTheme] = useState(chosenTheme);
+  // Where the window is narrow the list of views is wider than it: the view that is shown is named in it.
+  const views = useRef<HTMLElement>(null);
+  useEffect(() => {
+    views.current?.querySelector("[aria-current]")?.scrollIntoView({ block: "nearest", inline: "nearest" });
+  }, [place.view]);
   const firing = tick?.alerts?.firing ?? 0;
   return (
     <header class="head">
@@ -31,7 +36,7 @@ export function Header(props: {
           </span>
         )}
       </div>
-      <nav aria-label={t("views")}>
+      <nav aria-label={t("views")} ref={views}>
         {VIEWS.map((view) => (
           <a
             key={view}

@@ -1,7 +1,7 @@
 // A table whose rows open, and whose pages follow each other by a key, however many there are.
 
-import type { ComponentChildren } from "preact";
-import { useState } from "preact/hooks";
+import { type ComponentChildren, Fragment } from "preact";
+import { useMemo, useState } from "preact/hooks";
 
 import { useShell } from "../state/shell";
 import { t } from "../words";
@@ -31,6 +31,8 @@ export function Table<Row>(props: {
 }) {
   const [open, setOpen] = useState<string | null>(null);
   const { columns } = props;
+  // A time of today is told without its day.
+  const today = new Date().toDateString();
   return (
     <div class="scroll tall" tabIndex={0} role="region" aria-label={props.title}>
       <table class="rows" onKeyDown={move}>
@@ -67,34 +69,49 @@ export function Table<Row>(props: {
           {props.rows.map((row) => {
             const key = props.rowKey(row);
             const isOpen = key === open;
-            return [
-              <tr key={key} class={isOpen ? "open" : ""}>
-                <td class="opener">
-                  <button
-                    type="button"
-                    aria-expanded={isOpen}
-                    aria-label={t("details_of", { row: props.rowName(row) })}
-                    onClick={() => setOpen(isOpen ? null : key)}
-                  >
-                    <span aria-hidden="true">{isOpen ? "▾" : "▸"}</span>
-                  </button>
-                </td>
-                {columns.map((column) => (
-                  <td key={column.name} class={classes(column)}>
-                    {column.cell(row)}
+            // The key is that of both rows: those that are there already stay when others come before them.
+            return (
+              <Fragment key={key}>
+                <tr class={isOpen ? "open" : ""}>
+                  <td class="opener">
+                    <button
+                      type="button"
+                      aria-expanded={isOpen}
+                      aria-label={t("details_of", { row: props.rowName(row) })}
+                      onClick={() => setOpen(isOpen ? null : key)}
+                    >
+                      <span aria-hidden="true">{isOpen ? "▾" : "▸"}</span>
+                    </button>
                   </td>
-                ))}
-              </tr>,
-              isOpen && (
-                <tr key={`${key} detail`} class="detail">
-                  <td colSpan={columns.length + 1}>{props.detail(row)}</td>
+                  <Cells row={row} columns={columns} today={today} />
                 </tr>
-              ),
-            ];
+                {isOpen && (
+                  <tr class="detail">
+                    <td colSpan={columns.length + 1}>{props.detail(row)}</td>
+                  </tr>
+                )}
+              </Fragment>
+            );
           })}
         </tbody>
       </table>
     </div>
+  );
+}
+
+/** What stands in a row: made again only for another record, other columns, or another day. */
+function Cells<Row>({ row, columns, today }: { row: Row; columns: readonly Column<Row>[]; today: string }) {
+  return useMemo(
+    () => (
+      <>
+        {columns.map((column) => (
+          <td key={column.name} class={classes(column)}>
+            {column.cell(row)}
+          </td>
+        ))}
+      </>
+    ),
+    [row, columns, today],
   );
 }
 

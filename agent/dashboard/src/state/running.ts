@@ -1,6 +1,6 @@
 // Sums that run on: those of an answer, with the seconds that were live since. Pure.
 
-import type { Moment, Stats, StatusClass } from "../api/types";
+import type { Minute, Moment, Stats, StatusClass } from "../api/types";
 
 /** The sums with the whole seconds behind what the answer covers; times and histogram stay those of the answer. */
 export function runOn(stats: Stats, seconds: readonly Moment[]): Stats {
@@ -30,4 +30,13 @@ export function runOn(stats: Stats, seconds: readonly Moment[]): Stats {
     error_rate: answered > 0 ? (100 * errors) / answered : null,
     rate: covered > 0 ? total / covered : stats.rate,
   };
+}
+
+/** Seconds of the last minute. */
+const MINUTE = 60;
+
+/** Requests a second in the last minute, of which as much counts as there was since the first record. */
+export function rateNow(minute: Minute | null, since: string | null | undefined, now: string | undefined): number | null {
+  const age = (Date.parse(now ?? "") - Date.parse(since ?? "")) / 1000;
+  return minute !== null && age < MINUTE ? minute.requests / Math.max(1, age) : (minute?.rate ?? null);
 }

@@ -59,7 +59,7 @@ function Rules({ rules }: { rules: readonly Rule[] }) {
               <th scope="row">
                 <Text text={rule.name} />
               </th>
-              <td>{condition(rule)}</td>
+              <td class="condition">{condition(rule)}</td>
               <td class="num">{inUnit(rule.metric, rule.value)}</td>
               <td class="time">{rule.since === null ? NONE : dayAndTime(rule.since)}</td>
             </tr>

@@ -1,5 +1,7 @@
 // Exchanges: pages of a table through however many there are.
 
+import { useMemo } from "preact/hooks";
+
 import type { Around, Exchange, ExchangePage } from "../api/types";
 import { bytes, microseconds } from "../format";
 import { Export } from "../parts/export";
@@ -13,7 +15,7 @@ import { useAnswer } from "../state/answer";
 import { OF_EXCHANGES, applying } from "../state/fields";
 import { joinPages } from "../state/partial";
 import { useShell } from "../state/shell";
-import { t } from "../words";
+import { language, t } from "../words";
 
 /** Rows of a page. */
 export const ROWS = 50;
@@ -58,10 +60,11 @@ export function ExchangeTable(props: {
   sorted?: "newest" | "oldest";
   turn?: () => void;
 }) {
+  const named = useMemo(columns, [language()]);
   return (
     <Table
       {...props}
-      columns={columns()}
+      columns={named}
       rowKey={(row) => row.exchange_id}
       rowName={(row) => `${row.method ?? ""} ${(row.target ?? "").slice(0, 80)} ${row.status ?? ""}`}
       detail={(row) => <ExchangeDetail row={row} />}

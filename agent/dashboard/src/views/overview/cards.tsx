@@ -5,7 +5,7 @@ import { dayAndTime, microseconds, number, percent, short } from "../../format";
 import { Card } from "../../parts/card";
 import { Failure } from "../../parts/panel";
 import type { Answer } from "../../state/answer";
-import { runOn } from "../../state/running";
+import { rateNow, runOn } from "../../state/running";
 import { useShell } from "../../state/shell";
 import { t } from "../../words";
 
@@ -24,6 +24,8 @@ export function Cards({ answer, filtered }: { answer: Answer<Stats>; filtered: b
   const now = (value: string | null) => (minute === null || value === null ? null : t("now", { value }));
   // A store that is younger than the range has a rate of its own time alone.
   const young = stats?.since && Date.parse(stats.since) > Date.parse(stats.covered.from) ? stats.since : null;
+  // What was stored behind its time is in the minute first.
+  const total = runs && stats !== null ? Math.max(stats.total_requests, minute?.requests ?? 0) : stats?.total_requests;
   const times = stats?.ttfb_us ?? null;
   const lost = stats?.lost ?? tick?.lost ?? null;
   return (
@@ -32,14 +34,14 @@ export function Cards({ answer, filtered }: { answer: Answer<Stats>; filtered: b
       <div class={`cards${answer.loading ? " waiting" : ""}`}>
         <Card
           label={t("card_requests")}
-          value={number(stats?.total_requests)}
-          now={now(t("in_minute", { count: number(minute?.requests) }))}
+          value={number(total)}
+          now={minute === null ? null : t("in_minute", { count: number(minute.requests) })}
           trend={trend((second) => second.requests)}
         />
         <Card
           label={young === null ? t("card_rate") : t("card_rate_since", { since: dayAndTime(young) })}
           value={stats?.rate === undefined || stats.rate === null ? number(null) : `${number(stats.rate)}/s`}
-          now={now(`${number(minute?.rate)}/s`)}
+          now={now(`${number(rateNow(minute, stats?.since, tick?.now))}/s`)}
           trend={trend((second) => second.requests)}
         />
         <Card

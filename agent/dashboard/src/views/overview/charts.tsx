@@ -5,7 +5,7 @@ import { useMemo } from "preact/hooks";
 import type { TimeSeries } from "../../api/types";
 import { type Line, isEmpty, take, unfinished } from "../../charts/series";
 import { TimeChart } from "../../charts/time-chart";
-import { bytes, microseconds, number, short } from "../../format";
+import { bytes, microseconds, short, span } from "../../format";
 import { AnswerPanel } from "../../parts/panel";
 import type { Answer } from "../../state/answer";
 import type { Filters } from "../../state/fields";
@@ -135,7 +135,7 @@ function SeriesPanel(props: {
       title={props.title}
       answer={answer}
       unsearched={props.unsearched ?? false}
-      note={step === undefined ? undefined : t("chart_step", { step: stepName(step) })}
+      note={step === undefined ? undefined : t("chart_step", { step: span(step) })}
       empty={() => (drawn === null || isEmpty(drawn.lines) ? (props.empty ?? t("empty_range")) : null)}
     >
       {() =>
@@ -159,11 +159,4 @@ function SeriesPanel(props: {
       }
     </AnswerPanel>
   );
-}
-
-function stepName(seconds: number): string {
-  if (seconds % 3600 === 0) {
-    return `${number(seconds / 3600)} h`;
-  }
-  return seconds % 60 === 0 ? `${number(seconds / 60)} min` : `${number(seconds)} s`;
 }

@@ -9,6 +9,7 @@
 pub mod demo;
 pub mod engine;
 pub mod follow;
+pub mod kept;
 pub mod patterns;
 mod records;
 pub mod work;

@@ -18,6 +18,7 @@ use super::format::{Format, Pattern, Reader};
 use super::input::{self, Block, NoFiles, Opened, Place};
 use super::report::{Asked, Lines, Report, Source, SourceState, Warning, WarningKind};
 use account::{Account, warnings_of};
+pub(crate) use last::last_of;
 pub use last::last_time;
 use shared::Shared;
 use worker::{Counted, Worker};

@@ -57,7 +57,7 @@ const LAST: usize = 50;
 const ROWS: usize = 100;
 /// The word of `--format` for lines.
 const SHOW_LINES: &str = "lines";
-/// Threads, unless told.
+/// Threads, unless told; and on fewer CPUs, whatever was told: more bring nothing, and each takes memory.
 const JOBS: usize = 4;
 
 /// Flags of `tapline report`.
@@ -114,7 +114,8 @@ pub(in crate::cli) struct ReportFlags {
     /// Compare with the time so long before (1d), or with FROM/TO
     #[arg(long, value_name = "PERIOD", help_heading = "What is counted")]
     compare: Option<String>,
-    /// Threads that take lines apart [default: one for each CPU, up to 4]
+    /// Threads that take lines apart; more than 4 where there are as many CPUs [default: one for each
+    /// CPU, up to 4]
     #[arg(short, long, value_name = "N", value_parser = clap::value_parser!(u16).range(1..=64))]
     jobs: Option<u16>,
     /// How the report is written; lines: no report, but the newest 1,000 lines that are counted
@@ -339,7 +340,10 @@ fn options(
         range: Range::default(),
         before: None,
         condition,
-        jobs: arguments.jobs.map_or_else(|| cpus.min(JOBS), usize::from),
+        jobs: match arguments.jobs {
+            Some(jobs) => usize::from(jobs).min(cpus.max(JOBS)),
+            None => cpus.min(JOBS),
+        },
         top: arguments.top.map_or(ROWS, |top| top as usize),
         last: match arguments.show {
             Show::Lines => LINES,

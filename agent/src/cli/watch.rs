@@ -25,6 +25,7 @@ use crate::sink::counts::Counts;
 use crate::sink::sqlite::{OnFull, SqliteSettings, SqliteSink};
 use crate::watch::demo::{self, Demo};
 use crate::watch::engine::{Counting, Engine, Storing};
+use crate::watch::kept;
 use crate::watch::patterns;
 use crate::watch::work::{Done, Work};
 
@@ -197,13 +198,17 @@ pub fn watch(config: &Config, arguments: WatchArguments) -> anyhow::Result<Exit>
     let folder = folder
         .or_else(|| arguments.data_dir.clone())
         .unwrap_or_default();
+    let now = Timestamp::now();
+    let days = config.store.retain.days;
+    let days = days.map(|days| kept::days(&arguments.files, &counting, days, now));
+    let mut settings_of_store = settings::store_of_run(config);
+    settings_of_store.retain.days = days;
     let store = SqliteSink::start(SqliteSettings {
         directory: folder.clone(),
         // What is read waits for the store.
         on_full: OnFull::Block,
-        ..settings::store_of_run(config)
+        ..settings_of_store
     })?;
-    let days = config.store.retain.days;
     let api = Api::new(store.intake(), folder, days, Bounds::default());
     let runtime = tokio::runtime::Builder::new_current_thread()
         .enable_all()
@@ -218,7 +223,7 @@ pub fn watch(config: &Config, arguments: WatchArguments) -> anyhow::Result<Exit>
                 redactor: settings::redactor(config),
                 days,
             }),
-            Timestamp::now().as_second(),
+            now.as_second(),
         ),
         store: Box::new(store),
         interval: arguments.interval,

@@ -235,7 +235,7 @@ impl Engine {
         for file in &self.files {
             lines.add(&file.lines, watched::FAILED);
         }
-        let counted = self.statistics.report(self.counting.top);
+        let counted = self.statistics.report_so_far(self.counting.top);
         let counting = &self.counting;
         Report {
             asked: Asked {

@@ -65,6 +65,26 @@ pub fn check(names: &[PathBuf]) -> Result<(), NoFiles> {
         .try_for_each(|pattern| matches(pattern).map(drop))
 }
 
+/// The files that the names and patterns stand for now; what is no regular file is none.
+pub(super) fn files(names: &[PathBuf]) -> Vec<Place> {
+    let (patterns, mut files) = among(names);
+    files.retain(|path| path.is_file());
+    for found in patterns
+        .patterns
+        .iter()
+        .flat_map(|pattern| matches(pattern))
+    {
+        let path = |place| match place {
+            Place::File(path) => Some(path),
+            Place::Stdin => None,
+        };
+        let paths = found.places.into_iter().filter_map(path);
+        files.extend(paths.filter(|path| !is_put_away(path)));
+    }
+    files.truncate(MOST);
+    files.into_iter().map(Place::File).collect()
+}
+
 impl Patterns {
     /// Looks at what is there, if it is time to; `None`: it is not.
     pub(super) fn look(&mut self, now: Instant, files: &mut [Watched]) -> Option<Looked> {

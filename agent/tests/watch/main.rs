@@ -186,6 +186,33 @@ fn the_demo_is_one_command() {
     assert!(text.lines().count() >= 101);
 }
 
+/// The page of a log whose last line is older than anything that is kept.
+#[test]
+fn an_old_log_is_stored_back_from_its_end() {
+    let folder = tempfile::tempdir().unwrap();
+    let line = |day| format!("2019-09-{day:02}T14:16:51Z GET /day/{day} 200 12ms\n");
+    let text: String = (1..=30).map(line).collect();
+    fs::write(folder.path().join("old.log"), text).unwrap();
+    let watch = Watch::start(folder.path(), &["old.log"]);
+    watch.report_of(30);
+    let begun = Instant::now();
+    let range = "start_time=2019-01-01T00:00:00Z&end_time=2020-01-01T00:00:00Z";
+    let stored = loop {
+        let (_, body) = watch.get(&format!("/api/stats?{range}"));
+        let stats: Value = serde_json::from_str(&body).unwrap();
+        let stored = stats["total_requests"].as_u64().unwrap_or_default();
+        if stored >= 14 || begun.elapsed() > Duration::from_secs(30) {
+            break stored;
+        }
+        thread::sleep(Duration::from_millis(100));
+    };
+    // Of the fourteen days up to the last line.
+    assert_eq!(stored, 14);
+    let done = watch.end();
+    assert_eq!(done["stored"], 14);
+    assert_eq!(done["not_stored"], 16);
+}
+
 #[test]
 fn the_same_lines_are_stored_once() {
     let folder = tempfile::tempdir().unwrap();

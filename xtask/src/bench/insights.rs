@@ -258,7 +258,7 @@ fn score(
     let missed: Vec<String> = faults
         .iter()
         .filter(|fault| !alarms.iter().any(|alarm| meets(alarm, fault)))
-        .map(|fault| fault.kind.clone())
+        .map(|fault| format!("{} at {:.0} s", fault.kind, fault.from))
         .collect();
     let mistaken: Vec<String> = alarms
         .iter()

@@ -82,6 +82,10 @@ const MORE: (f64, f64) = (6.0, 2.0);
 /// The same for what is missing.
 const FEWER: (f64, f64) = (6.0, 0.4);
 
+/// The part of the history that may have as much, or as little, where a rate is told for what was shortly
+/// before alone: what comes now and then is usual.
+const SELDOM: f64 = 0.05;
+
 /// Measured answers that a step must have for its mean to say something.
 const TIMED: u64 = 10;
 
@@ -263,10 +267,26 @@ fn rate(series: &Series, signal: Signal) -> Vec<Change> {
         let steps = history.of(index).iter().filter(|place| is_whole(place));
         let mut before: Vec<f64> = steps.filter_map(root).collect();
         // Most steps are not far from the median: how much they deviate need not be known.
-        if !median(&mut before).is_some_and(|median| is_far(median * median)) {
-            continue;
-        }
-        let Some(found) = Spread::of(&mut before).as_ref().and_then(judge) else {
+        let odd_beside = |roots: &mut [f64]| {
+            let is_near = !median(roots).is_some_and(|median| is_far(median * median));
+            let spread = (!is_near).then(|| Spread::of(roots))??;
+            judge(&spread)
+        };
+        // Beside six hours in which the traffic went from one level to another little is odd: what was
+        // shortly before tells more, unless the history has had the like.
+        let of_recent = || {
+            // As much but for what chance does.
+            let is_like = |before: &&f64| match is_more {
+                true => **before >= records.sqrt() - 1.0,
+                false => **before <= records.sqrt() + 1.0,
+            };
+            let like = before.iter().filter(is_like).count();
+            let is_seldom = like as f64 <= before.len() as f64 * SELDOM;
+            let steps = history.recent(index).filter(is_whole);
+            let mut recent: Vec<f64> = steps.filter_map(|place| root(&place)).collect();
+            is_seldom.then(|| odd_beside(&mut recent))?
+        };
+        let Some(found) = of_recent().or_else(|| odd_beside(&mut before)) else {
             continue;
         };
         // What comes every day at this time is not out of the ordinary.

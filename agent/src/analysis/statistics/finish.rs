@@ -20,8 +20,18 @@ use crate::sink::log::text::append_plain;
 const SHARE_OF_BUSIEST: f64 = 0.01;
 
 impl Statistics {
-    /// What was counted so far; lists have at most `top` rows. What was asked for and read is not in
-    /// it. More may be counted afterwards.
+    /// As [`report`](Self::report), of what goes on: what is learned of paths is left as it is. Settled
+    /// again and again, also what is frequent would become a `{name}` in the end, and a report would have
+    /// fewer endpoints than the one before.
+    #[must_use]
+    pub fn report_so_far(&mut self, top: usize) -> Report {
+        let learned = self.endpoints.clone();
+        let report = self.report(top);
+        self.endpoints = learned;
+        report
+    }
+
+    /// What was counted; lists have at most `top` rows. What was asked for and read is not in it.
     #[must_use]
     pub fn report(&mut self, top: usize) -> Report {
         self.endpoints.settle();

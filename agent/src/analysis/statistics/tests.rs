@@ -125,6 +125,41 @@ fn counts_are_those_of_a_simple_count() {
     assert!(report.warnings.is_empty(), "{:?}", report.warnings);
 }
 
+/// Whoever watches a log sees at every look what one look at the end would show.
+#[test]
+fn reports_on_the_way_change_nothing() {
+    let word = |number: u64| -> String {
+        let letter = |place: u32| char::from(b'a' + (number / 7_u64.pow(place) % 7) as u8);
+        (0..4).map(letter).collect()
+    };
+    let mut all = traffic(20_000);
+    for (number, one) in (0..).zip(&mut all) {
+        one.target = match number % 10 {
+            0 => format!("/blog/{}", word(number / 10)),
+            1..=4 => "/blog/first".to_owned(),
+            5..=7 => "/blog/second".to_owned(),
+            _ => "/blog/third".to_owned(),
+        };
+    }
+    let mut watched = Statistics::new(NOW);
+    for part in all.chunks(1000) {
+        part.iter().for_each(|one| add(&mut watched, one));
+        for _ in 0..3 {
+            drop(watched.report_so_far(100));
+        }
+    }
+    let endpoints = |report: Report| -> Vec<(String, u64)> {
+        let rows = report.endpoints.rows.into_iter();
+        let mut rows: Vec<_> = rows.map(|row| (row.template, row.requests)).collect();
+        rows.sort();
+        rows
+    };
+    let expected = endpoints(counted(&all));
+    assert_eq!(expected.len(), 4, "{expected:?}");
+    assert_eq!(endpoints(watched.report_so_far(100)), expected);
+    assert_eq!(endpoints(watched.report(100)), expected);
+}
+
 #[test]
 fn percentiles_are_within_a_percent() {
     let all = traffic(60_000);

@@ -103,17 +103,13 @@ impl Writer {
         }
     }
 
-    /// Writes the groups that have been in memory alone for so long. What fails is done again when the
-    /// file is opened.
+    /// Writes the groups that have been in memory alone for so long.
     fn write_groups(&mut self, time: Duration) {
         for file in &mut self.state.open {
-            if !self.days.begin(file.day) {
-                continue;
+            if self.days.begin(file.day) {
+                write_groups(file, time);
+                self.days.end();
             }
-            if let Err(error) = file.write_groups(time) {
-                tracing::debug!(day = %file.day, %error, "roll-ups could not be written");
-            }
-            self.days.end();
         }
     }
 
@@ -154,6 +150,7 @@ impl Writer {
     }
 
     fn store_day(&mut self, day: Day, records: u64, batches: &[&Batch]) {
+        self.make_room(day);
         if !self.days.begin(day) {
             self.park(day, records, batches);
             return;
@@ -208,17 +205,29 @@ impl Writer {
             // Closed before a new one is made: it deletes the log of its name.
             drop(open.swap_remove(index));
         }
-        if open.len() >= OPEN
-            && let Some((oldest, _)) = open
-                .iter()
-                .enumerate()
-                .min_by_key(|(_, file)| file.last_used)
-        {
-            drop(open.swap_remove(oldest));
-        }
         open.push(DayFile::open(&self.directory, day, self.busy_timeout)?);
         let last = open.len() - 1;
         Ok(&mut open[last])
+    }
+
+    /// Closes the file that nothing came for since longest, where another one is to be opened for this day.
+    /// Its roll-ups are written first: it may never be opened again.
+    fn make_room(&mut self, day: Day) {
+        let open = &self.state.open;
+        if open.len() < OPEN || open.iter().any(|file| file.day == day) {
+            return;
+        }
+        let files = open.iter().enumerate();
+        let Some((oldest, _)) = files.min_by_key(|(_, file)| file.last_used) else {
+            return;
+        };
+        let mut file = self.state.open.swap_remove(oldest);
+        // Whoever tidies up such a day counts what is missing.
+        if self.days.begin(file.day) {
+            write_groups(&mut file, Duration::ZERO);
+            drop(file);
+            self.days.end();
+        }
     }
 
     fn move_aside(&mut self, day: Day, error: &FileError) -> Result<(), FileError> {
@@ -265,6 +274,13 @@ impl Writer {
             first: self.days.horizon().map(|first| first.min(today)),
             last: Day(today.0 + 1),
         }
+    }
+}
+
+/// What fails is done again when the file is opened.
+fn write_groups(file: &mut DayFile, time: Duration) {
+    if let Err(error) = file.write_groups(time) {
+        tracing::debug!(day = %file.day, %error, "roll-ups could not be written");
     }
 }
 

@@ -132,6 +132,55 @@ fn what_comes_every_day_is_no_change_of_the_rate() {
     assert_eq!(found.filter(later).count(), 0);
 }
 
+/// Minutes in which the traffic goes from one level to another every so many minutes.
+fn levels(levels: &[(usize, u64)], seed: u64) -> Vec<Point> {
+    let mut chance = Chance(seed);
+    let minutes = levels
+        .iter()
+        .flat_map(|(minutes, mean)| std::iter::repeat_n(*mean, *minutes));
+    let minute = |(index, mean): (usize, u64)| Point {
+        time_s: index as i64 * 60,
+        records: chance.count(mean * 2, 0.5),
+        ..Point::default()
+    };
+    minutes.enumerate().map(minute).collect()
+}
+
+#[test]
+fn a_spike_and_a_gap_are_found_soon_after_the_traffic_halved() {
+    let faults = [(Signal::MoreRecords, 3.0), (Signal::FewerRecords, 0.1)];
+    for (signal, times) in faults {
+        // As much as before the night began is what is odd; and as little as is far from both levels,
+        // beside as many minutes of the one as of the other.
+        for begin in [135, 160, 240] {
+            let mut minutes = levels(&[(120, 480), (240, 240)], 11);
+            for minute in &mut minutes[begin..begin + 5] {
+                minute.records = (minute.records as f64 * times) as u64;
+            }
+            let found = found(&minutes);
+            let [change] = &found[..] else {
+                panic!("{signal:?} at {begin}: {found:?}");
+            };
+            let span = (change.signal, change.from_s / 60, change.to_s / 60);
+            assert_eq!(span, (signal, begin as i64, begin as i64 + 5));
+        }
+    }
+}
+
+#[test]
+fn what_comes_now_and_then_is_no_change_of_the_rate() {
+    // Back to what the hours before had; and slowly up to four times as much and down again.
+    let back = vec![(120, 480), (60, 150), (120, 480)];
+    let hill = (0..24_usize).map(|step| (30, 100 + 25 * step.min(24 - step) as u64));
+    for (name, parts) in [("back", back), ("hill", hill.collect())] {
+        let late: Vec<Change> = found(&levels(&parts, 3))
+            .into_iter()
+            .filter(|change| change.from_s >= 3 * 3600)
+            .collect();
+        assert_eq!(late, [], "{name}");
+    }
+}
+
 #[test]
 fn a_log_of_a_few_lines_says_nothing() {
     for length in 0..8 {

@@ -73,6 +73,31 @@ fn a_later_revision_takes_the_place_of_the_earlier_also_on_the_next_day() {
     assert_eq!(number(&next_day), 7);
 }
 
+/// A log of many days is read at once: the file of a day is closed before a second has passed.
+#[test]
+fn the_roll_ups_of_every_day_are_written_however_many_there_are() {
+    let folder = tempfile::tempdir().unwrap();
+    let mut store = start(folder.path());
+    for age in (0..5).rev() {
+        for second in 0..10 {
+            store.push_exchange(&ExchangeRecord {
+                exchange_id: Identifier::new(age, second),
+                ts: time(START_US - age as i64 * DAY_US + second as i64 * 1_000_000),
+                ..exchange()
+            });
+        }
+    }
+    assert_eq!(close(store).stored, 50);
+    for age in 0..5 {
+        let database = database(folder.path(), Day(today().0 - age));
+        let rows = number(
+            &database,
+            "SELECT count(*) FROM exchange_groups WHERE kind = 'all' AND period = 60",
+        );
+        assert_eq!(rows, 1, "{age} days ago");
+    }
+}
+
 #[test]
 fn a_day_that_is_over_gets_its_indexes_and_can_be_written_to_still() {
     let folder = tempfile::tempdir().unwrap();

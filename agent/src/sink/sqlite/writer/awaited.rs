@@ -72,6 +72,7 @@ impl Writer {
         chosen: &[usize],
         written: &mut [Written],
     ) -> Result<(), LossReason> {
+        self.make_room(day);
         if !self.days.begin(day) {
             return Err(LossReason::Locked);
         }

@@ -188,8 +188,11 @@ fn nobody_there_is_not_hammered() {
         assert_eq!(code, 4, "{stderr}");
         assert_eq!(stderr, format!("tapline: {closed} could not be reached\n"));
         let account: Value = serde_json::from_str(&stdout).unwrap();
-        let refused = account["errors"]["refused"].as_u64().unwrap();
-        assert!((33..150).contains(&refused), "{account}");
+        let number = |value: &Value| value.as_u64().unwrap();
+        // Those that were due at once behind a pause of this machine had no failure before them.
+        let most = 150 + number(&account["late"]);
+        let refused = number(&account["errors"]["refused"]);
+        assert!((33..most).contains(&refused), "{account}");
     }
     assert!(begun.elapsed() < Duration::from_secs(20));
 }

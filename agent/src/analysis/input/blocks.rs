@@ -136,6 +136,7 @@ impl Blocks {
                     None => self.skip_line(block),
                 }
             } else if self.ended {
+                self.leave_out_half_a_line(block);
                 break;
             } else {
                 let used = block.used;
@@ -146,6 +147,14 @@ impl Blocks {
         let is_open = block.lines().last().is_some_and(|byte| *byte != b'\n');
         self.line += lines + u64::from(is_open);
         block.used > 0 || !block.long.is_empty()
+    }
+
+    /// Where reading broke off, the line there is not to be taken for a shorter one.
+    fn leave_out_half_a_line(&self, block: &mut Block) {
+        if self.problem.is_some() {
+            let whole = memchr::memrchr(b'\n', block.lines()).map_or(0, |end| end + 1);
+            block.used = block.start + whole;
+        }
     }
 
     /// Passes over the rest of a line; what stands behind it is in the block.
@@ -174,7 +183,7 @@ impl Blocks {
             }
             Err(error) => {
                 self.ended = true;
-                self.problem = Some(error.to_string());
+                self.problem = Some(format!("{error}; a line that had begun there is left out"));
                 0
             }
         }
@@ -278,6 +287,34 @@ pub(super) mod tests {
                 );
             }
         }
+    }
+
+    #[test]
+    fn a_line_in_which_reading_breaks_off_is_left_out() {
+        struct Broken(Slow);
+        impl Read for Broken {
+            fn read(&mut self, buffer: &mut [u8]) -> std::io::Result<usize> {
+                match self.0.read(buffer)? {
+                    0 => Err(std::io::Error::other("no disk")),
+                    read => Ok(read),
+                }
+            }
+        }
+        let check = |text: &str, expected: &str| {
+            let source = Broken(Slow(text.as_bytes().to_vec(), 3));
+            let stream = Stream::new(Box::new(source)).unwrap();
+            let (mut blocks, mut block) = (Blocks::new(stream), Block::default());
+            let mut found = Vec::new();
+            while blocks.next(&mut block) {
+                found.extend_from_slice(block.lines());
+            }
+            assert_eq!(String::from_utf8(found).unwrap(), expected);
+            let problem = blocks.problem().unwrap();
+            assert_eq!(problem, "no disk; a line that had begun there is left out");
+        };
+        check("whole\nhal", "whole\n");
+        check("whole\n", "whole\n");
+        check("hal hal", "");
     }
 
     proptest! {

@@ -75,7 +75,7 @@ fn every_hook_writes_all_that_was_sent() {
         .map(|row| row["hook"].as_str().unwrap())
         .collect();
     assert_eq!(hooks, BTreeSet::from(["tc", "socket", "xdp"]));
-    // Both sides of every hard shape, by each hook on its way in and on its way out.
+    // Both sides of every hard shape, and load, by each hook on its way in and on its way out.
     for way in ["in", "out"] {
         let of_way = rows
             .iter()
@@ -85,7 +85,7 @@ fn every_hook_writes_all_that_was_sent() {
     let loads = rows.iter().filter(|row| row["shape"] == "load");
     let sent: Vec<u64> = loads.map(|row| row["sent"].as_u64().unwrap()).collect();
     assert!(
-        sent.len() == 3 && sent.iter().all(|sent| *sent > 1000),
+        sent.len() == 6 && sent.iter().all(|sent| *sent > 1000),
         "{sent:?}"
     );
     assert_eq!(done.code, Some(0), "{}", done.stderr);

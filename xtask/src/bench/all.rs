@@ -20,7 +20,7 @@ use self::{
     suite::{SUITES, Suite},
 };
 use crate::{
-    bench::{code, target::Figure},
+    bench::target::Figure,
     build, interrupt,
     process::Step,
     report::{print, say},
@@ -104,8 +104,13 @@ pub(crate) fn run(workspace: &Workspace, options: &Options) -> Result<bool> {
         }
     };
     let program = std::env::current_exe().context("find this program")?;
-    if suites.iter().any(|suite| suite.name == code::NAME) {
-        code::build(workspace)?;
+    for suite in &suites {
+        // Of one that does not build its own run tells.
+        if let Some(build) = suite.build
+            && let Err(error) = build(workspace)
+        {
+            say(format_args!("benchmark {}: {error:#}", suite.name));
+        }
     }
     let started = Instant::now();
     let mut measured = Vec::new();

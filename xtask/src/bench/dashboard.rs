@@ -259,23 +259,31 @@ fn targets(document: &Document, options: &Options) -> Vec<Target> {
     targets
 }
 
+/// Builds what fills the store.
+///
+/// # Errors
+/// It does not build.
+pub(crate) fn build_filler(workspace: &Workspace) -> Result<()> {
+    Step::cargo("build")
+        .folder(&workspace.root)
+        .args([
+            "--locked",
+            "--release",
+            "--package",
+            "tapline",
+            "--example",
+            "fill_store",
+        ])
+        .run()
+}
+
 /// Makes the store, or copies the one that is kept.
 fn fill(workspace: &Workspace, data: &Path, options: &Options) -> Result<()> {
     let kept = options.store.as_deref();
     let filled = kept.unwrap_or(data);
     if !filled.exists() {
         say("filling the store");
-        Step::cargo("build")
-            .folder(&workspace.root)
-            .args([
-                "--locked",
-                "--release",
-                "--package",
-                "tapline",
-                "--example",
-                "fill_store",
-            ])
-            .run()?;
+        build_filler(workspace)?;
         Step::new(workspace.host_target.join("release/examples/fill_store"))
             .arg(filled)
             .arg(options.exchanges.to_string())

@@ -105,11 +105,7 @@ pub(crate) fn run(workspace: &Workspace, options: &Options) -> Result<bool> {
         }
     };
     let cpu = options.cpu.unwrap_or_else(last_cpu);
-    // Not for release: it is the kernel that is measured, and this builds in a fraction of the time.
-    Step::cargo("build")
-        .folder(&workspace.root)
-        .args(["--locked", "--package", PACKAGE, "--example", EXAMPLE])
-        .run()?;
+    build_example(workspace)?;
     say(format_args!(
         "measuring on CPU {cpu}, {} rounds; whatever else runs here disturbs it",
         options.rounds
@@ -142,6 +138,23 @@ pub(crate) fn run(workspace: &Workspace, options: &Options) -> Result<bool> {
         show(&measured, &targets);
     }
     Ok(targets.iter().all(|target| target.met))
+}
+
+/// Builds what measures, and the kernel programs.
+///
+/// # Errors
+/// One of them does not build.
+pub(crate) fn build(workspace: &Workspace) -> Result<()> {
+    build_ebpf::run(workspace)?;
+    build_example(workspace)
+}
+
+/// Not for release: it is the kernel that is measured, and this builds in a fraction of the time.
+fn build_example(workspace: &Workspace) -> Result<()> {
+    Step::cargo("build")
+        .folder(&workspace.root)
+        .args(["--locked", "--package", PACKAGE, "--example", EXAMPLE])
+        .run()
 }
 
 fn last_cpu() -> usize {

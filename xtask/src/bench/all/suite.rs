@@ -2,7 +2,12 @@
 
 use std::time::Duration;
 
-use crate::bench::code;
+use anyhow::Result;
+
+use crate::{
+    bench::{code, dashboard, kernel},
+    workspace::Workspace,
+};
 
 /// One benchmark: `cargo xtask bench NAME`.
 #[derive(Debug)]
@@ -14,6 +19,8 @@ pub(super) struct Suite {
     pub(super) quick: &'static [&'static str],
     /// The flag that names the program to measure; none where it measures something else.
     pub(super) program_flag: Option<&'static str>,
+    /// Builds what it measures with, before the time is taken; none where there is nothing but the program.
+    pub(super) build: Option<fn(&Workspace) -> Result<()>>,
     /// When it is taken to hang.
     pub(super) time_limit: Duration,
 }
@@ -25,6 +32,7 @@ pub(super) const SUITES: [Suite; 12] = [
         full: &[],
         quick: &["--hooks", "tc", "--rounds", "5"],
         program_flag: None,
+        build: Some(kernel::build),
         time_limit: Duration::from_secs(600),
     },
     Suite {
@@ -41,6 +49,7 @@ pub(super) const SUITES: [Suite; 12] = [
             "none",
         ],
         program_flag: Some("--tapline"),
+        build: None,
         time_limit: Duration::from_secs(900),
     },
     Suite {
@@ -48,6 +57,7 @@ pub(super) const SUITES: [Suite; 12] = [
         full: &[],
         quick: &["--pairs", "1", "--seconds", "2", "--no-crowd"],
         program_flag: Some("--tapline"),
+        build: None,
         time_limit: Duration::from_secs(600),
     },
     Suite {
@@ -55,6 +65,7 @@ pub(super) const SUITES: [Suite; 12] = [
         full: &[],
         quick: &["--seconds", "2"],
         program_flag: Some("--program"),
+        build: None,
         time_limit: Duration::from_secs(300),
     },
     Suite {
@@ -70,6 +81,7 @@ pub(super) const SUITES: [Suite; 12] = [
             "answers,viewers,page",
         ],
         program_flag: Some("--program"),
+        build: Some(dashboard::build_filler),
         time_limit: Duration::from_secs(1800),
     },
     Suite {
@@ -77,6 +89,7 @@ pub(super) const SUITES: [Suite; 12] = [
         full: &[],
         quick: &["--only", "json"],
         program_flag: Some("--program"),
+        build: None,
         time_limit: Duration::from_secs(900),
     },
     Suite {
@@ -84,6 +97,7 @@ pub(super) const SUITES: [Suite; 12] = [
         full: &[],
         quick: &["--pairs", "1", "--seconds", "2"],
         program_flag: Some("--tapline"),
+        build: None,
         time_limit: Duration::from_secs(300),
     },
     Suite {
@@ -91,6 +105,7 @@ pub(super) const SUITES: [Suite; 12] = [
         full: &[],
         quick: &["--rounds", "1"],
         program_flag: Some("--program"),
+        build: None,
         time_limit: Duration::from_secs(300),
     },
     Suite {
@@ -105,6 +120,7 @@ pub(super) const SUITES: [Suite; 12] = [
             "2",
         ],
         program_flag: Some("--program"),
+        build: None,
         time_limit: Duration::from_secs(900),
     },
     Suite {
@@ -112,6 +128,7 @@ pub(super) const SUITES: [Suite; 12] = [
         full: &[],
         quick: &["--lines", "200000", "--rounds", "1", "--no-ten-times"],
         program_flag: Some("--program"),
+        build: None,
         time_limit: Duration::from_secs(900),
     },
     Suite {
@@ -119,6 +136,7 @@ pub(super) const SUITES: [Suite; 12] = [
         full: &[],
         quick: &["--seeds", "1", "--hours", "3"],
         program_flag: Some("--program"),
+        build: None,
         time_limit: Duration::from_secs(600),
     },
     Suite {
@@ -126,6 +144,7 @@ pub(super) const SUITES: [Suite; 12] = [
         full: &[],
         quick: &["--quick"],
         program_flag: None,
+        build: Some(code::build),
         time_limit: Duration::from_secs(900),
     },
 ];

@@ -190,7 +190,7 @@ fn nobody_there_is_not_hammered() {
         let account: Value = serde_json::from_str(&stdout).unwrap();
         let number = |value: &Value| value.as_u64().unwrap();
         // Those that were due at once behind a pause of this machine had no failure before them.
-        let most = 150 + number(&account["late"]);
+        let most = 150 + number(&account["late"]).min(2000);
         let refused = number(&account["errors"]["refused"]);
         assert!((33..most).contains(&refused), "{account}");
     }

@@ -278,12 +278,17 @@ impl<'a> Worker<'a> {
         until.min(self.end)
     }
 
-    /// When answers are waited for no longer.
-    fn drain(&mut self, now: u64) -> u64 {
+    /// Nothing is started any more: writes down when that was, and how late.
+    fn end_starts(&mut self, now: u64) {
         self.tally.starts_over = self.starts_over(now);
         if !self.is_closed_loop {
             self.tally.behind = now.saturating_sub(self.due.at());
         }
+    }
+
+    /// When answers are waited for no longer.
+    fn drain(&mut self, now: u64) -> u64 {
+        self.end_starts(now);
         let is_counted = self
             .plan
             .count
@@ -452,7 +457,7 @@ impl<'a> Worker<'a> {
     fn finish(&mut self) {
         let now = self.now();
         if self.tally.starts_over == 0 {
-            self.tally.starts_over = self.starts_over(now);
+            self.end_starts(now);
         }
         for slot in &self.slots {
             if !matches!(slot.phase, Phase::Opening | Phase::Asking) {

@@ -18,6 +18,7 @@ pub mod live;
 pub mod observe;
 pub mod packet;
 pub mod record;
+pub mod ring;
 pub mod scratch;
 pub mod search;
 pub mod settings;

@@ -27,8 +27,8 @@ pub struct Settings {
     pub flow_idle: [u32; Protocol::COUNT],
     /// Nanoseconds of a coarse tick.
     pub tick_ns: u32,
-    /// Always 0.
-    pub unused: u32,
+    /// Bytes of the ring of a CPU minus one; their number is a power of two, [`crate::ring::UNIT`] at least.
+    pub ring_mask: u32,
 }
 
 /// Bits of [`Settings::filters`].
@@ -60,7 +60,7 @@ impl Settings {
         // Five minutes, one minute and one minute.
         flow_idle: [75_000, 15_000, 15_000, 15_000],
         tick_ns: 4_000_000,
-        unused: 0,
+        ring_mask: crate::ring::SEGMENT as u32 - 1,
     };
 }
 

@@ -3,14 +3,18 @@
 
 use agent_common::{
     flow::{
+        FlowRecord,
         count::{count, count_new, end},
         left_out,
     },
+    record::{PIECE_MAX, RecordHeader},
+    ring::RECORD_MAX,
     scratch::{Scratch, Workplace},
     search, start,
 };
 
 use crate::host::Kernel;
+use crate::ring;
 
 /// [`start::start_of`]: the number of the start, 0 for none.
 #[inline(never)]
@@ -127,4 +131,34 @@ pub extern "C" fn end_flow(workplace: *mut Workplace) -> u32 {
         end(&Kernel, workplace);
     }
     0
+}
+
+/// [`ring::put`] of a piece, the header and `captured` bytes: 1, or 0 where there is no room.
+#[inline(never)]
+#[unsafe(no_mangle)]
+pub extern "C" fn put_piece(scratch: *const Scratch, captured: u32) -> u32 {
+    // SAFETY: as above.
+    let Some(scratch) = (unsafe { scratch.as_ref() }) else {
+        return 0;
+    };
+    if captured as usize > PIECE_MAX {
+        return 0;
+    }
+    let bytes = size_of::<RecordHeader>() as u32 + captured;
+    // SAFETY: a scratch begins with the header, and its data, right behind, is longer than a piece.
+    u32::from(unsafe { ring::put::<RECORD_MAX>(core::ptr::from_ref(scratch).cast(), bytes) })
+}
+
+/// [`ring::put`] of a flow: 1, or 0 where there is no room.
+#[inline(never)]
+#[unsafe(no_mangle)]
+pub extern "C" fn put_flow(record: *const FlowRecord) -> u32 {
+    const BYTES: usize = size_of::<FlowRecord>();
+    const { assert!(BYTES.is_multiple_of(size_of::<u64>())) };
+    // SAFETY: the verifier admits only null or a whole record of this CPU.
+    let Some(record) = (unsafe { record.as_ref() }) else {
+        return 0;
+    };
+    // SAFETY: a record has so many bytes.
+    u32::from(unsafe { ring::put::<BYTES>(core::ptr::from_ref(record).cast(), BYTES as u32) })
 }

@@ -3,7 +3,6 @@
 use agent_common::{
     flow::{FlowBucket, FlowLines, FlowRecord, line_index},
     host::Host,
-    record::{PIECE_MAX, RecordHeader},
     scratch::{Scratch, Workplace},
     search::{Body, Framing},
     shared::Shared,
@@ -11,21 +10,15 @@ use agent_common::{
     table::Bucket,
 };
 use aya_ebpf::{
-    bindings::{BPF_RB_AVAIL_DATA, BPF_RB_FORCE_WAKEUP, BPF_RB_NO_WAKEUP, BPF_RB_RING_SIZE},
-    check_bounds_signed,
-    helpers::generated::{
-        bpf_get_smp_processor_id, bpf_jiffies64, bpf_ktime_get_ns, bpf_loop, bpf_ringbuf_output,
-        bpf_ringbuf_query,
-    },
+    helpers::generated::{bpf_get_smp_processor_id, bpf_jiffies64, bpf_ktime_get_ns, bpf_loop},
     maps::lpm_trie::Key,
 };
 use core::ffi::{c_long, c_void};
 
-use crate::functions;
 use crate::maps::{
-    CONNECTIONS, FLOW_LINES, FLOWS, FLOWS_KNOWN, NETS, PORTS, RECORDS, RELEASES, SETTINGS,
-    SLEEPING, WORKPLACE,
+    CONNECTIONS, FLOW_LINES, FLOWS, FLOWS_KNOWN, NETS, PORTS, RELEASES, SETTINGS, WORKPLACE,
 };
+use crate::{functions, ring};
 
 /// Maps and helpers.
 pub(crate) struct Kernel;
@@ -38,6 +31,7 @@ macro_rules! setting {
         unsafe { (&raw const SETTINGS.$($field)+).read_volatile() }
     };
 }
+pub(crate) use setting;
 
 // SAFETY: the workplace is a per-CPU map, and programs of one CPU do not interrupt each other:
 // all hooks run with bottom halves disabled.
@@ -190,19 +184,13 @@ unsafe impl Host for Kernel {
 
     #[inline(always)]
     fn has_room_for_flows(&self) -> bool {
-        let ring = (&raw const RECORDS).cast_mut().cast();
-        // SAFETY: a map of the right type.
-        let [used, size] = [BPF_RB_AVAIL_DATA, BPF_RB_RING_SIZE]
-            .map(|what| unsafe { bpf_ringbuf_query(ring, u64::from(what)) });
+        let (used, size) = ring::used();
         used < size / 4 * 3
     }
 
     #[inline(always)]
     fn send_flow(&self, record: &FlowRecord) -> bool {
-        output(
-            core::ptr::from_ref(record).cast(),
-            size_of::<FlowRecord>() as u64,
-        )
+        functions::put_flow(record) != 0
     }
 
     #[inline(always)]
@@ -245,13 +233,7 @@ unsafe impl Host for Kernel {
 
     #[inline(always)]
     fn send(&self, scratch: &Scratch, captured: u32) -> bool {
-        let header = size_of::<RecordHeader>() as i64;
-        let size = i64::from(captured) + header;
-        if !check_bounds_signed(size, header, PIECE_MAX as i64 + header) {
-            return false;
-        }
-        // `size` bytes are inside the scratch, whose data is longer than a piece.
-        output(core::ptr::from_ref(scratch).cast(), size as u64)
+        functions::put_piece(scratch, captured) != 0
     }
 
     #[inline(always)]
@@ -292,28 +274,6 @@ unsafe impl Host for Kernel {
             );
         }
     }
-}
-
-/// Puts a record of `size` bytes, which stand at `record`, into the ring.
-#[inline(always)]
-fn output(record: *const c_void, size: u64) -> bool {
-    // A wake-up costs many times the record: only a sleeping reader gets one.
-    let sleeping = SLEEPING.get(0).is_some_and(|word| word.get() != 0);
-    let flags = if sleeping {
-        BPF_RB_FORCE_WAKEUP
-    } else {
-        BPF_RB_NO_WAKEUP
-    };
-    // SAFETY: callers pass memory of this CPU that has so many bytes.
-    let result = unsafe {
-        bpf_ringbuf_output(
-            (&raw const RECORDS).cast_mut().cast(),
-            record.cast_mut(),
-            size,
-            u64::from(flags),
-        )
-    };
-    result == 0
 }
 
 /// What `bpf_loop` calls; 0 goes on, 1 stops.

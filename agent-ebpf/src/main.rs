@@ -21,6 +21,7 @@ mod functions;
 mod hook;
 mod host;
 mod maps;
+mod ring;
 
 use agent_common::observe::observe;
 use aya_ebpf::{

@@ -3,6 +3,7 @@
 use agent_common::{
     flow::{FlowBucket, FlowLines},
     live::{FRAMES_MOST, Live, LiveFrame},
+    ring::{RingCursors, RingSegment},
     scratch::Workplace,
     settings::Settings,
     shared::Shared,
@@ -14,9 +15,18 @@ use aya_ebpf::{
     maps::{Array, LpmTrie, PerCpuArray, ProgramArray, RingBuf},
 };
 
-/// Records on their way to the agent. The agent sets its size.
+/// Records on their way to the agent: the segments of the ring of CPU 0, then those of CPU 1, and so on. The
+/// agent sets their number, and maps and reads them.
 #[map]
-pub(crate) static RECORDS: RingBuf = RingBuf::with_byte_size(4096, 0);
+pub(crate) static RINGS: Array<RingSegment> = Array::with_max_entries(1, BPF_F_MMAPABLE);
+
+/// How far each CPU's ring was written and read. The agent sets their number, and maps them.
+#[map]
+pub(crate) static CURSORS: Array<RingCursors> = Array::with_max_entries(1, BPF_F_MMAPABLE);
+
+/// Wakes the agent: it waits for this ring, in which there is never anything of meaning.
+#[map]
+pub(crate) static BELL: RingBuf = RingBuf::with_byte_size(4096, 0);
 
 /// The connection table. The agent sets its size. Nobody maps it: the flag alone has the kernel lay it out
 /// from the beginning of a page, so that a line of ours is a cache line.
@@ -40,7 +50,7 @@ pub(crate) static FLOW_LINES: Array<FlowLines> = Array::with_max_entries(1, BPF_
 #[map]
 pub(crate) static FLOWS_KNOWN: Array<Shared<u64>> = Array::with_max_entries(1, BPF_F_MMAPABLE);
 
-/// One word: not 0 while the agent sleeps and wants to be woken by the next record.
+/// One word: not 0 while the agent sleeps and wants to be woken by the next record. Whoever wakes it makes it 0.
 #[map]
 pub(crate) static SLEEPING: Array<Shared<u64>> = Array::with_max_entries(1, BPF_F_MMAPABLE);
 

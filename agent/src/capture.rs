@@ -7,6 +7,7 @@ pub mod offline;
 pub mod pcap;
 pub mod programs;
 pub mod reader;
+pub mod rings;
 pub mod run_time;
 pub mod writer;
 

@@ -11,16 +11,18 @@ use agent_common::flow::{
 use agent_common::frame;
 use agent_common::packet::{Link, Origin};
 use agent_common::record::RecordHeader;
+use agent_common::ring::segments;
 use agent_common::scratch::WorkplaceImage;
 use agent_common::settings::Settings;
 use agent_common::table::WAYS;
-use aya::maps::{Array, IterableMap as _, MapData, PerCpuArray, RingBuf};
+use aya::maps::{Array, IterableMap as _, MapData, PerCpuArray};
 use aya::programs::{Program as AyaProgram, ProgramError, TestRun as _, TestRunOptions};
 use aya::{Ebpf, EbpfLoader};
 use tapline::capture::flows::Item;
 use tapline::capture::flows::table::FlowTable;
 use tapline::capture::offline::Slot;
 use tapline::capture::programs;
+use tapline::capture::rings::Rings;
 use zerocopy::IntoBytes as _;
 
 /// One of the kernel programs.
@@ -214,7 +216,7 @@ impl Record {
 #[expect(missing_debug_implementations, reason = "aya's maps have none")]
 pub struct Kernel {
     ebpf: Ebpf,
-    records: RingBuf<MapData>,
+    rings: Rings,
     releases: Array<MapData, u64>,
     workplaces: PerCpuArray<MapData, WorkplaceImage>,
     flows: Array<MapData, FlowBucketImage>,
@@ -239,11 +241,17 @@ impl Kernel {
             "no kernel programs: cargo xtask build-ebpf"
         );
         let level: u8 = if verbose { 4 } else { 0 };
+        let cpus = programs::possible_cpus().unwrap();
+        let settings = Settings {
+            ring_mask: (4 << 20) - 1,
+            ..settings
+        };
         let mut ebpf = EbpfLoader::new()
             .btf(None)
             .override_global("SETTINGS", &settings, true)
             .override_global("AYA_LOG_LEVEL", &level, true)
-            .map_max_entries("RECORDS", 4 << 20)
+            .map_max_entries("RINGS", cpus as u32 * segments(settings.ring_mask))
+            .map_max_entries("CURSORS", cpus as u32)
             .map_max_entries("CONNECTIONS", settings.bucket_mask + 1)
             .map_max_entries("RELEASES", (settings.bucket_mask + 1) * WAYS as u32)
             .map_max_entries("FLOWS", settings.flow_mask + 1)
@@ -251,9 +259,10 @@ impl Kernel {
             .map_max_entries("FLOWS_KNOWN", (settings.flow_mask + 1) * FLOW_WAYS as u32)
             .load(object)
             .unwrap();
+        let rings = programs::rings(&ebpf, settings.ring_mask, cpus).unwrap();
         let mut take = |name| ebpf.take_map(name).unwrap();
         Self {
-            records: take("RECORDS").try_into().unwrap(),
+            rings,
             releases: take("RELEASES").try_into().unwrap(),
             workplaces: take("WORKPLACE").try_into().unwrap(),
             flows: take("FLOWS").try_into().unwrap(),
@@ -323,8 +332,9 @@ impl Kernel {
     /// A record is of no known kind, or of another length than it says.
     pub fn records(&mut self) -> Vec<Record> {
         let mut records = Vec::new();
-        while let Some(item) = self.records.next() {
-            match Item::read(&item).unwrap() {
+        self.rings.look();
+        while let Some(item) = self.rings.next() {
+            match Item::read(item).unwrap() {
                 Item::Piece(header, bytes) => {
                     assert_eq!(item.len(), size_of::<RecordHeader>() + bytes.len());
                     records.push(Record {
@@ -338,6 +348,7 @@ impl Kernel {
                 }
             }
         }
+        self.rings.done();
         records
     }
 

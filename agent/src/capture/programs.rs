@@ -9,10 +9,11 @@ use std::time::Duration;
 
 use agent_common::counters::Counters;
 use agent_common::flow::{FLOW_WAYS, FlowBucket, FlowLines};
+use agent_common::ring::segments;
 use agent_common::scratch::WorkplaceImage;
 use agent_common::settings::{Settings, filter};
 use agent_common::table::{Bucket, WAYS};
-use aya::maps::{MapData, MapError, PerCpuArray, ProgramArray, RingBuf};
+use aya::maps::{MapData, MapError, PerCpuArray, ProgramArray};
 use aya::programs::{Program, ProgramError, SocketFilter};
 use aya::{Ebpf, EbpfError, EbpfLoader};
 use ipnet::IpNet;
@@ -23,6 +24,7 @@ use super::flows::{IdleLimits, flow_buckets};
 use super::kernel_log::{self, KernelLog};
 use super::mapped::Mapped;
 use super::reader::KernelEnd;
+use super::rings::{self, Rings};
 use crate::host::clock::coarse_tick_ns;
 
 const SOCKET_PROGRAMS: &str = "SOCKET_PROGRAMS";
@@ -30,7 +32,8 @@ const SOCKET_PROGRAMS: &str = "SOCKET_PROGRAMS";
 /// What the programs are told.
 #[derive(Clone, Debug)]
 pub struct ProgramSettings {
-    /// Bytes of the ring buffer: a power of two, a multiple of the page size.
+    /// Bytes of the rings of all CPUs together: a power of two, a multiple of the page size; see
+    /// [`rings::bytes_of_a_cpu`].
     pub ring: u32,
     /// Connections remembered; rounded up to a power of two.
     pub flows: u32,
@@ -74,6 +77,9 @@ pub enum LoadError {
         /// What went wrong.
         reason: String,
     },
+    /// The number of CPUs, of which each has a ring, is not known.
+    #[error("cannot find out how many CPUs there may be: {0}")]
+    Cpus(&'static str, #[source] io::Error),
     /// The secret keys of the connection table cannot be drawn.
     #[error("cannot draw random numbers from the kernel")]
     Random(#[source] io::Error),
@@ -124,8 +130,11 @@ impl Programs {
         if !settings.nets.is_empty() {
             filters |= filter::NETS;
         }
+        let cpus = possible_cpus()?;
+        let ring_mask = rings::bytes_of_a_cpu(settings.ring, cpus) - 1;
         let kernel = Settings {
             hash_keys,
+            ring_mask,
             bucket_mask: buckets - 1,
             head_max: settings.head_bytes,
             filters,
@@ -142,7 +151,8 @@ impl Programs {
             .btf(None)
             .override_global("SETTINGS", &kernel, true)
             .override_global(kernel_log::LEVEL, &level, false)
-            .map_max_entries("RECORDS", settings.ring)
+            .map_max_entries("RINGS", cpus as u32 * segments(ring_mask))
+            .map_max_entries("CURSORS", cpus as u32)
             .map_max_entries("CONNECTIONS", buckets)
             .map_max_entries("RELEASES", buckets * WAYS as u32)
             .map_max_entries("FLOWS", flow_buckets)
@@ -159,7 +169,8 @@ impl Programs {
             .flatten();
         let counters = take(&mut ebpf, "WORKPLACE")?;
         let socket_programs = take(&mut ebpf, SOCKET_PROGRAMS)?;
-        let records: RingBuf<_> = take(&mut ebpf, "RECORDS")?;
+        let rings = rings(&ebpf, ring_mask, cpus)?;
+        let bell = take(&mut ebpf, "BELL")?;
         let releases = map(&ebpf, "RELEASES", buckets as usize * WAYS)?;
         let sleeping = map(&ebpf, "SLEEPING", 1)?;
         let flows = match settings.sessions {
@@ -173,7 +184,7 @@ impl Programs {
             }
             None => None,
         };
-        let kernel_end = KernelEnd::new(records, settings.ring, releases, sleeping, flows);
+        let kernel_end = KernelEnd::new(rings, bell, releases, sleeping, flows);
         Ok((
             Self {
                 ebpf,
@@ -276,6 +287,24 @@ impl Programs {
 
 /// By the name of a program: for how long it has run, and how often.
 pub type Ran = BTreeMap<String, (Duration, u64)>;
+
+/// The reader's end of the rings of an object that was loaded with so many entries for `cpus` CPUs.
+///
+/// # Errors
+/// A map is not there, or the kernel does not map it.
+pub fn rings(ebpf: &Ebpf, ring_mask: u32, cpus: usize) -> Result<Rings, LoadError> {
+    let cursors = map(ebpf, "CURSORS", cpus)?;
+    let all = map(ebpf, "RINGS", cpus * segments(ring_mask) as usize)?;
+    Ok(Rings::new(cursors, all, ring_mask, cpus))
+}
+
+/// How many CPUs this host may have: each has a ring.
+///
+/// # Errors
+/// The kernel does not tell.
+pub fn possible_cpus() -> Result<usize, LoadError> {
+    aya::util::nr_cpus().map_err(|(file, error)| LoadError::Cpus(file, error))
+}
 
 /// Bytes that the tables for so many connections take in the kernel, `flows` too where they are counted.
 #[must_use]

@@ -1,8 +1,8 @@
-//! The reader of the ring: takes records where they lie, drives the engine, and tells the kernel side
+//! The reader of the rings: takes records where they lie, drives the engine, and tells the kernel side
 //! what is released.
 //!
 //! A plain thread. While traffic flows it looks every few milliseconds and the programs wake nobody;
-//! when the ring stays empty it asks to be woken and sleeps.
+//! when the rings stay empty it asks to be woken and sleeps.
 
 mod progress;
 mod scan;
@@ -19,16 +19,20 @@ use agent_common::shared::Shared;
 use aya::maps::{MapData, RingBuf};
 
 pub use self::progress::{Finished, Progress};
-use self::sleep::{REST_MIN, event_descriptor, monotonic_ns, rest, wait};
+use self::sleep::{event_descriptor, monotonic_ns, rest, wait};
 use super::flows::table::FlowTable;
 use super::flows::{Item, TakeFlow as _};
 use super::mapped::Mapped;
 use super::offline::Slot;
+use super::rings::Rings;
 use super::writer::{Closed, Writer};
 use crate::http::engine::Engine;
 
 /// Records taken at the most before other things are looked at: names of interfaces, timeouts, the end.
 const TAKEN_MAX: u64 = 1 << 16;
+
+/// How long lines are gathered at the most while records come: handing them over wakes another thread.
+const GATHER_NS: u64 = 25_000_000;
 
 /// How long it sleeps at the most when nothing comes; timeouts of heads are looked at in between.
 const SLEEP: Duration = Duration::from_secs(1);
@@ -43,9 +47,9 @@ const IN_FLIGHT_NS: u64 = 20_000_000;
 /// The reader's end of the kernel programs.
 #[expect(missing_debug_implementations, reason = "aya's ring has none")]
 pub struct KernelEnd {
-    records: RingBuf<MapData>,
-    /// Bytes of the ring.
-    ring: u32,
+    rings: Rings,
+    /// What a program wakes the reader by; there is nothing of meaning in it.
+    bell: RingBuf<MapData>,
     releases: Mapped<Shared<u64>>,
     sleeping: Mapped<Shared<u64>>,
     /// `None`: flows are not counted.
@@ -54,15 +58,15 @@ pub struct KernelEnd {
 
 impl KernelEnd {
     pub(super) fn new(
-        records: RingBuf<MapData>,
-        ring: u32,
+        rings: Rings,
+        bell: RingBuf<MapData>,
         releases: Mapped<Shared<u64>>,
         sleeping: Mapped<Shared<u64>>,
         flows: Option<FlowTable>,
     ) -> Self {
         Self {
-            records,
-            ring,
+            rings,
+            bell,
             releases,
             sleeping,
             flows,
@@ -86,7 +90,7 @@ impl KernelEnd {
         if let Some(word) = self.sleeping.get(0) {
             word.set(u64::from(sleeping));
         }
-        // The ring is looked at after the word is seen by other CPUs.
+        // The rings are looked at after the word is seen by other CPUs.
         std::sync::atomic::fence(Ordering::SeqCst);
     }
 }
@@ -136,6 +140,7 @@ impl Reader {
             received: vec![0; cpus],
             missing: vec![0; cpus],
             expired_ns: 0,
+            flushed_ns: 0,
             read_ns: 0,
             scan_ns: 0,
         };
@@ -196,6 +201,8 @@ struct Work {
     /// By CPU: records that are missing among those that it has numbered so far.
     missing: Vec<u64>,
     expired_ns: u64,
+    /// When lines were handed over last.
+    flushed_ns: u64,
     /// What was sent of packets up to this time was taken.
     read_ns: u64,
     /// When the next slice of the table of flows is due.
@@ -206,28 +213,25 @@ impl Work {
     fn run(mut self) -> Finished {
         let mut asleep = false;
         while !self.control.stop.load(Ordering::Acquire) {
-            let Taken { records, bytes } = self.drain();
+            let Taken { records, fullest } = self.drain();
             if records > 0 {
                 if asleep {
                     asleep = false;
                     self.kernel.set_sleeping(false);
                 }
                 if records < TAKEN_MAX {
-                    let rest = rest(self.kernel.ring, bytes);
+                    let rest = rest(self.kernel.rings.bytes(), fullest);
                     wait(&[self.control.wake.as_raw_fd()], rest);
                 }
                 continue;
             }
-            let ring = self.kernel.records.as_raw_fd();
-            let both = [self.control.wake.as_raw_fd(), ring];
             if asleep {
-                wait(&both, SLEEP);
+                let bell = self.kernel.bell.as_raw_fd();
+                wait(&[self.control.wake.as_raw_fd(), bell], SLEEP);
             } else {
+                // Then one look more: a program publishes its record first and reads the word behind that.
                 asleep = true;
                 self.kernel.set_sleeping(true);
-                // A program that looked at the word just before may still send without waking: it
-                // is done long before this short wait is over.
-                wait(&both, REST_MIN);
             }
         }
         // The programs are detached: what is there is all there will be.
@@ -264,16 +268,17 @@ impl Work {
         let mut is_empty = false;
         let mut sent_ns = 0;
         let mut taken = 0;
-        let mut taken_bytes = 0;
         let mut foreign = 0;
+        // First: a bell that rings from now on may be for a record that this look misses.
+        while self.kernel.bell.next().is_some() {}
+        let fullest = self.kernel.rings.look();
         while taken < TAKEN_MAX {
-            let Some(item) = self.kernel.records.next() else {
+            let Some(item) = self.kernel.rings.next() else {
                 is_empty = true;
                 break;
             };
             taken += 1;
-            taken_bytes += item.len() as u64;
-            let record = Item::read(&item).and_then(|record| {
+            let record = Item::read(item).and_then(|record| {
                 let cpu = record.cpu() as usize;
                 Some((
                     record,
@@ -303,11 +308,11 @@ impl Work {
                 }
                 None => foreign += 1,
             }
-            drop(item);
             while let Some(slot) = self.writer.take_release() {
                 self.kernel.release(slot);
             }
         }
+        self.kernel.rings.done();
         let taken_ns = if is_empty { started_ns } else { sent_ns };
         self.read_ns = self.read_ns.max(taken_ns.saturating_sub(IN_FLIGHT_NS));
         let now_ns = monotonic_ns();
@@ -355,17 +360,21 @@ impl Work {
                 shared.store(*heads, Ordering::Relaxed);
             }
         }
-        self.writer.flush(Instant::now());
+        if taken == 0 || now_ns.saturating_sub(self.flushed_ns) >= GATHER_NS {
+            self.flushed_ns = now_ns;
+            self.writer.flush(Instant::now());
+        }
         Taken {
             records: taken,
-            bytes: taken_bytes,
+            fullest,
         }
     }
 }
 
-/// What one look at the ring found.
+/// What one look at the rings found.
 #[derive(Clone, Copy, Debug)]
 struct Taken {
     records: u64,
-    bytes: u64,
+    /// Bytes that waited in the fullest ring.
+    fullest: u64,
 }

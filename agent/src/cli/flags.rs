@@ -251,7 +251,7 @@ struct HookFlags {
     /// How XDP is attached
     #[arg(long, value_name = "MODE", value_parser = words::<XdpMode>())]
     xdp_mode: Option<String>,
-    /// Size of the ring buffer: a power of two like 16MiB
+    /// Size of the rings of all CPUs together: a power of two like 16MiB
     #[arg(long, value_name = "SIZE", value_parser = Text(Key::CaptureRing))]
     ring: Option<String>,
     /// User to become once attached

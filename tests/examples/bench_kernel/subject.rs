@@ -9,20 +9,23 @@ use agent_common::connection::{Connection, Direction};
 use agent_common::counters::Counters;
 use agent_common::flow::{FLOW_WAYS, FlowDirection, FlowLines, FlowLinesImage, line_index};
 use agent_common::record::RecordHeader;
+use agent_common::ring::segments;
 use agent_common::scratch::WorkplaceImage;
 use agent_common::settings::Settings;
 use agent_common::table::{Bucket, WAYS};
 use anyhow::{Context as _, Result, bail};
-use aya::maps::{Array, IterableMap as _, Map, MapData, PerCpuArray, RingBuf};
+use aya::maps::{Array, IterableMap as _, Map, MapData, PerCpuArray};
 use aya::programs::Program;
 use aya::{Ebpf, EbpfLoader};
+use tapline::capture::programs;
+use tapline::capture::rings::Rings;
 
 use crate::frames::{self, Sender, flag};
 use crate::system_call::{self, Kind};
 use crate::wrapper::{Word, Words};
 
-/// The size of the ring, as the agent has it by default.
-const RING: u32 = 16 << 20;
+/// The size of the ring of each CPU, as the agent has it by default on two.
+const RING: u32 = 8 << 20;
 
 /// Buckets of the connection table: as for 65536 connections.
 const BUCKETS: u32 = 65_536 / WAYS as u32;
@@ -105,7 +108,7 @@ pub(crate) struct Subject {
     pub(crate) hook: Hook,
     ebpf: Ebpf,
     counters: PerCpuArray<MapData, WorkplaceImage>,
-    records: RingBuf<MapData>,
+    rings: Rings,
     connections: Array<MapData, BucketImage>,
     flow_lines: Array<MapData, FlowLinesImage>,
     /// The flow of the connection, where flows are counted: its bucket, and the offset of its lines there.
@@ -127,12 +130,15 @@ impl Subject {
             bucket_mask: BUCKETS - 1,
             flow_mask: FLOW_BUCKETS - 1,
             flows: u32::from(flows),
+            ring_mask: RING - 1,
             ..Settings::DEFAULT
         };
+        let cpus = programs::possible_cpus()?;
         let mut ebpf = EbpfLoader::new()
             .btf(None)
             .override_global("SETTINGS", &settings, true)
-            .map_max_entries("RECORDS", RING)
+            .map_max_entries("RINGS", cpus as u32 * segments(settings.ring_mask))
+            .map_max_entries("CURSORS", cpus as u32)
             .map_max_entries("CONNECTIONS", BUCKETS)
             .map_max_entries("RELEASES", BUCKETS * WAYS as u32)
             .map_max_entries("FLOWS", FLOW_BUCKETS)
@@ -146,14 +152,14 @@ impl Subject {
             .with_context(|| format!("there is no program {name} in the object"))?;
         load(name, program)?;
         let counters = PerCpuArray::try_from(take(&mut ebpf, "WORKPLACE")?)?;
-        let records = RingBuf::try_from(take(&mut ebpf, "RECORDS")?)?;
+        let rings = programs::rings(&ebpf, settings.ring_mask, cpus)?;
         let connections = Array::try_from(take(&mut ebpf, "CONNECTIONS")?)?;
         let flow_lines = Array::try_from(take(&mut ebpf, "FLOW_LINES")?)?;
         let mut subject = Self {
             hook,
             ebpf,
             counters,
-            records,
+            rings,
             connections,
             flow_lines,
             flow: None,
@@ -243,12 +249,14 @@ impl Subject {
     pub(crate) fn drain(&mut self) -> (u64, u64) {
         let captured = offset_of!(RecordHeader, captured);
         let (mut records, mut bytes) = (0, 0);
-        while let Some(record) = self.records.next() {
+        self.rings.look();
+        while let Some(record) = self.rings.next() {
             records += 1;
             if let Some(word) = record.get(captured..captured + 4) {
                 bytes += u64::from(u32::from_ne_bytes([word[0], word[1], word[2], word[3]]));
             }
         }
+        self.rings.done();
         (records, bytes)
     }
 

@@ -4,23 +4,20 @@ use std::io;
 use std::os::fd::{FromRawFd as _, OwnedFd};
 use std::time::Duration;
 
-/// How long the reader rests at least between two looks while records come, and before it falls asleep.
-pub(super) const REST_MIN: Duration = Duration::from_millis(5);
+/// How long the reader rests between two looks while records come. A look takes a CPU from whoever has it: with
+/// long rests looks are long, and whoever waits for that one waits too; with short ones there are more interruptions.
+const REST: Duration = Duration::from_millis(5);
 
-/// How long it rests at most. Each look takes a CPU, and its caches, from whoever has it.
-const REST_MAX: Duration = Duration::from_millis(25);
+/// How long it rests where a ring was more than a quarter full.
+const SHORT_REST: Duration = Duration::from_millis(1);
 
-/// Bytes of ring for a nanosecond of rest: a ring of 16 MiB is rested for [`REST_MAX`], smaller ones for
-/// less.
-const RING_PER_REST: f64 = 0.67;
-
-/// How long to rest after `taken` bytes were taken from a ring of `ring` bytes: long, where what comes
-/// meanwhile has ample room.
-pub(super) fn rest(ring: u32, taken: u64) -> Duration {
-    if taken > u64::from(ring / 4) {
-        return REST_MIN;
+/// How long to rest when `fullest` bytes waited in the fullest of the rings of `ring` bytes.
+pub(super) fn rest(ring: u32, fullest: u64) -> Duration {
+    if fullest > u64::from(ring / 4) {
+        SHORT_REST
+    } else {
+        REST
     }
-    Duration::from_nanos((f64::from(ring) / RING_PER_REST) as u64).clamp(REST_MIN, REST_MAX)
 }
 
 /// Nanoseconds of the clock that the kernel programs use.
@@ -71,17 +68,14 @@ mod tests {
     use super::*;
 
     #[test]
-    fn the_rest_leaves_room_in_the_ring() {
-        let check = |ring: u32, taken: u64, milliseconds: u64| {
-            let rest = rest(ring, taken).as_millis() as u64;
-            assert_eq!(rest, milliseconds, "{ring} {taken}");
+    fn the_rest_is_short_where_room_becomes_scarce() {
+        let check = |ring: u32, fullest: u64, expected: Duration| {
+            assert_eq!(rest(ring, fullest), expected, "{ring} {fullest}");
         };
-        check(16 << 20, 0, 25);
-        check(16 << 20, 4 << 20, 25);
-        check(16 << 20, (4 << 20) + 1, 5);
-        check(8 << 20, 1, 12);
-        check(4096, 0, 5);
-        check(4096, 4096, 5);
-        check(1 << 31, 1 << 20, 25);
+        check(8 << 20, 0, REST);
+        check(8 << 20, 2 << 20, REST);
+        check(8 << 20, (2 << 20) + 1, SHORT_REST);
+        check(4096, 4096, SHORT_REST);
+        check(1 << 31, 1 << 20, REST);
     }
 }

@@ -12,6 +12,7 @@
 //! | a request body of known length | skipped; what follows it is a start again |
 //! | a second request before the answer to the first, bytes behind a request | escalate |
 //! | an interim response, a body whose end is not known, a gap in the sequence | escalate |
+//! | a response to no request that was seen, where the start was not seen either | escalate |
 //! | a segment seen before | counted |
 //!
 //! A false start (body bytes that look like one) does no harm: the reader decides.

@@ -123,6 +123,13 @@ impl Escalated {
     /// Every reason with the name it has in metrics, in the order of the layout.
     pub const NAMES: [&'static str; Self::COUNT] =
         ["pipelined", "interim", "body", "gap", "unasked"];
+
+    /// The reason as a connection notes it; never 0.
+    #[inline(always)]
+    #[must_use]
+    pub const fn mark(self) -> u16 {
+        self as u16 + 1
+    }
 }
 
 /// The counters of one CPU. Only that CPU writes them.

@@ -389,9 +389,9 @@ pub(crate) fn escalate(
 ) {
     work.mark(mark::ESCALATED);
     if connection.escalated.get() == 0 {
-        connection.escalated.set(1);
         counters.escalated[why as usize] += 1;
     }
+    connection.escalated.set(why.mark());
 }
 
 /// Looks at the payload: where in it something may begin, and what. False: nothing to copy.

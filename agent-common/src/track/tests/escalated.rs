@@ -95,6 +95,42 @@ fn an_answer_before_capture_is_told_wherever_its_head_is_cut() {
 }
 
 #[test]
+fn behind_an_answer_before_capture_long_bodies_are_not_copied_on_and_on() {
+    let head = b"HTTP/1.1 200 OK\r\nContent-Length: 2000000\r\n\r\n";
+    for second_reason in [false, true] {
+        let mut wire = Wire::from_the_middle();
+        wire.kernel.settings.connection_budget = 2500;
+        let records = wire.say(SERVER, head);
+        check("head", &records, &[(0, head, flag::START | flag::ALL)]);
+        if second_reason {
+            wire.say(CLIENT, GET);
+            wire.say(CLIENT, GET);
+        }
+        let sent: Vec<usize> = (0..5)
+            .map(|_| wire.say(SERVER, &[b'x'; 1000]).len())
+            .collect();
+        assert_eq!(sent, [1, 1, 0, 0, 0]);
+        // What else needs all of it has it as long as the reader wants.
+        let refused = if second_reason { 3 } else { 1 };
+        assert_eq!(
+            wire.lost(Lost::ConnectionBudget),
+            (refused, 1000 * refused),
+            "{second_reason}"
+        );
+        if !second_reason {
+            let at = wire.next;
+            let request = wire.say(CLIENT, GET);
+            check("request", &request, &[(at[CLIENT], GET, WHOLE)]);
+            let answer = [OK, b"12345"].concat();
+            let answer = wire.say(SERVER, &answer);
+            check("answer", &answer, &[(at[SERVER], OK, WHOLE)]);
+            // The gap in the numbers tells of what was refused.
+            assert_eq!(answer[0].number, 5);
+        }
+    }
+}
+
+#[test]
 fn a_response_that_nobody_asked_for_is_body_where_the_start_was_seen() {
     for (flags, side) in [(tcp::SYN, CLIENT), (tcp::SYN | tcp::ACK, SERVER)] {
         let mut wire = Wire::from_the_middle();

@@ -74,7 +74,7 @@ pub struct Connection {
     /// Counts the connections that have lived here.
     pub generation: Shared<u32>,
     unused: Shared<u64>,
-    /// Not 0: everything is copied, in both directions.
+    /// Not 0: everything is copied, in both directions; why, as [`crate::counters::Escalated::mark`] has it.
     pub escalated: Shared<u16>,
     /// The span of time that `budget_used` belongs to.
     pub budget_window: Shared<u16>,

@@ -111,14 +111,25 @@ pub enum Escalated {
     Body = 2,
     /// A gap in the sequence.
     Gap = 3,
+    /// A response to no request that was seen, on a connection whose start was not seen: its request came
+    /// before, and others may have.
+    Unasked = 4,
 }
 
 impl Escalated {
     /// Number of reasons.
-    pub const COUNT: usize = 4;
+    pub const COUNT: usize = 5;
 
     /// Every reason with the name it has in metrics, in the order of the layout.
-    pub const NAMES: [&'static str; Self::COUNT] = ["pipelined", "interim", "body", "gap"];
+    pub const NAMES: [&'static str; Self::COUNT] =
+        ["pipelined", "interim", "body", "gap", "unasked"];
+
+    /// The reason as a connection notes it; never 0.
+    #[inline(always)]
+    #[must_use]
+    pub const fn mark(self) -> u16 {
+        self as u16 + 1
+    }
 }
 
 /// The counters of one CPU. Only that CPU writes them.

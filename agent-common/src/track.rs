@@ -12,6 +12,7 @@
 //! | a request body of known length | skipped; what follows it is a start again |
 //! | a second request before the answer to the first, bytes behind a request | escalate |
 //! | an interim response, a body whose end is not known, a gap in the sequence | escalate |
+//! | a response to no request that was seen, where the start was not seen either | escalate |
 //! | a segment seen before | counted |
 //!
 //! A false start (body bytes that look like one) does no harm: the reader decides.
@@ -388,9 +389,9 @@ pub(crate) fn escalate(
 ) {
     work.mark(mark::ESCALATED);
     if connection.escalated.get() == 0 {
-        connection.escalated.set(1);
         counters.escalated[why as usize] += 1;
     }
+    connection.escalated.set(why.mark());
 }
 
 /// Looks at the payload: where in it something may begin, and what. False: nothing to copy.

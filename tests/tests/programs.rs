@@ -5,7 +5,7 @@
 
 use std::collections::HashMap;
 
-use agent_common::counters::{Counters, Ignored, Protocol};
+use agent_common::counters::{Counters, Escalated, Ignored, Protocol};
 use agent_common::flow::FlowRecord;
 use agent_common::frame::{self, TcpSegment, tcp_flags};
 use agent_common::record::{FIRST_POSITION, PIECE_MAX, VERSION, flag};
@@ -33,7 +33,6 @@ const GET: &[u8] = b"GET /a HTTP/1.1\r\nHost: a.example\r\n\r\n";
 const POST: &[u8] = b"POST /f HTTP/1.1\r\nContent-Length: 9\r\n\r\na=1&b=2&c";
 const POST_HEAD: usize = POST.len() - 9;
 const ANSWER: &[u8] = b"HTTP/1.1 200 OK\r\nContent-Length: 5\r\n\r\nhello";
-const ANSWER_HEAD: usize = ANSWER.len() - 5;
 
 /// What a packet must give.
 struct Expected {
@@ -220,10 +219,7 @@ impl Check {
             let only_head = Expected::records(vec![(POST[..POST_HEAD].to_vec(), head)]);
             self.packet("POST", (post.0, &shown), post.1.len(), &only_head);
 
-            let answer = self.segment(six, ANSWER);
-            let shown = self.framed(&answer);
-            let only_head = Expected::records(vec![(ANSWER[..ANSWER_HEAD].to_vec(), head)]);
-            self.packet("response", (answer.0, &shown), answer.1.len(), &only_head);
+            self.answers(six, outgoing);
 
             let ack = self.segment(six, b"");
             let shown = self.framed(&ack);
@@ -259,6 +255,25 @@ impl Check {
         self.cut();
         if !self.program.takes_network_packets() {
             self.frames(head);
+        }
+    }
+
+    /// Responses whose requests were sent before anything was seen: the whole packet, however many there are.
+    fn answers(&mut self, six: bool, outgoing: u16) {
+        for count in 1..4 {
+            let answers = ANSWER.repeat(count);
+            let packet = self.segment(six, &answers);
+            let shown = self.framed(&packet);
+            let all = flag::START | flag::ALL | outgoing;
+            let expected = Expected {
+                count: |counters| {
+                    counters.candidates = 1;
+                    counters.escalated[Escalated::Unasked as usize] = 1;
+                },
+                ..Expected::records(vec![(answers, all)])
+            };
+            let what = format!("{count} responses");
+            self.packet(&what, (packet.0, &shown), packet.1.len(), &expected);
         }
     }
 

@@ -35,6 +35,11 @@ impl<P: Packet, H: Host> Copier<'_, P, H> {
                 escalate(self.connection, work, self.counters, Escalated::Interim);
             } else if peers.wrapping_sub(messages) as i32 > 0 {
                 self.direction.messages.set(messages.wrapping_add(1));
+            } else if !work.is(mark::ESCALATED)
+                && (self.direction.state.get() | self.peer().state.get()) & state::FROM_START == 0
+            {
+                // Its request was not seen, nor were others perhaps: answers may stand anywhere.
+                escalate(self.connection, work, self.counters, Escalated::Unasked);
             }
         } else {
             self.direction.messages.set(messages.wrapping_add(1));

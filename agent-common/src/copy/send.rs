@@ -1,7 +1,7 @@
 //! Where copied bytes end: in a record, or in a counter that says why not.
 
 use super::Copier;
-use crate::counters::Lost;
+use crate::counters::{Escalated, Lost};
 use crate::host::Host;
 use crate::packet::Packet;
 
@@ -22,15 +22,26 @@ impl<P: Packet, H: Host> Copier<'_, P, H> {
         let used = connection.budget_used.get().saturating_add(bytes);
         if used > self.host.connection_budget() {
             self.lose(Lost::ConnectionBudget, bytes);
+            self.stop_looking_for_unasked();
             return false;
         }
         if self.counters.budget_used > self.host.cpu_budget() {
             self.lose(Lost::CpuBudget, bytes);
+            self.stop_looking_for_unasked();
             return false;
         }
         connection.budget_used.set(used);
         self.counters.budget_used += u64::from(bytes);
         true
+    }
+
+    /// Nothing but a response whose request was not seen made the connection escalate, and most are on a
+    /// connection like any other: long bodies are not copied on and on for the sake of what may stand behind.
+    #[inline(always)]
+    fn stop_looking_for_unasked(&self) {
+        if self.connection.escalated.get() == Escalated::Unasked.mark() {
+            self.connection.escalated.set(0);
+        }
     }
 
     /// Counts bytes that do not reach the reader, and leaves a gap in the direction's numbering.

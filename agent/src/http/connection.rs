@@ -45,6 +45,7 @@ pub(super) struct Connection {
     roles_certain: bool,
     /// More than 0: `requests` may lack some. Counts down with each request that finds it empty.
     unsure: u8,
+    earlier: Earlier,
     /// Responses that came before their requests, which wait behind a hole.
     ahead: u32,
     last_time_ns: u64,
@@ -58,6 +59,17 @@ struct Outstanding {
     number: u32,
     /// The next response is the answer to it, as far as can be told.
     certain: bool,
+}
+
+/// What is known of requests that were sent before capture began.
+#[derive(Clone, Copy, Debug, Eq, PartialEq)]
+enum Earlier {
+    /// They are answered: capture saw the start of the connection, or saw it rest.
+    Answered,
+    /// At the most one is outstanding, as far as is known: nearly every client waits for the answer.
+    One,
+    /// Several may be, or requests were lost as well.
+    Several,
 }
 
 /// One record on its way through a direction.
@@ -95,6 +107,7 @@ impl Connection {
             client: None,
             roles_certain: false,
             unsure: 0,
+            earlier: Earlier::Answered,
             ahead: 0,
             last_time_ns: 0,
         }
@@ -115,14 +128,16 @@ impl Connection {
         let side = usize::from(header.side & 1);
         let new = self.sides.iter().all(Side::is_new);
         if new && header.flags & flag::FROM_START == 0 {
-            self.unsure = UNSURE;
+            (self.unsure, self.earlier) = (UNSURE, Earlier::One);
         }
         self.last_time_ns = self.last_time_ns.max(header.time_ns);
         let numbering = self.sides[side].number(header, self.fresh);
         core.counts.late += u64::from(numbering.late);
         if numbering.lost > 0 {
             core.counts.lost_records += u64::from(numbering.lost);
-            self.unsure = UNSURE;
+            if !self.sides[side].lost_body_only(header) {
+                self.mistrust();
+            }
         }
         if self.sides[side].complete_to(header) == u64::MAX {
             self.decide_doubtful_response(side, numbering.lost > 0, core, out);
@@ -186,6 +201,14 @@ impl Connection {
     /// Whether bytes wait here.
     pub(super) fn holds_back(&self) -> bool {
         !self.sides.iter().all(Side::is_idle)
+    }
+
+    /// Requests may have been lost.
+    fn mistrust(&mut self) {
+        self.unsure = UNSURE;
+        if self.earlier == Earlier::One {
+            self.earlier = Earlier::Several;
+        }
     }
 
     /// Tells the kernel when nothing is in flight here, or nothing is left to read.

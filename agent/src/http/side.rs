@@ -153,6 +153,15 @@ impl Side {
         }
     }
 
+    /// Whether all that was lost just before this record, which came in order, is of a body whose end is known.
+    pub(super) fn lost_body_only(&self, header: &RecordHeader) -> bool {
+        self.mode == Mode::Boundary
+            && header.position <= self.position
+            && header.hole_start == 0
+            && header.flags & flag::FILL == 0
+            && self.held_from().is_none()
+    }
+
     fn begin(&mut self, header: &RecordHeader, complete: bool) {
         let from_start = header.flags & flag::FROM_START != 0;
         self.position = match header.hole_start {

@@ -45,6 +45,7 @@ pub(crate) fn all() -> Vec<Case> {
         ethernet("keep-alive.pcap", &keep_alive()),
         ethernet("ipv6-vlan.pcap", &ipv6_vlan()),
         ethernet("pipelined.pcap", &pipelined()),
+        ethernet("middle-of-a-pipeline.pcap", &middle_of_a_pipeline()),
         ethernet("one-byte-segments.pcap", &one_byte_segments()),
         ethernet("retransmitted-and-reordered.pcap", &reordered()),
         ethernet("loss-in-a-head.pcap", &loss()),
@@ -263,6 +264,45 @@ fn pipelined() -> Vec<Packet> {
         .client(get("/after"))
         .server(ok("four"))
         .end()
+}
+
+/// Four connections on which requests are outstanding when capture begins: three, answered in one packet; three,
+/// answered across packets; one, as on nearly every connection; and two, of which the first answer comes
+/// behind a request that is seen, so that nobody can tell whose it is.
+fn middle_of_a_pipeline() -> Vec<Packet> {
+    let mut packets = Vec::new();
+    let mut talk = |port: u16, outstanding: usize, go_on: &dyn Fn(&mut Talk)| {
+        let mut talk = Talk::new(&format!("192.0.2.7:{port}"), "198.51.100.80:80");
+        talk.client(get("/not-seen").repeat(outstanding));
+        talk.packets.clear();
+        go_on(&mut talk);
+        packets.extend(talk.end());
+    };
+    talk(50_001, 3, &|talk| {
+        talk.server([ok("one"), ok("two"), ok("three")].concat())
+            .client(get("/after-three"))
+            .server(ok("four"));
+    });
+    talk(50_002, 3, &|talk| {
+        talk.server_by(100, [ok("one"), ok("two"), ok("three")].concat())
+            .client([get("/first-of-two"), get("/second-of-two")].concat())
+            .server([ok("four"), ok("five")].concat())
+            .client(get("/after"))
+            .server(ok("six"));
+    });
+    talk(50_003, 1, &|talk| {
+        talk.server(ok("one"))
+            .client(get("/after-one"))
+            .server(ok("two"))
+            .client(get("/next"))
+            .server(ok("three"));
+    });
+    talk(50_004, 2, &|talk| {
+        talk.client(get("/behind-two"))
+            .server(ok("one"))
+            .server([ok("two"), ok("three")].concat());
+    });
+    packets
 }
 
 fn one_byte_segments() -> Vec<Packet> {

@@ -319,7 +319,7 @@ proptest! {
         }
         let (got, _, counters) = observer.finish();
         check_exact(&connection, &got);
-        prop_assert_eq!(counters.escalated, [0; 4]);
+        prop_assert_eq!(counters.escalated, [0; 5]);
         prop_assert_eq!(counters.records, heads as u64);
         prop_assert_eq!(counters.lost, [0; 5]);
     }

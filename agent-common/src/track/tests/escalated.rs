@@ -26,7 +26,119 @@ fn a_second_request_before_the_answer_escalates() {
     );
     // Once a connection.
     wire.say(CLIENT, &both);
-    assert_eq!(wire.escalated(), [1, 0, 0, 0]);
+    assert_eq!(wire.escalated(), [1, 0, 0, 0, 0]);
+}
+
+#[test]
+fn in_the_middle_of_a_pipeline_answers_are_copied_whole() {
+    // Their requests were sent before anything was seen.
+    let answers = [OK, b"12345", OK, b"12345", OK, b"12345"].concat();
+    for one_was_seen in [false, true] {
+        let mut wire = Wire::from_the_middle();
+        if one_was_seen {
+            check("request", &wire.say(CLIENT, GET), &[(0, GET, WHOLE)]);
+            let answer = [OK, b"12345"].concat();
+            check("its answer", &wire.say(SERVER, &answer), &[(0, OK, WHOLE)]);
+        }
+        let at = wire.next[SERVER];
+        let records = wire.say(SERVER, &answers);
+        check(
+            "answers",
+            &records,
+            &[(at, &answers, flag::START | flag::ALL)],
+        );
+        // Wherever they are cut.
+        let at = wire.next[SERVER];
+        let records = wire.say(SERVER, &answers[..answers.len() - 20]);
+        check(
+            "most of them",
+            &records,
+            &[(at, &answers[..answers.len() - 20], flag::START | flag::ALL)],
+        );
+        let records = wire.say(SERVER, &answers[answers.len() - 20..]);
+        assert_eq!(joined("rest", &records), answers[answers.len() - 20..]);
+        assert_eq!(wire.escalated(), [0, 0, 0, 0, 1], "{one_was_seen}");
+
+        // Until the reader has seen all of it; then a request and its answer are ordinary, and another answer is not.
+        let sent = wire.kernel.counters().records;
+        wire.release(sent as u32, false);
+        let at = wire.next;
+        check(
+            "request",
+            &wire.say(CLIENT, GET),
+            &[(at[CLIENT], GET, WHOLE)],
+        );
+        let answer = [OK, b"12345"].concat();
+        check(
+            "its answer",
+            &wire.say(SERVER, &answer),
+            &[(at[SERVER], OK, WHOLE)],
+        );
+        let at = wire.next[SERVER];
+        let records = wire.say(SERVER, &answers);
+        check("more", &records, &[(at, &answers, flag::START | flag::ALL)]);
+        assert_eq!(wire.escalated(), [0, 0, 0, 0, 2]);
+    }
+}
+
+#[test]
+fn an_answer_before_capture_is_told_wherever_its_head_is_cut() {
+    let answers = [OK, b"12345", OK, b"12345"].concat();
+    // Of "HTTP/1.1 " alone nobody knows whether it is interim: that escalates by itself.
+    for cut in 10..answers.len() {
+        let mut wire = Wire::from_the_middle();
+        let mut records = wire.say(SERVER, &answers[..cut]);
+        records.extend(wire.say(SERVER, &answers[cut..]));
+        assert_eq!(joined(&format!("{cut}"), &records), answers);
+        assert_eq!(wire.escalated(), [0, 0, 0, 0, 1], "{cut}");
+    }
+}
+
+#[test]
+fn behind_an_answer_before_capture_long_bodies_are_not_copied_on_and_on() {
+    let head = b"HTTP/1.1 200 OK\r\nContent-Length: 2000000\r\n\r\n";
+    for second_reason in [false, true] {
+        let mut wire = Wire::from_the_middle();
+        wire.kernel.settings.connection_budget = 2500;
+        let records = wire.say(SERVER, head);
+        check("head", &records, &[(0, head, flag::START | flag::ALL)]);
+        if second_reason {
+            wire.say(CLIENT, GET);
+            wire.say(CLIENT, GET);
+        }
+        let sent: Vec<usize> = (0..5)
+            .map(|_| wire.say(SERVER, &[b'x'; 1000]).len())
+            .collect();
+        assert_eq!(sent, [1, 1, 0, 0, 0]);
+        // What else needs all of it has it as long as the reader wants.
+        let refused = if second_reason { 3 } else { 1 };
+        assert_eq!(
+            wire.lost(Lost::ConnectionBudget),
+            (refused, 1000 * refused),
+            "{second_reason}"
+        );
+        if !second_reason {
+            let at = wire.next;
+            let request = wire.say(CLIENT, GET);
+            check("request", &request, &[(at[CLIENT], GET, WHOLE)]);
+            let answer = [OK, b"12345"].concat();
+            let answer = wire.say(SERVER, &answer);
+            check("answer", &answer, &[(at[SERVER], OK, WHOLE)]);
+            // The gap in the numbers tells of what was refused.
+            assert_eq!(answer[0].number, 5);
+        }
+    }
+}
+
+#[test]
+fn a_response_that_nobody_asked_for_is_body_where_the_start_was_seen() {
+    for (flags, side) in [(tcp::SYN, CLIENT), (tcp::SYN | tcp::ACK, SERVER)] {
+        let mut wire = Wire::from_the_middle();
+        assert_eq!(wire.at(side, 0, flags, b""), []);
+        let answers = [OK, b"12345", OK, b"12345"].concat();
+        check("one", &wire.say(SERVER, &answers), &[(0, OK, WHOLE)]);
+        assert_eq!(wire.escalated(), [0; 5]);
+    }
 }
 
 #[test]
@@ -51,7 +163,7 @@ fn an_interim_response_escalates_wherever_it_is_cut() {
         wire.say(CLIENT, POST);
         wire.say(SERVER, &interim[..cut]);
         wire.say(SERVER, &interim[cut..]);
-        assert_eq!(wire.escalated(), [0, 1, 0, 0], "{cut}");
+        assert_eq!(wire.escalated(), [0, 1, 0, 0, 0], "{cut}");
     }
 }
 
@@ -67,7 +179,7 @@ fn a_release_forgets_what_was_outstanding() {
         check("next", &wire.say(CLIENT, GET), &[(at, GET, WHOLE)]);
         wire.say(SERVER, &[OK, b"12345"].concat());
     }
-    assert_eq!(wire.escalated(), [1, 0, 0, 0]);
+    assert_eq!(wire.escalated(), [1, 0, 0, 0, 0]);
 }
 
 #[test]

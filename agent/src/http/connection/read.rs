@@ -7,7 +7,7 @@ use super::super::engine::{Core, Output};
 use super::super::message;
 use super::super::side::{Mode, Place};
 use super::heads::Ending;
-use super::{Arrival, Connection, UNSURE};
+use super::{Arrival, Connection};
 
 /// How every response begins.
 const STATUS_LINE: &[u8] = b"HTTP/1.";
@@ -84,7 +84,7 @@ impl Connection {
             if self.sides[side].is_idle() {
                 self.sides[side].go_back(begin);
                 core.counts.desyncs += 1;
-                self.unsure = UNSURE;
+                self.mistrust();
                 return;
             }
         }
@@ -197,7 +197,7 @@ impl Connection {
         }
         if matches!(state.mode, Mode::Chunked(_) | Mode::Unframed) {
             state.mode = Mode::Unframed;
-            self.unsure = UNSURE;
+            self.mistrust();
         } else {
             self.lose(side, core, out);
         }
@@ -225,7 +225,7 @@ impl Connection {
         if self.client == Some(1 - side) {
             self.requests.clear();
         }
-        self.unsure = UNSURE;
+        self.mistrust();
         let state = &mut self.sides[side];
         core.counts.desyncs += u64::from(state.mode != Mode::Lost);
         state.mode = Mode::Lost;

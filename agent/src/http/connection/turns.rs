@@ -10,7 +10,7 @@ use super::super::message::{self, Message, Parsed};
 use super::super::pool::Piece;
 use super::super::side::{Mode, Place};
 use super::heads::Ending;
-use super::{Connection, Outstanding, UNSURE};
+use super::{Connection, Earlier, Outstanding, UNSURE};
 
 /// Responses of a direction that wait to be told from body.
 const DOUBTFUL_MAX: usize = 8;
@@ -66,16 +66,21 @@ impl Connection {
     ) {
         let (body, may_answer_head) =
             self.write(side, header, end_time_ns, message, false, core, out);
+        let may_hide_response = matches!(message.start, StartLine::Response { .. })
+            && header.flags & (flag::ALL | flag::FROM_START | flag::CUT) == 0;
         let state = &mut self.sides[side];
         state.body_start = header.position + message.bytes.len() as u64;
         state.position = state.body_start;
         match body {
             Body::Bytes(bytes) => {
-                state.mode = Mode::MaybeBody {
-                    end: state.position.saturating_add(bytes),
-                };
+                let end = state.position.saturating_add(bytes);
+                state.mode = Mode::MaybeBody { end };
                 if bytes == 0 || !may_answer_head {
                     state.skip_body();
+                }
+                if may_hide_response && end < header.segment_end {
+                    // Taken for the one answer that was due, so nothing behind it was copied; yet its packet goes on.
+                    self.lose(side, core, out);
                 }
             }
             Body::Chunked => state.mode = Mode::Chunked(Chunks::new()),
@@ -108,9 +113,9 @@ impl Connection {
     ) -> (Body, bool) {
         let (followed_by, exchange) = match message.start {
             StartLine::Request { method, .. } => {
-                let escalated = header.flags & flag::ALL != 0;
-                let number = self.request(side, RequestKind::of(method), escalated, core);
                 let body = framing::request_body(message.framing);
+                let among_others = self.may_be_among_others(header, message, &body);
+                let number = self.request(side, RequestKind::of(method), among_others, core);
                 ((body, false), Some(number))
             }
             StartLine::Response { status, .. } => {
@@ -140,12 +145,30 @@ impl Connection {
         followed_by
     }
 
+    /// Whether other requests may be outstanding, where some may have been missed. The kernel copies all of a
+    /// connection on which there are several; where it does so for an answer whose request came before
+    /// capture began, that one was probably the only one.
+    fn may_be_among_others(
+        &self,
+        header: &RecordHeader,
+        message: &Message<'_>,
+        body: &Body,
+    ) -> bool {
+        let body = match body {
+            Body::Bytes(bytes) => *bytes,
+            _ => 0,
+        };
+        let end = (header.position + message.bytes.len() as u64).saturating_add(body);
+        let alone = self.requests.is_empty() && header.segment_end <= end;
+        header.flags & flag::ALL != 0 && !(alone && self.earlier == Earlier::One)
+    }
+
     /// A request begins: it is outstanding from now on. Gives its number on the connection.
     pub(super) fn request(
         &mut self,
         side: usize,
         kind: RequestKind,
-        escalated: bool,
+        among_others: bool,
         core: &mut Core,
     ) -> u32 {
         self.drop_doubtful(side, core);
@@ -162,13 +185,13 @@ impl Connection {
         } else if self.requests.len() >= core.limits.requests {
             core.counts.overflows += 1;
             self.requests.clear();
-            self.unsure = UNSURE;
+            self.mistrust();
         } else {
             self.requests.push_back(Outstanding {
                 kind,
                 number,
                 // Requests may have been lost; of several at once then nobody knows which these are.
-                certain: self.unsure == 0 || !escalated,
+                certain: self.unsure == 0 || !among_others,
             });
         }
         number
@@ -184,6 +207,7 @@ impl Connection {
         out: &mut impl Output,
     ) -> (Option<RequestKind>, Option<u32>) {
         let client = 1 - side;
+        let is_first = self.client.is_none();
         if self.client != Some(client) {
             self.set_client(client);
         }
@@ -204,6 +228,8 @@ impl Connection {
                 // The request that it answers has come, behind a hole, and will be read next.
                 exchange = Some(self.numbered.wrapping_add(self.ahead));
                 self.ahead += 1;
+            } else if request.is_none() {
+                self.answers_earlier(is_first);
             }
             request
         };
@@ -218,11 +244,23 @@ impl Connection {
         (kind.filter(|_| self.unsure == 0 || special), exchange)
     }
 
+    /// A response to a request that was not seen. On a connection whose start was not seen either, the first
+    /// shows one request that was sent before, each further one that there were several: then answers may
+    /// have been taken for those of later requests.
+    fn answers_earlier(&mut self, is_first: bool) {
+        if self.earlier != Earlier::Answered {
+            self.unsure = UNSURE;
+            if !is_first {
+                self.earlier = Earlier::Several;
+            }
+        }
+    }
+
     pub(super) fn set_client(&mut self, client: usize) {
         if self.client.is_some() {
             self.requests.clear();
             self.roles_certain = false;
-            self.unsure = UNSURE;
+            self.mistrust();
         }
         self.client = Some(client);
     }

@@ -5,7 +5,7 @@ use agent_common::record::flag;
 
 use super::super::engine::{Core, Output};
 use super::super::pool::Piece;
-use super::{Arrival, Connection, UNSURE};
+use super::{Arrival, Connection};
 
 impl Connection {
     /// Holds a record back while bytes before it are missing; else reads it, and what it set free.
@@ -109,7 +109,7 @@ impl Connection {
             core.counts.holes_given_up += 1;
             self.decide_doubtful_response(side, true, core, out);
             self.read_held(side, u64::MAX, core, out);
-            self.unsure = UNSURE;
+            self.mistrust();
         }
     }
 }

@@ -1,5 +1,6 @@
 mod by_hand;
 mod kernel;
+mod middle;
 mod wire;
 
 use agent_common::record::{FIRST_POSITION, HEAD_MAX, RecordHeader, VERSION, flag};
@@ -18,6 +19,8 @@ const EMPTY: &str = "HTTP/1.1 200 OK\r\nContent-Length: 0\r\n\r\n";
 #[derive(Default)]
 struct Found {
     heads: Vec<(Sent, bool)>,
+    /// Of each head, the number of the request on its connection.
+    exchanges: Vec<Option<u32>>,
     releases: Vec<(u32, u32, u32, bool)>,
 }
 
@@ -32,6 +35,7 @@ impl Output for Found {
             head: bytes,
         };
         self.heads.push((sent, head.partial));
+        self.exchanges.push(head.exchange);
     }
 
     fn release(&mut self, slot: u32, generation: u32, records: u32, opaque: bool) {

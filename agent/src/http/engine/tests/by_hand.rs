@@ -3,16 +3,16 @@
 use super::*;
 
 /// One connection, driven by hand.
-struct Hand {
-    engine: Engine,
-    found: Found,
+pub(super) struct Hand {
+    pub(super) engine: Engine,
+    pub(super) found: Found,
     next: [u64; 2],
-    numbers: [u32; 2],
-    header: RecordHeader,
+    pub(super) numbers: [u32; 2],
+    pub(super) header: RecordHeader,
 }
 
 impl Hand {
-    fn new() -> Self {
+    pub(super) fn new() -> Self {
         let header = RecordHeader {
             slot: 5,
             generation: 1,
@@ -30,7 +30,12 @@ impl Hand {
     }
 
     /// A record with `bytes`, `skipped` bytes behind the last one of its side.
-    fn send(&mut self, side: u8, skipped: i64, bytes: &str, flags: u16) {
+    pub(super) fn send(&mut self, side: u8, skipped: i64, bytes: &str, flags: u16) {
+        self.send_of(side, skipped, bytes, 0, flags);
+    }
+
+    /// The same, of a packet that goes on with `behind` bytes that are not copied.
+    pub(super) fn send_of(&mut self, side: u8, skipped: i64, bytes: &str, behind: u64, flags: u16) {
         let place = usize::from(side);
         self.numbers[place] += 1;
         self.header.position = self.next[place].checked_add_signed(skipped).unwrap();
@@ -40,16 +45,17 @@ impl Hand {
             side,
             captured: bytes.len() as u32,
             direction_record: self.numbers[place],
-            segment_end: self.next[place],
+            segment_end: self.next[place] + behind,
             flags: self.header.flags | flags,
             ..self.header
         };
         self.engine
             .record(&header, bytes.as_bytes(), &mut self.found);
+        self.next[place] += behind;
         check_counts(self.engine.counts());
     }
 
-    fn start(&mut self, side: u8, skipped: i64, bytes: &str) {
+    pub(super) fn start(&mut self, side: u8, skipped: i64, bytes: &str) {
         self.send(side, skipped, bytes, flag::START);
     }
 

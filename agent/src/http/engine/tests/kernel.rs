@@ -66,6 +66,11 @@ impl Kernel {
         }
     }
 
+    /// A side has said so many bytes before anything was seen.
+    pub(super) fn skip(&mut self, side: u8, bytes: usize) {
+        self.sides[usize::from(side)].next += bytes as u64;
+    }
+
     pub(super) fn release(&mut self, records: u32, opaque: bool) {
         let [one, two] = &self.sides;
         if records == one.record.wrapping_add(two.record) {
@@ -196,6 +201,7 @@ impl Kernel {
         if head.starts_with(b"HTTP/1.1 1") {
             self.all = true;
         } else if head.starts_with(b"HTTP/") {
+            self.all |= self.outstanding == 0 && !self.from_start;
             self.outstanding = self.outstanding.saturating_sub(1);
         } else if self.client == Some(side) {
             self.outstanding += 1;

@@ -14,7 +14,7 @@
 use crate::record::{PIECE_MAX, RecordHeader};
 use crate::shared::Shared;
 
-/// Bytes of a segment. No kernel allows a value of a map much longer, and the margins are to be few.
+/// Bytes of a segment: the least that a ring takes of the kernel's memory. Larger ones would have fewer margins.
 pub const SEGMENT: usize = 256 << 10;
 
 /// Bytes behind a segment, for the end of its last record.

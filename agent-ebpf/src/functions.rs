@@ -7,7 +7,7 @@ use agent_common::{
         count::{count, count_new, end},
         left_out,
     },
-    record::{PIECE_MAX, RecordHeader},
+    record::RecordHeader,
     ring::RECORD_MAX,
     scratch::{Scratch, Workplace},
     search, start,
@@ -141,10 +141,7 @@ pub extern "C" fn put_piece(scratch: *const Scratch, captured: u32) -> u32 {
     let Some(scratch) = (unsafe { scratch.as_ref() }) else {
         return 0;
     };
-    if captured as usize > PIECE_MAX {
-        return 0;
-    }
-    let bytes = size_of::<RecordHeader>() as u32 + captured;
+    let bytes = (size_of::<RecordHeader>() as u32).wrapping_add(captured);
     // SAFETY: a scratch begins with the header, and its data, right behind, is longer than a piece.
     u32::from(unsafe { ring::put::<RECORD_MAX>(core::ptr::from_ref(scratch).cast(), bytes) })
 }

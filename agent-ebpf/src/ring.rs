@@ -6,6 +6,7 @@ use agent_common::{
 };
 use aya_ebpf::{
     bindings::BPF_RB_FORCE_WAKEUP,
+    check_bounds_signed,
     helpers::generated::{bpf_get_smp_processor_id, bpf_ringbuf_output},
 };
 use core::intrinsics::{AtomicOrdering::SeqCst, atomic_xchg};
@@ -13,16 +14,25 @@ use core::intrinsics::{AtomicOrdering::SeqCst, atomic_xchg};
 use crate::host::setting;
 use crate::maps::{BELL, CURSORS, RINGS, SETTINGS, SLEEPING};
 
-/// Bytes that are copied in one round.
-const ROUND: usize = 4 * size_of::<u64>();
+/// Bytes of a word.
+const WORD: usize = size_of::<u64>();
 
-/// Puts a record of `bytes` into the ring, which stands at `record`, and wakes the reader if it sleeps.
+/// Bytes that are copied in one round.
+const ROUND: usize = 4 * WORD;
+
+/// Puts a record of `bytes`, which stands at `record`, into the ring, and wakes the reader if it sleeps.
 /// False: no room.
 ///
 /// # Safety
 /// At `record`, `MOST` bytes can be read, which are whole words.
 #[inline(always)]
 pub(crate) unsafe fn put<const MOST: usize>(record: *const u64, bytes: u32) -> bool {
+    // In assembly: the compiler may not rewrite it into a form that older verifiers do not follow.
+    let length = i64::from(bytes);
+    if !check_bounds_signed(length, 8, MOST as i64) {
+        return false;
+    }
+    let length = length as usize;
     // SAFETY: a helper without arguments.
     let cpu = unsafe { bpf_get_smp_processor_id() };
     let mask = setting!(ring_mask);
@@ -47,9 +57,10 @@ pub(crate) unsafe fn put<const MOST: usize>(record: *const u64, bytes: u32) -> b
     // does not exist here.
     unsafe {
         target.write_volatile(u64::from(bytes));
-        let mut at = 0;
-        while at + ROUND <= MOST && at + ROUND <= bytes as usize {
-            let (from, to) = (record.byte_add(at), target.byte_add(8 + at));
+        let (mut from, mut to) = (record, target.add(1));
+        // Counted down: before Linux 6.2 the verifier follows a comparison with a constant alone.
+        let mut left = length.next_multiple_of(WORD);
+        while left >= ROUND {
             let words = [
                 from.read_volatile(),
                 from.add(1).read_volatile(),
@@ -60,13 +71,13 @@ pub(crate) unsafe fn put<const MOST: usize>(record: *const u64, bytes: u32) -> b
             to.add(1).write_volatile(words[1]);
             to.add(2).write_volatile(words[2]);
             to.add(3).write_volatile(words[3]);
-            at += ROUND;
+            (from, to) = (from.byte_add(ROUND), to.byte_add(ROUND));
+            left = less::<ROUND>(left);
         }
-        while at < MOST && at < bytes as usize {
-            target
-                .byte_add(8 + at)
-                .write_volatile(record.byte_add(at).read_volatile());
-            at += size_of::<u64>();
+        while left >= WORD {
+            to.write_volatile(from.read_volatile());
+            (from, to) = (from.byte_add(WORD), to.byte_add(WORD));
+            left = less::<WORD>(left);
         }
     }
     publish(&cursors.produced, produced + u64::from(taken));
@@ -84,6 +95,16 @@ pub(crate) fn used() -> (u64, u64) {
         let used = cursors.produced.get().wrapping_sub(cursors.consumed.get());
         (used, size)
     })
+}
+
+/// `number - BY`, in assembly: the compiler may not count another way instead.
+#[inline(always)]
+fn less<const BY: usize>(mut number: usize) -> usize {
+    // SAFETY: one subtraction.
+    unsafe {
+        core::arch::asm!("{0} -= {1}", inout(reg) number, const BY, options(pure, nomem, nostack));
+    }
+    number
 }
 
 /// Tells the reader of a record: whoever sees the new position sees the record too. A full barrier, so that

@@ -79,14 +79,14 @@ pub const PROGRAMS: [Program; 7] = [
     program(
         "tapline_in_ip",
         UNSPECIFIED,
-        [310_000, 430_000],
+        [320_000, 430_000],
         Kind::Network,
         false,
     ),
     program(
         "tapline_out_ip",
         UNSPECIFIED,
-        [310_000, 430_000],
+        [320_000, 430_000],
         Kind::Network,
         true,
     ),

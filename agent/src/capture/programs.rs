@@ -78,8 +78,8 @@ pub enum LoadError {
         reason: String,
     },
     /// The number of CPUs, of which each has a ring, is not known.
-    #[error("cannot find out how many CPUs there may be: {0}")]
-    Cpus(&'static str, #[source] io::Error),
+    #[error("cannot find out from {POSSIBLE} how many CPUs there may be")]
+    Cpus(#[source] io::Error),
     /// The secret keys of the connection table cannot be drawn.
     #[error("cannot draw random numbers from the kernel")]
     Random(#[source] io::Error),
@@ -298,12 +298,23 @@ pub fn rings(ebpf: &Ebpf, ring_mask: u32, cpus: usize) -> Result<Rings, LoadErro
     Ok(Rings::new(cursors, all, ring_mask, cpus))
 }
 
-/// How many CPUs this host may have: each has a ring.
+/// CPUs that this host may have, counted by their numbers, from 0 to the highest: each has a ring.
 ///
 /// # Errors
 /// The kernel does not tell.
 pub fn possible_cpus() -> Result<usize, LoadError> {
-    aya::util::nr_cpus().map_err(|(file, error)| LoadError::Cpus(file, error))
+    let ranges = std::fs::read_to_string(POSSIBLE).map_err(LoadError::Cpus)?;
+    let none = || LoadError::Cpus(io::Error::other(format!("it says {:?}", ranges.trim())));
+    highest(&ranges).map(|cpu| cpu + 1).ok_or_else(none)
+}
+
+/// Where the kernel tells which CPUs there may be.
+const POSSIBLE: &str = "/sys/devices/system/cpu/possible";
+
+/// The highest number in ranges like `0-3,8`.
+fn highest(ranges: &str) -> Option<usize> {
+    let last = ranges.trim().rsplit([',', '-']).next()?;
+    last.parse().ok()
 }
 
 /// Bytes that the tables for so many connections take in the kernel, `flows` too where they are counted.
@@ -426,4 +437,23 @@ pub(super) fn in_one_line(error: &dyn std::error::Error) -> String {
         text = format!("… {}", &text[start..]);
     }
     text
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_highest_cpu_is_the_last_of_the_ranges() {
+        let check = |ranges: &str, expected: Option<usize>| {
+            assert_eq!(highest(ranges), expected, "{ranges:?}");
+        };
+        check("0\n", Some(0));
+        check("0-1\n", Some(1));
+        check("0-3,8-11\n", Some(11));
+        check("0,2", Some(2));
+        check("", None);
+        check("0-", None);
+        assert!(possible_cpus().unwrap() >= 1);
+    }
 }

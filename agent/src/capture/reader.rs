@@ -86,6 +86,12 @@ impl KernelEnd {
         }
     }
 
+    /// Whether the next record wakes the reader. Not so where a program that was held up has taken the word late: it
+    /// found it set before the last look, and set anew since.
+    fn is_to_be_woken(&self) -> bool {
+        self.sleeping.get(0).is_some_and(|word| word.get() != 0)
+    }
+
     fn set_sleeping(&self, sleeping: bool) {
         if let Some(word) = self.sleeping.get(0) {
             word.set(u64::from(sleeping));
@@ -221,11 +227,14 @@ impl Work {
                 }
                 if records < TAKEN_MAX {
                     let rest = rest(self.kernel.rings.bytes(), fullest);
-                    wait(&[self.control.wake.as_raw_fd()], rest);
+                    if !rest.is_zero() {
+                        wait(&[self.control.wake.as_raw_fd()], rest);
+                    }
                 }
                 continue;
             }
-            if asleep {
+            if asleep && self.kernel.is_to_be_woken() {
+                // Whoever takes the word from now on rings a bell that nobody has emptied.
                 let bell = self.kernel.bell.as_raw_fd();
                 wait(&[self.control.wake.as_raw_fd(), bell], SLEEP);
             } else {
@@ -235,7 +244,7 @@ impl Work {
             }
         }
         // The programs are detached: what is there is all there will be.
-        while self.drain().records == TAKEN_MAX {}
+        while self.drain().records > 0 {}
         self.engine.finish(&mut self.writer);
         // Behind all heads.
         self.scan_all();

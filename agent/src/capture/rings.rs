@@ -2,8 +2,9 @@
 //!
 //! See [`agent_common::ring`] for how a ring is laid out. A look notes how far each was written, twice. What
 //! the first round saw is handed out, and of what only the second saw that which is older than something
-//! of the first. So a record never comes before one that its packet was an answer to, on whichever CPU that was: that
-//! one was complete before the time of this one was taken, and so it was before the second round.
+//! of the first. So no record comes before one that its packet was an answer to, on whichever CPU that was: the
+//! question was complete before the time of the answer was taken, and that time lies before the end of the first
+//! round, because the answer is in that or is older than something that is. So the second round saw the question.
 
 use std::cmp::Reverse;
 use std::collections::BinaryHeap;
@@ -24,9 +25,9 @@ unsafe impl Mappable for RingCursors {}
 // SAFETY: as above.
 unsafe impl Mappable for RingSegment {}
 
-/// Bytes of the ring of each CPU, where all together are to have `ring`: a power of two. Together they may have a
-/// little less than was asked for; on a host with very many CPUs more, because less than
-/// [`SEGMENT`] would be too little for what one CPU may see in a few milliseconds.
+/// Bytes of the ring of each CPU, where all together are to have `ring`: the largest power of two that is no more than
+/// its share, but [`SEGMENT`] at least (or `ring`, if that is less): less would be too little for what one CPU may see
+/// in a few milliseconds.
 #[must_use]
 pub fn bytes_of_a_cpu(ring: u32, cpus: usize) -> u32 {
     let share = (ring as usize / cpus.max(1)).max(1);
@@ -91,29 +92,12 @@ impl Rings {
 
     /// Sees what is there: [`Self::next`] hands it out. Gives the bytes that wait in the fullest ring.
     pub fn look(&mut self) -> u64 {
-        self.put_back();
-        self.next.clear();
-        self.current = None;
-        self.firm = 0;
-        for (index, cpu) in self.cpus.iter_mut().enumerate() {
-            cpu.firm = produced(&self.cursors, index);
-        }
-        let mut fullest = 0;
-        for (index, cpu) in self.cpus.iter_mut().enumerate() {
-            cpu.seen = produced(&self.cursors, index);
-            self.firm += usize::from(cpu.position < cpu.firm);
-            fullest = fullest.max(cpu.seen.wrapping_sub(cpu.position));
-        }
-        for index in 0..self.cpus.len() as u32 {
-            if let Some(time) = self.time(index) {
-                self.next.push(Reverse((time, index)));
-            }
-        }
-        fullest
+        self.first_round();
+        self.second_round()
     }
 
     /// The next of the records that the last look saw. It is given back to its writer when the one behind it is asked
-    /// for. A length that no record has ends the CPU's row: what comes is empty then.
+    /// for. A length that cannot be ends the CPU's row: what comes is empty then.
     #[expect(
         clippy::should_implement_trait,
         reason = "an iterator cannot lend what it gives back"
@@ -127,13 +111,14 @@ impl Rings {
         let index = self.choose()?;
         let cpu = self.cpus.get_mut(index as usize)?;
         let (start, length) = locate(&self.segments, self.mask, index, cpu.position)?;
-        if length as usize > RECORD_MAX {
+        let taken = footprint(length.min(RECORD_MAX as u32 + 1));
+        if length as usize > RECORD_MAX || cpu.position + u64::from(taken) > cpu.seen {
             self.firm -= usize::from(cpu.position < cpu.firm);
             cpu.position = cpu.seen;
             self.current = None;
             return Some(&[]);
         }
-        cpu.at_hand = footprint(length);
+        cpu.at_hand = taken;
         // SAFETY: the record lies inside the segment and its margin, which stay mapped as long as `self` lives;
         // its writer wrote it before the position that a look has seen, and does not touch it before it is told
         // that it is free, which takes `self` anew.
@@ -146,6 +131,31 @@ impl Rings {
         for index in 0..self.cpus.len() {
             self.tell(index);
         }
+    }
+
+    fn first_round(&mut self) {
+        self.put_back();
+        self.next.clear();
+        self.current = None;
+        self.firm = 0;
+        for (index, cpu) in self.cpus.iter_mut().enumerate() {
+            cpu.firm = produced(&self.cursors, index);
+        }
+    }
+
+    fn second_round(&mut self) -> u64 {
+        let mut fullest = 0;
+        for (index, cpu) in self.cpus.iter_mut().enumerate() {
+            cpu.seen = produced(&self.cursors, index);
+            self.firm += usize::from(cpu.position < cpu.firm);
+            fullest = fullest.max(cpu.seen.wrapping_sub(cpu.position));
+        }
+        for index in 0..self.cpus.len() as u32 {
+            if let Some(time) = self.time(index) {
+                self.next.push(Reverse((time, index)));
+            }
+        }
+        fullest
     }
 
     /// The CPU with the oldest record.
@@ -194,7 +204,7 @@ impl Rings {
         cpu.position += u64::from(cpu.at_hand);
         cpu.at_hand = 0;
         self.firm -= usize::from(before < cpu.firm && cpu.position >= cpu.firm);
-        if cpu.position - cpu.told >= GIVE_BACK {
+        if cpu.position - cpu.told >= GIVE_BACK.min(u64::from(self.mask) / 8) {
             self.tell(index as usize);
         }
     }

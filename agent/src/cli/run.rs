@@ -179,7 +179,11 @@ async fn capture(
     });
     let mut server =
         Server::start(listener, api.as_ref(), serving).context("cannot start the server")?;
-    let cpus = hooks.programs().counters()?.len();
+    let cpus = hooks
+        .programs()
+        .counters()?
+        .len()
+        .max(programs::possible_cpus()?);
     // The first heads are in the ring already.
     for interface in &interfaces {
         writer.name_interface(interface.index, &interface.name);

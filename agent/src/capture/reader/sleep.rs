@@ -1,4 +1,4 @@
-//! How long the reader rests between two looks at the ring, and what it waits by.
+//! How long the reader rests between two looks at the rings, and what it waits by.
 
 use std::io;
 use std::os::fd::{FromRawFd as _, OwnedFd};
@@ -8,12 +8,14 @@ use std::time::Duration;
 /// long rests looks are long, and whoever waits for that one waits too; with short ones there are more interruptions.
 const REST: Duration = Duration::from_millis(5);
 
-/// How long it rests where a ring was more than a quarter full.
+/// How long it rests where a ring was more than a quarter full; where one was more than half full it does not.
 const SHORT_REST: Duration = Duration::from_millis(1);
 
 /// How long to rest when `fullest` bytes waited in the fullest of the rings of `ring` bytes.
 pub(super) fn rest(ring: u32, fullest: u64) -> Duration {
-    if fullest > u64::from(ring / 4) {
+    if fullest > u64::from(ring / 2) {
+        Duration::ZERO
+    } else if fullest > u64::from(ring / 4) {
         SHORT_REST
     } else {
         REST
@@ -75,7 +77,9 @@ mod tests {
         check(8 << 20, 0, REST);
         check(8 << 20, 2 << 20, REST);
         check(8 << 20, (2 << 20) + 1, SHORT_REST);
-        check(4096, 4096, SHORT_REST);
+        check(8 << 20, (4 << 20) + 1, Duration::ZERO);
+        check(4096, 2048, SHORT_REST);
+        check(4096, 4096, Duration::ZERO);
         check(1 << 31, 1 << 20, REST);
     }
 }

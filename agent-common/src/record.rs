@@ -1,4 +1,4 @@
-//! The layout of a record in the ring buffer.
+//! The layout of a record in the ring.
 //!
 //! A record is a [`RecordHeader`] followed by `captured` bytes of TCP payload. Fields are in the
 //! byte order of the host unless their name says `_be`; addresses and ports are as on the wire, IPv4

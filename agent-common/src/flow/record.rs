@@ -110,7 +110,7 @@ const _: () = {
 /// Names a flow in [`RecordHeader::flow`]: the slot in the lower 22 bits, then the generation modulo 1023,
 /// plus 1. Never 0, which stands for no flow.
 ///
-/// Records come out of the ring in order: a flow that left was sent before the first record of its
+/// Records come out of the rings in order: a flow that left was sent before the first record of its
 /// successor, unless there was no room for it. So the slot alone is nearly enough.
 #[inline(always)]
 #[must_use]

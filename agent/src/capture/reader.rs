@@ -179,7 +179,7 @@ impl Reader {
         self.thread.is_finished()
     }
 
-    /// Takes what is left in the ring, writes what is held back, closes the log. To be called after
+    /// Takes what is left in the rings, writes what is held back, closes the log. To be called after
     /// every hook is detached.
     ///
     /// # Errors
@@ -191,7 +191,7 @@ impl Reader {
         unsafe { libc::write(self.control.wake.as_raw_fd(), one.as_ptr().cast(), 8) };
         self.thread
             .join()
-            .map_err(|_panic| io::Error::other("the thread that reads the ring panicked"))
+            .map_err(|_panic| io::Error::other("the thread that reads the rings panicked"))
     }
 }
 

@@ -1,7 +1,7 @@
 //! `tapline run`: capture on the interfaces of this host.
 //!
 //! Order matters: check privileges, load and attach, give up privileges, and only then start threads
-//! (privileges belong to threads). At the end: detach, take what is left in the ring, read the
+//! (privileges belong to threads). At the end: detach, take what is left in the rings, read the
 //! counters, say what was seen and what was lost.
 
 mod losses;
@@ -184,7 +184,7 @@ async fn capture(
         .counters()?
         .len()
         .max(programs::possible_cpus()?);
-    // The first heads are in the ring already.
+    // The first heads are in the rings already.
     for interface in &interfaces {
         writer.name_interface(interface.index, &interface.name);
     }

@@ -14,7 +14,7 @@ use crate::sink::log::LogOutcome;
 /// What the reader has taken so far; for other threads.
 #[derive(Debug)]
 pub struct Progress {
-    /// Records taken out of the ring, by the CPU that sent them.
+    /// Records taken out of the rings, by the CPU that sent them.
     pub received: Box<[AtomicU64]>,
     /// Records that were no records of this version.
     pub foreign: AtomicU64,
@@ -24,7 +24,7 @@ pub struct Progress {
     pub heads_by_cpu: Box<[[AtomicU64; Kind::ALL.len()]]>,
     /// Exchanges, and how long they took.
     pub tally: Arc<Tally>,
-    /// Microseconds for which the ring was not looked at while timeouts and flows were, at the most.
+    /// Microseconds for which the rings were not looked at while timeouts and flows were, at the most.
     pub longest_pause_us: AtomicU64,
     /// What the engine has counted, after a drain.
     pub(super) engine: Mutex<EngineCounts>,
@@ -51,7 +51,7 @@ impl Progress {
         }
     }
 
-    /// What the engine had counted when the ring was last looked at: all of one moment.
+    /// What the engine had counted when the rings were last looked at: all of one moment.
     #[must_use]
     pub fn engine(&self) -> EngineCounts {
         *self.engine.lock().unwrap_or_else(PoisonError::into_inner)
@@ -89,6 +89,6 @@ pub struct Finished {
     pub log: LogOutcome,
     /// What became of exchanges and sessions, by sink.
     pub sinks: Vec<(&'static str, Counts)>,
-    /// Records taken out of the ring, by the CPU that sent them.
+    /// Records taken out of the rings, by the CPU that sent them.
     pub received: Vec<u64>,
 }

@@ -177,9 +177,7 @@ unsafe impl Host for Kernel {
 
     #[inline(always)]
     fn take(&self, word: &Shared<u64>) -> u64 {
-        use core::intrinsics::{AtomicOrdering::SeqCst, atomic_xchg};
-        // SAFETY: as in `claim`.
-        unsafe { atomic_xchg::<u64, { SeqCst }>(core::ptr::from_ref(word).cast_mut().cast(), 0) }
+        exchange(word, 0)
     }
 
     #[inline(always)]
@@ -274,6 +272,15 @@ unsafe impl Host for Kernel {
             );
         }
     }
+}
+
+/// Puts `value` in the place of a word, atomically and as a full barrier. Gives what it was.
+#[inline(always)]
+pub(crate) fn exchange(word: &Shared<u64>, value: u64) -> u64 {
+    use core::intrinsics::{AtomicOrdering::SeqCst, atomic_xchg};
+    // SAFETY: `Shared<u64>` is a transparent `UnsafeCell<u64>`, aligned and valid; an atomic access does not
+    // tear the volatile ones.
+    unsafe { atomic_xchg::<u64, { SeqCst }>(core::ptr::from_ref(word).cast_mut().cast(), value) }
 }
 
 /// What `bpf_loop` calls; 0 goes on, 1 stops.

@@ -9,9 +9,8 @@ use aya_ebpf::{
     check_bounds_signed,
     helpers::generated::{bpf_get_smp_processor_id, bpf_ringbuf_output},
 };
-use core::intrinsics::{AtomicOrdering::SeqCst, atomic_xchg};
 
-use crate::host::setting;
+use crate::host::{exchange, setting};
 use crate::maps::{BELL, CURSORS, RINGS, SETTINGS, SLEEPING};
 
 /// Bytes of a word.
@@ -111,25 +110,15 @@ fn less<const BY: usize>(mut number: usize) -> usize {
 /// the word that is read next is no older.
 #[inline(always)]
 fn publish(place: &Shared<u64>, position: u64) {
-    // SAFETY: `Shared<u64>` is a transparent `UnsafeCell<u64>`, aligned and valid; an atomic access does not
-    // tear the volatile ones.
-    unsafe {
-        atomic_xchg::<u64, { SeqCst }>(core::ptr::from_ref(place).cast_mut().cast(), position)
-    };
+    exchange(place, position);
 }
 
 /// Wakes the reader if it sleeps: one program does, which takes the word away.
 #[inline(always)]
 fn wake() {
     // A wake-up costs many times the record: only a sleeping reader gets one.
-    let Some(sleeping) = SLEEPING.get(0).filter(|word| word.get() != 0) else {
-        return;
-    };
-    // SAFETY: as in `publish`.
-    let slept = unsafe {
-        atomic_xchg::<u64, { SeqCst }>(core::ptr::from_ref(sleeping).cast_mut().cast(), 0)
-    };
-    if slept != 0 {
+    let sleeping = SLEEPING.get(0).filter(|word| word.get() != 0);
+    if sleeping.is_some_and(|word| exchange(word, 0) != 0) {
         ring_the_bell();
     }
 }

@@ -82,12 +82,17 @@ impl Mapped<Shared<u64>> {
         let Some(word) = self.get(index) else {
             return false;
         };
-        // SAFETY: a shared word is a transparent `UnsafeCell` of an aligned `u64` in a mapping that lives as long as
-        // `self`; whoever else uses it does so by single accesses too.
-        let word = unsafe { AtomicU64::from_ptr(std::ptr::from_ref(word).cast_mut().cast()) };
-        word.fetch_update(Ordering::SeqCst, Ordering::SeqCst, change)
+        atomic(word)
+            .fetch_update(Ordering::SeqCst, Ordering::SeqCst, change)
             .is_ok()
     }
+}
+
+/// A shared word, for accesses that other memory is ordered by.
+pub(super) fn atomic(word: &Shared<u64>) -> &AtomicU64 {
+    // SAFETY: a shared word is a transparent `UnsafeCell` of an aligned `u64`, borrowed as long as the atomic;
+    // whoever else uses it does so by single accesses of the whole word too.
+    unsafe { AtomicU64::from_ptr(std::ptr::from_ref(word).cast_mut().cast()) }
 }
 
 impl<T> Drop for Mapped<T> {

@@ -8,14 +8,14 @@
 
 use std::cmp::Reverse;
 use std::collections::BinaryHeap;
-use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::atomic::Ordering;
 
 use agent_common::ring::{
     RECORD_MAX, RingCursors, RingSegment, SEGMENT, footprint, place, segments,
 };
 use agent_common::shared::Shared;
 
-use super::mapped::{Mappable, Mapped};
+use super::mapped::{Mappable, Mapped, atomic};
 
 /// Bytes after which the writer is told that they are free, at the latest.
 const GIVE_BACK: u64 = 16 << 10;
@@ -246,12 +246,6 @@ fn produced(cursors: &Mapped<RingCursors>, cpu: usize) -> u64 {
 /// A position that a program may write up to from now on.
 fn store(word: &Shared<u64>, position: u64) {
     atomic(word).store(position, Ordering::Release);
-}
-
-fn atomic(word: &Shared<u64>) -> &AtomicU64 {
-    // SAFETY: a shared word is a transparent `UnsafeCell` of an aligned `u64`; whoever else uses it does so by
-    // single accesses of the whole word too.
-    unsafe { AtomicU64::from_ptr(std::ptr::from_ref(word).cast_mut().cast()) }
 }
 
 #[cfg(test)]

@@ -1,4 +1,5 @@
 use std::os::fd::{AsFd as _, FromRawFd as _, OwnedFd};
+use std::sync::atomic::AtomicU64;
 use std::thread;
 
 use agent_common::ring::{UNIT, has_room};

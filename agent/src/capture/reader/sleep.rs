@@ -4,21 +4,27 @@ use std::io;
 use std::os::fd::{FromRawFd as _, OwnedFd};
 use std::time::Duration;
 
-/// How long the reader rests between two looks while records come. A look takes a CPU from whoever has it: with
-/// long rests looks are long, and whoever waits for that one waits too; with short ones there are more interruptions.
-const REST: Duration = Duration::from_millis(5);
+/// How long the reader rests at least between two looks while records come, where there is room.
+const REST_MIN: Duration = Duration::from_millis(5);
+
+/// How long it rests at most. Each look takes a CPU, and its caches, from whoever has it.
+const REST_MAX: Duration = Duration::from_millis(25);
 
 /// How long it rests where a ring was more than a quarter full; where one was more than half full it does not.
-const SHORT_REST: Duration = Duration::from_millis(1);
+const REST_SHORT: Duration = Duration::from_millis(1);
 
-/// How long to rest when `fullest` bytes waited in the fullest of the rings of `ring` bytes.
+/// Bytes of ring for a nanosecond of rest: a ring of 8 MiB is rested for 12 ms, smaller ones for less.
+const RING_PER_REST: f64 = 0.67;
+
+/// How long to rest when `fullest` bytes waited in the fullest of the rings of `ring` bytes: long, where what comes
+/// meanwhile has ample room.
 pub(super) fn rest(ring: u32, fullest: u64) -> Duration {
     if fullest > u64::from(ring / 2) {
         Duration::ZERO
     } else if fullest > u64::from(ring / 4) {
-        SHORT_REST
+        REST_SHORT
     } else {
-        REST
+        Duration::from_nanos((f64::from(ring) / RING_PER_REST) as u64).clamp(REST_MIN, REST_MAX)
     }
 }
 
@@ -71,15 +77,18 @@ mod tests {
 
     #[test]
     fn the_rest_is_short_where_room_becomes_scarce() {
-        let check = |ring: u32, fullest: u64, expected: Duration| {
-            assert_eq!(rest(ring, fullest), expected, "{ring} {fullest}");
+        let check = |ring: u32, fullest: u64, milliseconds: u64| {
+            let rest = rest(ring, fullest).as_millis() as u64;
+            assert_eq!(rest, milliseconds, "{ring} {fullest}");
         };
-        check(8 << 20, 0, REST);
-        check(8 << 20, 2 << 20, REST);
-        check(8 << 20, (2 << 20) + 1, SHORT_REST);
-        check(8 << 20, (4 << 20) + 1, Duration::ZERO);
-        check(4096, 2048, SHORT_REST);
-        check(4096, 4096, Duration::ZERO);
-        check(1 << 31, 1 << 20, REST);
+        check(16 << 20, 0, 25);
+        check(8 << 20, 0, 12);
+        check(8 << 20, 2 << 20, 12);
+        check(8 << 20, (2 << 20) + 1, 1);
+        check(8 << 20, (4 << 20) + 1, 0);
+        check(256 << 10, 0, 5);
+        check(4096, 2048, 1);
+        check(4096, 4096, 0);
+        check(1 << 30, 1 << 20, 25);
     }
 }

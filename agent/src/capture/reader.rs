@@ -333,7 +333,7 @@ impl Work {
                 self.kernel.release(slot);
             }
         }
-        self.scan(now_ns);
+        self.scan(now_ns, taken == 0);
         let pause_us = monotonic_ns().saturating_sub(now_ns) / 1_000;
         self.progress
             .longest_pause_us

@@ -14,9 +14,12 @@ const SCAN_NS: u64 = 4_000_000_000;
 /// longer.
 const SCAN_MOST: Duration = Duration::from_millis(2);
 
+/// The same where the rings were empty: then it looks once a second alone, and a walk is to keep its time.
+const SCAN_MOST_IDLE: Duration = Duration::from_millis(10);
+
 impl Work {
-    /// Reads the slices of the table of flows that are due, for [`SCAN_MOST`] at a time.
-    pub(super) fn scan(&mut self, now_ns: u64) {
+    /// Reads the slices of the table of flows that are due, for [`SCAN_MOST`] at a time. `idle`: the rings were empty.
+    pub(super) fn scan(&mut self, now_ns: u64, idle: bool) {
         if now_ns < self.scan_ns {
             return;
         }
@@ -25,6 +28,7 @@ impl Work {
             return;
         };
         let started = Instant::now();
+        let most = if idle { SCAN_MOST_IDLE } else { SCAN_MOST };
         let when = When {
             now_ns,
             read_ns: self.read_ns,
@@ -32,7 +36,7 @@ impl Work {
         let step = SCAN_NS / u64::from(table.buckets().div_ceil(SLICE).max(1));
         // No more than one walk is caught up with.
         self.scan_ns = self.scan_ns.max(now_ns.saturating_sub(SCAN_NS));
-        while self.scan_ns <= now_ns && started.elapsed() < SCAN_MOST {
+        while self.scan_ns <= now_ns && started.elapsed() < most {
             self.scan_ns += step.max(1);
             match table.read_slice(&mut |record, news| flows.found(record, news, when, engine)) {
                 Ok(read) => {

@@ -260,6 +260,21 @@ impl WorkplaceImage {
         // words; any bits are counters.
         unsafe { core::ptr::from_ref(self).cast::<Counters>().read() }
     }
+
+    /// When the CPU last followed a packet, in coarse ticks.
+    #[must_use]
+    pub fn now(&self) -> u32 {
+        const WORD: usize = core::mem::offset_of!(Workplace, work.now);
+        const { assert!(WORD.is_multiple_of(4)) };
+        // SAFETY: inside of the image, which is as large as a `Workplace` and aligned to 8; any bits are
+        // a number.
+        unsafe {
+            core::ptr::from_ref(self)
+                .byte_add(WORD)
+                .cast::<u32>()
+                .read()
+        }
+    }
 }
 
 #[cfg(feature = "user")]

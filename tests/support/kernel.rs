@@ -412,6 +412,15 @@ impl Kernel {
         }
         sum
     }
+
+    /// When a CPU last followed a packet, in coarse ticks; they wrap.
+    ///
+    /// # Panics
+    /// The map cannot be read, or there is no such CPU.
+    #[must_use]
+    pub fn now(&self, cpu: usize) -> u32 {
+        self.workplaces.get(&0, 0).unwrap()[cpu].now()
+    }
 }
 
 /// Whether the kernel refused the input, not the program: it takes frames of 14 bytes and more, and

@@ -6,15 +6,16 @@
 
 use std::cell::RefCell;
 use std::collections::HashMap;
+use std::time::Duration;
 
 use agent_common::connection::Release;
-use agent_common::counters::Counters;
+use agent_common::counters::{Counters, Protocol};
 use agent_common::flow::{FLOW_WAYS, FlowRecord};
 use agent_common::settings::Settings;
 use proptest::prelude::*;
 use proptest::test_runner::{Config, TestCaseError, TestError, TestRunner};
 use tapline::capture::flows::{IdleLimits, Item, Taken};
-use tapline::capture::offline::{Offline, OfflineSettings, Slice, Slot};
+use tapline::capture::offline::{Offline, OfflineSettings, Slice, Slot, TICK_NS};
 
 use self::packet::Packets;
 use self::step::{Step, step};
@@ -90,6 +91,8 @@ struct Both {
     kernel: Kernel,
     offline: Offline,
     now_ns: u64,
+    /// The kernel's time of the last packet.
+    kernel_now: u32,
     sequences: u16,
     /// Of each slot and generation: the highest record number of either side.
     sent: HashMap<(u32, u32), [u32; 2]>,
@@ -109,10 +112,11 @@ impl Both {
         pin_to_one_cpu();
         Self {
             program,
+            kernel_now: kernel.now(CPU),
             kernel,
             offline: Offline::new(OfflineSettings {
                 flows: FLOWS,
-                sessions: Some(IdleLimits::default()),
+                sessions: Some(idle_limits()),
                 connection_budget: ROOMY.connection_budget,
                 ..OfflineSettings::default()
             }),
@@ -162,7 +166,7 @@ impl Both {
             return Ok(());
         }
         self.shown.packets += 1;
-        self.now_ns += 1_000;
+        self.keep_time();
         let slice = Slice {
             bytes: packet,
             wire_length: packet.len() as u32,
@@ -215,6 +219,17 @@ impl Both {
         Ok(())
     }
 
+    /// Moves the clock here on by as many ticks as the kernel's: what is idle there is idle here, also when
+    /// the machine stood still, and when a packet that lies meets a connection of long ago.
+    fn keep_time(&mut self) {
+        let now = self.kernel.now(CPU);
+        match now.wrapping_sub(self.kernel_now) {
+            0 => self.now_ns += 1,
+            ticks => self.now_ns = (self.now_ns / TICK_NS + u64::from(ticks)) * TICK_NS,
+        }
+        self.kernel_now = now;
+    }
+
     /// Lets the reader of both release the connection of the last record.
     fn release(&mut self, opaque: bool, wrong: bool) {
         let Some(Record { header, .. }) = &self.last else {
@@ -258,12 +273,26 @@ fn comparable_counters(counters: Counters) -> String {
     format!("{counters:?}")
 }
 
+/// When flows are over: in both after as many ticks, of which each has its own.
+fn idle_limits() -> IdleLimits {
+    let limit =
+        |protocol| Duration::from_nanos(u64::from(ROOMY.flow_idle[protocol as usize]) * TICK_NS);
+    IdleLimits {
+        tcp: limit(Protocol::Tcp),
+        udp: limit(Protocol::Udp),
+        icmp: limit(Protocol::Icmp),
+    }
+}
+
+/// The CPU that all of it runs on.
+const CPU: usize = 0;
+
 /// Keeps this thread on one CPU: record numbers are counted per CPU.
 fn pin_to_one_cpu() {
-    // SAFETY: a set of CPUs is plain data, and 0 is a place in it.
+    // SAFETY: a set of CPUs is plain data, and `CPU` is a place in it.
     let result = unsafe {
         let mut set: libc::cpu_set_t = std::mem::zeroed();
-        libc::CPU_SET(0, &mut set);
+        libc::CPU_SET(CPU, &mut set);
         libc::sched_setaffinity(0, size_of::<libc::cpu_set_t>(), &raw const set)
     };
     assert_eq!(result, 0, "{}", std::io::Error::last_os_error());

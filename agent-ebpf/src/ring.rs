@@ -57,7 +57,7 @@ pub(crate) unsafe fn put<const MOST: usize>(record: *const u64, bytes: u32) -> b
     unsafe {
         target.write_volatile(u64::from(bytes));
         let (mut from, mut to) = (record, target.add(1));
-        // Counted down: before Linux 6.2 the verifier follows a comparison with a constant alone.
+        // Counted down: Linux 6.1's verifier learns nothing from a constant that is compared with a number.
         let mut left = length.next_multiple_of(WORD);
         while left >= ROUND {
             let words = [

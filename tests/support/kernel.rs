@@ -11,7 +11,7 @@ use agent_common::flow::{
 use agent_common::frame;
 use agent_common::packet::{Link, Origin};
 use agent_common::record::RecordHeader;
-use agent_common::ring::segments;
+use agent_common::ring::{SEGMENT, segments};
 use agent_common::scratch::WorkplaceImage;
 use agent_common::settings::Settings;
 use agent_common::table::WAYS;
@@ -24,6 +24,9 @@ use tapline::capture::offline::Slot;
 use tapline::capture::programs;
 use tapline::capture::rings::Rings;
 use zerocopy::IntoBytes as _;
+
+/// Bytes of the ring of each CPU: two segments.
+pub const RING: u32 = 2 * SEGMENT as u32;
 
 /// One of the kernel programs.
 #[derive(Clone, Copy, Debug, Eq, PartialEq)]
@@ -243,7 +246,7 @@ impl Kernel {
         let level: u8 = if verbose { 4 } else { 0 };
         let cpus = programs::possible_cpus().unwrap();
         let settings = Settings {
-            ring_mask: (4 << 20) - 1,
+            ring_mask: RING - 1,
             ..settings
         };
         let mut ebpf = EbpfLoader::new()

@@ -5,15 +5,16 @@
 
 use std::collections::HashMap;
 
-use agent_common::counters::{Counters, Escalated, Ignored, Protocol};
+use agent_common::counters::{Counters, Escalated, Ignored, Lost, Protocol};
 use agent_common::flow::FlowRecord;
 use agent_common::frame::{self, TcpSegment, tcp_flags};
-use agent_common::record::{FIRST_POSITION, PIECE_MAX, VERSION, flag};
+use agent_common::record::{FIRST_POSITION, PIECE_MAX, RecordHeader, VERSION, flag};
+use agent_common::ring::footprint;
 use agent_common::settings::Settings;
 use tapline::capture::flows::Taken;
 use tapline::capture::flows::table::SLICE;
 use tapline_tests::support::{
-    Kernel, KernelProgram, PROGRAMS, ROOMY, Record, check_verified, same_records,
+    Kernel, KernelProgram, PROGRAMS, RING, ROOMY, Record, check_verified, same_records,
 };
 
 #[test]
@@ -349,6 +350,43 @@ fn each_packet_gives_its_records_and_counts_and_is_left_as_it_is() {
     for program in PROGRAMS {
         Check::new(program).all();
     }
+}
+
+/// Heads of many lengths, several times around a ring and across the ends of its segments: every byte comes.
+#[test]
+fn records_come_whole_from_everywhere_in_a_ring() {
+    let mut check = Check::new(PROGRAMS[0]);
+    let mut heads = Vec::new();
+    let mut written = HashMap::<u32, u64>::new();
+    for number in 0..6_000_u32 {
+        let mut head = format!("GET /{number} HTTP/1.1\r\nCookie: ").into_bytes();
+        head.resize(
+            60 + number as usize * 37 % 1_950,
+            b'a' + (number % 26) as u8,
+        );
+        head.extend(b"\r\n\r\n");
+        let segment = check.segment(false, &head);
+        let shown = check.framed(&segment);
+        assert!(check.kernel.run(check.program, segment.0, &shown));
+        heads.push(head);
+        if heads.len() < 100 {
+            continue;
+        }
+        let records = check.kernel.records();
+        assert_eq!(records.len(), heads.len());
+        for (record, head) in records.iter().zip(heads.drain(..)) {
+            assert!(record.bytes == head, "head of {} bytes", head.len());
+            let length = size_of::<RecordHeader>() + head.len();
+            *written.entry(record.header.cpu).or_default() += u64::from(footprint(length as u32));
+        }
+    }
+    let most = written.into_values().max().unwrap();
+    assert!(
+        most > 4 * u64::from(RING),
+        "{most} bytes in a ring at the most"
+    );
+    let lost = check.kernel.counters().lost;
+    assert_eq!(lost[Lost::Ring as usize], 0);
 }
 
 /// Datagrams, each a flow of its own, and what a reader makes of them: every packet is in a flow that was

@@ -35,9 +35,15 @@ impl<P: Packet, H: Host> Copier<'_, P, H> {
                 escalate(self.connection, work, self.counters, Escalated::Interim);
             } else if peers.wrapping_sub(messages) as i32 > 0 {
                 self.direction.messages.set(messages.wrapping_add(1));
-            } else if !work.is(mark::ESCALATED)
-                && (self.direction.state.get() | self.peer().state.get()) & state::FROM_START == 0
-            {
+                if self.host.connection_budget() == u32::MAX
+                    && self.direction.records.get() == 0
+                    && self.is_in_the_middle()
+                {
+                    // The first may as well answer an earlier request. Whoever has a budget saves it:
+                    // nearly all who are met in the middle wait for each answer.
+                    escalate(self.connection, work, self.counters, Escalated::Unasked);
+                }
+            } else if !work.is(mark::ESCALATED) && self.is_in_the_middle() {
                 // Its request was not seen, nor were others perhaps: answers may stand anywhere.
                 escalate(self.connection, work, self.counters, Escalated::Unasked);
             }
@@ -50,6 +56,12 @@ impl<P: Packet, H: Host> Copier<'_, P, H> {
         if work.is(mark::ESCALATED) {
             work.flags.set(work.flags.get() | u32::from(flag::ALL));
         }
+    }
+
+    /// Whether the connection was not seen from its start.
+    #[inline(always)]
+    fn is_in_the_middle(&self) -> bool {
+        (self.direction.state.get() | self.peer().state.get()) & state::FROM_START == 0
     }
 
     /// Takes the direction for the one of requests, or of responses, by what begins here. It may turn

@@ -266,9 +266,10 @@ fn pipelined() -> Vec<Packet> {
         .end()
 }
 
-/// Four connections on which requests are outstanding when capture begins: three, answered in one packet; three,
-/// answered across packets; one, as on nearly every connection; and two, of which the first answer comes
-/// behind a request that is seen, so that nobody can tell whose it is.
+/// Five connections on which requests are outstanding when capture begins: three, answered in one packet; three,
+/// answered across packets; one, as on nearly every connection; two, of which the first answer comes
+/// behind a request that is seen, so that nobody can tell whose it is; and one likewise, whose chunked answer
+/// has the next one behind it in its last packet.
 fn middle_of_a_pipeline() -> Vec<Packet> {
     let mut packets = Vec::new();
     let mut talk = |port: u16, outstanding: usize, go_on: &dyn Fn(&mut Talk)| {
@@ -301,6 +302,14 @@ fn middle_of_a_pipeline() -> Vec<Packet> {
         talk.client(get("/behind-two"))
             .server(ok("one"))
             .server([ok("two"), ok("three")].concat());
+    });
+    talk(50_005, 1, &|talk| {
+        let chunked = "HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n";
+        talk.client(get("/behind-one"))
+            .server([chunked, "3\r\none\r\n"].concat())
+            .server(["0\r\n\r\n", &ok("two")].concat())
+            .client(get("/after"))
+            .server(ok("three"));
     });
     packets
 }

@@ -13,9 +13,9 @@ use proptest::prelude::*;
 use proptest::test_runner::RngSeed;
 use tapline::capture::offline::OfflineSettings;
 
-use conversation::{Body, Conversation, Exchange, Request, Side, end, exchange, request};
+use conversation::{Body, Conversation, End, Exchange, Request, Side, end, exchange, request};
 use observer::{Got, Observer};
-use wire::{Connection, Segment, dress, initial, mishap, suffer};
+use wire::{Connection, Dress, Segment, dress, initial, mishap, suffer};
 
 fn connection(fakes: bool, count: usize) -> impl Strategy<Value = Connection> {
     (
@@ -191,6 +191,49 @@ proptest! {
         prop_assert_eq!(counts.partial, 0);
         let sent: usize = connections.iter().map(|(connection, _)| connection.conversation.heads.len()).sum();
         prop_assert_eq!(got.len(), sent);
+    }
+
+    /// Capture begins with the last of several requests that are sent before the first answer: every head
+    /// from there on is found, whole, once.
+    #[test]
+    fn from_the_last_of_a_pipeline_on_every_head_is_found(
+        requests in proptest::collection::vec(
+            // Whether an answer has a body depends on which of them it is to.
+            request().prop_filter("no HEAD", |request| request.method != "HEAD"),
+            2..5,
+        ),
+        after in proptest::collection::vec(exchange(), 0..3),
+        sizes in sizes(),
+    ) {
+        let count = requests.len();
+        let mut exchanges = vec![Exchange::Pipeline(requests)];
+        exchanges.extend(after);
+        let mut conversation = Conversation::new("c", &exchanges, End::Quiet, false);
+        let unseen = conversation.heads[count - 1].bytes.start;
+        let connection = Connection {
+            conversation: conversation.clone(),
+            dress: Dress::Ipv4,
+            number: 0,
+            initial: [7, 7_000_000],
+            handshake: false,
+            fins: true,
+            client_is_low: true,
+        };
+        conversation.heads.drain(..count - 1);
+        let sizes: Vec<_> = std::iter::once(unseen).chain(sizes).collect();
+        let mut observer = Observer::new(few_flows());
+        for segment in &cut(&connection, &sizes)[1..] {
+            observer.frame(&segment.frame, 1);
+        }
+        let (got, counts, _) = observer.finish();
+        for head in &got {
+            prop_assert!(
+                conversation.heads.iter().any(|sent| is_found_as(sent, head)),
+                "{:?}", head
+            );
+        }
+        prop_assert_eq!(counts.partial, 0);
+        prop_assert_eq!(got.len(), conversation.heads.len());
     }
 
     /// Segments late, twice, and sent again in other pieces: the same.

@@ -82,6 +82,46 @@ fn in_the_middle_of_a_pipeline_answers_are_copied_whole() {
 }
 
 #[test]
+fn without_a_budget_the_first_answer_that_is_seen_is_copied_whole_too() {
+    let chunked = b"HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n";
+    let answers = [&chunked[..], b"1\r\n!\r\n0\r\n\r\n", OK, b"12345"].concat();
+    for (budget, from_start, whole) in [
+        (u32::MAX, false, true),
+        (u32::MAX, true, false),
+        (u32::MAX - 1, false, false),
+    ] {
+        let name = format!("{budget} {from_start}");
+        let mut wire = if from_start {
+            Wire::new()
+        } else {
+            Wire::from_the_middle()
+        };
+        wire.kernel.settings.connection_budget = budget;
+        check(&name, &wire.say(CLIENT, GET), &[(0, GET, WHOLE)]);
+        let records = wire.say(SERVER, &answers);
+        let all = flag::START | flag::ALL;
+        let (bytes, flags) = if whole {
+            (answers.as_slice(), all)
+        } else {
+            (chunked.as_slice(), WHOLE)
+        };
+        check(&name, &records, &[(0, bytes, flags)]);
+        assert_eq!(wire.escalated(), [0, 0, 0, 0, u64::from(whole)], "{name}");
+        if !whole {
+            continue;
+        }
+        // Once: then it is a connection like any other.
+        let sent = wire.kernel.counters().records;
+        wire.release(sent as u32, false);
+        let at = wire.next;
+        check(&name, &wire.say(CLIENT, GET), &[(at[CLIENT], GET, WHOLE)]);
+        let records = wire.say(SERVER, &answers);
+        check(&name, &records, &[(at[SERVER], chunked, WHOLE)]);
+        assert_eq!(wire.escalated(), [0, 0, 0, 0, 1], "{name}");
+    }
+}
+
+#[test]
 fn an_answer_before_capture_is_told_wherever_its_head_is_cut() {
     let answers = [OK, b"12345", OK, b"12345"].concat();
     // Of "HTTP/1.1 " alone nobody knows whether it is interim: that escalates by itself.

@@ -281,6 +281,10 @@ impl<P: Packet, H: Host> Copier<'_, P, H> {
         if bytes > here {
             let body_end = self.work.start.get() + u64::from(behind) + bytes;
             self.direction.body_end.set(body_end);
+            if here == 0 {
+                let state = self.direction.state.get();
+                self.direction.state.set(state | state::BODY_AWAITED);
+            }
         }
     }
 

@@ -415,7 +415,9 @@ fn look<P: Packet, H: Host>(
         return false;
     }
     let seen = direction.state.get();
-    direction.state.set(seen | state::PAYLOAD);
+    direction
+        .state
+        .set((seen | state::PAYLOAD) & !state::BODY_AWAITED);
     let body_end = direction.body_end.get();
     if body_end != 0 {
         let start = work.start.get();

@@ -31,8 +31,19 @@ impl<P: Packet, H: Host> Copier<'_, P, H> {
         let peers = self.peer().messages.get();
         if work.kind.get() == Start::Response as u32 {
             // "HTTP/1.1 1xx": the first digit is the tenth byte, index 13 of the window.
-            if work.captured.get() < 10 || self.scratch.window_byte(13) == b'1' {
+            let is_known = work.captured.get() >= 10;
+            let may_be_interim = !is_known || self.scratch.window_byte(13) == b'1';
+            // Answered before its body came, which may never come then (RFC 9110, section 10.1.1).
+            let may_lack_body =
+                self.peer().state.get() & state::BODY_AWAITED != 0 && !(is_known && may_be_interim);
+            if may_lack_body {
+                self.peer().body_end.set(0);
+            }
+            if may_be_interim {
                 escalate(self.connection, work, self.counters, Escalated::Interim);
+            } else if may_lack_body {
+                self.direction.messages.set(messages.wrapping_add(1));
+                escalate(self.connection, work, self.counters, Escalated::Body);
             } else if peers.wrapping_sub(messages) as i32 > 0 {
                 self.direction.messages.set(messages.wrapping_add(1));
                 if self.host.connection_budget() == u32::MAX

@@ -22,7 +22,8 @@ use super::head::{Fields, StartLine};
 
 pub use self::lenient::parse_cut;
 pub(super) use self::start_line::{
-    continues_method, is_end_of_method, is_known_method, may_become_start_line,
+    begins_with_known_method, continues_method, is_end_of_method, is_known_method,
+    may_become_start_line,
 };
 
 /// What [`parse`] makes of the bytes at the place where a head may begin.
@@ -66,6 +67,8 @@ pub struct Framing {
     pub length: Length,
     /// The last coding of `Transfer-Encoding`.
     pub coding: Coding,
+    /// `Expect: 100-continue`: a body follows only once it was asked for (RFC 9110, section 10.1.1).
+    pub waits: bool,
 }
 
 /// The `Content-Length` fields of a head together.
@@ -145,6 +148,10 @@ impl<'a> Message<'a> {
         let fields = &mut self.fields;
         let place = match name.len() {
             4 if name.eq_ignore_ascii_case(b"host") => &mut fields.host,
+            6 if name.eq_ignore_ascii_case(b"expect") => {
+                self.framing.waits |= trim(value).eq_ignore_ascii_case(b"100-continue");
+                return;
+            }
             7 if name.eq_ignore_ascii_case(b"referer") => &mut fields.referer,
             10 if name.eq_ignore_ascii_case(b"user-agent") => &mut fields.user_agent,
             11 if name.eq_ignore_ascii_case(b"traceparent") => &mut fields.traceparent,

@@ -17,7 +17,7 @@ pub(super) enum Mode {
     /// The first byte of the next message.
     Boundary,
     /// The first byte of a body that ends at `end`; or of the next message, if the request that was
-    /// answered, which is not known, was HEAD.
+    /// answered, which is not known, was HEAD, or if nobody wanted the body of a request that asked first.
     MaybeBody {
         /// Position behind the body.
         end: u64,

@@ -50,6 +50,7 @@ pub(crate) fn all() -> Vec<Case> {
         ethernet("retransmitted-and-reordered.pcap", &reordered()),
         ethernet("loss-in-a-head.pcap", &loss()),
         ethernet("continue.pcap", &interim()),
+        ethernet("refused-uploads.pcap", &refused()),
         ethernet("chunked-upload.pcap", &chunked()),
         ethernet("length-and-coding.pcap", &length_and_coding()),
         ethernet("connect.pcap", &connect()),
@@ -359,6 +360,31 @@ fn interim() -> Vec<Packet> {
         .client(get("/next"))
         .server("HTTP/1.1 103 Early Hints\r\nLink: </style.css>; rel=preload\r\n\r\n")
         .server(ok("next"))
+        .end()
+}
+
+/// Uploads that ask first and are answered at once: their bodies are never sent. One is sent all the same.
+fn refused() -> Vec<Packet> {
+    let ask = |body: &str| {
+        format!(
+            "PUT /upload HTTP/1.1\r\nHost: www.example.com\r\nExpect: 100-continue\r\n{body}\r\n\r\n"
+        )
+    };
+    let no = "HTTP/1.1 417 Expectation Failed\r\nContent-Length: 0\r\n\r\n";
+    Talk::usual()
+        .client(ask("Content-Length: 5000000000"))
+        .server(no)
+        .client(get("/after-a-long-one"))
+        .server(ok("one"))
+        .client(ask("Transfer-Encoding: chunked"))
+        .server(no)
+        .client(get("/after-chunks"))
+        .server(ok("two"))
+        .client(ask("Content-Length: 11"))
+        .server(no)
+        .client("hello world")
+        .client(get("/after-a-body"))
+        .server(ok("three"))
         .end()
 }
 

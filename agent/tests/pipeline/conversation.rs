@@ -69,6 +69,8 @@ pub(crate) enum Exchange {
     NotModified,
     /// `100`, the body, `103` and the response.
     Continue { body: usize, response: Body },
+    /// A request with a body that nobody wants, which is not sent, and another request.
+    Refused { body: usize, response: Body },
     /// All requests in one turn, all responses in another.
     Pipeline(Vec<Request>),
     /// A response that nobody asked for.
@@ -215,6 +217,19 @@ impl Conversation {
                 self.response("200 OK", *response, "", false);
                 self.body(*response, fakes);
             }
+            Exchange::Refused { body, response } => {
+                self.turn(Side::Client);
+                let expect = "Expect: 100-continue\r\n";
+                self.request("PUT", Body::Length(*body), expect, false);
+                self.turn(Side::Server);
+                self.response("401 Unauthorized", *response, "", false);
+                self.body(*response, fakes);
+                self.turn(Side::Client);
+                self.request("GET", Body::None, "Authorization: x\r\n", false);
+                self.turn(Side::Server);
+                self.response("200 OK", Body::Length(3), "", false);
+                self.body(Body::Length(3), fakes);
+            }
             Exchange::Pipeline(requests) => {
                 self.turn(Side::Client);
                 for request in requests {
@@ -328,6 +343,11 @@ pub(crate) fn request() -> impl Strategy<Value = Request> {
         },
         response,
     })
+}
+
+/// One of which no packet may be missing: without the answer nobody knows that the body never came.
+pub(crate) fn refused() -> impl Strategy<Value = Exchange> {
+    (1_usize..3000, body()).prop_map(|(body, response)| Exchange::Refused { body, response })
 }
 
 pub(crate) fn exchange() -> impl Strategy<Value = Exchange> {

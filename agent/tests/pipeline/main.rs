@@ -13,13 +13,23 @@ use proptest::prelude::*;
 use proptest::test_runner::RngSeed;
 use tapline::capture::offline::OfflineSettings;
 
-use conversation::{Body, Conversation, End, Exchange, Request, Side, end, exchange, request};
+use conversation::{
+    Body, Conversation, End, Exchange, Request, Side, end, exchange, refused, request,
+};
 use observer::{Got, Observer};
 use wire::{Connection, Dress, Segment, dress, initial, mishap, suffer};
 
 fn connection(fakes: bool, count: usize) -> impl Strategy<Value = Connection> {
+    connection_of(exchange(), fakes, count)
+}
+
+fn connection_of(
+    exchange: impl Strategy<Value = Exchange>,
+    fakes: bool,
+    count: usize,
+) -> impl Strategy<Value = Connection> {
     (
-        proptest::collection::vec(exchange(), 1..=count),
+        proptest::collection::vec(exchange, 1..=count),
         end(),
         dress(),
         [initial(), initial()],
@@ -45,7 +55,11 @@ fn connection(fakes: bool, count: usize) -> impl Strategy<Value = Connection> {
 
 /// One seen from its beginning, with bodies full of heads; or perhaps from the middle on.
 fn any_connection() -> impl Strategy<Value = Connection> {
-    prop_oneof![connection(true, 4), connection(false, 4)]
+    prop_oneof![
+        connection(true, 4),
+        connection(false, 4),
+        connection_of(prop_oneof![exchange(), refused()], true, 4),
+    ]
 }
 
 /// Sizes of segments, used in turn.

@@ -30,6 +30,28 @@ fn a_second_request_before_the_answer_escalates() {
 }
 
 #[test]
+fn behind_a_body_that_nobody_wanted_the_next_request_is_copied() {
+    for (answer, comes_first, whole) in [
+        (OK, &b""[..], true),
+        // Asked for, or on its way: it is stepped over.
+        (b"HTTP/1.1 100 Continue\r\n\r\n", b"", false),
+        (OK, b"x", false),
+    ] {
+        let name = format!("{} {comes_first:?}", answer.escape_ascii());
+        let mut wire = Wire::new();
+        check("request", &wire.say(CLIENT, POST), &[(0, POST, WHOLE)]);
+        check("some of the body", &wire.say(CLIENT, comes_first), &[]);
+        wire.say(SERVER, answer);
+        let at = wire.next[CLIENT];
+        let next = wire.say(CLIENT, GET);
+        let all = [(at, GET, flag::START | flag::ALL)];
+        check(&name, &next, &all[..usize::from(whole)]);
+        let escalated = wire.escalated()[Escalated::Body as usize];
+        assert_eq!(escalated, u64::from(whole), "{name}");
+    }
+}
+
+#[test]
 fn in_the_middle_of_a_pipeline_answers_are_copied_whole() {
     // Their requests were sent before anything was seen.
     let answers = [OK, b"12345", OK, b"12345", OK, b"12345"].concat();

@@ -118,11 +118,10 @@ impl Connection {
                 }
             }
             Mode::MaybeBody { end } => {
-                let known = rest.len().min(STATUS_LINE.len());
-                if rest[..known] == STATUS_LINE[..known] {
+                if self.is_instead_of_body(side, rest) {
                     self.begin_head(side, arrival, rest, Place::MaybeBody { end }, core, out);
                 } else {
-                    state.skip_body();
+                    self.sides[side].skip_body();
                 }
             }
             Mode::Lost if may_begin => {
@@ -180,6 +179,19 @@ impl Connection {
                 };
             }
         }
+    }
+
+    /// Whether the next message begins where there may be a body: a response behind one to an unknown request;
+    /// or a request behind one that asked whether to go on and was answered without its body.
+    fn is_instead_of_body(&self, side: usize, rest: &[u8]) -> bool {
+        if self.client == Some(side) {
+            // An answer that waits behind a hole may be the one.
+            let may_be_answered =
+                self.requests.is_empty() || self.sides[1 - side].held_from().is_some();
+            return may_be_answered && message::begins_with_known_method(rest);
+        }
+        let known = rest.len().min(STATUS_LINE.len());
+        rest[..known] == STATUS_LINE[..known]
     }
 
     /// The packet of `header` goes on, without its bytes.

@@ -30,6 +30,9 @@ impl Connection {
         let is_request = matches!(start, StartLine::Request { .. });
         let is_client = self.client.map(|client| client == side);
         match (place, is_client) {
+            (Place::MaybeBody { .. }, Some(true)) if !matches!(start, StartLine::Request { method, .. } if message::is_known_method(method)) => {
+                Verdict::LookAlike
+            }
             (Place::Boundary | Place::MaybeBody { .. }, _) => Verdict::Head,
             (Place::Lost, _)
                 if let StartLine::Request { method, .. } = start
@@ -64,7 +67,7 @@ impl Connection {
         core: &mut Core,
         out: &mut impl Output,
     ) {
-        let (body, may_answer_head) =
+        let (body, may_be_absent) =
             self.write(side, header, end_time_ns, message, false, core, out);
         let may_hide_response = matches!(message.start, StartLine::Response { .. })
             && header.flags & (flag::ALL | flag::FROM_START | flag::CUT) == 0;
@@ -75,7 +78,7 @@ impl Connection {
             Body::Bytes(bytes) => {
                 let end = state.position.saturating_add(bytes);
                 state.mode = Mode::MaybeBody { end };
-                if bytes == 0 || !may_answer_head {
+                if bytes == 0 || !may_be_absent {
                     state.skip_body();
                 }
                 if may_hide_response && end < header.segment_end {
@@ -95,7 +98,7 @@ impl Connection {
     }
 
     /// Hands a head out and keeps the account of requests; gives what follows the head, and whether
-    /// it may be the answer to a HEAD that is not known. `header`: of the record with the first byte;
+    /// it may be missing: the head may answer a HEAD that is not known, or ask whether to go on. `header`: of the record with the first byte;
     /// `end_time_ns`: when the last byte came.
     #[expect(
         clippy::too_many_arguments,
@@ -116,7 +119,7 @@ impl Connection {
                 let body = framing::request_body(message.framing);
                 let among_others = self.may_be_among_others(header, message, &body);
                 let number = self.request(side, RequestKind::of(method), among_others, core);
-                ((body, false), Some(number))
+                ((body, message.framing.waits), Some(number))
             }
             StartLine::Response { status, .. } => {
                 let (request, exchange) = self.response(side, status, core, out);
@@ -220,6 +223,9 @@ impl Connection {
             self.accept_doubtful(client, core, out);
         }
         let mut exchange = None;
+        if status == 100 {
+            self.sides[client].skip_body();
+        }
         let request = if is_interim(status) {
             self.requests.front().copied()
         } else {

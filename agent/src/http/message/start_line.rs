@@ -131,6 +131,14 @@ pub(in crate::http) fn is_known_method(method: &[u8]) -> bool {
     METHODS.contains(&method)
 }
 
+/// Whether `bytes` begin with a registered method that is in use and a space, as far as they go.
+pub(in crate::http) fn begins_with_known_method(bytes: &[u8]) -> bool {
+    match memchr(b' ', bytes) {
+        Some(space) => is_known_method(&bytes[..space]),
+        None => METHODS.iter().any(|method| method.starts_with(bytes)),
+    }
+}
+
 /// Whether `method` is the end of a known method and none itself (`ET`): where the bytes before it
 /// are missing, it is a method cut in two.
 pub(in crate::http) fn is_end_of_method(method: &[u8]) -> bool {

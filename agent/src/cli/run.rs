@@ -193,7 +193,7 @@ async fn capture(
     targets.compare(&interfaces, &mut hooks);
     greet(config, &hooks, &server);
 
-    let mut status = Status::new(io::stderr().is_terminal(), config.log.statistics);
+    let mut status = Status::new(has_status_line(config), config.log.statistics);
     let started = Instant::now();
     let tick = if arguments.packets.is_some() {
         Duration::from_millis(50)
@@ -436,6 +436,13 @@ fn listener(address: Option<SocketAddr>) -> Result<Listener, ServerError> {
         }
         bound => bound,
     }
+}
+
+/// Whether there is a terminal to show a status line on. Not where the lines go there too: each would
+/// stand behind it.
+fn has_status_line(config: &Config) -> bool {
+    let lines_on_terminal = config.log.output == LogOutput::Stdout && io::stdout().is_terminal();
+    io::stderr().is_terminal() && !lines_on_terminal
 }
 
 fn reopen(log: &LogHandle) {

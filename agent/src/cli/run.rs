@@ -394,11 +394,7 @@ fn greet(config: &Config, hooks: &Hooks, server: &Server) {
         LogOutput::Folder(folder) => folder
             .canonicalize()
             .unwrap_or_else(|_| folder.clone())
-            .join(if config.log.split {
-                "http-{CQ,CR,SQ,SR}-YYYYMMDD.log"
-            } else {
-                "http-YYYYMMDD.log"
-            })
+            .join(file_names(config))
             .display()
             .to_string(),
     };
@@ -421,6 +417,17 @@ fn greet(config: &Config, hooks: &Hooks, server: &Server) {
     );
     // Where stderr is gone or full there is nobody to tell, and capture is what was asked for.
     drop(io::stderr().write_all(greeting.as_bytes()));
+}
+
+/// The names of the files that are written. One a kind of head is for formats of a line a head.
+fn file_names(config: &Config) -> &'static str {
+    match config.log.format {
+        LogFormat::Classic | LogFormat::Json if config.log.split => {
+            "http-{CQ,CR,SQ,SR}-YYYYMMDD.log"
+        }
+        LogFormat::Zeek if config.sessions.enabled => "{http,conn}-YYYYMMDD.log",
+        _ => "http-YYYYMMDD.log",
+    }
 }
 
 /// Where metrics are asked for. That another program has taken the address that nobody chose is no reason

@@ -433,7 +433,7 @@ impl Config {
         let mut origins = Origins::new();
         for setting in layers.into_iter().flatten() {
             if let Err(refusal) = config.set(setting.key, &setting.value) {
-                return Err(setting.refused(refusal));
+                return Err(setting.narrowed(refusal));
             }
             origins.insert(setting.key, setting.origin);
         }

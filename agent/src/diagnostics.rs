@@ -18,6 +18,7 @@ mod file;
 mod layer;
 mod line;
 mod repeats;
+pub mod row;
 
 use std::path::PathBuf;
 use std::sync::{Arc, OnceLock};

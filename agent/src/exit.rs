@@ -1,10 +1,11 @@
 //! How the program ends: exit codes, and the one line that says why it failed.
 
 use std::fmt;
-use std::io::{self, Write as _};
+use std::io;
 use std::process::ExitCode;
 
 use crate::config::ConfigError;
+use crate::diagnostics::row;
 
 /// How the program ended.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -79,7 +80,7 @@ pub fn report(error: &anyhow::Error) {
         return;
     }
     // Nothing is left to do when stderr is gone too.
-    drop(writeln!(io::stderr().lock(), "tapline: {}", OneLine(error)));
+    drop(row::line(&format!("tapline: {}\n", OneLine(error))));
 }
 
 /// An error and its causes in one line, control characters escaped: the texts may quote files and

@@ -391,12 +391,13 @@ impl Ledger {
         } = self;
         let lost: u64 = records.lost.values().sum();
         let mut text = format!(
-            "tapline saw {packets} packets in {seconds:.1} s and wrote {} heads ({} partial) in {} lines\n\
+            "tapline saw {} in {seconds:.1} s and wrote {} ({} partial) in {}\n\
              records: {} numbered = {} received + {} lost in the ring; lost otherwise: {}; \
              lines lost: {}; segments seen before: {retransmitted}; connections evicted: {evicted}\n",
-            heads.found,
+            many(*packets, "packet"),
+            many(heads.found, "head"),
             heads.partial,
-            lines.stored,
+            many(lines.stored, "line"),
             records.numbered,
             records.received,
             records.lost.get("ring").copied().unwrap_or(0),
@@ -405,18 +406,21 @@ impl Ledger {
         );
         if let Some(sessions) = sessions {
             text.push_str(&format!(
-                "sessions: {} in {} records with {} packets; evicted: {}; left out: {} packets\n",
+                "sessions: {} in {} with {}; evicted: {}; left out: {}\n",
                 sessions.begun,
-                sessions.records,
-                sessions.packets,
+                many(sessions.records, "record"),
+                many(sessions.packets, "packet"),
                 sessions.evicted,
-                sessions.packets_left_out,
+                many(sessions.packets_left_out, "packet"),
             ));
         }
         for (name, sink) in &self.sinks {
             text.push_str(&format!(
-                "{name}: {} records = {} stored + {} spooled + {} lost\n",
-                sink.accepted, sink.stored, sink.spooled, sink.lost
+                "{name}: {} = {} stored + {} spooled + {} lost\n",
+                many(sink.accepted, "record"),
+                sink.stored,
+                sink.spooled,
+                sink.lost
             ));
         }
         if !ignored.is_empty() {
@@ -429,6 +433,12 @@ impl Ledger {
         // Where stderr is gone there is nobody to tell.
         drop(io::stderr().write_all(text.as_bytes()));
     }
+}
+
+/// `1 line`, `2 lines`.
+fn many(count: u64, of_what: &str) -> String {
+    let ending = if count == 1 { "" } else { "s" };
+    format!("{count} {of_what}{ending}")
 }
 
 /// Counts with their names, those that are not 0.

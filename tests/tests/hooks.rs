@@ -112,6 +112,16 @@ fn an_interface_that_has_an_xdp_program_is_named() {
                 interface takes one: use --attach tc, or take the other off";
     assert!(done.stderr.starts_with(said), "{}", done.stderr);
     assert_eq!(done.stderr.lines().count(), 1, "{}", done.stderr);
+    // One of the other mode is refused with another error.
+    command = Tapline::command(&pair.server, "run");
+    command.args(["--listen", "off", "-i", "server0", "--attach", "xdp"]);
+    command.args(["--xdp-mode", "native", "--log-dir", "-"]);
+    let done = Program::new(command).output();
+    assert_eq!((done.code, done.stdout.as_str()), (Some(1), ""));
+    let said = "tapline: cannot attach to native XDP of server0: an XDP program of the other mode (native, generic) \
+                sits there, or its bridge or bond has one, and the kernel takes no second: use --attach tc, or take \
+                the other off (";
+    assert!(done.stderr.starts_with(said), "{}", done.stderr);
     let _ended = holder.stop();
 }
 
@@ -152,9 +162,10 @@ fn generic_xdp_sits_on_a_bridge_and_on_its_ports() {
     command.args(["--log-dir", "-"]);
     let done = Program::new(command).output();
     assert_eq!(done.code, Some(1));
-    let said =
-        "tapline: cannot attach to generic XDP of port0: its bridge or bond has an XDP program";
+    let said = "tapline: cannot attach to generic XDP of port0: an XDP program of the other mode";
     assert!(done.stderr.starts_with(said), "{}", done.stderr);
+    let said = "or its bridge or bond has one";
+    assert!(done.stderr.contains(said), "{}", done.stderr);
     let _ended = holder.stop();
 }
 

@@ -361,3 +361,43 @@ fn a_folder_is_of_one_process() {
     );
     let _ended = tapline.stop();
 }
+
+/// What the first lines announce is what is written.
+#[test]
+fn the_files_that_are_announced_are_those_that_are_written() {
+    let pair = Pair::new();
+    let _nginx = Nginx::start(&pair.server, None);
+    let check = |flags: &str, announced: &str, written: &[&str]| {
+        let folder = tempfile::tempdir().unwrap();
+        let flags = format!("-i server0 --listen off {flags}");
+        let process = start(&pair.server, &flags, folder.path());
+        curl(&pair.client, &["http://10.9.0.1/small"]);
+        let said = stop(process);
+        assert!(said.contains(&format!("/{announced};")), "{flags}: {said}");
+        let entries = fs::read_dir(folder.path()).unwrap();
+        let mut series: Vec<String> = entries
+            .map(|entry| name(&entry.unwrap().path()))
+            .filter_map(|name| Some(name.strip_suffix(".log")?.rsplit_once('-')?.0.to_owned()))
+            .collect();
+        series.sort();
+        assert_eq!(series, written, "{flags}");
+    };
+    check("--format json", "http-YYYYMMDD.log", &["http"]);
+    check(
+        "--format json --split",
+        "http-{CQ,CR,SQ,SR}-YYYYMMDD.log",
+        &["http-CQ", "http-CR"],
+    );
+    check("--format combined --split", "http-YYYYMMDD.log", &["http"]);
+    check("--format ecs --split", "http-YYYYMMDD.log", &["http"]);
+    check(
+        "--format zeek --split",
+        "{http,conn}-YYYYMMDD.log",
+        &["conn", "http"],
+    );
+    check(
+        "--format zeek --no-sessions",
+        "http-YYYYMMDD.log",
+        &["http"],
+    );
+}

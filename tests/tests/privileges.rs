@@ -6,7 +6,10 @@ use std::fs;
 use std::os::unix::fs::{MetadataExt as _, PermissionsExt as _};
 use std::path::Path;
 
-use tapline_tests::support::{Nginx, Pair, Program, Tapline, curl, within};
+use tapline_tests::support::{Nginx, Pair, Program, Tapline, curl, program, within};
+
+/// The systemd unit that is shipped.
+const UNIT: &str = include_str!("../../config/tapline.service");
 
 const NOBODY: u32 = 65534;
 const NET_ADMIN: u64 = 1 << 12;
@@ -125,6 +128,46 @@ fn folders_that_root_used_are_given_to_the_user() {
         said.contains("\"letter.txt\" in it is not Tapline's"),
         "{said}"
     );
+}
+
+/// With the capabilities and the folder that the unit gives, and the user that /etc/default/tapline may
+/// name. The second start finds the folders given away.
+#[test]
+fn the_unit_starts_again_as_another_user() {
+    let pair = Pair::new();
+    let folder = tempfile::tempdir().unwrap();
+    let mode = u32::from_str_radix(of_the_unit("StateDirectoryMode"), 8).unwrap();
+    fs::set_permissions(folder.path(), fs::Permissions::from_mode(mode)).unwrap();
+    let capabilities: Vec<String> = of_the_unit("CapabilityBoundingSet")
+        .split_whitespace()
+        .map(|name| name.strip_prefix("CAP_").unwrap().to_lowercase())
+        .collect();
+    for start in ["first", "second"] {
+        let mut command = pair.server.command("setpriv");
+        command
+            .arg(format!("--bounding-set=-all,+{}", capabilities.join(",+")))
+            .args(["--inh-caps=-all", "--no-new-privs"])
+            // Without the variables of whoever tests.
+            .args(["env", "--ignore-environment"])
+            .arg(program())
+            .args(["run", "-i", "server0", "--listen", "off"])
+            .args(["--duration", "300ms", "--user", "nobody"])
+            .current_dir(folder.path());
+        let done = Program::new(command).output();
+        assert_eq!(done.code, Some(0), "{start}: {}", done.stderr);
+        for name in ["logs", "data"] {
+            let given = fs::metadata(folder.path().join(name)).unwrap();
+            let (owner, mode) = (given.uid(), given.mode() & 0o777);
+            assert_eq!((owner, mode), (NOBODY, 0o750), "{start}: {name}");
+        }
+    }
+}
+
+fn of_the_unit(setting: &str) -> &'static str {
+    let mut lines = UNIT.lines();
+    lines
+        .find_map(|line| line.strip_prefix(setting)?.strip_prefix('='))
+        .unwrap()
 }
 
 #[test]

@@ -431,7 +431,8 @@ fn xdp_reason(error: &ProgramError) -> String {
             "another XDP program sits there, and an interface takes one: use --attach tc, or take the other off"
         }
         Some(libc::EEXIST) => {
-            "its bridge or bond has an XDP program, and the kernel takes none below: use --attach tc, or take the other off"
+            "an XDP program of the other mode (native, generic) sits there, or its bridge or bond has one, and the kernel \
+             takes no second: use --attach tc, or take the other off"
         }
         Some(libc::EOPNOTSUPP) => {
             "its driver knows no native XDP: use --xdp-mode generic, or --attach tc"

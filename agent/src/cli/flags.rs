@@ -191,7 +191,7 @@ struct LineFlags {
     /// Folder of the log files; - or stdout for standard output
     #[arg(long, value_name = "DIR", value_parser = Text(Key::LogDir))]
     log_dir: Option<String>,
-    /// Four files, one for each of CQ, CR, SQ and SR
+    /// Four files, one for each of CQ, CR, SQ and SR; for formats of a line a head, in files
     #[arg(long, value_name = "BOOL", num_args = 0..=1, require_equals = true,
         default_missing_value = "true", value_parser = Text(Key::LogSplit))]
     split: Option<String>,

@@ -193,7 +193,7 @@ async fn capture(
     targets.compare(&interfaces, &mut hooks);
     greet(config, &hooks, &server);
 
-    let mut status = Status::new(io::stderr().is_terminal(), config.log.statistics);
+    let mut status = Status::new(has_status_line(config), config.log.statistics);
     let started = Instant::now();
     let tick = if arguments.packets.is_some() {
         Duration::from_millis(50)
@@ -394,11 +394,7 @@ fn greet(config: &Config, hooks: &Hooks, server: &Server) {
         LogOutput::Folder(folder) => folder
             .canonicalize()
             .unwrap_or_else(|_| folder.clone())
-            .join(if config.log.split {
-                "http-{CQ,CR,SQ,SR}-YYYYMMDD.log"
-            } else {
-                "http-YYYYMMDD.log"
-            })
+            .join(file_names(config))
             .display()
             .to_string(),
     };
@@ -423,6 +419,17 @@ fn greet(config: &Config, hooks: &Hooks, server: &Server) {
     drop(io::stderr().write_all(greeting.as_bytes()));
 }
 
+/// The names of the files that are written. One a kind of head is for formats of a line a head.
+fn file_names(config: &Config) -> &'static str {
+    match config.log.format {
+        LogFormat::Classic | LogFormat::Json if config.log.split => {
+            "http-{CQ,CR,SQ,SR}-YYYYMMDD.log"
+        }
+        LogFormat::Zeek if config.sessions.enabled => "{http,conn}-YYYYMMDD.log",
+        _ => "http-YYYYMMDD.log",
+    }
+}
+
 /// Where metrics are asked for. That another program has taken the address that nobody chose is no reason
 /// to capture nothing.
 fn listener(address: Option<SocketAddr>) -> Result<Listener, ServerError> {
@@ -436,6 +443,13 @@ fn listener(address: Option<SocketAddr>) -> Result<Listener, ServerError> {
         }
         bound => bound,
     }
+}
+
+/// Whether there is a terminal to show a status line on. Not where the lines go there too: each would
+/// stand behind it.
+fn has_status_line(config: &Config) -> bool {
+    let lines_on_terminal = config.log.output == LogOutput::Stdout && io::stdout().is_terminal();
+    io::stderr().is_terminal() && !lines_on_terminal
 }
 
 fn reopen(log: &LogHandle) {

@@ -66,6 +66,26 @@ impl Refusal {
 }
 
 impl Setting {
+    /// As [`Setting::refused`], with the element of a list that is refused by itself, if there is one.
+    pub(super) fn narrowed(mut self, refusal: Refusal) -> ConfigError {
+        let Value::List(items) = &self.value else {
+            return self.refused(refusal);
+        };
+        let alone = |item: &String| {
+            let value = Value::List(vec![item.clone()]);
+            let refusal = Config::default().set(self.key, &value).err()?;
+            Some((value, refusal))
+        };
+        // An empty element says more among its neighbours.
+        match items.iter().filter(|item| !item.is_empty()).find_map(alone) {
+            Some((value, refusal)) => {
+                self.value = value;
+                self.refused(refusal)
+            }
+            None => self.refused(refusal),
+        }
+    }
+
     /// The error for this setting's value being refused.
     pub(super) fn refused(self, refusal: Refusal) -> ConfigError {
         let (key, value) = (self.key.path(), self.value);

@@ -1,6 +1,6 @@
 //! The `tracing` layer: takes events, asks whether they were said too often, writes lines.
 
-use std::io::{self, Write as _};
+use std::io;
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Instant;
 
@@ -14,6 +14,7 @@ use tracing_subscriber::layer::Context;
 use super::file::RotatedFile;
 use super::line::Said;
 use super::repeats::{Repeats, Suppressed, WINDOW};
+use super::row;
 use crate::config::{DiagnosticsFormat, Level as ConfigLevel};
 
 /// Where lines go.
@@ -128,7 +129,7 @@ impl Sayer {
         let line = said.line(self.format, now, *metadata.level(), metadata.target());
         // There is no place left to say that this failed.
         drop(match output {
-            Output::Stderr => io::stderr().lock().write_all(line.as_bytes()),
+            Output::Stderr => row::line(&line),
             Output::File(file) => file.write(line.as_bytes()),
             #[cfg(test)]
             Output::Memory(lines) => {

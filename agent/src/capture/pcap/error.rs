@@ -61,7 +61,7 @@ pub enum Problem {
     #[error("the description of an interface is damaged: an option runs past its block")]
     InterfaceOptions,
     /// The file is no capture, or none that is read.
-    #[error("not a pcap or pcapng file, it begins with {begins:02x?}{}", advice(*.compressed_with))]
+    #[error("not a pcap or pcapng file, it begins with {}{}", hex(begins), advice(*.compressed_with))]
     NotACapture {
         /// The first bytes.
         begins: [u8; 4],
@@ -91,7 +91,10 @@ pub enum Problem {
         source: io::Error,
     },
     /// A pcapng section does not begin with one of the two byte orders.
-    #[error("a pcapng section has the byte-order mark {mark:02x?}, which is none")]
+    #[error(
+        "a pcapng section has the byte-order mark {}, which is none",
+        hex(mark)
+    )]
     SectionByteOrder {
         /// The four bytes where the mark should stand.
         mark: [u8; 4],
@@ -221,6 +224,11 @@ pub(super) fn printable(name: &str) -> String {
         }
     }
     printable
+}
+
+/// Four bytes as `68 65 6c 6c`.
+fn hex([first, second, third, fourth]: &[u8; 4]) -> String {
+    format!("{first:02x} {second:02x} {third:02x} {fourth:02x}")
 }
 
 fn advice(compressed_with: Option<&'static str>) -> String {

@@ -1,7 +1,6 @@
 //! What a user sees while capture runs: a line that is written anew every second on a terminal, and a
 //! statistics line every so often.
 
-use std::io::{self, Write as _};
 use std::sync::atomic::Ordering;
 use std::time::{Duration, Instant};
 
@@ -9,6 +8,7 @@ use agent_common::counters::{Counters, Lost};
 
 use super::losses::{self, RingLosses};
 use crate::capture::reader::Progress;
+use crate::diagnostics::row;
 use crate::sink::log::SinkCounts;
 
 /// How often the line on a terminal is written.
@@ -19,10 +19,11 @@ const EVERY: Duration = Duration::from_secs(1);
 pub(super) struct Status {
     terminal: bool,
     statistics: Option<Duration>,
+    /// When the line was due last; it was shown a little later.
     last_line: Instant,
+    shown: Instant,
     last_statistics: Instant,
     last: Seen,
-    shown: bool,
     losses: RingLosses,
 }
 
@@ -35,15 +36,15 @@ struct Seen {
 }
 
 impl Status {
-    /// `terminal`: stderr is one. `statistics`: how often the statistics line is wanted.
+    /// `terminal`: there is one for the line, and nothing else goes there by the second. `statistics`: how often the statistics line is wanted.
     pub(super) fn new(terminal: bool, statistics: Option<Duration>) -> Self {
         Self {
             terminal,
             statistics,
             last_line: Instant::now(),
+            shown: Instant::now(),
             last_statistics: Instant::now(),
             last: Seen::default(),
-            shown: false,
             losses: RingLosses::default(),
         }
     }
@@ -61,9 +62,9 @@ impl Status {
             heads: progress.heads.load(Ordering::Relaxed),
             lost: total.lost.iter().sum::<u64>() + log.lost_in_all().records,
         };
-        if self.terminal && self.last_line.elapsed() >= EVERY {
-            let seconds = self.last_line.elapsed().as_secs_f64();
-            self.last_line = Instant::now();
+        if self.terminal && is_due(&mut self.last_line, EVERY, Instant::now()) {
+            let seconds = self.shown.elapsed().as_secs_f64();
+            self.shown = Instant::now();
             self.line(now, seconds);
             self.last = now;
         }
@@ -71,7 +72,6 @@ impl Status {
             .statistics
             .is_some_and(|every| is_due(&mut self.last_statistics, every, Instant::now()))
         {
-            self.clear();
             tracing::info!(
                 packets = now.packets,
                 heads = now.heads,
@@ -85,15 +85,14 @@ impl Status {
         }
         let lost = total.lost[Lost::Ring as usize];
         if let Some(records) = self.losses.due(lost, Instant::now()) {
-            self.clear();
             losses::say(records);
         }
         now.packets
     }
 
     /// Leaves the terminal clean.
-    pub(super) fn end(&mut self) {
-        self.clear();
+    pub(super) fn end(&self) {
+        row::clear();
     }
 
     /// Says of the last counts what was not said before.
@@ -104,28 +103,16 @@ impl Status {
         }
     }
 
-    fn line(&mut self, now: Seen, seconds: f64) {
+    fn line(&self, now: Seen, seconds: f64) {
         let per_second = |now: u64, before: u64| now.saturating_sub(before) as f64 / seconds;
-        self.shown = true;
-        let mut stderr = io::stderr().lock();
-        // A terminal that is gone is no reason to stop.
-        drop(write!(
-            stderr,
-            "\r\x1b[K{:.0} packets/s, {:.0} heads/s, {} lost ({} packets and {} heads so far) ",
+        row::show(&format!(
+            "{:.0} packets/s, {:.0} heads/s, {} lost ({} packets and {} heads so far)",
             per_second(now.packets, self.last.packets),
             per_second(now.heads, self.last.heads),
             now.lost,
             now.packets,
             now.heads,
         ));
-        drop(stderr.flush());
-    }
-
-    fn clear(&mut self) {
-        if self.shown {
-            self.shown = false;
-            drop(write!(io::stderr(), "\r\x1b[K"));
-        }
     }
 }
 
@@ -137,6 +124,7 @@ pub(super) fn sum(counters: &[Counters]) -> Counters {
     }
     total
 }
+
 /// Whether `every` has passed since `last`. If so `last` moves on by whole periods, not to `now`: else each
 /// time would come later than the one before, and now and then a whole tick late.
 fn is_due(last: &mut Instant, every: Duration, now: Instant) -> bool {

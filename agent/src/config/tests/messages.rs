@@ -353,7 +353,11 @@ fn messages_about_variables() {
     );
     check(
         &[("TAPLINE_CAPTURE_PORTS", "80,http")],
-        "TAPLINE_CAPTURE_PORTS is \"80, http\", but must be a port from 1 to 65535",
+        "TAPLINE_CAPTURE_PORTS is \"http\", but must be a port from 1 to 65535",
+    );
+    check(
+        &[("TAPLINE_CAPTURE_PORTS", "80,,81")],
+        "TAPLINE_CAPTURE_PORTS is \"80, , 81\", but must be a port from 1 to 65535",
     );
     check(
         &[("TAPLINE_LOG_STATISTICS", "")],

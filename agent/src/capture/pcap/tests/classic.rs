@@ -152,7 +152,7 @@ fn headers_that_cannot_be_read_are_refused() {
     let cases: [(&[u8], &'static str); 6] = [
         (
             b"GET / HTTP/1.1\r\n",
-            "not a pcap or pcapng file, it begins with [47, 45, 54, 20]",
+            "not a pcap or pcapng file, it begins with 47 45 54 20",
         ),
         (&[0x28, 0xb5, 0x2f, 0xfd, 0, 0], "compressed with zstd"),
         (b"BZh91AY", "compressed with bzip2"),

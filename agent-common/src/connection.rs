@@ -136,12 +136,12 @@ pub mod state {
     pub const ENDED: u32 = 1 << 6;
     /// HTTP/2 or TLS: nothing to be found.
     pub const FOREIGN: u32 = 1 << 7;
-    /// A body of known length is due, and nothing has come behind its head.
-    pub const BODY_AWAITED: u32 = 1 << 10;
     /// The reader has said that no HTTP follows.
     pub const OPAQUE: u32 = 1 << 9;
     /// Only the reader can tell where messages begin, until it ends the escalation.
     pub const UNSURE: u32 = 1 << 8;
+    /// A body of known length is due, and nothing has come behind its head.
+    pub const BODY_AWAITED: u32 = 1 << 10;
 }
 
 /// The word by which the reader ends an escalation: it has seen so many records and nothing is pending.

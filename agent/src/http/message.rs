@@ -68,7 +68,7 @@ pub struct Framing {
     /// The last coding of `Transfer-Encoding`.
     pub coding: Coding,
     /// `Expect: 100-continue`: a body follows only once it was asked for (RFC 9110, section 10.1.1).
-    pub waits: bool,
+    pub asks_first: bool,
 }
 
 /// The `Content-Length` fields of a head together.
@@ -149,7 +149,7 @@ impl<'a> Message<'a> {
         let place = match name.len() {
             4 if name.eq_ignore_ascii_case(b"host") => &mut fields.host,
             6 if name.eq_ignore_ascii_case(b"expect") => {
-                self.framing.waits |= trim(value).eq_ignore_ascii_case(b"100-continue");
+                self.framing.asks_first |= trim(value).eq_ignore_ascii_case(b"100-continue");
                 return;
             }
             7 if name.eq_ignore_ascii_case(b"referer") => &mut fields.referer,

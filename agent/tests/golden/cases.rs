@@ -1,5 +1,7 @@
 //! The captures: what happens in each of them.
 
+mod uploads;
+
 use std::io::Write as _;
 
 use agent_common::frame::{self, tcp_flags};
@@ -49,10 +51,10 @@ pub(crate) fn all() -> Vec<Case> {
         ethernet("one-byte-segments.pcap", &one_byte_segments()),
         ethernet("retransmitted-and-reordered.pcap", &reordered()),
         ethernet("loss-in-a-head.pcap", &loss()),
-        ethernet("continue.pcap", &interim()),
-        ethernet("refused-uploads.pcap", &refused()),
-        ethernet("chunked-upload.pcap", &chunked()),
-        ethernet("length-and-coding.pcap", &length_and_coding()),
+        ethernet("continue.pcap", &uploads::interim()),
+        ethernet("refused-uploads.pcap", &uploads::refused()),
+        ethernet("chunked-upload.pcap", &uploads::chunked()),
+        ethernet("length-and-coding.pcap", &uploads::length_and_coding()),
         ethernet("connect.pcap", &connect()),
         ethernet("websocket.pcap", &websocket()),
         ethernet("proxy.pcap", &proxy()),
@@ -349,76 +351,6 @@ fn loss() -> Vec<Packet> {
     // Longer than anything is waited for.
     packets[8].after_ns = 3_000_000_000;
     packets
-}
-
-fn interim() -> Vec<Packet> {
-    Talk::usual()
-        .client("PUT /upload HTTP/1.1\r\nHost: www.example.com\r\nExpect: 100-continue\r\nContent-Length: 11\r\n\r\n")
-        .server("HTTP/1.1 100 Continue\r\n\r\n")
-        .client("hello world")
-        .server("HTTP/1.1 201 Created\r\nContent-Length: 0\r\n\r\n")
-        .client(get("/next"))
-        .server("HTTP/1.1 103 Early Hints\r\nLink: </style.css>; rel=preload\r\n\r\n")
-        .server(ok("next"))
-        .end()
-}
-
-/// Uploads that ask first and are answered at once: their bodies are never sent. One is sent all the same.
-fn refused() -> Vec<Packet> {
-    let ask = |body: &str| {
-        format!(
-            "PUT /upload HTTP/1.1\r\nHost: www.example.com\r\nExpect: 100-continue\r\n{body}\r\n\r\n"
-        )
-    };
-    let no = "HTTP/1.1 417 Expectation Failed\r\nContent-Length: 0\r\n\r\n";
-    Talk::usual()
-        .client(ask("Content-Length: 5000000000"))
-        .server(no)
-        .client(get("/after-a-long-one"))
-        .server(ok("one"))
-        .client(ask("Transfer-Encoding: chunked"))
-        .server(no)
-        .client(get("/after-chunks"))
-        .server(ok("two"))
-        .client(ask("Content-Length: 11"))
-        .server(no)
-        .client("hello world")
-        .client(get("/after-a-body"))
-        .server(ok("three"))
-        .end()
-}
-
-fn chunked() -> Vec<Packet> {
-    let fake = "GET /fake HTTP/1.1\r\nHost: nobody\r\n\r\n";
-    Talk::usual()
-        .client(
-            "POST /upload HTTP/1.1\r\nHost: www.example.com\r\nTransfer-Encoding: chunked\r\n\r\n",
-        )
-        .client("5\r\nhello\r\n")
-        .client(format!("{:x}\r\n", 2 * fake.len()))
-        .client(fake)
-        .client(fake)
-        .client("\r\n0\r\nX-Trailer: GET /fake HTTP/1.1\r\n\r\n")
-        .server(ok("stored"))
-        .client(get("/next"))
-        .server("HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n")
-        .server("18\r\n")
-        .server("HTTP/1.1 500 Fake Text\r\n")
-        .server("\r\n0\r\n\r\n")
-        .client(get("/last"))
-        .server(ok("last"))
-        .end()
-}
-
-/// A length that means nothing, because the body is chunked: it must hide no request.
-fn length_and_coding() -> Vec<Packet> {
-    Talk::usual()
-        .client("POST /upload HTTP/1.1\r\nHost: www.example.com\r\nContent-Length: 9999\r\nTransfer-Encoding: chunked\r\n\r\n")
-        .client("0\r\n\r\n")
-        .server(ok("stored"))
-        .client(get("/not-hidden"))
-        .server(ok("seen"))
-        .end()
 }
 
 fn connect() -> Vec<Packet> {

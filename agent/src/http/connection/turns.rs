@@ -30,9 +30,7 @@ impl Connection {
         let is_request = matches!(start, StartLine::Request { .. });
         let is_client = self.client.map(|client| client == side);
         match (place, is_client) {
-            (Place::MaybeBody { .. }, Some(true)) if !matches!(start, StartLine::Request { method, .. } if message::is_known_method(method)) => {
-                Verdict::LookAlike
-            }
+            (Place::MaybeBody { .. }, Some(true)) if !is_known_request(start) => Verdict::LookAlike,
             (Place::Boundary | Place::MaybeBody { .. }, _) => Verdict::Head,
             (Place::Lost, _)
                 if let StartLine::Request { method, .. } = start
@@ -98,8 +96,8 @@ impl Connection {
     }
 
     /// Hands a head out and keeps the account of requests; gives what follows the head, and whether
-    /// it may be missing: the head may answer a HEAD that is not known, or ask whether to go on. `header`: of the record with the first byte;
-    /// `end_time_ns`: when the last byte came.
+    /// it may be missing: the head may answer a HEAD that is not known, or ask whether to go on. `header`: of the
+    /// record with the first byte; `end_time_ns`: when the last byte came.
     #[expect(
         clippy::too_many_arguments,
         reason = "what is known of one head, and where it goes"
@@ -119,7 +117,7 @@ impl Connection {
                 let body = framing::request_body(message.framing);
                 let among_others = self.may_be_among_others(header, message, &body);
                 let number = self.request(side, RequestKind::of(method), among_others, core);
-                ((body, message.framing.waits), Some(number))
+                ((body, message.framing.asks_first), Some(number))
             }
             StartLine::Response { status, .. } => {
                 let (request, exchange) = self.response(side, status, core, out);
@@ -324,5 +322,13 @@ impl Connection {
             core.counts.look_alike();
             core.pool.give(piece);
         }
+    }
+}
+
+/// Whether a start line is that of a request with a registered method that is in use.
+fn is_known_request(start: &StartLine<'_>) -> bool {
+    match start {
+        StartLine::Request { method, .. } => message::is_known_method(method),
+        StartLine::Response { .. } => false,
     }
 }

@@ -199,6 +199,16 @@ impl Side {
         }
     }
 
+    /// How many bytes at the front of a record that fills a hole came before the hole. They are known to a packet
+    /// in which nothing was worth a copy: what begins here begins behind them. To be asked before
+    /// [`Side::complete_to`].
+    pub(super) fn known_front(&self, header: &RecordHeader, length: usize) -> usize {
+        let hole = self.waiting.as_ref().map_or(0, |waiting| waiting.hole);
+        let fills = header.flags & flag::FILL != 0 && header.position > self.position;
+        let front = usize::try_from(hole.saturating_sub(header.position)).unwrap_or(length);
+        if fills && front < length { front } else { 0 }
+    }
+
     /// Whether a record at `position` has to wait for bytes before it.
     pub(super) fn must_wait(&self, position: u64, complete_to: u64) -> bool {
         position > self.position && position > complete_to

@@ -106,6 +106,14 @@ impl Connection {
         }
     }
 
+    /// A packet with these bytes of the stream of `side`.
+    fn again(&self, side: Side, turn: usize, bytes: Range<usize>) -> Segment {
+        let turns = self.conversation.turns.iter().filter(|(of, _)| *of == side);
+        let stream: Vec<u8> = turns.flat_map(|(_, bytes)| bytes).copied().collect();
+        let payload = &stream[bytes.clone()];
+        self.segment(side, turn, bytes, tcp_flags::ACK, payload)
+    }
+
     /// The packets when each turn is cut into pieces of the sizes that `size` gives.
     pub(crate) fn segments(&self, mut size: impl FnMut() -> usize) -> Vec<Segment> {
         let mut segments = Vec::new();
@@ -158,6 +166,8 @@ pub(crate) enum Mishap {
     Twice(usize, usize),
     /// Sent again together with those before and behind it, in one packet.
     Merged(usize),
+    /// Begins with so many bytes of what was sent before it, of an earlier turn too.
+    Overlapping(usize, usize),
 }
 
 pub(crate) fn mishap() -> impl Strategy<Value = Mishap> {
@@ -165,6 +175,7 @@ pub(crate) fn mishap() -> impl Strategy<Value = Mishap> {
         (0_usize..1000, 1_usize..5).prop_map(|(at, by)| Mishap::Late(at, by)),
         (0_usize..1000, 0_usize..8).prop_map(|(at, by)| Mishap::Twice(at, by)),
         (0_usize..1000).prop_map(Mishap::Merged),
+        (0_usize..1000, 1_usize..40).prop_map(|(at, by)| Mishap::Overlapping(at, by)),
     ]
 }
 
@@ -205,16 +216,14 @@ pub(crate) fn suffer(connection: &Connection, segments: &mut Vec<Segment>, misha
             if begin == end || end - begin > 60_000 {
                 return;
             }
-            let stream: Vec<u8> = connection
-                .conversation
-                .turns
-                .iter()
-                .filter(|(of, _)| *of == side)
-                .flat_map(|(_, bytes)| bytes.iter().copied())
-                .collect();
-            let flags = tcp_flags::ACK;
-            let again = connection.segment(side, turn, begin..end, flags, &stream[begin..end]);
-            segments.insert(at + 1, again);
+            segments.insert(at + 1, connection.again(side, turn, begin..end));
+        }
+        Mishap::Overlapping(at, by) => {
+            let segment = &mut segments[at % count];
+            let Range { start, end } = segment.bytes;
+            if start < end && end - start < 60_000 {
+                *segment = connection.again(segment.side, segment.turn, start.saturating_sub(by)..end);
+            }
         }
     }
 }

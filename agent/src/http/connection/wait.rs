@@ -1,7 +1,7 @@
 //! What a connection does while bytes are missing that may still come: the records behind a hole
 //! wait, bounded in time and size, and are read in the order of the stream.
 
-use agent_common::record::flag;
+use agent_common::record::{RecordHeader, flag};
 
 use super::super::engine::{Core, Output};
 use super::super::pool::Piece;
@@ -16,6 +16,22 @@ impl Connection {
         core: &mut Core,
         out: &mut impl Output,
     ) {
+        let known = self.sides[side].known_front(arrival.header, arrival.bytes.len());
+        let behind;
+        let arrival = match known {
+            0 => arrival,
+            _ => {
+                behind = RecordHeader {
+                    position: arrival.header.position + known as u64,
+                    ..*arrival.header
+                };
+                Arrival {
+                    header: &behind,
+                    bytes: &arrival.bytes[known..],
+                    ..arrival
+                }
+            }
+        };
         let header = arrival.header;
         let state = &mut self.sides[side];
         let mut complete_to = state.complete_to(header);

@@ -96,8 +96,7 @@ pub struct Direction {
     pub body_end: Shared<u64>,
     /// Lowest stream position that is missing; 0 when nothing is.
     pub hole_start: Shared<u64>,
-    /// Stream position just behind what is missing; when nothing is, of no meaning but to
-    /// `crate::track`, which notes there a SYN that was not believed.
+    /// Stream position just behind what is missing; when nothing is, of no meaning.
     pub hole_end: Shared<u64>,
     /// TCP sequence number behind the highest byte seen.
     pub next_sequence: Shared<u32>,
@@ -111,7 +110,9 @@ pub struct Direction {
     pub head_bytes: Shared<u32>,
     /// The last payload bytes of the head in progress.
     pub carry: Shared<u32>,
-    unused: Shared<u32>,
+    /// Of a SYN that contradicted the connection and was not believed the sequence number behind it, which an answer
+    /// acknowledges; 0: there was none.
+    pub asked: Shared<u32>,
     /// When the last packet came, in coarse ticks.
     pub last_seen: Shared<u32>,
 }

@@ -167,6 +167,7 @@ pub fn restart(connection: &Connection) {
         direction.messages.set(0);
         direction.head_bytes.set(0);
         direction.carry.set(0);
+        direction.asked.set(0);
         side += 1;
     }
 }

@@ -311,16 +311,10 @@ pub(crate) fn is_near(number: u32, expected: u32) -> bool {
 /// whether the connection is over (RFC 5961, section 4). That other one is noted here.
 #[inline(always)]
 fn is_answer(direction: &Direction, peer: &Direction, segment: &Segment) -> bool {
-    /// With the number that the answer acknowledges; no stream position is so large.
-    const ASKED: u64 = 1 << 63;
     if segment.tcp_flags & tcp::ACK != 0 {
-        return peer.hole_start.get() == 0
-            && peer.hole_end.get() == ASKED | u64::from(segment.acknowledgement);
+        return peer.asked.get() != 0 && peer.asked.get() == segment.acknowledgement;
     }
-    if direction.hole_start.get() == 0 {
-        let first = segment.sequence.wrapping_add(1);
-        direction.hole_end.set(ASKED | u64::from(first));
-    }
+    direction.asked.set(segment.sequence.wrapping_add(1));
     false
 }
 
@@ -472,7 +466,7 @@ fn look<P: Packet, H: Host>(
         Some(Start::Tls) => foreign(direction, peer, counters, Ignored::Tls),
         Some(Start::Http2) => foreign(direction, peer, counters, Ignored::Http2),
         Some(start) => work.kind.set(start as u32),
-        None if request_may_be_due(first, seen) => work.mark(mark::MAYBE),
+        None if request_may_be_due(first, seen, peer) => work.mark(mark::MAYBE),
         None => {}
     }
     work.kind.get() != 0 || work.marks.get() & (mark::MAYBE | mark::ESCALATED) != 0
@@ -480,12 +474,15 @@ fn look<P: Packet, H: Host>(
 
 /// Whether a line with a method that nobody registered, or an empty line before the request line,
 /// is to be expected: anywhere else a line of text looks the same. Behind a request nothing else can
-/// be: bodies of known length are skipped, and others escalate.
+/// be: bodies of known length are skipped, and others escalate. Requests that nothing was told of are
+/// known by their answers.
 #[inline(always)]
-fn request_may_be_due(first: u8, seen: u32) -> bool {
+fn request_may_be_due(first: u8, seen: u32, peer: &Direction) -> bool {
     seen & state::RESPONSES == 0
-        && (seen & state::PAYLOAD == 0 || seen & state::REQUESTS != 0)
         && (is_token_byte(first) || matches!(first, b'\r' | b'\n'))
+        && (seen & state::PAYLOAD == 0
+            || seen & state::REQUESTS != 0
+            || peer.state.get() & state::RESPONSES != 0)
 }
 
 /// Marks a direction that speaks another protocol, unless HTTP was seen on the connection.

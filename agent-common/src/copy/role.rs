@@ -54,13 +54,18 @@ impl<P: Packet, H: Host> Copier<'_, P, H> {
                     // nearly all who are met in the middle wait for each answer.
                     escalate(self.connection, work, self.counters, Escalated::Unasked);
                 }
-            } else if !work.is(mark::ESCALATED) && self.is_in_the_middle() {
-                // Its request was not seen, nor were others perhaps: answers may stand anywhere.
+            } else if !work.is(mark::ESCALATED)
+                && (self.is_in_the_middle() || self.host.connection_budget() == u32::MAX)
+            {
+                // Its request was not seen, nor were others perhaps: answers may stand anywhere. Where the start
+                // was seen it is body more likely, which only who has no budget has copied.
                 escalate(self.connection, work, self.counters, Escalated::Unasked);
             }
         } else {
             self.direction.messages.set(messages.wrapping_add(1));
-            if messages.wrapping_sub(peers) as i32 >= 1 {
+            // Of two directions of requests one is of another kind, and no body in it is believed.
+            let both = self.peer().state.get() & state::REQUESTS != 0;
+            if both || messages.wrapping_sub(peers) as i32 >= 1 {
                 self.escalate(Escalated::Pipelined);
             }
         }

@@ -130,6 +130,7 @@ fn what_lived_in_a_place_does_not_shine_through() {
             &direction.messages,
             &direction.head_bytes,
             &direction.carry,
+            &direction.asked,
         ] {
             word.set(state::ENDED | 9);
         }
@@ -156,8 +157,9 @@ fn what_lived_in_a_place_does_not_shine_through() {
             direction.messages.get(),
             direction.head_bytes.get(),
             direction.carry.get(),
+            direction.asked.get(),
         ];
-        assert_eq!(words, [0; 6]);
+        assert_eq!(words, [0; 7]);
     }
 }
 

@@ -154,7 +154,7 @@ impl Connection {
             self.close(core, out);
         }
         if header.flags & flag::ALL != 0 && header.flags & flag::MORE == 0 {
-            self.release(out);
+            self.release(header, out);
         }
     }
 
@@ -211,10 +211,10 @@ impl Connection {
         }
     }
 
-    /// Tells the kernel when nothing is in flight here, or nothing is left to read.
-    fn release(&self, out: &mut impl Output) {
+    /// Tells the kernel when nothing is in flight here, or nothing is left to read. `header`: of the last record.
+    fn release(&self, header: &RecordHeader, out: &mut impl Output) {
         let opaque = self.sides.iter().any(|side| side.mode == Mode::Opaque);
-        if opaque || self.is_quiet() {
+        if opaque || self.is_quiet(header) {
             let [one, two] = &self.sides;
             let records = one.last_record.wrapping_add(two.last_record);
             out.release(self.slot, self.generation, records, opaque);
@@ -222,20 +222,21 @@ impl Connection {
     }
 
     /// Whether both directions are at the end of a message and all requests are answered.
-    fn is_quiet(&self) -> bool {
-        let Some(client) = self.client else {
-            return false;
-        };
-        let server = &self.sides[1 - client];
-        self.requests.is_empty()
+    fn is_quiet(&self, header: &RecordHeader) -> bool {
+        self.client.is_some()
+            && self.requests.is_empty()
             && self.ahead == 0
             && self.unsure < UNSURE
             && !self.sides.iter().any(|side| side.went_back)
-            && self
-                .sides
-                .iter()
-                .all(|side| side.mode == Mode::Boundary && side.is_idle())
-            && server.reached >= server.position
+            && self.sides.iter().enumerate().all(|(number, side)| {
+                // Of a body that is still on its way, as of an upload that was answered before its end, the
+                // kernel does not know where it ends. Of one that it left out nothing came here.
+                let is_other = number != usize::from(header.side & 1);
+                let sent = if is_other { header.peer_position } else { 0 };
+                side.mode == Mode::Boundary
+                    && side.is_idle()
+                    && side.reached.max(sent) >= side.position
+            })
     }
 }
 

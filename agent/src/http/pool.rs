@@ -60,6 +60,11 @@ impl Pool {
         self.in_use
     }
 
+    /// Bytes that pieces may still take.
+    pub(super) fn left(&self) -> usize {
+        self.limit.saturating_sub(self.in_use)
+    }
+
     /// A piece with a copy of `bytes`; `None` when the limit is reached.
     pub(super) fn take(&mut self, header: &RecordHeader, bytes: &[u8]) -> Option<Box<Piece>> {
         let mut piece = self.free.pop().unwrap_or_default();

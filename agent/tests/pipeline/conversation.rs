@@ -184,7 +184,11 @@ impl Conversation {
             } => {
                 let padding = match padding {
                     0 => String::new(),
-                    _ => format!("X-Padding: {}\r\n", "GET / ".repeat(padding / 6)),
+                    _ => {
+                        // Behind a loss any word may begin a request line, here as in a body.
+                        let text = if fakes { "GET / " } else { "[@] / " };
+                        format!("X-Padding: {}\r\n", text.repeat(padding / 6))
+                    }
                 };
                 self.turn(Side::Client);
                 if *blank {

@@ -6,6 +6,7 @@
 #![expect(clippy::expect_used, reason = "a test that cannot go on fails")]
 
 mod conversation;
+mod missed;
 mod observer;
 mod wire;
 

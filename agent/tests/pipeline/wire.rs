@@ -222,7 +222,8 @@ pub(crate) fn suffer(connection: &Connection, segments: &mut Vec<Segment>, misha
             let segment = &mut segments[at % count];
             let Range { start, end } = segment.bytes;
             if start < end && end - start < 60_000 {
-                *segment = connection.again(segment.side, segment.turn, start.saturating_sub(by)..end);
+                *segment =
+                    connection.again(segment.side, segment.turn, start.saturating_sub(by)..end);
             }
         }
     }

@@ -141,10 +141,15 @@ fn a_reset_ends_both_directions_and_a_fin_one() {
 
 #[test]
 fn ports_used_again_are_another_connection() {
-    for in_between in [0, 1] {
+    for (in_between, missing) in [(0, None), (1, None), (1, Some(CLIENT)), (1, Some(SERVER))] {
         let mut wire = Wire::new();
         let first = wire.say(CLIENT, &[GET, GET].concat());
         wire.say(SERVER, &OK[..OK.len() * in_between]);
+        if let Some(side) = missing {
+            // With a hole that nothing has filled.
+            wire.lose(side, OK);
+            wire.say(side, b"12345");
+        }
         // The same SYN again changes nothing.
         wire.at(CLIENT, 0, tcp::SYN, b"");
         let known = wire.say(CLIENT, GET);

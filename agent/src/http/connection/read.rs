@@ -7,7 +7,7 @@ use super::super::engine::{Core, Output};
 use super::super::message;
 use super::super::side::{Mode, Place};
 use super::heads::Ending;
-use super::{Arrival, Connection};
+use super::{Arrival, Connection, Earlier};
 
 /// How every response begins.
 const STATUS_LINE: &[u8] = b"HTTP/1.";
@@ -30,6 +30,7 @@ impl Connection {
         let begin = header.position;
         let end = begin.saturating_add(bytes.len() as u64);
         let cut = header.flags & flag::CUT != 0;
+        let lost = lost || self.sides[side].is_behind_given_up(header);
         // Where the first bytes of what may be a body are lost, they may have been a head.
         if begin < self.sides[side].position || (begin > self.sides[side].position && !lost) {
             self.sides[side].skip_body();
@@ -37,7 +38,7 @@ impl Connection {
         if begin < self.sides[side].position {
             self.read_again(side, arrival, core, out);
         } else if begin > self.sides[side].position {
-            if lost || self.sides[side].is_behind_given_up(header) {
+            if lost {
                 self.lose(side, core, out);
             } else {
                 self.skip(side, core, out);
@@ -118,7 +119,7 @@ impl Connection {
                 }
             }
             Mode::MaybeBody { end } => {
-                if self.is_instead_of_body(side, rest) {
+                if self.is_instead_of_body(side, rest, end) {
                     self.begin_head(side, arrival, rest, Place::MaybeBody { end }, core, out);
                 } else {
                     self.sides[side].skip_body();
@@ -181,17 +182,22 @@ impl Connection {
         }
     }
 
-    /// Whether the next message begins where there may be a body: a response behind one to an unknown request;
-    /// or a request behind one that asked whether to go on and was answered without its body.
-    fn is_instead_of_body(&self, side: usize, rest: &[u8]) -> bool {
+    /// Whether the next message begins where there may be a body up to `end`: a response behind one to an unknown
+    /// request; or a request behind one that asked whether to go on and was answered without its body.
+    fn is_instead_of_body(&self, side: usize, rest: &[u8], end: u64) -> bool {
+        let peer = &self.sides[1 - side];
         if self.client == Some(side) {
             // An answer that waits behind a hole may be the one.
-            let may_be_answered =
-                self.requests.is_empty() || self.sides[1 - side].held_from().is_some();
+            let may_be_answered = self.requests.is_empty() || peer.held_from().is_some();
             return may_be_answered && message::begins_with_known_method(rest);
         }
+        if self.earlier == Earlier::One && self.requests.is_empty() && peer.held_from().is_none() {
+            // The one answer that was due when capture began, and nobody has asked since.
+            return false;
+        }
         let known = rest.len().min(STATUS_LINE.len());
-        rest[..known] == STATUS_LINE[..known]
+        let is_cut = known < STATUS_LINE.len() && end - self.sides[side].position > known as u64;
+        (known == STATUS_LINE.len() || is_cut) && rest[..known] == STATUS_LINE[..known]
     }
 
     /// The packet of `header` goes on, without its bytes.

@@ -88,6 +88,8 @@ impl Connection {
             Body::Unknown => state.mode = Mode::Unframed,
             Body::Opaque => {
                 state.mode = Mode::Opaque;
+                // Who answers so has read what waits here, and what is missing in front of it.
+                self.give_up_hole(1 - side, core, out);
                 self.end_head(1 - side, Ending::Left, core, out);
                 self.sides[1 - side].mode = Mode::Opaque;
                 self.requests.clear();
@@ -155,12 +157,15 @@ impl Connection {
         message: &Message<'_>,
         body: &Body,
     ) -> bool {
-        let body = match body {
-            Body::Bytes(bytes) => *bytes,
-            _ => 0,
+        let is_all = match body {
+            Body::Bytes(bytes) => {
+                let end = (header.position + message.bytes.len() as u64).saturating_add(*bytes);
+                header.segment_end <= end
+            }
+            // As far as the head tells: what follows is body.
+            _ => true,
         };
-        let end = (header.position + message.bytes.len() as u64).saturating_add(body);
-        let alone = self.requests.is_empty() && header.segment_end <= end;
+        let alone = self.requests.is_empty() && is_all;
         header.flags & flag::ALL != 0 && !(alone && self.earlier == Earlier::One)
     }
 

@@ -76,7 +76,8 @@ impl Connection {
             return false;
         };
         (piece.lost, piece.first) = (arrival.lost, arrival.first);
-        match self.sides[side].hold(piece, core.limits.connection_held_bytes) {
+        let limit = core.limits.connection_held_bytes.max(core.pool.left() / 4);
+        match self.sides[side].hold(piece, limit) {
             Ok(()) => true,
             Err(piece) => {
                 core.pool.give(piece);

@@ -291,8 +291,12 @@ fn a_hole_that_stays_is_given_up() {
         hand.start(CLIENT, 0, "GET /3 HTTP/1.1\r\n\r\n");
         assert_eq!(hand.lines().last().unwrap(), "GET /3 HTTP/1.1");
     }
-    // By size.
+    // By size, where others need what is left.
     let mut hand = Hand::new();
+    hand.engine = Engine::new(Limits {
+        held_bytes: 200_000,
+        ..Limits::default()
+    });
     hand.header.hole_start = FIRST_POSITION;
     hand.start(CLIENT, 50, GET);
     let body = "x".repeat(2000);
@@ -302,6 +306,28 @@ fn a_hole_that_stays_is_given_up() {
     }
     hand.check(&["GET / HTTP/1.1"]);
     assert_eq!(hand.engine.counts().holes_given_up, 1);
+}
+
+#[test]
+fn a_window_of_bytes_may_wait_behind_a_hole() {
+    let mut hand = Hand::new();
+    hand.header.flags |= flag::ALL;
+    hand.start(CLIENT, 0, "GET /late HTT");
+    hand.header.hole_start = hand.next[0];
+    hand.send(CLIENT, 4, "\r\n\r\n", 0);
+    let mut expected = vec!["GET /late HTTP/1.1"];
+    let piece = format!("GET / HTTP/1.1\r\nCookie: {}", "x".repeat(1400));
+    for _ in 0..700 {
+        hand.send(CLIENT, 0, &piece, 0);
+        hand.send(CLIENT, 0, "\r\n\r\n", 0);
+        expected.push("GET / HTTP/1.1");
+    }
+    assert!(hand.lines().is_empty());
+    hand.header.hole_start = 0;
+    let end = hand.next[0] - FIRST_POSITION;
+    hand.send(CLIENT, 13 - end as i64, "P/1.1", flag::FILL);
+    hand.check(&expected);
+    assert_eq!(hand.engine.counts().overflows, 0);
 }
 
 #[test]

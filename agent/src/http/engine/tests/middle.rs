@@ -60,6 +60,16 @@ fn who_waits_for_each_answer_gets_it_from_the_first_request_that_is_seen() {
 }
 
 #[test]
+fn the_first_request_gets_its_answer_also_where_its_body_is_chunked() {
+    let mut hand = middle();
+    escalate(&mut hand);
+    let head = "POST / HTTP/1.1\r\nTransfer-Encoding: chunked\r\n\r\n";
+    hand.start(CLIENT, 0, &format!("{head}5\r\nhello\r\n0\r\n\r\n"));
+    hand.start(SERVER, 0, ANSWER);
+    assert_eq!(hand.found.exchanges, [Some(0), Some(0)]);
+}
+
+#[test]
 fn one_answer_too_many_says_that_others_may_have_been_taken_for_later_ones() {
     let mut hand = middle();
     for _ in 0..3 {

@@ -291,6 +291,10 @@ fn wrong_usage_is_named() {
         "invalid value '10.0.0.0/99' for '--local <CIDR>': must be a network like 10.0.0.0/8 or fd00::/8, or an address",
     );
     check(
+        "tapline read --net 10.1.2.3/8 x.pcap",
+        "invalid value '10.1.2.3/8' for '--net <CIDR>': must be a network, without bits behind its prefix: 10.0.0.0/8, or 10.1.2.3 for that host alone",
+    );
+    check(
         "tapline run --listen 8000",
         "invalid value '8000' for '--listen <ADDR:PORT>': must be an address and a port, like 127.0.0.1:8000 or [::1]:8000, or off",
     );

@@ -282,7 +282,8 @@ async fn capture(
         Moment::End,
     );
     if !arguments.json {
-        ledger.say();
+        // Where stderr is gone there is nobody to tell.
+        drop(io::stderr().write_all(ledger.text().as_bytes()));
     }
     Ok(ledger)
 }

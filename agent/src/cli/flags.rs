@@ -50,7 +50,7 @@ Examples:
   sudo tapline run --port 80 --port 8080 --duration 10m
 
 SIGINT and SIGTERM write what is still held back and leave nothing attached; a second one stops at
-once. SIGHUP opens the log files anew.
+once, and what is not written then is lost. SIGHUP opens the log files anew.
 Metrics: http://127.0.0.1:8000/metrics and /health, unless --listen says otherwise.
 Each flag here but --config, --duration, --packets and --print-config has a key in the file and a
 TAPLINE_ variable; config/tapline.yaml is the manual of them all.";
@@ -124,7 +124,7 @@ pub(super) struct CommonFlags {
     /// Write the result as one JSON document to stdout
     #[arg(long, global = true)]
     pub(super) json: bool,
-    /// Say only what is broken or lost (--log-level error)
+    /// Say warnings and errors alone (--log-level warn)
     #[arg(short, long, global = true, conflicts_with_all = ["verbose", "log_level"])]
     pub(super) quiet: bool,
     /// Say how things are done (--log-level debug)

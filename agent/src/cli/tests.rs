@@ -74,7 +74,7 @@ fn every_flag_takes_effect() {
     );
     assert!(!config.store.enabled);
     assert_eq!(config.store.dir, Path::new("kept"));
-    assert_eq!(config.diagnostics.level, Level::Error);
+    assert_eq!(config.diagnostics.level, Level::Warn);
     assert_eq!(config.diagnostics.format, DiagnosticsFormat::Json);
     assert_eq!(
         config.diagnostics.file.as_deref(),

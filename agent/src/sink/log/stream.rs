@@ -3,7 +3,7 @@
 use std::{
     fs::File,
     io::{self, Write as _},
-    os::{fd::AsRawFd as _, unix::fs::FileTypeExt as _},
+    os::{fd::AsFd as _, unix::fs::FileTypeExt as _},
     sync::Arc,
     thread,
     time::{Duration, Instant},
@@ -14,15 +14,13 @@ use super::{
     frame::Frame,
     names::Topic,
 };
+use crate::pipe::{PIECE, Room, room};
 
 /// How long to wait for a reader when the stream was made non-blocking by somebody else.
 const PAUSE: Duration = Duration::from_millis(1);
 
 /// How long nobody reads before it is said.
 const PATIENCE: Duration = Duration::from_secs(3);
-
-/// Bytes that a pipe takes without waiting when it says that it takes some (pipe(7), PIPE_BUF).
-const PIECE: usize = 4096;
 
 /// A stream that whole lines go to.
 #[derive(Debug)]
@@ -51,7 +49,7 @@ impl Reader {
     fn wait(&mut self, file: &File) {
         let begun = Instant::now();
         let is_gone = loop {
-            match room(file, self.patience.min(Duration::from_secs(1))) {
+            match room(file.as_fd(), self.patience.min(Duration::from_secs(1))) {
                 Room::Some => break false,
                 Room::Never => break true,
                 Room::None => {}
@@ -79,33 +77,6 @@ impl Reader {
                 "standard output is read again; the count is of all lines dropped so far"
             );
         }
-    }
-}
-
-/// What a pipe has room for.
-#[derive(Clone, Copy, Debug, Eq, PartialEq)]
-enum Room {
-    Some,
-    /// Nobody has read yet what is in it.
-    None,
-    /// Nobody will: its other end is closed.
-    Never,
-}
-
-/// Whether a pipe takes bytes now; waits so long for it.
-fn room(file: &File, wait: Duration) -> Room {
-    let mut polled = libc::pollfd {
-        fd: file.as_raw_fd(),
-        events: libc::POLLOUT,
-        revents: 0,
-    };
-    let milliseconds = wait.as_millis().min(1_000_000) as libc::c_int;
-    // SAFETY: `polled` is one valid entry. An interrupted wait is a short one.
-    let ready = unsafe { libc::poll(&raw mut polled, 1, milliseconds) };
-    match ready > 0 {
-        false => Room::None,
-        true if polled.revents & libc::POLLERR != 0 => Room::Never,
-        true => Room::Some,
     }
 }
 

@@ -293,7 +293,7 @@ fn what_print_config_prints_can_be_fed_back() {
     assert_eq!(command, Command::PrintConfig);
     let printed = print(&config, &origins);
     let settings = settings_from_yaml("printed".as_ref(), printed.as_bytes()).unwrap();
-    let (read, _) = crate::config::Config::resolve(Default::default(), [settings]).unwrap();
+    let (read, _) = Config::resolve(Default::default(), [settings]).unwrap();
     assert_eq!(read, config);
 }
 

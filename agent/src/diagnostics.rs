@@ -63,7 +63,7 @@ pub struct Diagnostics {
 /// The file cannot be opened, or diagnostics have begun already.
 pub fn start(config: &DiagnosticsConfig) -> Result<Diagnostics, DiagnosticsError> {
     let output = match &config.file {
-        None => Output::Stderr,
+        None => Output::Stderr { unsaid: 0 },
         Some(path) => {
             Output::File(
                 RotatedFile::open(path).map_err(|source| DiagnosticsError::Open {
@@ -83,6 +83,17 @@ pub fn start(config: &DiagnosticsConfig) -> Result<Diagnostics, DiagnosticsError
         .set(Arc::clone(&sayer))
         .or(Err(DiagnosticsError::Twice))?;
     Ok(Diagnostics { sayer })
+}
+
+/// Tells whoever started the program how it begins and ends, in whole lines: where diagnostics go to stderr as
+/// text, as they are; else each is a message of level `info`. Who wants no such messages is told nothing.
+pub fn tell(text: &str) {
+    if !tracing::enabled!(target: "tapline", tracing::Level::INFO) {
+        return;
+    }
+    if let Some(sayer) = RUNNING.get() {
+        sayer.tell(text);
+    }
 }
 
 /// Says what was held back and whose time is over. Also done with every event; a program that has a

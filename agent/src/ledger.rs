@@ -2,7 +2,6 @@
 //! of a run and while it goes on; with the identities that must hold between its counts. Pure.
 
 use std::collections::BTreeMap;
-use std::io::{self, Write as _};
 use std::time::Duration;
 
 use agent_common::counters::{Counters, Escalated, Ignored, Lost, Protocol};
@@ -14,14 +13,17 @@ use self::sessions::Sessions;
 use crate::http::head::Kind;
 use crate::selftest::keep::Kept;
 use crate::sink::counts::{Counts, LossReason};
+use crate::sink::log::LossReason as LineLoss;
 
 mod exchanges;
 mod requests;
 mod sessions;
 mod taken;
+mod words;
 
 pub use self::requests::RequestCounts;
 pub use self::taken::Taken;
+pub(crate) use self::words::{in_words, many};
 
 /// Whether it is the last word.
 #[derive(Clone, Copy, Debug, Eq, PartialEq)]
@@ -195,6 +197,8 @@ struct Lines {
     stored: u64,
     queued: u64,
     lost: u64,
+    /// `lost`, by reason.
+    lost_by: BTreeMap<&'static str, u64>,
     /// The files may not have reached the disk.
     #[serde(skip_serializing_if = "Option::is_none")]
     sync_error: Option<String>,
@@ -351,6 +355,10 @@ impl Ledger {
                 stored: lines.stored,
                 queued: lines.queued,
                 lost: lines.lost_in_all().records,
+                lost_by: named(
+                    &LineLoss::ALL.map(LineLoss::word),
+                    &LineLoss::ALL.map(|reason| lines.lost(reason).records),
+                ),
                 sync_error: taken.sync_error.clone(),
             },
             sinks: taken.sinks.iter().map(Sink::named).collect(),
@@ -374,71 +382,6 @@ impl Ledger {
     pub(crate) fn failed(&self) -> bool {
         self.lines.sync_error.is_some()
     }
-
-    /// Says the account in a few lines.
-    pub(crate) fn say(&self) {
-        let Self {
-            seconds,
-            packets,
-            ignored,
-            retransmitted,
-            evicted,
-            records,
-            heads,
-            lines,
-            sessions,
-            ..
-        } = self;
-        let lost: u64 = records.lost.values().sum();
-        let mut text = format!(
-            "tapline saw {} in {seconds:.1} s and wrote {} ({} partial) in {}\n\
-             records: {} numbered = {} received + {} lost in the ring; lost otherwise: {}; \
-             lines lost: {}; segments seen before: {retransmitted}; connections evicted: {evicted}\n",
-            many(*packets, "packet"),
-            many(heads.found, "head"),
-            heads.partial,
-            many(lines.stored, "line"),
-            records.numbered,
-            records.received,
-            records.lost.get("ring").copied().unwrap_or(0),
-            lost - records.lost.get("ring").copied().unwrap_or(0),
-            lines.lost,
-        );
-        if let Some(sessions) = sessions {
-            text.push_str(&format!(
-                "sessions: {} in {} with {}; evicted: {}; left out: {}\n",
-                sessions.begun,
-                many(sessions.records, "record"),
-                many(sessions.packets, "packet"),
-                sessions.evicted,
-                many(sessions.packets_left_out, "packet"),
-            ));
-        }
-        for (name, sink) in &self.sinks {
-            text.push_str(&format!(
-                "{name}: {} = {} stored + {} spooled + {} lost\n",
-                many(sink.accepted, "record"),
-                sink.stored,
-                sink.spooled,
-                sink.lost
-            ));
-        }
-        if !ignored.is_empty() {
-            let reasons: Vec<String> = ignored
-                .iter()
-                .map(|(reason, count)| format!("{reason} {count}"))
-                .collect();
-            text.push_str(&format!("ignored: {}\n", reasons.join(", ")));
-        }
-        // Where stderr is gone there is nobody to tell.
-        drop(io::stderr().write_all(text.as_bytes()));
-    }
-}
-
-/// `1 line`, `2 lines`.
-fn many(count: u64, of_what: &str) -> String {
-    let ending = if count == 1 { "" } else { "s" };
-    format!("{count} {of_what}{ending}")
 }
 
 /// Counts with their names, those that are not 0.

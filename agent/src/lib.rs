@@ -11,6 +11,7 @@ pub mod generate;
 pub mod host;
 pub mod http;
 pub mod ledger;
+mod pipe;
 pub mod selftest;
 pub mod server;
 pub mod session;

@@ -74,6 +74,13 @@ impl Program {
         Self(command)
     }
 
+    /// As [`Program::new`], with both outputs as they are set in `command`.
+    #[must_use]
+    pub fn with_own_outputs(mut command: Command) -> Self {
+        command.stdin(Stdio::null());
+        Self(command)
+    }
+
     /// Starts it.
     ///
     /// # Panics

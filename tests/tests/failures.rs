@@ -53,6 +53,10 @@ fn wrong_usage_ends_with_2_and_names_what_is_wrong() {
     );
     check("-i server0 --ring 5000", &["'5000'", "power of two"]);
     check("-i server0 --net 10.0.0.0/33", &["--net"]);
+    check(
+        "-i server0 --net 10.1.2.3/8",
+        &["--net", "10.0.0.0/8, or 10.1.2.3 for that host alone"],
+    );
     check("-i server0 --port 70000", &["--port"]);
     check(
         &unknown_key,

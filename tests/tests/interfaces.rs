@@ -73,6 +73,37 @@ fn capture_goes_on_after_an_interface_was_down() {
 }
 
 #[test]
+fn of_an_interface_that_is_down_it_is_said_and_capture_begins_when_it_is_up() {
+    for hook in ["tc", "socket", "xdp"] {
+        let pair = Pair::new();
+        let _nginx = Nginx::start(&pair.server, None);
+        pair.server.ip("link set server0 down");
+        let tapline = Tapline::start(&pair.server, &format!("-i server0 --attach {hook}"));
+        pair.server.ip("link set server0 up");
+        let ask = ["--retry", "20", "--retry-connrefused"];
+        curl(
+            &pair.client,
+            &[&ask[..], &["http://10.9.0.1/small?first"]].concat(),
+        );
+        let ended = tapline.stop();
+        let expected = ["CQ GET /small?first", "CR 200"];
+        assert_eq!(ended.summaries(), expected, "{hook}");
+        let said = "the interface is down; capture begins as soon as it is up";
+        assert_eq!(
+            ended.stderr.matches(said).count(),
+            1,
+            "{hook}: {}",
+            ended.stderr
+        );
+    }
+    // Of all there are, some are down as a rule.
+    let pair = Pair::new();
+    pair.server.ip("link set server0 down");
+    let ended = Tapline::start(&pair.server, "-i any").stop();
+    assert!(!ended.stderr.contains("is down"), "{}", ended.stderr);
+}
+
+#[test]
 fn capture_goes_on_when_an_interface_was_removed_and_made_anew() {
     for hook in ["tc", "socket", "xdp"] {
         let pair = Pair::new();

@@ -240,15 +240,7 @@ fn a_reader_that_closes_the_pipe_is_a_quiet_end() {
     let _nginx = Nginx::start(&pair.server, None);
     let (reader, writer) = std::io::pipe().unwrap();
     let mut command = Tapline::command(&pair.server, "run");
-    command.args([
-        "--quiet",
-        "-i",
-        "server0",
-        "--log-dir",
-        "-",
-        "--format",
-        "json",
-    ]);
+    command.args(["-i", "server0", "--log-dir", "-", "--format", "json"]);
     command.stdout(Stdio::from(writer));
     let mut process = Program::with_own_stdout(command).start();
     process.wait_for_stderr("stop with Ctrl-C");

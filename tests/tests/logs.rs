@@ -362,6 +362,27 @@ fn a_folder_is_of_one_process() {
     let _ended = tapline.stop();
 }
 
+#[test]
+fn a_file_that_cannot_be_written_to_is_told_of_at_the_start() {
+    let pair = Pair::new();
+    let folder = tempfile::tempdir().unwrap();
+    // The day may change while this runs.
+    for day in ["now", "tomorrow"] {
+        let day = run("date", &["--utc", "--date", day, "+%Y%m%d"]);
+        fs::create_dir(folder.path().join(format!("http-{}.log", day.trim()))).unwrap();
+    }
+    let mut command = Tapline::command(&pair.server, "run");
+    command
+        .env("TZ", "UTC")
+        .args("-i server0 --listen off --duration 1s --log-dir".split(' '))
+        .arg(folder.path());
+    let done = Program::new(command).output();
+    assert_eq!(done.code, Some(1), "{}", done.stderr);
+    let begin = format!("tapline: log file {}/http-", folder.path().display());
+    assert!(done.stderr.starts_with(&begin), "{}", done.stderr);
+    assert_eq!(done.stderr.lines().count(), 1, "{}", done.stderr);
+}
+
 /// What the first lines announce is what is written.
 #[test]
 fn the_files_that_are_announced_are_those_that_are_written() {

@@ -50,10 +50,10 @@ Examples:
   sudo tapline run --port 80 --port 8080 --duration 10m
 
 SIGINT and SIGTERM write what is still held back and leave nothing attached; a second one stops at
-once. SIGHUP opens the log files anew.
+once, and what is not written then is lost. SIGHUP opens the log files anew.
 Metrics: http://127.0.0.1:8000/metrics and /health, unless --listen says otherwise.
-Each flag here but --config, --duration, --packets and --print-config has a key in the file and a
-TAPLINE_ variable; config/tapline.yaml is the manual of them all.";
+Each flag here but --config, --print-config, --duration, --packets, --insecure and --json has a key in
+the file and a TAPLINE_ variable; config/tapline.yaml is the manual of them all.";
 
 const READ_HELP: &str = "\
 Examples:
@@ -124,19 +124,19 @@ pub(super) struct CommonFlags {
     /// Write the result as one JSON document to stdout
     #[arg(long, global = true)]
     pub(super) json: bool,
-    /// Say only what is broken or lost (--log-level error)
+    /// Say warnings and errors alone (--log-level warn)
     #[arg(short, long, global = true, conflicts_with_all = ["verbose", "log_level"])]
     pub(super) quiet: bool,
     /// Say how things are done (--log-level debug)
     #[arg(short, long, global = true, conflicts_with = "log_level")]
     verbose: bool,
-    /// The least important level that is said
+    /// The least important level that is said [default: info]
     #[arg(long, global = true, value_name = "LEVEL", value_parser = words::<Level>())]
     log_level: Option<String>,
-    /// File that takes the program's own messages, in place of stderr
+    /// File that takes the program's own messages [default: stderr]
     #[arg(long, global = true, value_name = "FILE", value_parser = Text(Key::DiagnosticsFile))]
     diagnostics: Option<String>,
-    /// How the program's own messages look
+    /// How the program's own messages look [default: text]
     #[arg(long, global = true, value_name = "FORMAT", value_parser = words::<DiagnosticsFormat>())]
     diagnostics_format: Option<String>,
 }
@@ -155,7 +155,7 @@ pub(super) struct ConfigFlags {
 /// Where a capture ends by itself.
 #[derive(Debug, Args)]
 struct EndFlags {
-    /// Stop after this time: 500ms, 30s, 5m, 1h, 1d
+    /// Stop after this time: 500ms, 30s, 5m, 1h, 1d; read counts it by the packets
     #[arg(long, value_name = "TIME", value_parser = parse_duration)]
     duration: Option<Duration>,
     /// Stop once this many packets were seen; under load it is some more
@@ -176,10 +176,10 @@ struct FilterFlags {
     /// Network that counts as local (again for more)
     #[arg(long, value_name = "CIDR", value_parser = Text(Key::CaptureLocal))]
     local: Vec<String>,
-    /// Connections followed at the same time
+    /// Connections followed at the same time [default: 65536]
     #[arg(long, value_name = "N", value_parser = Text(Key::CaptureFlows))]
     flows: Option<String>,
-    /// How much of a long head is collected (in pieces of 2KiB), up to 16KiB
+    /// How much of a long head is collected (in pieces of 2KiB), up to 16KiB [default: 16KiB]
     #[arg(long, value_name = "SIZE", value_parser = Text(Key::CaptureHeadBytes))]
     head_bytes: Option<String>,
 }
@@ -188,14 +188,14 @@ struct FilterFlags {
 #[derive(Debug, Args)]
 #[command(next_help_heading = "Lines")]
 struct LineFlags {
-    /// Folder of the log files; - or stdout for standard output
+    /// Folder of the log files; - or stdout for standard output [default: ./logs; of read stdout]
     #[arg(long, value_name = "DIR", value_parser = Text(Key::LogDir))]
     log_dir: Option<String>,
     /// Four files, one for each of CQ, CR, SQ and SR; for formats of a line a head, in files
     #[arg(long, value_name = "BOOL", num_args = 0..=1, require_equals = true,
         default_missing_value = "true", value_parser = Text(Key::LogSplit))]
     split: Option<String>,
-    /// How a line looks
+    /// How a line looks [default: classic]
     #[arg(long, value_name = "NAME", value_parser = words::<LogFormat>())]
     format: Option<String>,
     /// Take secrets out before anything sees them: on, unless false
@@ -205,7 +205,7 @@ struct LineFlags {
     /// Query key whose value is a secret, beside the built-in ones (again for more)
     #[arg(long, value_name = "NAME", value_parser = Text(Key::RedactKeys))]
     redact_key: Vec<String>,
-    /// What happens to queries
+    /// What happens to queries [default: keep]
     #[arg(long, value_name = "WHAT", value_parser = words::<RedactQuery>())]
     redact_query: Option<String>,
 }
@@ -214,7 +214,7 @@ struct LineFlags {
 #[derive(Debug, Args)]
 #[command(next_help_heading = "Sessions")]
 struct SessionRecordFlags {
-    /// How often a session that goes on has a record: 10s, 1m; off: when it is over
+    /// How often a session that goes on has a record: 10s, 1m; off: when it is over [default: 1m]
     #[arg(long, value_name = "EVERY", value_parser = Text(Key::SessionsInterim))]
     interim: Option<String>,
     /// Count no sessions
@@ -226,7 +226,7 @@ struct SessionRecordFlags {
 #[derive(Debug, Args)]
 #[command(next_help_heading = "Store")]
 struct StoreFlags {
-    /// Folder of the databases of exchanges and sessions
+    /// Folder of the databases of exchanges and sessions [default: ./data]
     #[arg(long, value_name = "DIR", value_parser = Text(Key::StoreDir))]
     data_dir: Option<String>,
     /// Store exchanges and sessions; they are unless told otherwise
@@ -242,22 +242,23 @@ struct StoreFlags {
 #[derive(Debug, Args)]
 #[command(next_help_heading = "Interfaces and hooks")]
 struct HookFlags {
-    /// Interface to listen on (again for more); any: all, also those that appear later
+    /// Interface to listen on (again for more); any: all, also those that appear later [default: that
+    /// of the default route]
     #[arg(short, long, value_name = "NAME", value_parser = Text(Key::CaptureInterfaces))]
     interface: Vec<String>,
-    /// Hook that sees the packets; auto: tc, then socket
+    /// Hook that sees the packets; auto: tc, then socket [default: auto]
     #[arg(long, value_name = "HOOK", value_parser = words::<Attach>())]
     attach: Option<String>,
-    /// How XDP is attached
+    /// How XDP is attached [default: native]
     #[arg(long, value_name = "MODE", value_parser = words::<XdpMode>())]
     xdp_mode: Option<String>,
-    /// Size of the rings of all CPUs together: a power of two like 16MiB
+    /// Size of the rings of all CPUs together: a power of two [default: 16MiB]
     #[arg(long, value_name = "SIZE", value_parser = Text(Key::CaptureRing))]
     ring: Option<String>,
     /// User to become once attached
     #[arg(long, value_name = "NAME", value_parser = Text(Key::CaptureUser))]
     user: Option<String>,
-    /// Say a line of statistics this often: 10s, 1m; off: never
+    /// Say a line of statistics this often: 10s, 1m; off: never [default: 1m]
     #[arg(long, value_name = "EVERY", value_parser = Text(Key::LogStatistics))]
     statistics: Option<String>,
 }
@@ -266,7 +267,8 @@ struct HookFlags {
 #[derive(Debug, Args)]
 #[command(next_help_heading = "Server")]
 pub(super) struct ServerFlags {
-    /// Address and port of the API, /metrics and /health; off: none
+    /// Address and port of the API, /metrics and /health; off: none [default: 127.0.0.1:8000; of
+    /// watch 127.0.0.1:5000]
     #[arg(long, value_name = "ADDR:PORT", value_parser = Text(Key::ServerListen))]
     listen: Option<String>,
     /// File with the token that whoever asks must give (Authorization: Bearer TOKEN)
@@ -323,7 +325,7 @@ pub(super) struct ServeFlags {
     pub(super) config: ConfigFlags,
     #[command(flatten)]
     server: ServerFlags,
-    /// Folder of the databases of exchanges and sessions
+    /// Folder of the databases of exchanges and sessions [default: ./data]
     #[arg(long, value_name = "DIR", value_parser = Text(Key::StoreDir))]
     data_dir: Option<String>,
     /// Stop after this time: 500ms, 30s, 5m, 1h, 1d

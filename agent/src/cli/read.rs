@@ -15,7 +15,7 @@ use agent_common::packet::{Link, Origin};
 use anyhow::Context as _;
 
 use self::parser::{Parser, Parsing};
-use self::summary::{Summary, in_words};
+use self::summary::Summary;
 use super::settings;
 use crate::capture::flows::{TakeFlow as _, When};
 use crate::capture::offline::{Offline, OfflineSettings, Slice, TICK_NS};
@@ -27,7 +27,7 @@ use crate::host::addresses::LocalAddresses;
 use crate::http::engine::{Engine, Limits};
 use crate::http::exchange::pairing::{Limits as PairingLimits, Pairing};
 use crate::http::head::Kind;
-use crate::ledger::named;
+use crate::ledger::{in_words, named};
 use crate::sink::RecordSink;
 use crate::sink::fan_out::FanOut;
 use crate::sink::log::{LogSink, LossReason};
@@ -87,8 +87,8 @@ pub fn read(config: Config, arguments: ReadArguments) -> anyhow::Result<Exit> {
             heads = summary.heads,
             partial = summary.partial,
             sessions = summary.sessions,
-            ignored = in_words(&summary.ignored),
-            lost = in_words(&summary.lost_records),
+            ignored = some(in_words(&summary.ignored)),
+            lost = some(in_words(&summary.lost_records)),
             lost_lines = summary.lost,
             "read the captures"
         );
@@ -396,6 +396,11 @@ impl Reading {
                 .sum(),
         })
     }
+}
+
+/// `None` where there is nothing to say.
+fn some(words: String) -> Option<String> {
+    Some(words).filter(|words| !words.is_empty())
 }
 
 /// Whether all of it is there already: a pipe gives packets as they come.

@@ -4,13 +4,14 @@
 //! (privileges belong to threads). At the end: detach, take what is left in the rings, read the
 //! counters, say what was seen and what was lost.
 
+mod ending;
 mod losses;
 mod signals;
 mod sinks;
 mod status;
 mod targets;
 
-use std::io::{self, IsTerminal as _, Write as _};
+use std::io::{self, IsTerminal as _};
 use std::net::SocketAddr;
 use std::time::{Duration, Instant};
 
@@ -20,7 +21,7 @@ use super::settings;
 use crate::alerts;
 use crate::capture::hooks::Hooks;
 use crate::capture::programs::{self, ProgramSettings, Programs};
-use crate::capture::reader::{KernelEnd, Reader};
+use crate::capture::reader::{Finished, KernelEnd, Reader};
 use crate::capture::run_time::RunTimes;
 use crate::capture::writer::{Exchanges, Local, Wall, Writer};
 use crate::config::{
@@ -42,8 +43,9 @@ use crate::server::{Listener, Mode, Server, ServerError, Serving};
 use crate::sink::fan_out::FanOut;
 use crate::sink::log::{LogHandle, LogSink, is_own_file, make_folder};
 use crate::sink::sqlite::folder as store_folder;
+use ending::{Ending, Waiting};
 use signals::{Signals, Told};
-use sinks::Sinks;
+use sinks::{Account, Sinks};
 use status::Status;
 use targets::Targets;
 
@@ -209,11 +211,11 @@ async fn capture(
         }
     };
     tokio::pin!(ends);
-    loop {
+    let was_told = loop {
         tokio::select! {
-            () = &mut ends => break,
+            () = &mut ends => break false,
             told = signals.next() => match told {
-                Told::Stop => break,
+                Told::Stop => break true,
                 Told::Reopen => reopen(&log),
             },
             event = watcher.next() => {
@@ -255,21 +257,19 @@ async fn capture(
                 server.observe(&counters, &lines, !hooks.is_empty());
                 let seen = status.tick(&counters, reader.progress(), &lines);
                 if arguments.packets.is_some_and(|limit| seen >= limit) {
-                    break;
+                    break false;
                 }
                 if log.reader_gone() || reader.is_finished() {
-                    break;
+                    break false;
                 }
             }
         }
-    }
+    };
     status.end();
-    // A second signal ends the process at once, whatever the rest waits for.
-    let_signals_kill();
+    let ending = Ending::new(signals, was_told);
     hooks.detach_all();
-    // While the store still takes what is under way.
-    server.stop().await;
-    let finished = reader.finish().context("cannot finish the capture")?;
+    let waiting = || waiting(config, &log, &accounts);
+    let finished = ending.wait_for(finish(server, reader), waiting).await?;
     let counters = hooks.programs().counters()?;
     status.say_rest(&counters);
     let ledger = Ledger::new(
@@ -282,9 +282,40 @@ async fn capture(
         Moment::End,
     );
     if !arguments.json {
-        ledger.say();
+        diagnostics::tell(&ledger.text());
     }
     Ok(ledger)
+}
+
+/// Ends the server, then the reader: what has to wait for whoever takes lines and records.
+async fn finish(server: Server, reader: Reader) -> anyhow::Result<Finished> {
+    // While the store still takes what is under way.
+    server.stop().await;
+    let finished = tokio::task::spawn_blocking(|| reader.finish()).await;
+    finished
+        .map_err(io::Error::from)
+        .flatten()
+        .context("cannot finish the capture")
+}
+
+/// How much waits for whom.
+fn waiting(config: &Config, log: &LogHandle, accounts: &[(&'static str, Account)]) -> Vec<Waiting> {
+    let place = match &config.log.output {
+        LogOutput::Stdout => "standard output".to_owned(),
+        LogOutput::Folder(folder) => folder.display().to_string(),
+    };
+    let lines = Waiting {
+        what: "line",
+        count: log.counts().queued,
+        place,
+    };
+    let records = accounts.iter().map(|(name, counts)| Waiting {
+        what: "record",
+        count: counts().queued,
+        place: (*name).to_owned(),
+    });
+    let all = std::iter::once(lines).chain(records);
+    all.filter(|waiting| waiting.count > 0).collect()
 }
 
 /// Whether flows are counted although nothing comes of it: the store that was to have them could not be
@@ -415,8 +446,7 @@ fn greet(config: &Config, hooks: &Hooks, server: &Server) {
          lines go to {place}{pages}; stop with Ctrl-C (process {})\n",
         std::process::id()
     );
-    // Where stderr is gone or full there is nobody to tell, and capture is what was asked for.
-    drop(io::stderr().write_all(greeting.as_bytes()));
+    diagnostics::tell(&greeting);
 }
 
 /// The names of the files that are written. One a kind of head is for formats of a line a head.
@@ -446,8 +476,11 @@ fn listener(address: Option<SocketAddr>) -> Result<Listener, ServerError> {
 }
 
 /// Whether there is a terminal to show a status line on. Not where the lines go there too: each would
-/// stand behind it.
+/// stand behind it; nor where nothing but what goes wrong is to be said.
 fn has_status_line(config: &Config) -> bool {
+    if matches!(config.diagnostics.level, Level::Error | Level::Warn) {
+        return false;
+    }
     let lines_on_terminal = config.log.output == LogOutput::Stdout && io::stdout().is_terminal();
     io::stderr().is_terminal() && !lines_on_terminal
 }

@@ -1,7 +1,6 @@
 //! `tapline serve`: the back end alone. It takes sessions over HTTP, stores them, and shows them and the
 //! exchanges that are stored. It captures nothing and needs no privileges.
 
-use std::io::{self, Write as _};
 use std::net::SocketAddr;
 use std::time::{Duration, Instant};
 
@@ -10,6 +9,7 @@ use anyhow::Context as _;
 use super::back_end::until_told;
 use super::settings;
 use crate::config::Config;
+use crate::diagnostics;
 use crate::exit::{Exit, UsageError};
 use crate::ledger::{Moment, RequestCounts, StoreLedger};
 use crate::server::access;
@@ -104,8 +104,7 @@ fn greet(config: &Config, server: &BackEnd) {
         folder.display(),
         std::process::id()
     );
-    // Where stderr is gone or full there is nobody to tell.
-    drop(io::stderr().write_all(greeting.as_bytes()));
+    diagnostics::tell(&greeting);
 }
 
 fn end(
@@ -125,7 +124,7 @@ fn end(
             counts.stored,
             requests.refused_in_all()
         );
-        drop(io::stderr().write_all(said.as_bytes()));
+        diagnostics::tell(&said);
     }
     Ok(match lost > counts.lost(LossReason::Refused) {
         true => Exit::Failed,

@@ -124,6 +124,7 @@ pub(super) fn log_of_read(config: &Config) -> LogSettings {
         retain: Retain::default(),
         on_full: OnFull::Block,
         sync: false,
+        live: false,
         ..common(config)
     }
 }

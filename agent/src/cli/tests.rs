@@ -11,10 +11,10 @@ use super::query::QueryArguments;
 use super::read::{CaptureSource, ReadArguments};
 use super::run::RunArguments;
 use super::serve::ServeArguments;
-use super::{Command, DoctorArguments, Task};
+use super::{Command, DoctorArguments, Task, watch};
 use crate::config::{
-    Attach, DiagnosticsFormat, Interfaces, Level, LogFormat, LogOutput, RedactQuery, XdpMode,
-    print, settings_from_yaml,
+    Attach, Config, DiagnosticsFormat, Interfaces, Key, Level, LogFormat, LogOutput, RedactQuery,
+    Value, XdpMode, print, settings_from_yaml,
 };
 use crate::exit::Exit;
 use crate::http::exchange::record::{Outcome, Role};
@@ -74,7 +74,7 @@ fn every_flag_takes_effect() {
     );
     assert!(!config.store.enabled);
     assert_eq!(config.store.dir, Path::new("kept"));
-    assert_eq!(config.diagnostics.level, Level::Error);
+    assert_eq!(config.diagnostics.level, Level::Warn);
     assert_eq!(config.diagnostics.format, DiagnosticsFormat::Json);
     assert_eq!(
         config.diagnostics.file.as_deref(),
@@ -88,6 +88,51 @@ fn every_flag_takes_effect() {
     };
     assert_eq!(config.server.token_file.as_deref(), Some(Path::new("t")));
     assert_eq!(command, Command::Run(expected));
+}
+
+#[test]
+fn help_names_the_defaults() {
+    let defaults = Config::default();
+    let check = |command: &str, flags: &[(&str, Key)]| {
+        let cli = Cli::command();
+        let command = cli.find_subcommand(command).unwrap();
+        for (flag, key) in flags {
+            let all = command.get_arguments().chain(cli.get_arguments());
+            let arg = all.into_iter().find(|arg| arg.get_long() == Some(flag));
+            let help = arg.and_then(|arg| arg.get_help()).unwrap().to_string();
+            let Value::Text(default) = defaults.get(*key) else {
+                panic!("{key:?} is a list");
+            };
+            assert!(help.contains(&format!("[default: {default}")), "{help}");
+        }
+    };
+    let of_both = [
+        ("flows", Key::CaptureFlows),
+        ("head-bytes", Key::CaptureHeadBytes),
+        ("log-dir", Key::LogDir),
+        ("format", Key::LogFormat),
+        ("redact-query", Key::RedactQuery),
+        ("interim", Key::SessionsInterim),
+        ("log-level", Key::DiagnosticsLevel),
+        ("diagnostics", Key::DiagnosticsFile),
+        ("diagnostics-format", Key::DiagnosticsFormat),
+    ];
+    check("read", &of_both);
+    check("run", &of_both);
+    let of_run = [
+        ("attach", Key::CaptureAttach),
+        ("xdp-mode", Key::CaptureXdpMode),
+        ("ring", Key::CaptureRing),
+        ("statistics", Key::LogStatistics),
+        ("data-dir", Key::StoreDir),
+        ("listen", Key::ServerListen),
+    ];
+    check("run", &of_run);
+    let check = |config: Config, key: Key, default: &str| {
+        assert_eq!(config.get(key), Value::Text(default.to_owned()));
+    };
+    check(Config::defaults_of_read(), Key::LogDir, "stdout");
+    check(watch::defaults(), Key::ServerListen, "127.0.0.1:5000");
 }
 
 #[test]
@@ -248,7 +293,7 @@ fn what_print_config_prints_can_be_fed_back() {
     assert_eq!(command, Command::PrintConfig);
     let printed = print(&config, &origins);
     let settings = settings_from_yaml("printed".as_ref(), printed.as_bytes()).unwrap();
-    let (read, _) = crate::config::Config::resolve(Default::default(), [settings]).unwrap();
+    let (read, _) = Config::resolve(Default::default(), [settings]).unwrap();
     assert_eq!(read, config);
 }
 
@@ -289,6 +334,10 @@ fn wrong_usage_is_named() {
     check(
         "tapline run --local 10.0.0.0/99",
         "invalid value '10.0.0.0/99' for '--local <CIDR>': must be a network like 10.0.0.0/8 or fd00::/8, or an address",
+    );
+    check(
+        "tapline read --net 10.1.2.3/8 x.pcap",
+        "invalid value '10.1.2.3/8' for '--net <CIDR>': must be a network, without bits behind its prefix: 10.0.0.0/8, or 10.1.2.3 for that host alone",
     );
     check(
         "tapline run --listen 8000",

@@ -1,7 +1,6 @@
 //! `tapline watch`: follows log files and serves the dashboard over them. It captures nothing and needs
 //! no privileges.
 
-use std::io::{self, Write as _};
 use std::path::PathBuf;
 use std::sync::mpsc::channel;
 use std::thread;
@@ -16,6 +15,7 @@ use super::report::{INTERVAL, chosen, interval};
 use super::settings;
 use crate::analysis::language::Language;
 use crate::config::{Config, Word as _, from_word, parse_duration};
+use crate::diagnostics;
 use crate::exit::{Exit, UsageError};
 use crate::generate::seed::Seed;
 use crate::server::access;
@@ -282,8 +282,7 @@ fn greet(arguments: &WatchArguments, server: &BackEnd) {
             false => letter,
         })
         .collect();
-    // Where stderr is gone or full there is nobody to tell.
-    drop(io::stderr().write_all(format!("{text}\n").as_bytes()));
+    diagnostics::tell(&format!("{text}\n"));
 }
 
 /// The result of a run.
@@ -320,7 +319,7 @@ fn end(arguments: &WatchArguments, done: Done, counts: &Counts) -> anyhow::Resul
             text.push_str(&format!("; {lost} could not be stored"));
         }
         text.push('\n');
-        drop(io::stderr().write_all(text.as_bytes()));
+        diagnostics::tell(&text);
     }
     Ok(match lost {
         0 => Exit::Done,

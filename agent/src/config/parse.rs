@@ -1,6 +1,6 @@
 //! What a value of each kind must be. Every refusal says so: "must be …".
 
-use std::net::SocketAddr;
+use std::net::{IpAddr, SocketAddr};
 use std::path::PathBuf;
 use std::time::Duration;
 
@@ -62,13 +62,22 @@ pub(super) fn port(text: &str) -> Result<u16, Refusal> {
     port.ok_or_else(|| Refusal::new("must be a port from 1 to 65535"))
 }
 
-/// An address alone is the network of that one host; bits behind the prefix are dropped.
+/// An address alone is the network of that one host. Bits behind the prefix are refused: whoever wrote them
+/// may have meant another prefix, or that host.
 pub(super) fn network(text: &str) -> Result<IpNet, Refusal> {
     let network = text.parse::<IpNet>().ok();
-    network
-        .or_else(|| text.parse().ok().map(|host: std::net::IpAddr| host.into()))
-        .map(|network| network.trunc())
-        .ok_or_else(|| Refusal::new("must be a network like 10.0.0.0/8 or fd00::/8, or an address"))
+    let network = network
+        .or_else(|| text.parse().ok().map(|host: IpAddr| host.into()))
+        .ok_or_else(|| {
+            Refusal::new("must be a network like 10.0.0.0/8 or fd00::/8, or an address")
+        })?;
+    match network.trunc() {
+        whole if whole == network => Ok(network),
+        whole => Err(Refusal::new(format!(
+            "must be a network, without bits behind its prefix: {whole}, or {} for that host alone",
+            network.addr()
+        ))),
+    }
 }
 
 pub(super) fn interfaces(names: &[String]) -> Result<Interfaces, Refusal> {

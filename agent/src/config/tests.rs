@@ -96,7 +96,7 @@ capture:
   attach: xdp
   xdp_mode: generic
   ports: [80]
-  nets: [10.1.2.3/8, 'fd00::/8', 192.0.2.1]
+  nets: [10.0.0.0/8, 'fd00::/8', 192.0.2.1]
   local: [::1]
   loopback: both
   ring: 65536

@@ -20,7 +20,10 @@ use crate::config::{DiagnosticsFormat, Level as ConfigLevel};
 /// Where lines go.
 #[derive(Debug)]
 pub(super) enum Output {
-    Stderr,
+    Stderr {
+        /// Messages that found no room there since the last one that did.
+        unsaid: u64,
+    },
     File(RotatedFile),
     #[cfg(test)]
     Memory(Arc<Mutex<String>>),
@@ -124,12 +127,31 @@ impl Sayer {
         }
     }
 
+    /// Writes whole lines: as they are where a person reads them, else each as a message of level `info`.
+    pub(super) fn tell(&self, text: &str) {
+        let output = &mut self.lock().output;
+        if let Output::Stderr { unsaid } = output
+            && self.format == DiagnosticsFormat::Text
+        {
+            // Where stderr is gone or full there is nobody to tell.
+            drop(self.to_stderr(unsaid, text));
+            return;
+        }
+        for line in text.lines() {
+            let said = Said::plain(line.to_owned());
+            self.write_as(output, &said, Level::INFO, "tapline");
+        }
+    }
+
     fn write(&self, output: &mut Output, said: &Said, metadata: &Metadata<'_>) {
-        let now = Timestamp::now();
-        let line = said.line(self.format, now, *metadata.level(), metadata.target());
+        self.write_as(output, said, *metadata.level(), metadata.target());
+    }
+
+    fn write_as(&self, output: &mut Output, said: &Said, level: Level, target: &str) {
+        let line = said.line(self.format, Timestamp::now(), level, target);
         // There is no place left to say that this failed.
         drop(match output {
-            Output::Stderr => row::line(&line),
+            Output::Stderr { unsaid } => self.to_stderr(unsaid, &line),
             Output::File(file) => file.write(line.as_bytes()),
             #[cfg(test)]
             Output::Memory(lines) => {
@@ -137,6 +159,24 @@ impl Sayer {
                 Ok(())
             }
         });
+    }
+
+    /// Writes to stderr, behind a word on what found no room there before.
+    fn to_stderr(&self, unsaid: &mut u64, text: &str) -> io::Result<()> {
+        let missing = match *unsaid {
+            0 => String::new(),
+            count => {
+                let said = format!("{count} messages before this one found no room on stderr");
+                let said = Said::plain(said);
+                said.line(self.format, Timestamp::now(), Level::WARN, "tapline")
+            }
+        };
+        let written = row::line(&format!("{missing}{text}"));
+        *unsaid = match &written {
+            Ok(()) => 0,
+            Err(_) => *unsaid + 1,
+        };
+        written
     }
 
     /// A panic while writing leaves nothing half done that matters here.
@@ -275,6 +315,25 @@ mod tests {
             100 - OFTEN
         );
         assert_eq!(lines.last(), Some(&last));
+    }
+
+    #[test]
+    fn what_is_told_is_a_message_a_line_where_it_is_no_text_for_a_person() {
+        let lines = Arc::new(Mutex::new(String::new()));
+        let output = Output::Memory(Arc::clone(&lines));
+        let sayer = Sayer::new(DiagnosticsFormat::Json, output);
+        sayer.tell("tapline captures on lo\nlines go to stdout\n");
+        let lines = lines.lock().unwrap();
+        let said: Vec<serde_json::Value> = lines
+            .lines()
+            .map(|line| serde_json::from_str(line).unwrap())
+            .collect();
+        let messages: Vec<&str> = said
+            .iter()
+            .filter_map(|line| line["message"].as_str())
+            .collect();
+        assert_eq!(messages, ["tapline captures on lo", "lines go to stdout"]);
+        assert_eq!(said[0]["level"], "info");
     }
 
     #[test]

@@ -7,6 +7,7 @@ use crate::http::engine::Counts as EngineCounts;
 use crate::http::exchange::pairing::PairingCounts;
 use crate::session::table::SessionCounts;
 use crate::sink::counts::SharedCounts;
+use crate::sink::log::{LossReason as LineLoss, SinkCounts};
 
 /// Two CPUs with 7 records, of which 5 were received and 1 was lost in the ring.
 fn ledger(moment: Moment, change: impl FnOnce(&mut Taken)) -> Value {
@@ -158,4 +159,58 @@ fn sinks_say_what_became_of_their_records() {
     let expected = json!({"accepted": 9, "stored": 4, "spooled": 0, "queued": 3, "lost": 2,
         "lost_by": {"no_space": 2}});
     assert_eq!(ledger(Moment::Live, |_| ())["sinks"]["sqlite"], expected);
+}
+
+#[test]
+fn lines_say_why_they_were_lost() {
+    let counts = |lost: &[(LineLoss, u64)]| {
+        let mut log = SinkCounts::default();
+        (log.accepted, log.stored) = (9, 4);
+        for (reason, records) in lost {
+            log = log.with_lost(*reason, *records);
+        }
+        ledger(Moment::End, |taken| taken.log = log)["lines"].clone()
+    };
+    let expected = json!({"accepted": 9, "stored": 4, "queued": 0, "lost": 0, "lost_by": {}});
+    assert_eq!(counts(&[]), expected);
+    let lost = [(LineLoss::ReaderGone, 3), (LineLoss::QueueFull, 2)];
+    let expected = json!({"accepted": 9, "stored": 4, "queued": 0, "lost": 5,
+        "lost_by": {"queue_full": 2, "reader_gone": 3}});
+    assert_eq!(counts(&lost), expected);
+}
+
+#[test]
+fn what_is_said_names_each_reason_with_its_number() {
+    let mut counters = [Counters::default(); 2];
+    let said = |counters: &[Counters], log: SinkCounts, lost: u64| {
+        let shared = SharedCounts::default();
+        shared.add_accepted(9);
+        shared.add_stored(9 - lost);
+        shared.add_lost(LossReason::NoSpace, lost);
+        let taken = Taken {
+            log,
+            sinks: vec![("sqlite", shared.counts())],
+            ..Taken::default()
+        };
+        Ledger::new(counters, &taken, Duration::from_secs(2), Moment::End).text()
+    };
+    let expected = "\
+tapline saw 0 packets in 2.0 s and wrote 0 heads (0 partial) in 0 lines
+records: 0 numbered = 0 received + 0 lost in the ring; lost otherwise: 0; lines lost: 0; segments seen before: 0; connections evicted: 0
+sqlite: 9 records = 9 stored + 0 spooled + 0 lost
+";
+    assert_eq!(said(&counters, SinkCounts::default(), 0), expected);
+    counters[0].lost[Lost::Ring as usize] = 7;
+    counters[0].lost[Lost::Slot as usize] = 1;
+    counters[1].lost[Lost::Slot as usize] = 2;
+    counters[1].lost[Lost::Cut as usize] = 4;
+    counters[1].ignored[Ignored::NotIp as usize] = 2;
+    let log = SinkCounts::default().with_lost(LineLoss::ReaderGone, 5);
+    let expected = "\
+tapline saw 0 packets in 2.0 s and wrote 0 heads (0 partial) in 0 lines
+records: 0 numbered = 0 received + 7 lost in the ring; lost otherwise: 7 (cut 4, slot 3); lines lost: 5 (reader_gone 5); segments seen before: 0; connections evicted: 0
+sqlite: 9 records = 3 stored + 0 spooled + 6 lost (no_space 6)
+ignored: not_ip 2
+";
+    assert_eq!(said(&counters, log, 6), expected);
 }

@@ -10,7 +10,7 @@ impl CommonFlags {
     /// The settings that the flags stand for.
     pub(in crate::cli) fn settings(&self) -> Vec<Setting> {
         let level = match (self.quiet, self.verbose) {
-            (true, _) => one(Key::DiagnosticsLevel, "--quiet", Some(Level::Error.word())),
+            (true, _) => one(Key::DiagnosticsLevel, "--quiet", Some(Level::Warn.word())),
             (_, true) => one(
                 Key::DiagnosticsLevel,
                 "--verbose",

@@ -32,10 +32,3 @@ pub(super) struct Summary {
     /// Lines that could not be written although somebody was there to take them.
     pub(super) lost: u64,
 }
-
-/// `truncated 3, tls 1`; `None` when there is nothing to say.
-pub(super) fn in_words(counts: &BTreeMap<&'static str, u64>) -> Option<String> {
-    let words = counts.iter().map(|(name, count)| format!("{name} {count}"));
-    let words: Vec<String> = words.collect();
-    (!words.is_empty()).then(|| words.join(", "))
-}

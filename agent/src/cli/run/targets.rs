@@ -71,6 +71,12 @@ impl Targets {
         let mut first_error = None;
         for interface in lowest_first(&self.present) {
             match hooks.attach(interface) {
+                Ok(()) if !interface.up && matches!(self.wanted, Wanted::Named(_)) => {
+                    tracing::warn!(
+                        interface = interface.name,
+                        "the interface is down; capture begins as soon as it is up"
+                    );
+                }
                 Ok(()) => {}
                 Err(error) if matches!(self.wanted, Wanted::Any) => {
                     tracing::warn!(

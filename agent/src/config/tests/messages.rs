@@ -96,6 +96,10 @@ fn messages_about_the_file() {
         "1: capture.nets is \"10.0.0.0/33\", but must be a network like 10.0.0.0/8 or fd00::/8, or an address",
     );
     check(
+        "capture: {nets: [192.0.2.1, 10.1.2.3/8]}",
+        "1: capture.nets is \"10.1.2.3/8\", but must be a network, without bits behind its prefix: 10.0.0.0/8, or 10.1.2.3 for that host alone",
+    );
+    check(
         "capture: {interfaces: [eth0, any]}",
         "1: capture.interfaces is \"eth0, any\", but must be any alone, or names without any",
     );
@@ -358,6 +362,10 @@ fn messages_about_variables() {
     check(
         &[("TAPLINE_CAPTURE_PORTS", "80,,81")],
         "TAPLINE_CAPTURE_PORTS is \"80, , 81\", but must be a port from 1 to 65535",
+    );
+    check(
+        &[("TAPLINE_CAPTURE_LOCAL", "::1,fd00::7/8")],
+        "TAPLINE_CAPTURE_LOCAL is \"fd00::7/8\", but must be a network, without bits behind its prefix: fd00::/8, or fd00::7 for that host alone",
     );
     check(
         &[("TAPLINE_LOG_STATISTICS", "")],

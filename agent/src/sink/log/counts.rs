@@ -90,6 +90,13 @@ impl SinkCounts {
         self.lost[reason as usize]
     }
 
+    /// The same with so many lines lost for this reason.
+    #[cfg(test)]
+    pub(crate) fn with_lost(mut self, reason: LossReason, records: u64) -> Self {
+        self.lost[reason as usize].records = records;
+        self
+    }
+
     /// What was lost for any reason.
     #[must_use]
     pub fn lost_in_all(&self) -> Loss {

@@ -14,6 +14,14 @@ pub enum LogError {
         /// What the system said.
         source: io::Error,
     },
+    /// The file of today cannot be written to.
+    #[error("log file {} cannot be written to; move it away, or choose another folder with --log-dir", path.display())]
+    File {
+        /// The file.
+        path: PathBuf,
+        /// What the system said.
+        source: io::Error,
+    },
     /// Another process has the folder.
     #[error("log folder {}: another tapline writes there; choose another with --log-dir", path.display())]
     InUse {

@@ -121,6 +121,18 @@ impl LogWriter {
         self
     }
 
+    /// Whether the file of a series will take lines, as far as that can be told without one: it may not be
+    /// there yet, and is not made.
+    pub(super) fn check(&self, series: Series) -> Result<(), LogError> {
+        let form = Form::Live;
+        let path = self.path(FileName { series, form });
+        match folder::open_present(&path) {
+            Err(error) if error.kind() == io::ErrorKind::NotFound => Ok(()),
+            Err(source) => Err(LogError::File { path, source }),
+            Ok(_) => Ok(()),
+        }
+    }
+
     /// Writes whole lines. Gives how many of their bytes are in the files, and what stopped it.
     pub(super) fn write(&mut self, series: Series, lines: &[u8]) -> (usize, Option<io::Error>) {
         let mut done = 0;

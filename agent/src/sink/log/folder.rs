@@ -79,13 +79,25 @@ pub(super) fn lock(directory: &Path) -> io::Result<Option<File>> {
 
 /// Opens a file for appending, makes it when it is missing; refuses links and what is no file.
 pub(super) fn open_append(path: &Path) -> io::Result<File> {
-    let file = OpenOptions::new()
+    open(path, OpenOptions::new().create(true))
+}
+
+/// The same for one that is there.
+pub(super) fn open_present(path: &Path) -> io::Result<File> {
+    open(path, &mut OpenOptions::new())
+}
+
+fn open(path: &Path, options: &mut OpenOptions) -> io::Result<File> {
+    let opened = options
         .read(true)
         .append(true)
-        .create(true)
         .mode(FILE_MODE)
         .custom_flags(libc::O_NOFOLLOW | libc::O_NONBLOCK)
-        .open(path)?;
+        .open(path);
+    let file = opened.map_err(|error| match error.raw_os_error() {
+        Some(libc::ELOOP) => io::Error::other("it is a symbolic link, and none is followed"),
+        _ => error,
+    })?;
     if !file.metadata()?.is_file() {
         return Err(io::Error::other("it is not a regular file"));
     }

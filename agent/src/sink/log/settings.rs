@@ -92,6 +92,9 @@ pub struct LogSettings {
     /// Whether closing waits until the files are on the disk. Default: yes. No where the lines can be
     /// made again: the kernel brings them to the disk when it has time.
     pub sync: bool,
+    /// Whether records are of now, so that the files of today are those that lines will go to: one that
+    /// cannot be written to is told of at the start. Default: yes.
+    pub live: bool,
     /// The zone of classic times, and of the day of a file in every format. None, the default: the
     /// zone of the host.
     pub zone: Option<TimeZone>,
@@ -115,6 +118,7 @@ impl Default for LogSettings {
             queue_batches: 128,
             on_full: OnFull::Drop,
             sync: true,
+            live: true,
             zone: None,
         }
     }

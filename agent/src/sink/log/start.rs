@@ -15,7 +15,7 @@ use super::files::LogWriter;
 use super::folder::LiveFiles;
 use super::lines::{Lines, frame};
 use super::names::{Series, Topic};
-use super::settings::{Format, LogSettings, Output};
+use super::settings::{Format, LogSettings, OnFull, Output};
 use super::stream::Stream;
 use super::tidy::Tidy;
 use super::writer::{Target, Writer};
@@ -33,6 +33,11 @@ impl LogSink {
         let (wake, woken) = sync_channel(1);
         let today = zone.to_datetime(Timestamp::now()).date();
         let files = LogWriter::open(directory, settings.rotate, Arc::clone(&live), wake, today)?;
+        if settings.live {
+            for topic in topics(settings) {
+                files.check(Series { topic, day: today })?;
+            }
+        }
         let tidy = Tidy {
             directory: directory.clone(),
             compress: settings.rotate.compress,
@@ -65,12 +70,9 @@ impl LogSink {
         tidy: Option<(JoinHandle<()>, Arc<AtomicBool>)>,
     ) -> Result<Self, LogError> {
         let has_days = matches!(target, Target::Files(..));
-        let of_heads = matches!(settings.format, Format::Classic | Format::Json);
-        let split = settings.split && has_days && of_heads;
-        let topics: &[Topic] = match settings.format {
-            _ if split => &Kind::ALL.map(Topic::kind),
-            Format::Zeek if has_days => &[Topic::Http, Topic::Connections],
-            _ => &[Topic::Http],
+        let topics = match has_days {
+            true => topics(settings),
+            false => vec![Topic::Http],
         };
         // Those in the queue, and the one that the writer holds.
         let unmade = settings.queue_batches + 1;
@@ -78,8 +80,11 @@ impl LogSink {
         let (give_back, empty) = sync_channel(unmade + topics.len());
         let shared = Arc::<Shared>::default();
         let target = match target {
-            Target::Stream(stream) => Target::Stream(stream.watched(Arc::clone(&shared))),
-            files => files,
+            // Where nothing is lost by waiting, a reader that takes its time is nothing to speak of.
+            Target::Stream(stream) if settings.on_full == OnFull::Drop => {
+                Target::Stream(stream.watched(Arc::clone(&shared)))
+            }
+            other => other,
         };
         let writer = Writer {
             target,
@@ -104,7 +109,7 @@ impl LogSink {
             lines: Lines::new(settings, &zone),
             filling: filling.collect(),
             clock: has_days.then(|| Clock::new(zone, b' ')),
-            split,
+            split: has_days && is_split(settings),
             batch_bytes: settings.batch_bytes,
             on_full: settings.on_full,
             unmade,
@@ -117,6 +122,20 @@ impl LogSink {
                 tidy,
             }),
         })
+    }
+}
+
+/// Whether each kind of head has files of its own.
+fn is_split(settings: &LogSettings) -> bool {
+    settings.split && matches!(settings.format, Format::Classic | Format::Json)
+}
+
+/// What has files of its own.
+fn topics(settings: &LogSettings) -> Vec<Topic> {
+    match settings.format {
+        _ if is_split(settings) => Kind::ALL.map(Topic::kind).to_vec(),
+        Format::Zeek => vec![Topic::Http, Topic::Connections],
+        _ => vec![Topic::Http],
     }
 }
 

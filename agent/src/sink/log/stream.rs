@@ -3,7 +3,7 @@
 use std::{
     fs::File,
     io::{self, Write as _},
-    os::{fd::AsRawFd as _, unix::fs::FileTypeExt as _},
+    os::{fd::AsFd as _, unix::fs::FileTypeExt as _},
     sync::Arc,
     thread,
     time::{Duration, Instant},
@@ -14,15 +14,13 @@ use super::{
     frame::Frame,
     names::Topic,
 };
+use crate::pipe::{PIECE, Room, room};
 
 /// How long to wait for a reader when the stream was made non-blocking by somebody else.
 const PAUSE: Duration = Duration::from_millis(1);
 
 /// How long nobody reads before it is said.
 const PATIENCE: Duration = Duration::from_secs(3);
-
-/// Bytes that a pipe takes without waiting when it says that it takes some (pipe(7), PIPE_BUF).
-const PIECE: usize = 4096;
 
 /// A stream that whole lines go to.
 #[derive(Debug)]
@@ -50,7 +48,12 @@ impl Reader {
     /// Waits until the pipe has room, or has no reader any more; says so when it takes long.
     fn wait(&mut self, file: &File) {
         let begun = Instant::now();
-        while !has_room(file, self.patience.min(Duration::from_secs(1))) {
+        let is_gone = loop {
+            match room(file.as_fd(), self.patience.min(Duration::from_secs(1))) {
+                Room::Some => break false,
+                Room::Never => break true,
+                Room::None => {}
+            }
             if !self.stalled && begun.elapsed() >= self.patience {
                 self.stalled = true;
                 let counts = self.shared.counts();
@@ -60,8 +63,14 @@ impl Reader {
                     "nobody reads standard output: lines wait, and what the queue has no room for is dropped and counted (queue_full)"
                 );
             }
-        }
+        };
         if std::mem::take(&mut self.stalled) {
+            if is_gone {
+                tracing::info!(
+                    "whoever was to read standard output has gone; lines that wait are lost"
+                );
+                return;
+            }
             let dropped = self.shared.counts().lost(LossReason::QueueFull).records;
             tracing::info!(
                 dropped,
@@ -69,19 +78,6 @@ impl Reader {
             );
         }
     }
-}
-
-/// Whether a pipe takes bytes now, or an error; waits so long for it.
-fn has_room(file: &File, wait: Duration) -> bool {
-    let mut polled = libc::pollfd {
-        fd: file.as_raw_fd(),
-        events: libc::POLLOUT,
-        revents: 0,
-    };
-    let milliseconds = wait.as_millis().min(1_000_000) as libc::c_int;
-    // SAFETY: `polled` is one valid entry. An interrupted wait is a short one.
-    let ready = unsafe { libc::poll(&raw mut polled, 1, milliseconds) };
-    ready > 0
 }
 
 impl Stream {
@@ -240,6 +236,36 @@ mod tests {
         assert_eq!((written, text.len()), (expected.len(), expected.len()));
         assert!(text == expected);
         assert_eq!(said("is read again"), 1, "{}", diagnostics.text());
+    }
+
+    #[test]
+    fn a_reader_that_goes_away_after_it_did_not_read_is_gone() {
+        let (reader, writer) = io::pipe().unwrap();
+        let stream = Stream::new(File::from(OwnedFd::from(writer)));
+        let mut stream = stream.watched_for(Arc::default(), Duration::from_millis(50));
+        let diagnostics = Diagnostics::default();
+        let copy = diagnostics.clone();
+        let thread = thread::spawn(move || {
+            let subscriber = tracing_subscriber::fmt()
+                .with_ansi(false)
+                .with_writer(move || copy.clone())
+                .finish();
+            let lines = b"0123456789abcde\n".repeat(20_000);
+            tracing::subscriber::with_default(subscriber, || stream.write(&lines))
+        });
+        let said = |word: &str| diagnostics.text().matches(word).count();
+        for _ in 0..1_000 {
+            if said("nobody reads") > 0 {
+                break;
+            }
+            thread::sleep(Duration::from_millis(10));
+        }
+        assert_eq!(said("nobody reads"), 1, "{}", diagnostics.text());
+        drop(reader);
+        let (_, error) = thread.join().unwrap();
+        assert_eq!(error.unwrap().kind(), io::ErrorKind::BrokenPipe);
+        assert_eq!(said("is read again"), 0, "{}", diagnostics.text());
+        assert_eq!(said("has gone"), 1, "{}", diagnostics.text());
     }
 
     #[derive(Clone, Default)]

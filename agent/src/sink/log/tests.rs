@@ -188,6 +188,64 @@ fn files_are_reopened_when_asked() {
 }
 
 #[test]
+fn a_file_of_today_that_cannot_be_written_to_is_told_of_at_the_start() {
+    let folder = tempfile::tempdir().unwrap();
+    let now = Timestamp::now();
+    // The day may change while this runs: the file of tomorrow is in the way too.
+    let days = [now, now + Duration::from_secs(86_400)];
+    let days = days.map(|day| day.to_zoned(TimeZone::UTC).strftime("%Y%m%d").to_string());
+    let start = |change: fn(&mut LogSettings)| {
+        let mut settings = settings(folder.path());
+        change(&mut settings);
+        LogSink::start(settings)
+    };
+    let check = |series: &str, make: fn(&Path), change: fn(&mut LogSettings), why: &str| {
+        let paths = days
+            .each_ref()
+            .map(|day| folder.path().join(format!("{series}-{day}.log")));
+        paths.iter().for_each(|path| make(path));
+        let error = start(change).unwrap_err();
+        let text = format!("{error}: {}", std::error::Error::source(&error).unwrap());
+        assert!(text.contains(&format!("/{series}-")), "{text}");
+        assert!(text.contains(why), "{text}");
+        // Records of other days may have other files.
+        let of_a_capture = start(|settings| settings.live = false);
+        assert_eq!(of_a_capture.unwrap().close().counts.accepted, 0);
+        for path in &paths {
+            assert!(fs::symlink_metadata(path).is_ok());
+            fs::remove_dir(path)
+                .or_else(|_| fs::remove_file(path))
+                .unwrap();
+        }
+    };
+    let a_folder = |path: &Path| fs::create_dir(path).unwrap();
+    let a_link = |path: &Path| std::os::unix::fs::symlink("elsewhere", path).unwrap();
+    let as_it_is = |_: &mut LogSettings| ();
+    check("http", a_folder, as_it_is, "Is a directory");
+    check("http", a_link, as_it_is, "it is a symbolic link");
+    check(
+        "http-SR",
+        a_folder,
+        |settings| settings.split = true,
+        "Is a directory",
+    );
+    check(
+        "conn",
+        a_folder,
+        |settings| settings.format = Format::Zeek,
+        "Is a directory",
+    );
+    // What is there is left as it is, and what is not there is not made.
+    let path = folder.path().join(format!("http-{}.log", days[0]));
+    fs::write(&path, CLASSIC).unwrap();
+    assert_eq!(start(as_it_is).unwrap().close().counts.accepted, 0);
+    assert_eq!(fs::read_to_string(&path).unwrap(), CLASSIC);
+    fs::remove_file(&path).unwrap();
+    assert_eq!(start(as_it_is).unwrap().close().counts.accepted, 0);
+    assert_eq!(fs::read_dir(folder.path()).unwrap().count(), 0);
+}
+
+#[test]
 fn a_folder_in_trouble_is_counted_by_reason_and_taken_up_again() {
     let parent = tempfile::tempdir().unwrap();
     let folder = parent.path().join("logs");

@@ -57,6 +57,8 @@ struct Outstanding {
     kind: RequestKind,
     /// Its number on the connection, from 0.
     number: u32,
+    /// Where in its stream it begins.
+    position: u64,
     /// The next response is the answer to it, as far as can be told.
     certain: bool,
 }

@@ -8,6 +8,7 @@
 mod conversation;
 mod missed;
 mod observer;
+mod ring;
 mod wire;
 
 use proptest::prelude::*;

@@ -118,11 +118,17 @@ impl Connection {
             StartLine::Request { method, .. } => {
                 let body = framing::request_body(message.framing);
                 let among_others = self.may_be_among_others(header, message, &body);
-                let number = self.request(side, RequestKind::of(method), among_others, core);
+                // The end of it was waited for, and its answer did not wait.
+                let is_answered = partial
+                    && self.requests.is_empty()
+                    && self.sides[1 - side].reached > header.peer_position;
+                let kind = (!is_answered).then(|| RequestKind::of(method));
+                let number = self.request(side, kind, header.position, among_others, core);
                 ((body, message.framing.asks_first), Some(number))
             }
             StartLine::Response { status, .. } => {
-                let (request, exchange) = self.response(side, status, core, out);
+                let (request, exchange) =
+                    self.response(side, status, header.peer_position, core, out);
                 let body = framing::response_body(status, message.framing, request);
                 ((body, request.is_none()), exchange)
             }
@@ -169,11 +175,13 @@ impl Connection {
         header.flags & flag::ALL != 0 && !(alone && self.earlier == Earlier::One)
     }
 
-    /// A request begins: it is outstanding from now on. Gives its number on the connection.
+    /// A request begins: it is outstanding from now on; `kind` `None`: it is answered already. Gives its number on the
+    /// connection.
     pub(super) fn request(
         &mut self,
         side: usize,
-        kind: RequestKind,
+        kind: Option<RequestKind>,
+        position: u64,
         among_others: bool,
         core: &mut Core,
     ) -> u32 {
@@ -186,6 +194,9 @@ impl Connection {
         }
         let number = self.numbered;
         self.numbered = self.numbered.wrapping_add(1);
+        let Some(kind) = kind else {
+            return number;
+        };
         if self.ahead > 0 {
             self.ahead -= 1;
         } else if self.requests.len() >= core.limits.requests {
@@ -196,6 +207,7 @@ impl Connection {
             self.requests.push_back(Outstanding {
                 kind,
                 number,
+                position,
                 // Requests may have been lost; of several at once then nobody knows which these are.
                 certain: self.unsure == 0 || !among_others,
             });
@@ -204,11 +216,12 @@ impl Connection {
     }
 
     /// A response begins; gives the kind of the request it answers, where that is certain, and its
-    /// number.
+    /// number. `asked`: how much the client had sent by then; 0: nobody knows.
     pub(super) fn response(
         &mut self,
         side: usize,
         status: u16,
+        asked: u64,
         core: &mut Core,
         out: &mut impl Output,
     ) -> (Option<RequestKind>, Option<u32>) {
@@ -229,10 +242,13 @@ impl Connection {
         if status == 100 {
             self.sides[client].skip_body();
         }
+        // Nobody answers what is still to be sent: a head that was cut is told later than the next request.
+        let next = self.requests.front().copied();
+        let next = next.filter(|request| asked == 0 || request.position < asked);
         let request = if is_interim(status) {
-            self.requests.front().copied()
+            next
         } else {
-            let request = self.requests.pop_front();
+            let request = next.and_then(|_| self.requests.pop_front());
             if request.is_none() && self.sides[client].held_from().is_some() {
                 // The request that it answers has come, behind a hole, and will be read next.
                 exchange = Some(self.numbered.wrapping_add(self.ahead));

@@ -9,6 +9,7 @@ use std::{format, vec};
 
 use proptest::prelude::*;
 
+use super::network::EXTENSION_HEADERS_MAX;
 use super::tunnel::VXLAN_PORTS;
 use super::*;
 use crate::frame::{self, IPV4, IPV6, TCP, UDP, VLAN};

@@ -49,7 +49,8 @@ pub struct Segment {
     pub protocol: u32,
     /// TCP flags (RFC 9293, 3.1), low six bits.
     pub tcp_flags: u8,
-    /// 1: the first fragment of several; the payload goes on in fragments that are not read.
+    /// 1: the first fragment of several, of the packet or of the tunnel's; the payload goes on in fragments that are not
+    /// read.
     pub fragment: u8,
     /// 1: found inside a tunnel.
     pub tunnelled: u8,
@@ -66,6 +67,8 @@ pub struct Segment {
     next: Shared<u32>,
     /// Where the network header begins.
     network: Shared<u32>,
+    /// Where the packet ends that is not inside of another.
+    outer_end: Shared<u32>,
 }
 
 /// TCP flag bits.
@@ -110,7 +113,7 @@ mod protocol {
 /// Reads the headers of a packet into `segment`.
 ///
 /// # Errors
-/// The reason why the packet is not looked into; `segment` is then of no meaning.
+/// The reason why the packet is not looked into; `segment` is then of no meaning but to [`goes_on_elsewhere`].
 #[inline(always)]
 pub fn classify<P: Packet>(packet: &P, segment: &mut Segment) -> Result<(), Ignored> {
     let origin = packet.origin();
@@ -138,8 +141,10 @@ fn step_by_step<P: Packet>(packet: &P, segment: &mut Segment) -> Result<(), Igno
     let start = segment.offset.get();
     segment.end.set(packet.wire_length());
     network(packet, segment)?;
+    let end = segment.end.get();
+    segment.outer_end.set(end);
     // What the link put behind the packet to make its frame long enough does not count.
-    segment.network_length = segment.end.get() - start;
+    segment.network_length = end - start;
     // One level: what is inside a second tunnel is counted by its protocol and not opened.
     match tunnel(packet, segment) {
         Tunnel::None => {}
@@ -154,6 +159,27 @@ fn step_by_step<P: Packet>(packet: &P, segment: &mut Segment) -> Result<(), Igno
         }
     }
     transport(packet, segment)
+}
+
+/// Whether a packet that [`classify`] refused, `why` as a number, is a first fragment and its headers go on in later
+/// ones: nothing contradicts itself then.
+#[inline(always)]
+#[must_use]
+pub fn goes_on_elsewhere<P: Packet>(packet: &P, segment: &Segment, why: u32) -> bool {
+    if segment.fragment == 0 {
+        return false;
+    }
+    let end = segment.end.get();
+    if segment.tunnelled != 0 && segment.outer_end.get() != end {
+        // What is inside ends before.
+        return false;
+    }
+    if why == Ignored::Truncated as u32 {
+        // Else it is the capture that cut it.
+        return packet.read::<1>(end.wrapping_sub(1)).is_some();
+    }
+    // Behind the end stands what makes the frame long enough.
+    why == Ignored::BadLength as u32 || segment.offset.get() >= end
 }
 
 /// Reads the headers that nearly all packets have, at the places where they nearly always are: Ethernet,

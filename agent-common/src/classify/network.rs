@@ -112,7 +112,8 @@ fn is_extension(next: u32) -> bool {
 }
 
 /// Notes where a network packet of `total` bytes ends. A total of 0 stands for "as long as the
-/// frame": super-packets over 64 KiB cannot say their length.
+/// frame": super-packets over 64 KiB cannot say their length. What is inside of a first fragment ends with it: the rest
+/// is in later ones.
 #[inline(always)]
 fn set_end(segment: &Segment, total: u32, header_length: u32) -> Result<(), Ignored> {
     let offset = segment.offset.get();
@@ -128,7 +129,11 @@ fn set_end(segment: &Segment, total: u32, header_length: u32) -> Result<(), Igno
         return Err(Ignored::BadHeader);
     }
     if offset + total > limit {
-        return Err(Ignored::BadLength);
+        return if segment.fragment != 0 && offset + header_length <= limit {
+            Ok(())
+        } else {
+            Err(Ignored::BadLength)
+        };
     }
     segment.end.set(offset + total);
     Ok(())

@@ -399,7 +399,16 @@ fn damaged_and_foreign_packets_are_counted_by_reason() {
         "http2",
         ethernet(&[], &two.client("PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n")),
     ));
-    let frames: Vec<Vec<u8>> = cases.iter().map(|(_, frame)| frame.clone()).collect();
+    // Counted once, with the piece that tells.
+    let mut pieces = Conversation::example(4_003);
+    let mut frames: Vec<Vec<u8>> = ["P", "RI * "]
+        .map(|piece| ethernet(&[], &pieces.client(piece)))
+        .into();
+    cases.push((
+        "http2",
+        ethernet(&[], &pieces.client("HTTP/2.0\r\n\r\nSM\r\n\r\n")),
+    ));
+    frames.extend(cases.iter().map(|(_, frame)| frame.clone()));
     for flags in HOOKS {
         let ended = capture(&pair, flags, &frames);
         assert!(ended.heads.is_empty(), "{flags}: {:?}", ended.summaries());

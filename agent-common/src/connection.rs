@@ -143,6 +143,8 @@ pub mod state {
     pub const UNSURE: u32 = 1 << 8;
     /// A body of known length is due, and nothing has come behind its head.
     pub const BODY_AWAITED: u32 = 1 << 10;
+    /// The first bytes came in pieces and are those of the preface of HTTP/2 so far.
+    pub const PREFACE: u32 = 1 << 11;
 }
 
 /// The word by which the reader ends an escalation: it has seen so many records and nothing is pending.

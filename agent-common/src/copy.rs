@@ -113,6 +113,7 @@ impl<P: Packet, H: Host> Copier<'_, P, H> {
         self.work.flags.set(u32::from(flags));
         let connection = self.connection;
         let peer = &connection.directions[(self.side & 1 ^ 1) as usize];
+        self.work.peer_state.set(peer.state.get());
         let header = &mut self.scratch.header;
         header.time_ns = self.host.now_ns();
         header.segment_end = self.work.start.get() + u64::from(segment.payload_length);
@@ -211,6 +212,10 @@ impl<P: Packet, H: Host> Copier<'_, P, H> {
             copied
         };
         self.direction.head_bytes.set(head_bytes);
+        // Read again for the question: what it tells of them would cost the verifier dear.
+        if work.captured.get() < 8 || self.direction.state.get() & state::PREFACE != 0 {
+            self.follow_preface(copied);
+        }
         let state = self.direction.state.get() & !(state::HEAD | BODY_DUE);
         self.direction.state.set(state);
         let end = self.host.head_end(self.scratch, copied).unwrap_or(0);

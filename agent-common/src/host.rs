@@ -1,11 +1,12 @@
 //! Where connections, counters and records live: maps in the kernel, vectors in the agent.
 
+use crate::connection::Direction;
 use crate::flow::count::{count, count_new, end};
 use crate::flow::{FlowBucket, FlowLines, FlowRecord, left_out};
 use crate::scratch::{Scratch, Workplace};
 use crate::search::{Body, head_end, request_body};
 use crate::shared::Shared;
-use crate::start::{Start, is_request_line, start_of};
+use crate::start::{Start, is_request_line, preface, start_of};
 use crate::table::Bucket;
 
 /// What the classifier needs of its surroundings.
@@ -122,6 +123,18 @@ pub unsafe trait Host {
     /// [`crate::start::is_request_line`].
     fn is_request_line(&self, scratch: &Scratch, length: u32) -> bool {
         is_request_line(scratch, length)
+    }
+
+    /// [`crate::start::preface::follow`].
+    fn follow_preface(
+        &self,
+        direction: &Direction,
+        peer: u32,
+        position: u64,
+        word: u64,
+        copied: u32,
+    ) -> u32 {
+        preface::follow(direction, peer, position, word, copied)
     }
 
     /// [`crate::search::head_end`].

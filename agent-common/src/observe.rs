@@ -1,6 +1,6 @@
 //! One packet, from its first byte to the counters and the ring.
 
-use crate::classify::{Segment, classify};
+use crate::classify::{Segment, classify, goes_on_elsewhere};
 use crate::counters::{Counters, Ignored, Protocol};
 use crate::host::Host;
 use crate::packet::Packet;
@@ -20,7 +20,12 @@ pub fn observe<P: Packet, H: Host>(packet: &P, host: &H) -> Option<u32> {
     workplace.work.ifindex.set(origin.ifindex);
     workplace.work.outgoing.set(u32::from(origin.outgoing));
     if let Err(why) = classify(packet, &mut workplace.segment) {
-        let Workplace { counters, work, .. } = workplace;
+        let Workplace {
+            counters,
+            work,
+            segment,
+            ..
+        } = workplace;
         count_packet(
             counters,
             work,
@@ -29,9 +34,12 @@ pub fn observe<P: Packet, H: Host>(packet: &P, host: &H) -> Option<u32> {
             0,
         );
         // Forgotten and read again: the compiler may not drop the mask that the verifier needs.
-        workplace.work.kind.set(why as u32);
-        let why = workplace.work.kind.get() as usize & (Ignored::PLACES - 1);
-        counters.ignored[why] += u64::from(workplace.work.segments.get());
+        work.kind.set(why as u32);
+        if goes_on_elsewhere(packet, segment, work.kind.get()) {
+            work.kind.set(Ignored::Fragment as u32);
+        }
+        let why = work.kind.get() as usize & (Ignored::PLACES - 1);
+        counters.ignored[why] += u64::from(work.segments.get());
         return Some(why as u32).filter(|why| DAMAGED >> why & 1 != 0);
     }
     let Workplace {

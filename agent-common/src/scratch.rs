@@ -56,7 +56,8 @@ pub struct Work {
     pub ifindex: Shared<u32>,
     /// 1: it is leaving the host.
     pub outgoing: Shared<u32>,
-    unused: Shared<u32>,
+    /// The state of the other direction, when copying begins.
+    pub peer_state: Shared<u32>,
     /// The slot of its flow.
     pub flow_slot: Shared<u32>,
     /// The generation of its flow.

@@ -3,6 +3,8 @@
 //! A prefix decides, because that is what a kernel can afford; whether the line really is HTTP/1
 //! (RFC 9112, section 3 and 4) is found out where heads are parsed.
 
+pub mod preface;
+
 use crate::scratch::Scratch;
 
 /// What payload begins with.

@@ -2,6 +2,7 @@
 //! state in which it is called. All loops over bytes live here.
 
 use agent_common::{
+    connection::Direction,
     flow::{
         FlowRecord,
         count::{count, count_new, end},
@@ -32,6 +33,23 @@ pub extern "C" fn is_request_line(scratch: *const Scratch, length: u32) -> u32 {
         return 0;
     };
     u32::from(start::is_request_line(scratch, length))
+}
+
+/// [`start::preface::follow`].
+#[inline(never)]
+#[unsafe(no_mangle)]
+pub extern "C" fn follow_preface(
+    direction: *const Direction,
+    peer: u32,
+    position: u64,
+    word: u64,
+    copied: u32,
+) -> u32 {
+    // SAFETY: the verifier admits only null or a whole direction, of which every word is shared.
+    let Some(direction) = (unsafe { direction.as_ref() }) else {
+        return 0;
+    };
+    start::preface::follow(direction, peer, position, word, copied)
 }
 
 /// [`search::head_end`]: 0 when there is none.

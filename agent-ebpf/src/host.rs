@@ -1,6 +1,7 @@
 //! The kernel as the surroundings of the classifier.
 
 use agent_common::{
+    connection::Direction,
     flow::{FlowBucket, FlowLines, FlowRecord, line_index},
     host::Host,
     scratch::{Scratch, Workplace},
@@ -242,6 +243,18 @@ unsafe impl Host for Kernel {
     #[inline(always)]
     fn is_request_line(&self, scratch: &Scratch, length: u32) -> bool {
         functions::is_request_line(scratch, length) != 0
+    }
+
+    #[inline(always)]
+    fn follow_preface(
+        &self,
+        direction: &Direction,
+        peer: u32,
+        position: u64,
+        word: u64,
+        copied: u32,
+    ) -> u32 {
+        functions::follow_preface(direction, peer, position, word, copied)
     }
 
     #[inline(always)]

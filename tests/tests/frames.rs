@@ -139,6 +139,61 @@ fn tunnels_are_looked_into() {
     }
 }
 
+#[test]
+fn the_first_fragment_of_a_tunnels_packet_is_looked_into() {
+    /// Behind the outer header of the first fragment: the head is whole in it, its body is not.
+    const KEPT: u16 = 400;
+    let pair = Pair::new();
+    let outer = [[203, 0, 113, 1], [203, 0, 113, 2]].map(IpAddr::from);
+    for flags in HOOKS {
+        let mut frames = Vec::new();
+        let mut expected = Vec::new();
+        for (port, tunnel) in (2_100..).zip(Tunnel::ALL) {
+            let name = format!("{tunnel:?}");
+            let mut conversation = Conversation::example(port);
+            let mut packets = conversation.open();
+            let body = "b".repeat(600);
+            packets.push(conversation.client(format!(
+                "POST /{name} HTTP/1.1\r\nHost: h\r\nContent-Length: 600\r\n\r\n{body}"
+            )));
+            packets.push(conversation.server("HTTP/1.1 200 OK\r\nContent-Length: 0\r\n\r\n"));
+            packets.push(conversation.client("GET /next HTTP/1.1\r\nHost: h\r\n\r\n"));
+            packets.push(conversation.server("HTTP/1.1 201 Created\r\nContent-Length: 0\r\n\r\n"));
+            for packet in packets {
+                let packet = tunnel.wrap(outer[0], outer[1], &packet);
+                if packet.len() < 600 {
+                    frames.push(packet);
+                } else {
+                    frames.extend(in_two(&packet, KEPT));
+                }
+            }
+            expected.extend([
+                format!("CQ POST /{name}"),
+                "CR 200".to_owned(),
+                "CQ GET /next".to_owned(),
+                "CR 201".to_owned(),
+            ]);
+        }
+        let ended = capture(&pair, flags, &wrapped(&[], frames));
+        assert_eq!(ended.summaries(), expected, "{flags}");
+        let fragments = Tunnel::ALL.len() as u64;
+        assert_eq!(ended.count("ignored/fragment"), fragments, "{flags}");
+    }
+}
+
+/// An IPv4 packet as two fragments, of which the first has `kept` bytes behind its header.
+fn in_two(packet: &[u8], kept: u16) -> [Vec<u8>; 2] {
+    let (header, inside) = packet.split_at(20);
+    let (one, two) = inside.split_at(usize::from(kept));
+    [(0x2000, one), (kept / 8, two)].map(|(field, inside)| {
+        let mut piece = [header, inside].concat();
+        let total = piece.len() as u16;
+        piece[2..4].copy_from_slice(&total.to_be_bytes());
+        piece[6..8].copy_from_slice(&u16::to_be_bytes(field));
+        piece
+    })
+}
+
 /// A pipelined conversation: (from the client, payload), in the order of the wire.
 fn pieces() -> Vec<(bool, String)> {
     let get = |name: &str| {
@@ -344,7 +399,16 @@ fn damaged_and_foreign_packets_are_counted_by_reason() {
         "http2",
         ethernet(&[], &two.client("PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n")),
     ));
-    let frames: Vec<Vec<u8>> = cases.iter().map(|(_, frame)| frame.clone()).collect();
+    // Counted once, with the piece that tells.
+    let mut pieces = Conversation::example(4_003);
+    let mut frames: Vec<Vec<u8>> = ["P", "RI * "]
+        .map(|piece| ethernet(&[], &pieces.client(piece)))
+        .into();
+    cases.push((
+        "http2",
+        ethernet(&[], &pieces.client("HTTP/2.0\r\n\r\nSM\r\n\r\n")),
+    ));
+    frames.extend(cases.iter().map(|(_, frame)| frame.clone()));
     for flags in HOOKS {
         let ended = capture(&pair, flags, &frames);
         assert!(ended.heads.is_empty(), "{flags}: {:?}", ended.summaries());

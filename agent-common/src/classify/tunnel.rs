@@ -16,9 +16,6 @@ pub(super) enum Tunnel {
 /// Tells whether the packet is a tunnel's, and steps over the tunnel's header.
 #[inline(always)]
 pub(super) fn tunnel<P: Packet>(packet: &P, segment: &Segment) -> Tunnel {
-    if segment.fragment != 0 {
-        return Tunnel::None;
-    }
     let offset = segment.offset.get();
     match segment.next.get() {
         // RFC 2003 and RFC 4213.

@@ -2,7 +2,7 @@
 
 use super::Copier;
 use crate::connection::state;
-use crate::counters::Escalated;
+use crate::counters::{Escalated, Ignored};
 use crate::host::Host;
 use crate::packet::Packet;
 use crate::record::flag;
@@ -64,7 +64,7 @@ impl<P: Packet, H: Host> Copier<'_, P, H> {
         } else {
             self.direction.messages.set(messages.wrapping_add(1));
             // Of two directions of requests one is of another kind, and no body in it is believed.
-            let both = self.peer().state.get() & state::REQUESTS != 0;
+            let both = work.peer_state.get() & state::REQUESTS != 0;
             if both || messages.wrapping_sub(peers) as i32 >= 1 {
                 self.escalate(Escalated::Pipelined);
             }
@@ -72,6 +72,20 @@ impl<P: Packet, H: Host> Copier<'_, P, H> {
         if work.is(mark::ESCALATED) {
             work.flags.set(work.flags.get() | u32::from(flag::ALL));
         }
+    }
+
+    /// Tells the preface of HTTP/2 where it comes in pieces of which the first is too short to tell: see
+    /// [`crate::start::preface`].
+    #[inline(always)]
+    pub(super) fn follow_preface(&mut self, copied: u32) {
+        let position = self.work.start.get() + u64::from(self.work.from.get());
+        // Not of the peer itself: then the verifier would have to tell the two sides apart in all that follows.
+        let peer = self.work.peer_state.get();
+        let word = self.scratch.window_word(4);
+        let told = self
+            .host
+            .follow_preface(self.direction, peer, position, word, copied);
+        self.counters.ignored[Ignored::Http2 as usize] += u64::from(told);
     }
 
     /// Whether the connection was not seen from its start.

@@ -15,6 +15,8 @@ use crate::settings::filter;
 use crate::testing::{Kernel, Memory, Record};
 
 mod escalated;
+mod foreign;
+mod fragments;
 mod heads;
 mod streams;
 

@@ -16,6 +16,7 @@ pub(super) fn all() -> Vec<Row> {
         fragments,
         transports,
         tunnels,
+        tunnels_in_pieces,
         lies,
     ] {
         part(&mut |name, bytes, expected| {
@@ -186,16 +187,6 @@ fn fragments(add: Add<'_>) {
     add("first fragment of IPv6", six(0, true), first(extended(8)));
     add("later fragment of IPv6", six(1, true), later.clone());
     add("last fragment of IPv6", six(0x1fff, false), later);
-    // A tunnel whose packet is in pieces is not opened.
-    let inside = frame::vxlan(&frame::ethernet(IPV4, &packet4()));
-    let datagram = frame::udp([50_000, 4789], &inside);
-    let outer = with(frame::ipv4(CLIENT, SERVER, UDP, &datagram), 6, &[0x20, 0]);
-    let seen = other(Protocol::Udp, [50_000, 4789], 28, outer.len());
-    add(
-        "first fragment of a tunnel",
-        frame::ethernet(IPV4, &outer),
-        first(seen),
-    );
 }
 
 /// What a packet in IPv4 that is not TCP is read as.
@@ -340,6 +331,104 @@ fn tunnels(add: Add<'_>) {
     let mut seen = other(Protocol::Udp, [50_000, 4789], 28, twice.len());
     seen.tunnelled = true;
     add("VXLAN in GRE", four(twice), Ok(seen));
+}
+
+/// The first `kept` bytes of what is inside of an outer packet, as the first fragment has them.
+fn first_of4(protocol: u8, inside: &[u8], kept: usize) -> Vec<u8> {
+    let outer = outer4(protocol, &inside[..kept]);
+    frame::ethernet(IPV4, &with(outer, 6, &[0x20, 0]))
+}
+
+/// As [`first_of4`], in IPv6.
+fn first_of6(next: u8, inside: &[u8], kept: usize) -> Vec<u8> {
+    let inside = frame::fragment(next, 0, true, &inside[..kept]);
+    frame::ethernet(IPV6, &outer6(44, &inside))
+}
+
+/// The first fragment of a tunnel's packet is looked into as far as it goes; later ones are not.
+fn tunnels_in_pieces(add: Add<'_>) {
+    let vxlan = |ethertype, packet: &[u8]| {
+        let inside = frame::vxlan(&frame::ethernet(ethertype, packet));
+        frame::udp([50_000, 4789], &inside)
+    };
+    let (four, six) = (packet4(), packet6());
+    // What is inside of the outer packet, the bytes before the inner one, and whether that is IPv6.
+    for (name, protocol, inside, before, is_six) in [
+        ("4 in pieces", 4, four.clone(), 0, false),
+        ("6 in pieces", 41, six.clone(), 0, true),
+        ("GRE in pieces", 47, frame::gre(0, IPV4, &four), 4, false),
+        (
+            "GRE with IPv6 in pieces",
+            47,
+            frame::gre(0x20, IPV6, &six),
+            8,
+            true,
+        ),
+        ("VXLAN in pieces", UDP, vxlan(IPV4, &four), 30, false),
+        (
+            "VXLAN with IPv6 in pieces",
+            UDP,
+            vxlan(IPV6, &six),
+            30,
+            true,
+        ),
+    ] {
+        let (seen, headers): (fn(u32) -> Seen, _) = if is_six { (seen6, 60) } else { (seen4, 40) };
+        for kept in (8..inside.len()).step_by(8) {
+            // The VXLAN header is not there, or it is all that is.
+            if protocol == UDP && kept < 16 {
+                continue;
+            }
+            let expected = |outer: usize| {
+                let Some(payload) = kept.checked_sub(before + headers) else {
+                    // What is missing is in another fragment: nothing lies.
+                    return Err(Ignored::Fragment);
+                };
+                let mut seen = inner(seen, outer + before)?;
+                seen.fragment = true;
+                seen.network_length = (outer + kept) as u32;
+                if let Some((_, _, range)) = &mut seen.tcp {
+                    range.end = range.start + payload as u32;
+                }
+                Ok(seen)
+            };
+            let name = format!("{name}, {kept} bytes of {}", inside.len());
+            add(&name, first_of4(protocol, &inside, kept), expected(20));
+            add(&name, first_of6(protocol, &inside, kept), expected(48));
+        }
+        let later = with(outer4(protocol, &inside), 6, &[0x20, 1]);
+        let name = format!("{name}, later");
+        add(&name, frame::ethernet(IPV4, &later), Err(Ignored::Fragment));
+    }
+    // Less than one header of VXLAN: nothing but UDP is to be seen.
+    let datagram = vxlan(IPV4, &four);
+    let mut seen = other(Protocol::Udp, [50_000, 4789], 28, 28);
+    (seen.source, seen.destination, seen.fragment) = (OUTER.into(), OUTER.into(), true);
+    add("8 bytes of VXLAN", first_of4(UDP, &datagram, 8), Ok(seen));
+    // What is there lies all the same.
+    for (name, at, new, why) in [
+        ("version 5 in a piece", 0, &[0x55][..], Ignored::BadHeader),
+        ("a short total in a piece", 2, &[0, 39], Ignored::BadLength),
+        (
+            "TCP of 16 bytes in a piece",
+            32,
+            &[0x40],
+            Ignored::BadHeader,
+        ),
+        ("a later fragment in a piece", 6, &[0, 1], Ignored::Fragment),
+        ("a second tunnel in a piece", 9, &[4], Ignored::Protocol),
+    ] {
+        let inside = with(four.clone(), at, new);
+        add(name, first_of4(4, &inside, 56), Err(why));
+    }
+    // The inner packet is whole, and something follows it.
+    let longer = [four, vec![0xaa; 6]].concat();
+    let mut expected = inner(seen4, 20);
+    if let Ok(seen) = &mut expected {
+        seen.fragment = true;
+        seen.network_length += 6;
+    }
+    add("whole in a piece", first_of4(4, &longer, 64), expected);
 }
 
 fn lies(add: Add<'_>) {

@@ -406,25 +406,6 @@ fn what_a_capture_cut_off_is_counted_and_flagged() {
 }
 
 #[test]
-fn a_first_fragment_is_flagged_as_cut() {
-    let segment = frame::tcp([40_000, 80], 1, tcp::ACK, &[], &GET[..20]);
-    let mut packet = frame::ipv4([10, 0, 0, 9].into(), [10, 0, 0, 1].into(), TCP, &segment);
-    packet[6] = 0x20;
-    let mut kernel = Kernel::new(1);
-    let records = kernel.packet(&Memory::new(Link::Network(IPV4), &packet));
-    let records: Vec<_> = records
-        .into_iter()
-        .map(|record| got(CLIENT, record))
-        .collect();
-    check(
-        "fragment",
-        &records,
-        &[(0, &GET[..20], flag::START | flag::CUT)],
-    );
-    assert_eq!(kernel.counters().first_fragments, 1);
-}
-
-#[test]
 fn the_gap_of_a_packet_too_long_stands_behind_its_last_piece() {
     let (records, next, _) = pieces(1);
     assert_eq!(records[64].number, records[0].number + 64);

@@ -307,40 +307,6 @@ fn text_that_is_no_start_is_not_copied() {
 }
 
 #[test]
-fn other_protocols_are_counted_once_and_left_alone() {
-    let hello = [22, 3, 1, 0, 200, 1, 0, 0, 196, 3, 3];
-    let preface = b"PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n";
-    for (why, bytes) in [(Ignored::Tls, &hello[..]), (Ignored::Http2, preface)] {
-        let mut wire = Wire::new();
-        assert_eq!(wire.say(CLIENT, bytes), []);
-        assert_eq!(wire.say(SERVER, &[22, 3, 3, 0, 100, 2, 0, 0]), []);
-        for _ in 0..3 {
-            // Not again, and nothing that looks like a head in between.
-            assert_eq!(wire.say(CLIENT, bytes), []);
-            assert_eq!(wire.say(CLIENT, GET), []);
-            assert_eq!(wire.say(SERVER, OK), []);
-        }
-        let mut expected = [0; Ignored::PLACES];
-        expected[why as usize] = 1;
-        assert_eq!(wire.kernel.counters().ignored, expected, "{why:?}");
-        assert_eq!(wire.kernel.counters().records, 0);
-    }
-}
-
-#[test]
-fn bodies_that_look_like_other_protocols_are_bodies() {
-    for body in [&[22, 3, 1, 0, 200, 1, 0, 0][..], b"PRI * HTTP/2.0\r\n\r\n"] {
-        let mut wire = Wire::new();
-        wire.say(CLIENT, GET);
-        wire.say(SERVER, OK);
-        wire.say(SERVER, body);
-        assert_eq!(wire.kernel.counters().ignored, [0; Ignored::PLACES]);
-        let at = wire.next[CLIENT];
-        check("next", &wire.say(CLIENT, GET), &[(at, GET, WHOLE)]);
-    }
-}
-
-#[test]
 fn filters_leave_out_before_anything_is_followed() {
     for (bits, counted) in [(filter::PORTS, 0), (filter::NETS, 0)] {
         let mut wire = Wire::from_the_middle();

@@ -84,7 +84,9 @@ pub(super) fn cut_request_line(line: &[u8]) -> Option<StartLine<'_>> {
     let whole = !target.is_empty() && memchr(b'\r', target).is_none();
     let is_request = match version.len() {
         0..PROTOCOL => is_known_method(method) && is_target(method, target),
-        PROTOCOL.. => true,
+        // Else it may as well be the preface of HTTP/2.
+        PROTOCOL => (method, target) != (b"PRI", b"*"),
+        _ => true,
     };
     (whole && is_request && b"HTTP/1.".starts_with(version))
         .then_some(StartLine::Request { method, target })

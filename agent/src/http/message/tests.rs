@@ -259,6 +259,8 @@ fn cut_heads() {
     check("OPTIONS *", request("OPTIONS", "*"));
     check("PROPFIND /a", request("PROPFIND", "/a"));
     check("BREW /pot HTTP/", request("BREW", "/pot"));
+    check("PRI /pot HTTP/", request("PRI", "/pot"));
+    check("PRI * HTTP/1", request("PRI", "*"));
     for bytes in [
         "",
         "G",
@@ -280,6 +282,7 @@ fn cut_heads() {
         "OPTIONS rtsp://x/",
         "CONNECT /",
         "GET *",
+        "PRI * HTTP/",
     ] {
         check(bytes, None);
     }

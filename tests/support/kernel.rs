@@ -96,7 +96,7 @@ pub const PROGRAMS: [Program; 7] = [
     program(
         "tapline_xdp",
         PASS,
-        [285_000, 400_000],
+        [320_000, 400_000],
         Kind::Ethernet,
         false,
     ),

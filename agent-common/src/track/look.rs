@@ -55,7 +55,8 @@ pub(super) fn look<P: Packet, H: Host>(
         work.mark(mark::CONTINUES);
         return true;
     }
-    if (seen | peer.state.get()) & (state::FOREIGN | state::OPAQUE) != 0 {
+    let either = seen | peer.state.get();
+    if either & (state::FOREIGN | state::OPAQUE) != 0 {
         return work.is(mark::ESCALATED);
     }
     let from = work.from.get();
@@ -89,7 +90,7 @@ pub(super) fn look<P: Packet, H: Host>(
         Some(Start::Tls) => foreign(direction, peer, counters, Ignored::Tls),
         Some(Start::Http2) => foreign(direction, peer, counters, Ignored::Http2),
         Some(start) => work.kind.set(start as u32),
-        None if request_may_be_due(first, seen, peer) => work.mark(mark::MAYBE),
+        None if request_may_be_due(first, seen, either) => work.mark(mark::MAYBE),
         None => {}
     }
     work.kind.get() != 0 || work.marks.get() & (mark::MAYBE | mark::ESCALATED) != 0
@@ -98,14 +99,13 @@ pub(super) fn look<P: Packet, H: Host>(
 /// Whether a line with a method that nobody registered, or an empty line before the request line,
 /// is to be expected: anywhere else a line of text looks the same. Behind a request nothing else can
 /// be: bodies of known length are skipped, and others escalate. Requests that nothing was told of are
-/// known by their answers.
+/// known by their answers. `seen`: the state of the direction; `either`: of both together.
 #[inline(always)]
-fn request_may_be_due(first: u8, seen: u32, peer: &Direction) -> bool {
+fn request_may_be_due(first: u8, seen: u32, either: u32) -> bool {
     seen & state::RESPONSES == 0
-        && (is_token_byte(first) || matches!(first, b'\r' | b'\n'))
         && (seen & state::PAYLOAD == 0
-            || seen & state::REQUESTS != 0
-            || peer.state.get() & state::RESPONSES != 0)
+            || (seen & state::REQUESTS) | (either & state::RESPONSES) != 0)
+        && (is_token_byte(first) || matches!(first, b'\r' | b'\n'))
 }
 
 /// Marks a direction that speaks another protocol, unless HTTP was seen on the connection.

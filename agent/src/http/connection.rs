@@ -216,7 +216,7 @@ impl Connection {
     /// Tells the kernel when nothing is in flight here, or nothing is left to read. `header`: of the last record.
     fn release(&self, header: &RecordHeader, out: &mut impl Output) {
         let opaque = self.sides.iter().any(|side| side.mode == Mode::Opaque);
-        if opaque || self.is_quiet(header) {
+        if opaque || self.is_quiet(header) || self.is_other() {
             let [one, two] = &self.sides;
             let records = one.last_record.wrapping_add(two.last_record);
             out.release(self.slot, self.generation, records, opaque);
@@ -239,6 +239,13 @@ impl Connection {
                     && side.is_idle()
                     && side.reached.max(sent) >= side.position
             })
+    }
+
+    /// Whether there was no head, and nothing that is here can become one: another protocol, with requests that look
+    /// alike (RTSP, SIP). What begins a segment is told without copying everything.
+    fn is_other(&self) -> bool {
+        let is_lost = |side: &Side| side.untouched && side.mode == Mode::Lost && side.is_idle();
+        self.client.is_none() && self.sides.iter().all(is_lost)
     }
 }
 

@@ -258,6 +258,15 @@ impl Conversation {
         }
     }
 
+    /// Whether a HEAD was sent together with other requests.
+    pub(crate) fn has_head_in_pipeline(&self) -> bool {
+        self.turns.iter().any(|(side, bytes)| {
+            let text = String::from_utf8_lossy(bytes);
+            let requests = text.matches(" HTTP/1.1\r\n").count();
+            *side == Side::Client && text.contains("HEAD /") && requests > 1
+        })
+    }
+
     /// Whether nothing that follows is HTTP.
     pub(crate) fn ends_http(&self) -> bool {
         self.over

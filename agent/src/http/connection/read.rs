@@ -119,7 +119,7 @@ impl Connection {
                 }
             }
             Mode::MaybeBody { end } => {
-                if self.is_instead_of_body(side, rest, end) {
+                if self.is_instead_of_body(side, rest, end, may_begin) {
                     self.begin_head(side, arrival, rest, Place::MaybeBody { end }, core, out);
                 } else {
                     self.sides[side].skip_body();
@@ -183,16 +183,18 @@ impl Connection {
     }
 
     /// Whether the next message begins where there may be a body up to `end`: a response behind one to an unknown
-    /// request; or a request behind one that asked whether to go on and was answered without its body.
-    fn is_instead_of_body(&self, side: usize, rest: &[u8], end: u64) -> bool {
+    /// request; or a request behind one that asked whether to go on and was answered without its body. `may_begin`: a
+    /// packet begins here.
+    fn is_instead_of_body(&self, side: usize, rest: &[u8], end: u64, may_begin: bool) -> bool {
         let peer = &self.sides[1 - side];
         if self.client == Some(side) {
             // An answer that waits behind a hole may be the one.
             let may_be_answered = self.requests.is_empty() || peer.held_from().is_some();
             return may_be_answered && message::begins_with_known_method(rest);
         }
-        if self.earlier == Earlier::One && self.requests.is_empty() && peer.held_from().is_none() {
-            // The one answer that was due when capture began, and nobody has asked since.
+        let has_asked = !self.requests.is_empty() || peer.held_from().is_some();
+        if self.earlier == Earlier::One && !has_asked && !may_begin {
+            // The one answer that was due when capture began, and its packet goes on.
             return false;
         }
         let known = rest.len().min(STATUS_LINE.len());

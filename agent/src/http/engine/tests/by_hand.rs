@@ -486,6 +486,23 @@ fn look_alikes_of_other_protocols_are_counted() {
 }
 
 #[test]
+fn other_protocols_are_not_copied_on_and_on() {
+    let mut hand = Hand::new();
+    hand.header.flags |= flag::ALL;
+    hand.start(CLIENT, 0, "OPTIONS rtsp://a RTSP/1.0\r\nCSeq: 1\r\n\r\n");
+    hand.send(SERVER, 0, "RTSP/1.0 200 OK\r\nCSeq: 1\r\n\r\n", 0);
+    assert_eq!(hand.found.releases.len(), 2);
+    // Half a start line may become one.
+    hand.start(CLIENT, 0, "OPT");
+    assert_eq!(hand.found.releases.len(), 2);
+    hand.send(CLIENT, 0, "IONS rtsp://a RTSP/1.0\r\n\r\n", 0);
+    assert_eq!(hand.found.releases.len(), 3);
+    hand.start(CLIENT, 0, GET);
+    assert_eq!(hand.found.releases.len(), 3);
+    hand.check(&["GET / HTTP/1.1"]);
+}
+
+#[test]
 fn records_that_cannot_be_are_refused() {
     let (mut engine, mut found) = (engine(), Found::default());
     let good = RecordHeader {

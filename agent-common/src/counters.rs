@@ -103,7 +103,7 @@ impl Protocol {
 #[repr(u32)]
 #[derive(Clone, Copy, Debug, Eq, PartialEq)]
 pub enum Escalated {
-    /// A second request came before the first was answered.
+    /// A second request came before the first was answered, or requests in both directions.
     Pipelined = 0,
     /// An interim response (1xx) came.
     Interim = 1,
@@ -111,8 +111,8 @@ pub enum Escalated {
     Body = 2,
     /// A gap in the sequence.
     Gap = 3,
-    /// A response to no request that was seen, on a connection whose start was not seen: its request came
-    /// before, and others may have.
+    /// A response to no request that was seen, on a connection whose start was not seen (`tapline read`: on any): its
+    /// request came before, and others may have.
     Unasked = 4,
 }
 

@@ -48,6 +48,8 @@ pub(super) struct Connection {
     earlier: Earlier,
     /// Responses that came before their requests, which wait behind a hole.
     ahead: u32,
+    /// Where the last interim answer ends.
+    interim_end: u64,
     last_time_ns: u64,
 }
 
@@ -111,6 +113,7 @@ impl Connection {
             unsure: 0,
             earlier: Earlier::Answered,
             ahead: 0,
+            interim_end: 0,
             last_time_ns: 0,
         }
     }

@@ -97,8 +97,8 @@ pub struct Limits {
     pub head_bytes: usize,
     /// Bytes held back of all connections together: split heads, segments behind holes, doubtful heads.
     pub held_bytes: usize,
-    /// Bytes held back behind the hole of one direction; more, up to a quarter of what is left of
-    /// [`Self::held_bytes`], while there is that much.
+    /// Bytes held back behind the hole of one direction; more while [`Self::held_bytes`] has room: a quarter of what
+    /// is left of its first half.
     pub connection_held_bytes: usize,
     /// How long a hole is waited for, in nanoseconds.
     pub hole_ns: u64,

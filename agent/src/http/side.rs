@@ -86,6 +86,8 @@ struct Waiting {
     /// By position.
     held: VecDeque<Box<Piece>>,
     held_bytes: usize,
+    /// Time of the oldest of them; `None`: to be found out.
+    oldest_ns: Option<u64>,
     /// Where the hole begins, as last told.
     hole: u64,
     /// Where the bytes begin that closed a part of it last.
@@ -219,14 +221,14 @@ impl Side {
         Some(self.waiting.as_ref()?.held.front()?.header.position)
     }
 
-    /// Time of the oldest record that waits.
-    pub(super) fn held_since(&self) -> Option<u64> {
-        self.waiting
-            .as_ref()?
-            .held
-            .iter()
-            .map(|piece| piece.header.time_ns)
-            .min()
+    /// Time of the oldest record that waits. Asked with each record while there is a hole: thousands may wait.
+    pub(super) fn held_since(&mut self) -> Option<u64> {
+        let waiting = self.waiting.as_mut()?;
+        if waiting.oldest_ns.is_none() {
+            let times = waiting.held.iter().map(|piece| piece.header.time_ns);
+            waiting.oldest_ns = times.min();
+        }
+        waiting.oldest_ns
     }
 
     /// Keeps a record until the hole before it is closed; gives it back when there is no room.
@@ -237,6 +239,12 @@ impl Side {
             return Err(piece);
         }
         waiting.held_bytes += weight;
+        let time_ns = piece.header.time_ns;
+        waiting.oldest_ns = match waiting.oldest_ns {
+            Some(oldest) => Some(oldest.min(time_ns)),
+            None if waiting.held.is_empty() => Some(time_ns),
+            None => None,
+        };
         let position = piece.header.position;
         let behind = waiting
             .held
@@ -252,6 +260,9 @@ impl Side {
         }
         let waiting = self.waiting.as_mut()?;
         let piece = waiting.held.pop_front()?;
+        if waiting.oldest_ns == Some(piece.header.time_ns) {
+            waiting.oldest_ns = None;
+        }
         waiting.held_bytes -= held_weight(&piece);
         Some(piece)
     }

@@ -118,10 +118,10 @@ impl Connection {
             StartLine::Request { method, .. } => {
                 let body = framing::request_body(message.framing);
                 let among_others = self.may_be_among_others(header, message, &body);
-                // The end of it was waited for, and its answer did not wait.
+                // The end of it was waited for, and its answer, or what is left of that, did not wait.
                 let is_answered = partial
                     && self.requests.is_empty()
-                    && self.sides[1 - side].reached > header.peer_position;
+                    && self.sides[1 - side].reached > header.peer_position.max(self.interim_end);
                 let kind = (!is_answered).then(|| RequestKind::of(method));
                 let number = self.request(side, kind, header.position, among_others, core);
                 ((body, message.framing.asks_first), Some(number))
@@ -129,6 +129,9 @@ impl Connection {
             StartLine::Response { status, .. } => {
                 let (request, exchange) =
                     self.response(side, status, header.peer_position, core, out);
+                if is_interim(status) {
+                    self.interim_end = header.position + message.bytes.len() as u64;
+                }
                 let body = framing::response_body(status, message.framing, request);
                 ((body, request.is_none()), exchange)
             }
@@ -194,12 +197,14 @@ impl Connection {
         }
         let number = self.numbered;
         self.numbered = self.numbered.wrapping_add(1);
+        if self.ahead > 0 {
+            self.ahead -= 1;
+            return number;
+        }
         let Some(kind) = kind else {
             return number;
         };
-        if self.ahead > 0 {
-            self.ahead -= 1;
-        } else if self.requests.len() >= core.limits.requests {
+        if self.requests.len() >= core.limits.requests {
             core.counts.overflows += 1;
             self.requests.clear();
             self.mistrust();

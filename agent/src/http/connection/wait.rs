@@ -76,7 +76,9 @@ impl Connection {
             return false;
         };
         (piece.lost, piece.first) = (arrival.lost, arrival.first);
-        let limit = core.limits.connection_held_bytes.max(core.pool.left() / 4);
+        // Half of the room is left to those who need little.
+        let spare = core.pool.left().saturating_sub(core.limits.held_bytes / 2);
+        let limit = core.limits.connection_held_bytes.max(spare / 4);
         match self.sides[side].hold(piece, limit) {
             Ok(()) => true,
             Err(piece) => {

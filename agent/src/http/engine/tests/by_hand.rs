@@ -315,7 +315,7 @@ fn a_window_of_bytes_may_wait_behind_a_hole() {
     hand.start(CLIENT, 0, "GET /late HTT");
     hand.header.hole_start = hand.next[0];
     hand.send(CLIENT, 4, "\r\n\r\n", 0);
-    let requests = 700;
+    let requests = 400;
     let piece = format!("GET / HTTP/1.1\r\nCookie: {}", "x".repeat(1400));
     for _ in 0..requests {
         hand.send(CLIENT, 0, &piece, 0);
@@ -533,4 +533,32 @@ fn records_that_cannot_be_are_refused() {
     }
     assert_eq!(engine.counts().invalid, 5);
     assert_eq!(engine.connections(), 0);
+}
+
+/// A request in two records, of which the second is lost, and what comes before the loss is known.
+fn cut_request(answers: &[&str]) -> Hand {
+    let mut hand = Hand::new();
+    hand.start(CLIENT, 0, "PUT / HTTP/1.1\r\nX: a");
+    for answer in answers {
+        hand.header.peer_position = hand.next[0];
+        hand.start(SERVER, 0, answer);
+    }
+    hand.header.peer_position = hand.next[1];
+    hand.numbers[0] += 1;
+    hand.start(CLIENT, 30, GET);
+    hand
+}
+
+#[test]
+fn a_request_that_was_cut_is_answered_by_a_final_answer_only() {
+    let answer = "HTTP/1.1 200 OK\r\nContent-Length: 0\r\n\r\n";
+    let mut hand = cut_request(&[answer]);
+    hand.header.peer_position = hand.next[0];
+    hand.start(SERVER, 0, answer);
+    assert_eq!(hand.found.exchanges, [None, Some(0), Some(1), Some(1)]);
+    let mut hand = cut_request(&["HTTP/1.1 100 Continue\r\n\r\n"]);
+    hand.header.peer_position = hand.next[0];
+    hand.start(SERVER, 0, &answer.repeat(2));
+    assert_eq!(hand.found.exchanges.len(), 5);
+    assert_eq!(hand.found.exchanges[3..], [Some(0), Some(1)]);
 }

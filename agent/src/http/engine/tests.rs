@@ -1,4 +1,5 @@
 mod by_hand;
+mod holes;
 mod kernel;
 mod middle;
 mod wire;

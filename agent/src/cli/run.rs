@@ -5,6 +5,7 @@
 //! counters, say what was seen and what was lost.
 
 mod ending;
+mod greeting;
 mod losses;
 mod signals;
 mod sinks;
@@ -44,6 +45,7 @@ use crate::sink::fan_out::FanOut;
 use crate::sink::log::{LogHandle, LogSink, is_own_file, make_folder};
 use crate::sink::sqlite::folder as store_folder;
 use ending::{Ending, Waiting};
+use greeting::greet;
 use signals::{Signals, Told};
 use sinks::{Account, Sinks};
 use status::Status;
@@ -416,48 +418,6 @@ fn give_up_privileges(config: &Config, attach: Attach) -> anyhow::Result<()> {
 fn release_memory() {
     // SAFETY: no arguments that point anywhere.
     unsafe { libc::malloc_trim(0) };
-}
-
-/// The first lines: where it sits, where lines go, how to stop it.
-fn greet(config: &Config, hooks: &Hooks, server: &Server) {
-    let place = match &config.log.output {
-        LogOutput::Stdout => "stdout".to_owned(),
-        LogOutput::Folder(folder) => folder
-            .canonicalize()
-            .unwrap_or_else(|_| folder.clone())
-            .join(file_names(config))
-            .display()
-            .to_string(),
-    };
-    let where_it_sits = if hooks.is_empty() {
-        "nothing yet: waiting for the interface to appear".to_owned()
-    } else {
-        hooks.describe()
-    };
-    let pages = match server.address() {
-        Some(address) => format!("; dashboard at http://{address}/, metrics at /metrics"),
-        None => String::new(),
-    };
-    let places = config.capture.flows;
-    let memory = programs::table_bytes(places, hooks.programs().counts_flows()) >> 20;
-    let greeting = format!(
-        "tapline captures on {where_it_sits}\n\
-         at most {places} connections are followed at once, in {memory} MiB of the kernel's memory\n\
-         lines go to {place}{pages}; stop with Ctrl-C (process {})\n",
-        std::process::id()
-    );
-    diagnostics::tell(&greeting);
-}
-
-/// The names of the files that are written. One a kind of head is for formats of a line a head.
-fn file_names(config: &Config) -> &'static str {
-    match config.log.format {
-        LogFormat::Classic | LogFormat::Json if config.log.split => {
-            "http-{CQ,CR,SQ,SR}-YYYYMMDD.log"
-        }
-        LogFormat::Zeek if config.sessions.enabled => "{http,conn}-YYYYMMDD.log",
-        _ => "http-YYYYMMDD.log",
-    }
 }
 
 /// Where metrics are asked for. That another program has taken the address that nobody chose is no reason
